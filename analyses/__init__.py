@@ -1,0 +1,1 @@
+"""One question, one file: Settings, a Result, compute() and draw()."""

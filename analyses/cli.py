@@ -1,0 +1,194 @@
+"""The command ``landscape-plot``: measure checkpoints and draw them side by side.
+
+Its subcommands are the table of analyses, their flags the fields of each one's Settings.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from analyses.style import FORMATS, save_figures, styled
+from analyses.subjects import ObjectiveMaker, Subject, SubjectSettings, parse_subjects
+from analyses.table import ANALYSES, RESULTS
+from landscape.console import Parser, add_console_options, run_command
+from landscape.data.catalog import DataSettings
+from landscape.errors import InputError
+from landscape.files import make_directory
+from landscape.options import add_options, read_options, to_plain
+from landscape.progress import message
+from landscape.results import Result, plain
+
+EXAMPLES = """\
+examples:
+  landscape-plot surface checkpoints/digits-vit checkpoints/digits-vit-sam \\
+                 --x=-1:1:51 --y=-1:1:51 --output-dir figures/digits
+  landscape-plot hessian plain=runs/a/last.pt sam=runs/b/last.pt --top 10
+  landscape-plot sparsity weights.pth --model my_net.py:make --data my_data.py:load
+  landscape-plot hessian ViT-B_16.npz --model vit-b16 --data imagefolder --data-dir imagenet
+"""
+REPORT_SUMMARY = "all of these, on one page that opens from disk"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    return run_command(
+        _plot_command,
+        build_parser(),
+        argv,
+        when_interrupted="the same command goes on with the checkpoints that are not finished",
+    )
+
+
+def build_parser() -> Parser:
+    """The subcommands and flags of landscape-plot."""
+    parser = Parser(
+        prog="landscape-plot",
+        description="Measure trained networks and draw them side by side.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(
+        dest="analysis", required=True, metavar="ANALYSIS", parser_class=Parser
+    )
+    for name, analysis in ANALYSES.items():
+        command = commands.add_parser(
+            name,
+            help=analysis.SUMMARY,
+            description=f"{analysis.TITLE}: {analysis.SUMMARY}.",
+            allow_abbrev=False,
+        )
+        _add_shared(command)
+        add_options(command.add_argument_group(name), analysis.Settings)
+    report = commands.add_parser(
+        "report", help=REPORT_SUMMARY, description=f"Report: {REPORT_SUMMARY}.", allow_abbrev=False
+    )
+    _add_shared(report)
+    seen: set[str] = set()
+    for name, analysis in ANALYSES.items():
+        add_options(report.add_argument_group(name), analysis.Settings, skip=seen)
+    return parser
+
+
+def _add_shared(parser: Parser) -> None:
+    parser.add_argument(
+        "checkpoints",
+        nargs="+",
+        metavar="CHECKPOINT",
+        help="a run directory, or any checkpoint file with --model and --data; "
+        "LABEL=CHECKPOINT names it in the pictures",
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--output-dir",
+        type=Path,
+        default=Path("figures"),
+        metavar="DIR",
+        help="where results and pictures go (default: figures)",
+    )
+    output.add_argument(
+        "--format",
+        type=_formats,
+        default=("png",),
+        metavar="LIST",
+        help=f"picture formats, of {','.join(FORMATS)}; the report is always html (default: png)",
+    )
+    output.add_argument("--force", action="store_true", help="measure again what DIR already holds")
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--model",
+        metavar="NAME",
+        help="a name landscape-train knows, timm:NAME or FILE.py:FUNCTION",
+    )
+    model.add_argument(
+        "--model-args", nargs="+", metavar="KEY=VALUE", help="sizes and options of the model"
+    )
+    model.add_argument(
+        "--trust",
+        action="store_true",
+        help="load checkpoints that hold more than tensors; this runs code they contain",
+    )
+    add_options(parser.add_argument_group("data"), DataSettings)
+    add_options(parser.add_argument_group("measurement"), SubjectSettings)
+    add_console_options(parser)
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    formats = tuple(word for word in text.split(",") if word != "html")
+    unknown = sorted(set(formats) - set(FORMATS))
+    if unknown:
+        raise InputError(f"unknown format {', '.join(unknown)}; expected {', '.join(FORMATS)}")
+    return formats
+
+
+def _plot_command(arguments: argparse.Namespace) -> None:
+    names = list(ANALYSES) if arguments.analysis == "report" else [arguments.analysis]
+    settings = {name: read_options(arguments, ANALYSES[name].Settings) for name in names}
+    subjects = parse_subjects(arguments.checkpoints)
+    maker = ObjectiveMaker(arguments)
+    folder = make_directory(arguments.output_dir)
+    results: dict[str, list[Any]] = {name: [] for name in names}
+    for subject in subjects:
+        objective = maker.make(subject)
+        for name in names:
+            results[name].append(
+                _measure(name, objective, settings[name], subject, folder, arguments.force)
+            )
+    with styled():
+        figures = {name: ANALYSES[name].draw(results[name]) for name in names}
+        for name in names:
+            for path in save_figures(figures[name], folder, arguments.format):
+                print(path)
+        if arguments.analysis == "report":
+            from analyses.report import write_report
+
+            print(write_report(results, figures, folder / "report.html"))
+
+
+def _measure(
+    name: str, objective: Any, settings: Any, subject: Subject, folder: Path, force: bool
+) -> Result:
+    """Compute and save; or take what the folder holds, if it answers the same question."""
+    place = make_directory(folder / subject.label)
+    stored_path, json_path = place / f"{name}.h5", place / f"{name}.json"
+    result: Any = None
+    if stored_path.exists() and not force:
+        result = RESULTS[name].load(stored_path)
+        changed = _differences(result, objective, settings)
+        if changed:
+            raise InputError(
+                f"{stored_path} was measured differently ({'; '.join(changed)}); --force measures "
+                "it again, or choose another --output-dir"
+            )
+        message(f"{subject.label}: {name} is already measured")
+    else:
+        message(f"{subject.label}: measuring {name}")
+        result = ANALYSES[name].compute(objective, settings)
+        result.save(stored_path)
+    result.write_json(json_path)
+    print(stored_path)
+    print(json_path)
+    return result
+
+
+def _differences(stored: Result, objective: Any, settings: Any) -> list[str]:
+    """What is not the same between a stored result and the one that is asked for."""
+    before, after = to_plain(stored.settings), to_plain(settings)
+    changed = [
+        f"{key} {before.get(key)}, now {after[key]}"
+        for key in after
+        if before.get(key) != after[key]
+    ]
+    asked = objective.provenance(0.0)
+    for name in ("weights_sha256", "sample_sha256", "precision"):
+        if getattr(stored.provenance, name) != getattr(asked, name):
+            changed.append(
+                {"weights_sha256": "other weights", "sample_sha256": "another sample"}.get(
+                    name, name
+                )
+            )
+    for key in ("model", "model_args", "split", "loss"):
+        if stored.provenance.origin.get(key) != plain(asked.origin.get(key)):
+            changed.append(f"another {key}")
+    return changed

@@ -1,0 +1,74 @@
+"""One page a person can read: every table and picture of a set of results, in one HTML file."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from analyses.table import ANALYSES
+from landscape.files import replacing
+from landscape.provenance import now, versions
+from landscape.results import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Figures = Mapping[str, "Figure"]
+
+
+def write_report(
+    results: Mapping[str, Sequence[Result]], figures: Mapping[str, Figures], path: Path
+) -> Path:
+    """Write the page for results and figures by analysis; it needs no other file and no network."""
+    sections = [
+        {
+            "name": name,
+            "title": ANALYSES[name].TITLE,
+            "reading": ANALYSES[name].READING,
+            "rows": ANALYSES[name].tabulate(measured),
+            "pictures": [{"name": key, "data": _png(page)} for key, page in figures[name].items()],
+        }
+        for name, measured in results.items()
+    ]
+    first = next(iter(results.values()))
+    environment = Environment(
+        loader=PackageLoader("analyses", "templates"),
+        autoescape=select_autoescape(default=True),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template("report.html.j2").render(
+        sections=sections,
+        subjects=[_subject(result) for result in first],
+        created=now(),
+        versions=versions(),
+    )
+    with replacing(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+    return path
+
+
+def _subject(result: Result) -> dict[str, str]:
+    made = result.provenance
+    origin = made.origin
+    return {
+        "checkpoint": result.label,
+        "model": str(origin.get("model", "")),
+        "parameters": f"{made.num_parameters:,}",
+        "data": f"{origin.get('data', '')}, {origin.get('split', '')} split",
+        "samples": f"{made.num_samples:,} of {origin.get('samples_available', made.num_samples):,}",
+        "precision": made.precision,
+        "device": made.device,
+        "weights": f"{origin.get('checkpoint_sha256', made.weights_sha256)[:12]}…",
+    }
+
+
+def _png(page: Figure) -> str:
+    buffer = io.BytesIO()
+    page.savefig(buffer, format="png")
+    return base64.b64encode(buffer.getvalue()).decode("ascii")

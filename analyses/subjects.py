@@ -1,0 +1,158 @@
+"""The checkpoints named on the command line, each as an objective."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from landscape.checkpoints.load import Checkpoint, load_checkpoint
+from landscape.checkpoints.run import CONFIG, RunDirectory
+from landscape.data.catalog import DataSettings, canonical_split, data_facts, load_data
+from landscape.data.samples import Samples, check_targets, choose, count_classes
+from landscape.devices import PRECISIONS
+from landscape.errors import InputError
+from landscape.models.probe import count_outputs
+from landscape.objective import Objective
+from landscape.options import from_plain, given_options, option, parse_key_values
+from landscape.progress import message
+
+
+@dataclass(frozen=True)
+class SubjectSettings:
+    """What every analysis is told about model, sample and arithmetic."""
+
+    split: str = option("train", "which data: train, or test (also called val)", metavar="SPLIT")
+    samples: int = option(2048, "samples, drawn once with --seed; 0 is all", metavar="N")
+    batch_size: int = option(
+        256, "samples that go through the model at once", short="-b", metavar="N"
+    )
+    device: str = option("auto", "auto, cpu, cuda or cuda:N")
+    precision: str = option("fp32", "arithmetic of the model", choices=tuple(PRECISIONS))
+    seed: int = option(0, "seed of the sample, of directions and of probes", metavar="N")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A checkpoint under the label it is drawn with."""
+
+    label: str
+    path: Path
+
+
+def parse_subjects(words: Sequence[str]) -> list[Subject]:
+    """Read CHECKPOINT or LABEL=CHECKPOINT words. Labels are folder names, so they are unique."""
+    subjects = []
+    for word in words:
+        label, separator, path = word.partition("=")
+        if not separator or Path(word).exists():
+            label, path = "", word
+        subjects.append(Subject(label or _default_label(Path(path)), Path(path)))
+    for subject in subjects:
+        if not subject.label or "/" in subject.label or subject.label.startswith("."):
+            raise InputError(
+                f"{subject.label!r} can't be a label, which is also a folder's name; "
+                "give another as LABEL=CHECKPOINT"
+            )
+    labels = [subject.label for subject in subjects]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise InputError(
+                f"two checkpoints are labelled {label!r}; tell them apart as LABEL=CHECKPOINT"
+            )
+    return subjects
+
+
+class ObjectiveMaker:
+    """Makes each subject's objective; data that several subjects share are read once."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.arguments = arguments
+        self.settings = SubjectSettings(**given_options(arguments, SubjectSettings))
+        self.split = canonical_split(self.settings.split)
+        self._data: dict[DataSettings, Samples] = {}
+
+    def make(self, subject: Subject) -> Objective:
+        """Load checkpoint and data and check that they fit each other."""
+        settings, arguments = self.settings, self.arguments
+        data = self._data_settings(subject)
+        samples = self._samples(data)
+        checkpoint = load_checkpoint(
+            subject.path,
+            arguments.model,
+            parse_key_values(arguments.model_args or []),
+            facts=data_facts(samples),
+            trust=arguments.trust,
+        )
+        chosen = choose(samples, settings.samples, settings.seed)
+        inputs, targets = samples.fetch(chosen), samples.targets[chosen]
+        num_outputs = count_outputs(checkpoint.model, inputs[:1])
+        if num_outputs is not None and count_classes(samples) is not None:
+            check_targets(samples, num_outputs, f"the {self.split} data")
+        if len(chosen) < len(samples):
+            message(f"{subject.label}: {len(chosen):,} of {len(samples):,} {self.split} samples")
+        loss = loss_for(targets)
+        return Objective(
+            checkpoint.model,
+            (inputs, targets),
+            loss,
+            batch_size=settings.batch_size,
+            device=settings.device,
+            dtype=PRECISIONS[settings.precision],
+            origin={
+                "label": subject.label,
+                **_origin(checkpoint),
+                "data": data.data,
+                "split": self.split,
+                "samples_available": len(samples),
+                "seed": settings.seed,
+                "loss": loss.__name__,
+            },
+        )
+
+    def _data_settings(self, subject: Subject) -> DataSettings:
+        """The run's own data, overridden by what the flags say."""
+        given = given_options(self.arguments, DataSettings)
+        run = RunDirectory(subject.path if subject.path.is_dir() else subject.path.parent)
+        if "data" in given or not (run.path / CONFIG).is_file():
+            if not given.get("data"):
+                raise InputError(
+                    f"{subject.path} does not remember its data (it is no run directory): say "
+                    "which with --data digits, imagefolder or FILE.py:FUNCTION"
+                )
+            return DataSettings(**given)
+        return replace(from_plain(DataSettings, run.read_config()["data"]), **given)
+
+    def _samples(self, data: DataSettings) -> Samples:
+        if data not in self._data:
+            self._data[data] = load_data(data, self.split)
+        return self._data[data]
+
+
+def loss_for(targets: Tensor) -> Callable[[Any, Any], Tensor]:
+    """Cross-entropy for class numbers, squared error for real targets."""
+    return F.mse_loss if targets.is_floating_point() else F.cross_entropy
+
+
+def _origin(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "checkpoint": str(checkpoint.path),
+        "checkpoint_sha256": checkpoint.sha256,
+        "weights_key": checkpoint.weights_key,
+        "model": checkpoint.spec.name,
+        "model_args": {key: _plain(value) for key, value in checkpoint.spec.arguments.items()},
+    }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _default_label(path: Path) -> str:
+    """A run's folder name, also for a checkpoint file in it; else the file's name."""
+    if path.is_file() and (path.parent / CONFIG).is_file():
+        return path.resolve().parent.name
+    return path.stem if path.is_file() else path.resolve().name

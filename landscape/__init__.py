@@ -1,0 +1,22 @@
+"""The engine of the loss-landscape toolkit; the analyses are in the package ``analyses``."""
+
+from landscape.checkpoints.load import Checkpoint, load_checkpoint
+from landscape.errors import DivergenceError, InputError, LandscapeError
+from landscape.objective import Evaluation, Objective
+from landscape.parameters import ParameterLayout
+from landscape.provenance import Provenance
+from landscape.results import Array, Result
+
+__all__ = [
+    "Array",
+    "Checkpoint",
+    "DivergenceError",
+    "Evaluation",
+    "InputError",
+    "LandscapeError",
+    "Objective",
+    "ParameterLayout",
+    "Provenance",
+    "Result",
+    "load_checkpoint",
+]

@@ -1,0 +1,118 @@
+"""What activation functions put out, layer by layer, during a forward pass.
+
+Activation modules are watched by hooks. Activations called as functions (``F.relu(x)``, as many
+hand-written networks do) are watched too, and named after the module that calls them.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+# Modules of torch.nn.modules.activation that act on each neuron by itself, with a sign that
+# means something.
+MODULES = (
+    nn.ReLU,
+    nn.ReLU6,
+    nn.LeakyReLU,
+    nn.PReLU,
+    nn.RReLU,
+    nn.ELU,
+    nn.SELU,
+    nn.CELU,
+    nn.GELU,
+    nn.SiLU,
+    nn.Mish,
+    nn.Softplus,
+    nn.Hardswish,
+    nn.Tanh,
+    nn.Hardtanh,
+    nn.Threshold,
+)
+FUNCTIONS: dict[Any, str] = {
+    F.relu: "relu",
+    F.relu_: "relu",
+    torch.relu: "relu",
+    torch.relu_: "relu",
+    Tensor.relu: "relu",
+    Tensor.relu_: "relu",
+    F.relu6: "relu6",
+    F.leaky_relu: "leaky_relu",
+    F.elu: "elu",
+    F.selu: "selu",
+    F.celu: "celu",
+    F.gelu: "gelu",
+    F.silu: "silu",
+    F.mish: "mish",
+    F.hardswish: "hardswish",
+}
+
+Observer = Callable[[str, Tensor], None]
+
+
+@contextmanager
+def watch_activations(model: nn.Module, observe: Observer) -> Iterator[None]:
+    """Call ``observe(layer, output)`` for every activation of every forward pass of ``model``.
+
+    A layer is named by its module's path; where a module is called more than once a pass, the
+    later calls get ``:2``, ``:3``, ... and an activation called as a function ``CALLER.relu``.
+    """
+    watcher = _Watcher(model, observe)
+    with watcher, watcher.hooks():
+        yield
+
+
+class _Watcher(TorchFunctionMode):
+    def __init__(self, model: nn.Module, observe: Observer) -> None:
+        super().__init__()
+        self.model = model
+        self.observe = observe
+        self.path = [""]
+        self.inside_activation = 0
+        self.calls: dict[str, int] = defaultdict(int)
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        output = func(*args, **(kwargs or {}))
+        if func in FUNCTIONS and not self.inside_activation and isinstance(output, Tensor):
+            self._report(".".join(filter(None, (self.path[-1], FUNCTIONS[func]))), output)
+        return output
+
+    @contextmanager
+    def hooks(self) -> Iterator[None]:
+        handles = []
+        for name, module in self.model.named_modules():
+            enter, leave = self._module_hooks(name)
+            handles.append(module.register_forward_pre_hook(enter))
+            handles.append(module.register_forward_hook(leave))
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _module_hooks(self, name: str) -> tuple[Callable[..., None], Callable[..., None]]:
+        def enter(module: nn.Module, _inputs: Any) -> None:
+            if module is self.model:
+                self.calls.clear()
+            self.path.append(name)
+            self.inside_activation += isinstance(module, MODULES)
+
+        def leave(module: nn.Module, _inputs: Any, output: Any) -> None:
+            self.path.pop()
+            if isinstance(module, MODULES):
+                self.inside_activation -= 1
+                self._report(name, output)
+
+        return enter, leave
+
+    def _report(self, layer: str, output: Tensor) -> None:
+        self.calls[layer] += 1
+        call = self.calls[layer]
+        self.observe(layer if call == 1 else f"{layer}:{call}", output.detach())

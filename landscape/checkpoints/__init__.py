@@ -1,0 +1,1 @@
+"""Run directories, and reading any checkpoint into a model."""

@@ -1,0 +1,135 @@
+"""The published JAX checkpoints of ViT and MLP-Mixer: flat ``.npz`` files with '/'-keys.
+
+Both spellings are read: the releases of the papers (``LayerNorm_2``, ``MlpBlock_3``,
+``MultiHeadDotProductAttention_1``, keys under ``opt/target/``) and the newer one (``LayerNorm_1``,
+``MlpBlock_0``, ``MultiHeadDotProductAttention_0``, keys at the top or under ``params/``).
+
+Flax stores dense kernels as (in, out), convolutions as (H, W, in, out) and attention projections
+as (in, heads, head_dim) or (heads, head_dim, out); torch wants (out, in) and (out, in, H, W).
+"""
+
+import re
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from landscape.errors import InputError
+
+Array = NDArray[np.floating[Any]]
+
+# What these files' networks compute that ours don't by default: flax's gelu is the tanh form.
+JAX_MODEL_ARGUMENTS = {"activation": "gelu_tanh"}
+
+_BLOCK = r"Transformer/encoderblock_(?P<k>\d+)/"
+_ATTENTION = _BLOCK + r"MultiHeadDotProductAttention_\d+/"
+_MIXER = r"MixerBlock_(?P<k>\d+)/"
+
+# pattern of the module's path -> our module's name
+_MODULES = {
+    r"embedding": "patch_embed.proj",
+    r"stem": "stem.proj",
+    _BLOCK + r"LayerNorm_0": "blocks.{k}.norm1",
+    _BLOCK + r"LayerNorm_[12]": "blocks.{k}.norm2",
+    _ATTENTION + r"out": "blocks.{k}.attn.proj",
+    _BLOCK + r"MlpBlock_\d+/Dense_0": "blocks.{k}.mlp.fc1",
+    _BLOCK + r"MlpBlock_\d+/Dense_1": "blocks.{k}.mlp.fc2",
+    r"Transformer/encoder_norm": "norm",
+    _MIXER + r"LayerNorm_0": "blocks.{k}.norm1",
+    _MIXER + r"LayerNorm_1": "blocks.{k}.norm2",
+    _MIXER + r"token_mixing/Dense_0": "blocks.{k}.mlp_tokens.fc1",
+    _MIXER + r"token_mixing/Dense_1": "blocks.{k}.mlp_tokens.fc2",
+    _MIXER + r"channel_mixing/Dense_0": "blocks.{k}.mlp_channels.fc1",
+    _MIXER + r"channel_mixing/Dense_1": "blocks.{k}.mlp_channels.fc2",
+    r"pre_head_layer_norm": "norm",
+    r"head": "head",
+}
+_QKV = re.compile(_ATTENTION + r"(?P<part>query|key|value)/(?P<leaf>kernel|bias)")
+_WHOLE = {"cls": "cls_token", "Transformer/posembed_input/pos_embedding": "pos_embed"}
+
+
+def read_jax_file(path: Path) -> dict[str, Array]:
+    """The parameters in an ``.npz`` checkpoint, without prefixes and optimizer state."""
+    if not path.is_file():
+        raise InputError(f"no such checkpoint: {path}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is truncated or not an .npz checkpoint ({error})") from error
+    parameters = {}
+    for key, value in arrays.items():
+        for prefix in ("opt/target/", "params/"):
+            key = key.removeprefix(prefix)
+        if not key.startswith("opt/"):
+            parameters[key] = value
+    return parameters
+
+
+def convert_jax_parameters(parameters: Mapping[str, Array], path: Path) -> dict[str, Tensor]:
+    """A state dict with our names and layouts. Raises InputError for a key that isn't known."""
+    state: dict[str, Array] = {}
+    attention: dict[str, dict[str, Array]] = {}
+    for key, value in parameters.items():
+        if key in _WHOLE:
+            state[_WHOLE[key]] = value
+        elif match := _QKV.fullmatch(key):
+            leaf = "weight" if match["leaf"] == "kernel" else "bias"
+            name = f"blocks.{match['k']}.attn.qkv.{leaf}"
+            attention.setdefault(name, {})[match["part"]] = value
+        else:
+            name, converted = _convert_module(key, value, path)
+            state[name] = converted
+    for name, parts in attention.items():
+        missing = {"query", "key", "value"} - set(parts)
+        if missing:
+            raise InputError(f"{path} has no {', '.join(sorted(missing))} for {name}")
+        rows = [_flat_heads(parts[part]) for part in ("query", "key", "value")]
+        state[name] = np.concatenate(rows)
+    return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in state.items()}
+
+
+def count_heads(parameters: Mapping[str, Array]) -> int | None:
+    """The number of attention heads, which the converted weights no longer show."""
+    for key, value in parameters.items():
+        match = _QKV.fullmatch(key)
+        if match and match["leaf"] == "bias":
+            return int(value.shape[0])
+    return None
+
+
+def _convert_module(key: str, value: Array, path: Path) -> tuple[str, Array]:
+    module, _, leaf = key.rpartition("/")
+    for pattern, template in _MODULES.items():
+        match = re.fullmatch(pattern, module)
+        if match is None:
+            continue
+        name = template.format(**match.groupdict())
+        if leaf == "kernel":
+            convert = _attention_output if name.endswith("attn.proj") else _kernel
+            return f"{name}.weight", convert(value)
+        if leaf in ("bias", "scale"):
+            return f"{name}.{'weight' if leaf == 'scale' else 'bias'}", value
+    raise InputError(f"{path} has a parameter this reader does not know: {key}")
+
+
+def _kernel(value: Array) -> Array:
+    transposes: dict[int, Callable[[Array], Array]] = {
+        2: lambda dense: dense.T,
+        4: lambda convolution: convolution.transpose(3, 2, 0, 1),
+    }
+    return transposes[value.ndim](value)
+
+
+def _attention_output(value: Array) -> Array:
+    return value.reshape(-1, value.shape[-1]).T
+
+
+def _flat_heads(value: Array) -> Array:
+    """(in, heads, head_dim) to (heads * head_dim, in); (heads, head_dim) to a vector."""
+    return value.reshape(-1) if value.ndim == 2 else value.reshape(value.shape[0], -1).T

@@ -1,0 +1,105 @@
+"""Checkpoint files of torch: ``.pt``, ``.pth``, ``.ckpt``, ``.pth.tar`` and ``.safetensors``."""
+
+import argparse
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from landscape.errors import InputError
+
+# Where training scripts put the weights; the averaged ones first, as timm does.
+STATE_DICT_KEYS = ("state_dict_ema", "model_ema", "state_dict", "model")
+WRAPPER_PREFIXES = ("module.", "_orig_mod.")
+
+
+def read_torch_file(path: Path, *, trust: bool = False) -> dict[str, Any]:
+    """The content of a torch file, on the CPU. Only tensors and plain types unless ``trust``.
+
+    Raises InputError if the file is missing, truncated, no torch file, or holds other objects.
+    """
+    if not path.is_file():
+        raise InputError(f"no such checkpoint: {path}")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    try:
+        # timm and torchvision store their command line beside the weights; it is inert.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            content = torch.load(path, map_location="cpu", weights_only=not trust)
+    except pickle.UnpicklingError as error:
+        if "global" in str(error).lower() or "class" in str(error).lower():
+            raise InputError(
+                f"{path} holds pickled objects besides tensors ({_refused(str(error))}); --trust "
+                "loads it, but runs any code that is in it: only for files you made yourself"
+            ) from error
+        raise InputError(_damaged(path, error)) from error
+    except Exception as error:  # torch raises RuntimeError, EOFError, OSError and others
+        raise InputError(_damaged(path, error)) from error
+    if not isinstance(content, Mapping):
+        raise InputError(
+            f"{path} holds a {type(content).__name__}, not a state dict; save model.state_dict()"
+        )
+    return dict(content)
+
+
+def find_state_dict(content: Mapping[str, Any], path: Path) -> tuple[dict[str, Tensor], str]:
+    """The weights in a checkpoint's content, and the key they were under ('' for the top level)."""
+    for key in STATE_DICT_KEYS:
+        if isinstance(content.get(key), Mapping) and _is_state_dict(content[key]):
+            return dict(content[key]), key
+    if _is_state_dict(content):
+        return dict(content), ""
+    raise InputError(
+        f"{path} has no weights at its top level or under {', '.join(STATE_DICT_KEYS)}; "
+        f"its keys are {', '.join(map(str, list(content)[:8]))}"
+    )
+
+
+def strip_wrappers(state: Mapping[str, Tensor], expected: set[str]) -> dict[str, Tensor]:
+    """Remove the prefixes that DataParallel and torch.compile put before ``expected`` names."""
+
+    def strip(name: str) -> str:
+        while name not in expected:
+            for prefix in WRAPPER_PREFIXES:
+                if name.startswith(prefix):
+                    name = name.removeprefix(prefix)
+                    break
+            else:
+                break
+        return name
+
+    return {strip(name): tensor for name, tensor in state.items()}
+
+
+def _is_state_dict(content: Mapping[str, Any]) -> bool:
+    return bool(content) and all(isinstance(value, Tensor) for value in content.values())
+
+
+def _read_safetensors(path: Path) -> dict[str, Any]:
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise InputError(
+            f"{path} needs safetensors: pip install 'loss-landscape-toolkit[safetensors]'"
+        ) from error
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise InputError(_damaged(path, error)) from error
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return f"{path} is truncated or not a torch checkpoint ({reason[:120]})"
+
+
+def _refused(message: str) -> str:
+    words = message.split()
+    for marker in ("GLOBAL", "class"):
+        if marker in words[:-1]:
+            return words[words.index(marker) + 1].strip(".,`'")
+    return "of a type it does not name"

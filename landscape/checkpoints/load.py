@@ -1,0 +1,135 @@
+"""Any checkpoint, as a model with its weights in place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from landscape.checkpoints.foreign.jax_npz import (
+    JAX_MODEL_ARGUMENTS,
+    convert_jax_parameters,
+    count_heads,
+    read_jax_file,
+)
+from landscape.checkpoints.foreign.torch_file import (
+    find_state_dict,
+    read_torch_file,
+    strip_wrappers,
+)
+from landscape.checkpoints.run import CONFIG, LAST, RunDirectory
+from landscape.errors import InputError
+from landscape.files import sha256
+from landscape.models.catalog import ModelSpec, resolve_model
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with its weights; ``config`` is the run's config.json where it comes from a run."""
+
+    path: Path
+    sha256: str
+    spec: ModelSpec
+    model: nn.Module
+    weights_key: str
+    config: dict[str, Any] | None
+
+
+def load_checkpoint(
+    path: Path,
+    model: str | None = None,
+    model_args: Mapping[str, Any] | None = None,
+    *,
+    facts: Mapping[str, Any] | None = None,
+    trust: bool = False,
+) -> Checkpoint:
+    """Read a run directory, a checkpoint in one, or any checkpoint file with ``model``.
+
+    A run remembers its model; ``model`` and ``model_args`` override it. ``facts`` are what the
+    data say of sizes that nothing else settles. Raises InputError for a file that can't be read
+    or doesn't fit the model.
+    """
+    path, config = _locate(path)
+    given = dict(model_args or {})
+    if model is None:
+        if config is None:
+            raise InputError(f"{path} is not part of a run directory: say what it is with --model")
+        saved = config["model"]
+        spec = ModelSpec(saved["name"], {**saved["arguments"], **given})
+    else:
+        spec = resolve_model(model, given, facts)
+    if path.suffix == ".npz":
+        parameters = read_jax_file(path)
+        spec = _as_published(spec, given, count_heads(parameters), path)
+        network = spec.build()
+        state, key = convert_jax_parameters(parameters, path), ""
+    else:
+        found, key = find_state_dict(read_torch_file(path, trust=trust), path)
+        network = spec.build()
+        state = strip_wrappers(found, set(network.state_dict()))
+    fit_weights(network, state, path)
+    return Checkpoint(path, sha256(path), spec, network, key, config)
+
+
+def fit_weights(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Copy ``state`` into ``network``; InputError, naming keys and shapes, if it doesn't fit."""
+    if any(tensor.dtype == torch.float64 for tensor in state.values()):
+        network.double()  # nothing of the file is rounded away
+    expected = network.state_dict()
+    missing = [
+        key for key in expected if key not in state and not key.endswith("num_batches_tracked")
+    ]
+    unexpected = [key for key in state if key not in expected]
+    shapes = [
+        f"{key} {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
+        for key in expected
+        if key in state and state[key].shape != expected[key].shape
+    ]
+    problems = [
+        f"{title}: {_some(items)}"
+        for title, items in (
+            ("missing keys", missing),
+            ("unexpected keys", unexpected),
+            ("wrong shapes", shapes),
+        )
+        if items
+    ]
+    if problems:
+        raise InputError(
+            f"{path} does not fit the model; {'; '.join(problems)}. Check --model and --model-args"
+        )
+    network.load_state_dict({**expected, **state})
+
+
+def _locate(path: Path) -> tuple[Path, dict[str, Any] | None]:
+    """The checkpoint file, and the config of the run it belongs to."""
+    if path.is_dir():
+        return path / LAST, RunDirectory(path).read_config()
+    if not path.exists():
+        raise InputError(f"no such checkpoint: {path}")
+    if (path.parent / CONFIG).is_file() and path.suffix == ".pt":
+        return path, RunDirectory(path.parent).read_config()
+    return path, None
+
+
+def _as_published(
+    spec: ModelSpec, given: Mapping[str, Any], heads: int | None, path: Path
+) -> ModelSpec:
+    if spec.name not in ("vit", "mixer"):
+        raise InputError(
+            f"{path} is a JAX ViT or Mixer checkpoint; --model has to be one of ours, "
+            f"vit-... or mixer-..., got {spec.name}"
+        )
+    if heads is not None and spec.arguments.get("heads") != heads:
+        raise InputError(
+            f"{path} has {heads} attention heads, the model {spec.arguments.get('heads')}; "
+            f"pass --model-args heads={heads}"
+        )
+    return ModelSpec(spec.name, {**spec.arguments, **JAX_MODEL_ARGUMENTS, **given})
+
+
+def _some(items: list[str], limit: int = 4) -> str:
+    rest = f" and {len(items) - limit} more" if len(items) > limit else ""
+    return ", ".join(items[:limit]) + rest

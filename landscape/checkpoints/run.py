@@ -1,0 +1,89 @@
+"""A run directory: what ``landscape-train`` leaves behind and ``landscape-plot`` starts from.
+
+checkpoints/RUN/
+  config.json    every setting, the model and data in full, versions, git commit
+  metrics.csv    one row an epoch
+  last.pt        weights and optimizer state after the last finished epoch
+  best.pt        weights at the best validation accuracy
+"""
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from landscape.checkpoints.foreign.torch_file import read_torch_file
+from landscape.errors import InputError
+from landscape.files import replacing
+
+CONFIG, METRICS, LAST, BEST = "config.json", "metrics.csv", "last.pt", "best.pt"
+
+METRIC_COLUMNS = (
+    "epoch",
+    "train_loss",
+    "train_error",
+    "val_loss",
+    "val_accuracy",
+    "lr",
+    "grad_norm",
+    "seconds",
+)
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The files of one run. Every write replaces the old file whole."""
+
+    path: Path
+
+    def exists(self) -> bool:
+        """Whether the folder holds a run."""
+        return (self.path / CONFIG).is_file()
+
+    def read_config(self) -> dict[str, Any]:
+        """The content of config.json. Raises InputError if it is missing or damaged."""
+        file = self.path / CONFIG
+        try:
+            config = json.loads(file.read_text())
+        except FileNotFoundError as error:
+            raise InputError(f"{self.path} is not a run directory: it has no {CONFIG}") from error
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{file} is damaged: {error}") from error
+        if not isinstance(config, dict) or not {"model", "data"} <= set(config):
+            raise InputError(f"{file} has no model and data entries; was it written by this tool?")
+        return config
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        """Write config.json."""
+        with replacing(self.path / CONFIG) as temporary:
+            temporary.write_text(json.dumps(config, indent=2) + "\n")
+
+    def read_metrics(self) -> list[dict[str, float]]:
+        """The rows of metrics.csv, oldest first; none if there is no file."""
+        file = self.path / METRICS
+        if not file.is_file():
+            return []
+        with file.open(newline="") as lines:
+            return [
+                {key: float(row[key]) for key in METRIC_COLUMNS} for row in csv.DictReader(lines)
+            ]
+
+    def write_metrics(self, rows: list[dict[str, float]]) -> None:
+        """Write metrics.csv."""
+        with replacing(self.path / METRICS) as temporary, temporary.open("w", newline="") as lines:
+            writer = csv.DictWriter(lines, METRIC_COLUMNS)
+            writer.writeheader()
+            writer.writerows({**row, "epoch": int(row["epoch"])} for row in rows)
+
+    def save(self, name: str, state: Mapping[str, Any]) -> None:
+        """Write ``last.pt`` or ``best.pt``; a kill leaves the old file or the new one."""
+        with replacing(self.path / name) as temporary:
+            torch.save(dict(state), temporary)
+
+    def load(self, name: str) -> dict[str, Any]:
+        """Read it back. Raises InputError if it is missing or damaged."""
+        return read_torch_file(self.path / name)

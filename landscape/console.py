@@ -1,0 +1,77 @@
+"""What both commands share: one-line errors, exit statuses, ``--debug`` and ``--quiet``."""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from landscape.errors import InputError, LandscapeError
+from landscape.progress import be_quiet
+
+DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and exit with 2."""
+        self.exit(WRONG_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def add_console_options(parser: argparse.ArgumentParser) -> None:
+    """Add --debug and --quiet."""
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument("--quiet", action="store_true", help="no progress, only results and errors")
+
+
+def run_command(
+    command: Callable[[argparse.Namespace], None],
+    parser: argparse.ArgumentParser,
+    argv: Sequence[str] | None,
+    *,
+    when_interrupted: str,
+) -> int:
+    """Parse, run ``command``, and turn what it raises into a line and an exit status."""
+    arguments = parser.parse_args(join_ranges(sys.argv[1:] if argv is None else argv))
+    be_quiet(arguments.quiet)
+    try:
+        command(arguments)
+        sys.stdout.flush()
+    except InputError as error:
+        return _report(parser.prog, error, arguments.debug, WRONG_INPUT)
+    except LandscapeError as error:
+        return _report(parser.prog, error, arguments.debug, FAILED)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\n{parser.prog}: interrupted; {when_interrupted}\n")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, as in `... | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception as error:
+        return _report(parser.prog, error, arguments.debug, FAILED)
+    return DONE
+
+
+def join_ranges(argv: Sequence[str]) -> list[str]:
+    """Write ``--x -1:1:51`` as ``--x=-1:1:51``, which argparse would take for a flag."""
+    joined: list[str] = []
+    for word in argv:
+        if joined and joined[-1] in ("--x", "--y") and word.startswith("-") and ":" in word:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _report(program: str, error: Exception, debug: bool, status: int) -> int:
+    if debug:
+        traceback.print_exc()
+    else:
+        kind = "" if isinstance(error, LandscapeError) else f"{type(error).__name__}: "
+        text = " ".join(str(error).split())
+        hint = "" if isinstance(error, LandscapeError) else " (--debug shows where)"
+        sys.stderr.write(f"{program}: error: {kind}{text}{hint}\n")
+    return status

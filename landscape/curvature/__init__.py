@@ -1,0 +1,1 @@
+"""Hessian operators and what is asked of them; one algorithm a file."""

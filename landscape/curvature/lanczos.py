@@ -1,0 +1,140 @@
+"""The Lanczos process with full reorthogonalisation (Golub and Van Loan, section 10.3).
+
+In floating point the plain recurrence loses orthogonality as soon as an eigenvalue has converged
+and finds it again: a "ghost". Every new vector is therefore orthogonalised against all earlier
+ones, twice ("twice is enough": Parlett, The Symmetric Eigenvalue Problem, section 6.9).
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.linalg import eigh_tridiagonal
+from torch import Tensor
+
+from landscape.curvature.eigenpairs import Eigenpairs, certify, default_tolerance
+from landscape.curvature.operators import SymmetricOperator, random_vector
+from landscape.errors import InputError
+from landscape.progress import track
+
+# How often the tridiagonal matrix is looked at. It has to look finished twice in a row: an
+# eigenvalue that the start vector hardly contains shows up late.
+CHECK_EVERY = 4
+
+
+class Krylov:
+    """An orthonormal basis Q of shape (P, m) and the tridiagonal T = Q' H Q, grown step by step.
+
+    T is kept in float64. Where the space is exhausted (an invariant subspace) the process goes on
+    from a fresh random vector, so repeated eigenvalues and zero blocks are found too.
+    """
+
+    def __init__(
+        self, operator: SymmetricOperator, start: Tensor, generator: torch.Generator
+    ) -> None:
+        self.operator = operator
+        self.generator = generator
+        self.alphas: list[float] = []
+        self.betas: list[float] = []
+        self._basis = start.new_empty(16, operator.size)
+        self._basis[0] = start / torch.linalg.vector_norm(start)
+
+    @property
+    def steps(self) -> int:
+        """m, the number of columns of Q."""
+        return len(self.alphas)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether Q spans the whole space."""
+        return self.steps == self.operator.size
+
+    @property
+    def basis(self) -> Tensor:
+        """Q as rows, of shape (m, P)."""
+        return self._basis[: self.steps]
+
+    @property
+    def vector(self) -> Tensor:
+        """The vector that the next step multiplies, of shape (P,)."""
+        return self._basis[self.steps]
+
+    def advance(self, product: Tensor) -> None:
+        """One step, given H times :attr:`vector`."""
+        m = self.steps
+        self.alphas.append(torch.dot(self._basis[m].double(), product.double()).item())
+        residual = self._orthogonalised(product)
+        beta = torch.linalg.vector_norm(residual.double()).item()
+        scale = max(map(abs, [*self.alphas, *self.betas]))
+        exhausted = beta <= 10 * torch.finfo(product.dtype).eps * scale
+        self.betas.append(0.0 if exhausted else beta)
+        if self.is_complete:
+            return
+        if exhausted:
+            residual = self._orthogonalised(random_vector(self.operator, self.generator))
+        if m + 1 == len(self._basis):
+            grown = self._basis.new_empty(
+                min(2 * len(self._basis), self.operator.size), self.operator.size
+            )
+            grown[: m + 1] = self._basis
+            self._basis = grown
+        self._basis[m + 1] = residual / torch.linalg.vector_norm(residual)
+
+    def ritz(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Eigenvalues and eigenvectors (as columns) of T."""
+        if self.steps == 1:
+            return np.array(self.alphas), np.ones((1, 1))
+        values, vectors = eigh_tridiagonal(np.array(self.alphas), np.array(self.betas[:-1]))
+        return values, vectors
+
+    def _orthogonalised(self, vector: Tensor) -> Tensor:
+        """``vector`` without its components in Q and the vector under way; two passes."""
+        known = self._basis[: self.steps] if self.alphas else self._basis[:1]
+        for _ in range(2):
+            vector = vector - known.T @ (known @ vector)
+        return vector
+
+
+def lanczos(
+    operator: SymmetricOperator,
+    count: int,
+    generator: torch.Generator,
+    *,
+    tolerance: float | None = None,
+    max_steps: int = 300,
+) -> Eigenpairs:
+    """The ``count`` eigenpairs of largest magnitude, each with its measured residual.
+
+    Stops when the residuals that T predicts, |beta_m s_mi|, are within ``tolerance`` (default
+    1e-4, in float64 1e-6, relative to the eigenvalue) or after ``max_steps`` products; then one
+    more product a pair measures the true ones.
+    """
+    if not 1 <= count <= operator.size:
+        raise InputError(
+            f"the number of eigenvalues has to be between 1 and {operator.size} "
+            f"(the number of parameters), got {count}"
+        )
+    tolerance = default_tolerance(operator) if tolerance is None else tolerance
+    limit = min(max(max_steps, count), operator.size)
+    krylov = Krylov(operator, random_vector(operator, generator), generator)
+    finished_before = False
+    with track(range(limit), "top eigenvalues (Lanczos steps at most)") as steps:
+        for _ in steps:
+            krylov.advance(operator.matmat(krylov.vector.unsqueeze(1)).squeeze(1))
+            if krylov.steps < count or krylov.steps % CHECK_EVERY:
+                continue
+            finished = _predicted_residuals(krylov, count).max() <= 0.5 * tolerance
+            if finished and finished_before:
+                break
+            finished_before = finished
+    values, weights = krylov.ritz()
+    top = np.argsort(-np.abs(values), kind="stable")[:count]
+    coefficients = torch.from_numpy(weights[:, top].copy()).to(krylov.basis)
+    return certify(operator, krylov.basis.T @ coefficients, tolerance, "lanczos", krylov.steps)
+
+
+def _predicted_residuals(krylov: Krylov, count: int) -> NDArray[np.float64]:
+    values, vectors = krylov.ritz()
+    top = np.argsort(-np.abs(values), kind="stable")[:count]
+    errors = np.abs(krylov.betas[-1] * vectors[-1, top])
+    scale = np.maximum(np.abs(values[top]), np.finfo(np.float64).tiny)
+    return np.asarray(errors / scale, dtype=np.float64)

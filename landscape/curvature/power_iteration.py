@@ -1,0 +1,48 @@
+"""Power iteration with deflation: a slow, simple check of Lanczos."""
+
+import torch
+from torch import Tensor
+
+from landscape.curvature.eigenpairs import Eigenpairs, certify, default_tolerance
+from landscape.curvature.operators import SymmetricOperator, random_vector
+from landscape.progress import track
+
+
+def power_iteration(
+    operator: SymmetricOperator,
+    count: int,
+    generator: torch.Generator,
+    *,
+    tolerance: float | None = None,
+    max_steps: int = 300,
+) -> Eigenpairs:
+    """The ``count`` eigenpairs of largest magnitude, one after the other.
+
+    Each is iterated until its residual ||H v - q v|| / |q| is within ``tolerance``, for at most
+    ``max_steps`` products, in the complement of those found before. Two eigenvalues of equal
+    size and opposite sign don't separate; the residual then says so.
+    """
+    tolerance = default_tolerance(operator) if tolerance is None else tolerance
+    found: list[Tensor] = []
+    steps = 0
+    for k in range(count):
+        vector = _deflated(random_vector(operator, generator), found)
+        for _ in track(range(max_steps), f"eigenvalue {k + 1} of {count} (power iteration)"):
+            product = operator.matmat(vector.unsqueeze(1)).squeeze(1)
+            steps += 1
+            product = _deflated(product, found, normalize=False)
+            quotient = torch.dot(vector, product)
+            residual = torch.linalg.vector_norm(product - quotient * vector)
+            if residual <= 0.5 * tolerance * quotient.abs():
+                break
+            vector = _deflated(product, found)
+        found.append(vector)
+    return certify(operator, torch.stack(found, dim=1), tolerance, "power", steps)
+
+
+def _deflated(vector: Tensor, found: list[Tensor], *, normalize: bool = True) -> Tensor:
+    for _ in range(2):
+        for other in found:
+            vector = vector - torch.dot(other, vector) * other
+    norm = torch.linalg.vector_norm(vector)
+    return vector / norm if normalize and norm > 0 else vector

@@ -1,0 +1,73 @@
+"""The eigenvalues as the pyhessian package finds them, certified by our exact product.
+
+A cross-check: pyhessian (Yao et al., 2020) iterates until successive Rayleigh quotients stall and
+reports no residual.
+"""
+
+import copy
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from landscape.curvature.eigenpairs import Eigenpairs, certify, default_tolerance
+from landscape.curvature.operators import HessianOperator
+from landscape.errors import InputError
+from landscape.parameters import flatten
+
+
+def pyhessian_eigenpairs(
+    operator: HessianOperator,
+    count: int,
+    generator: torch.Generator,
+    *,
+    tolerance: float | None = None,
+    max_steps: int = 300,
+) -> Eigenpairs:
+    """pyhessian's ``eigenvalues``, run to a tolerance a hundredth of ``tolerance``.
+
+    pyhessian draws from torch's global random state; it is seeded from ``generator`` and put back.
+    Raises InputError where it can't work: unused parameters, inputs that are not one tensor.
+    """
+    import pyhessian
+
+    objective = operator.objective
+    tolerance = default_tolerance(operator) if tolerance is None else tolerance
+    batches = [(batch.inputs, batch.targets) for batch in objective.batches]
+    if not all(isinstance(inputs, Tensor) for inputs, _ in batches):
+        raise InputError("--method pyhessian takes inputs that are one tensor; use lanczos")
+    module = copy.deepcopy(objective.module)
+    data: dict[str, Any] = {"dataloader": batches} if len(batches) > 1 else {"data": batches[0]}
+    seed = int(torch.randint(2**62, (), generator=generator))
+    default_dtype = torch.get_default_dtype()
+    with (
+        torch.random.fork_rng(devices=[]),
+        warnings.catch_warnings(),
+        sdpa_kernel(SDPBackend.MATH),
+    ):
+        # It keeps the graph of its backward pass on purpose, and torch warns of that.
+        warnings.simplefilter("ignore")
+        torch.manual_seed(seed)
+        torch.set_default_dtype(objective.dtype)  # it makes its vectors in the default type
+        try:
+            computer = pyhessian.hessian(
+                module, objective.loss_function, cuda=objective.device.type == "cuda", **data
+            )
+            _, vectors = computer.eigenvalues(maxIter=max_steps, tol=tolerance / 100, top_n=count)
+        except (AssertionError, RuntimeError, TypeError) as error:
+            raise InputError(
+                f"pyhessian can't measure this model ({error}); use --method lanczos"
+            ) from error
+        finally:
+            torch.set_default_dtype(default_dtype)
+            _forget_graph(module)
+    columns = torch.stack([flatten(vector).detach() for vector in vectors], dim=1)
+    return certify(operator, columns, tolerance, "pyhessian", max_steps)
+
+
+def _forget_graph(module: nn.Module) -> None:
+    """Gradients made with create_graph refer to the parameters: a cycle, unless cut."""
+    for parameter in module.parameters():
+        parameter.grad = None

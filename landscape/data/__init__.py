@@ -1,0 +1,1 @@
+"""Data sets by name, as samples a model can be fed with."""

@@ -1,0 +1,111 @@
+"""Any data set or iterable of batches, as batches that are resident on one device."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from landscape.errors import InputError
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``size`` samples: inputs (a tensor, or a tuple or dict of tensors) and targets."""
+
+    inputs: Any
+    targets: Any
+    size: int
+
+    def slice(self, start: int, stop: int) -> "Batch":
+        """Samples ``start`` to ``stop``."""
+
+        def part(tensor: Tensor) -> Tensor:
+            return tensor[start:stop]
+
+        inputs, targets = map_tensors(part, self.inputs), map_tensors(part, self.targets)
+        return Batch(inputs, targets, stop - start)
+
+
+def resident_batches(
+    data: Any, batch_size: int, device: torch.device, dtype: torch.dtype | None
+) -> list[Batch]:
+    """Read ``data`` once and keep it on ``device``; floating tensors become ``dtype``, if given.
+
+    ``data`` is a pair of tensors (inputs, targets), a map-style dataset of (input, target)
+    samples, or an iterable of (inputs, targets) batches such as a DataLoader; batches of an
+    iterable are kept as they come, the other two are cut into ``batch_size``. Raises InputError
+    for anything else and for no data at all.
+    """
+
+    def prepare(tensor: Tensor) -> Tensor:
+        return tensor.to(device, dtype if tensor.is_floating_point() else None)
+
+    batches = []
+    for item in _batches(data, batch_size):
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            raise InputError(
+                f"a batch has to be a pair (inputs, targets), got {type(item).__name__}"
+            )
+        inputs, targets = (map_tensors(prepare, part) for part in item)
+        size = _leading_dimension(targets)
+        if size:
+            batches.append(Batch(inputs, targets, size))
+    if not batches:
+        raise InputError("the data holds no samples")
+    return batches
+
+
+def map_tensors(function: Callable[[Tensor], Tensor], structure: Any) -> Any:
+    """Apply ``function`` to each tensor of a tensor, tuple, list or dict of tensors."""
+    if isinstance(structure, Tensor):
+        return function(structure)
+    if isinstance(structure, Mapping):
+        return {key: map_tensors(function, value) for key, value in structure.items()}
+    if isinstance(structure, tuple | list):
+        return tuple(map_tensors(function, value) for value in structure)
+    raise InputError(
+        f"batches have to be made of tensors, got {type(structure).__name__}; "
+        "give an iterable of (inputs, targets) batches or a torch Dataset of samples"
+    )
+
+
+def tensors_of(structure: Any) -> list[Tensor]:
+    """The tensors of a structure, in order."""
+    found: list[Tensor] = []
+
+    def collect(tensor: Tensor) -> Tensor:
+        found.append(tensor)
+        return tensor
+
+    map_tensors(collect, structure)
+    return found
+
+
+def _batches(data: Any, batch_size: int) -> Iterable[Any]:
+    if isinstance(data, tuple) and len(data) == 2 and all(isinstance(d, Tensor) for d in data):
+        inputs, targets = data
+        if len(inputs) != len(targets):
+            raise InputError(f"{len(inputs)} inputs do not match {len(targets)} targets")
+        return zip(inputs.split(batch_size), targets.split(batch_size), strict=True)
+    is_samples = hasattr(data, "__getitem__") and hasattr(data, "__len__")
+    if isinstance(data, Dataset) or (is_samples and not isinstance(data, tuple | list)):
+        return DataLoader(data, batch_size=batch_size, shuffle=False)
+    if not isinstance(data, Iterable):
+        raise InputError(
+            "data has to be a pair of tensors, a Dataset or an iterable of batches, "
+            f"got {type(data).__name__}"
+        )
+    return data
+
+
+def _leading_dimension(structure: Any) -> int:
+    tensor = tensors_of(structure)[0]
+    if tensor.dim() == 0:
+        raise InputError(
+            "targets have to have a batch dimension, got a scalar; the data looks like single "
+            "samples: wrap them in a torch Dataset or a DataLoader"
+        )
+    return len(tensor)

@@ -1,0 +1,126 @@
+"""Data by name: what can follow ``--data``."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from landscape.data.batches import resident_batches
+from landscape.data.digits import digits
+from landscape.data.imagefolder import image_folder
+from landscape.data.samples import Normalization, Samples, TensorSamples, count_classes
+from landscape.errors import InputError
+from landscape.options import option
+from landscape.userfile import call_user_function, is_user_function
+
+NAMES = ("digits", "imagefolder")
+SPLITS = ("train", "test", "val")
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which data, and how pictures become tensors."""
+
+    data: str = option("", "digits, imagefolder, or FILE.py:FUNCTION", metavar="NAME")
+    data_dir: str = option("", "the folder with train/ and val/ or test/ in it", metavar="DIR")
+    image_size: int = option(
+        0, "side in pixels that pictures are resized to; 0: as they are", metavar="PIXELS"
+    )
+    mean: tuple[float, ...] = option(
+        (), "mean of the pixels in [0, 1], one number or one a channel", parse=float, nargs="+"
+    )
+    std: tuple[float, ...] = option(
+        (), "standard deviation of the pixels, likewise", parse=float, nargs="+"
+    )
+
+
+def canonical_split(split: str) -> str:
+    """``val`` is another word for ``test``: the data that was held out of training."""
+    if split not in SPLITS:
+        raise InputError(f"unknown split {split!r}; expected train, test or val")
+    return "test" if split == "val" else split
+
+
+def load_data(settings: DataSettings, split: str) -> Samples:
+    """The samples that ``settings`` name. Raises InputError for what can't be had."""
+    split = canonical_split(split)
+    normalization = _normalization(settings)
+    if settings.image_size < 0:
+        raise InputError(f"--image-size has to be positive, got {settings.image_size}")
+    if settings.data == "digits":
+        if settings.image_size not in (0, 8):
+            raise InputError(f"digits are 8x8 pixels; --image-size {settings.image_size} is not")
+        return digits(split, normalization)
+    if settings.data == "imagefolder":
+        if not settings.data_dir:
+            raise InputError("--data imagefolder needs --data-dir DIR with train/CLASS/PICTURE")
+        return image_folder(
+            Path(settings.data_dir), split, settings.image_size or None, normalization
+        )
+    if is_user_function(settings.data):
+        return _user_data(settings, split, normalization)
+    close = get_close_matches(settings.data, NAMES, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    named = repr(settings.data) if settings.data else "none was named"
+    raise InputError(
+        f"unknown data: {named}; {hint}expected --data digits, imagefolder or FILE.py:FUNCTION"
+    )
+
+
+def data_facts(samples: Samples) -> dict[str, Any]:
+    """What the data say about a model's sizes: image_size, channels, num_classes."""
+    facts: dict[str, Any] = {}
+    shape = samples.input_shape
+    if len(shape) == 3 and shape[1] == shape[2]:
+        facts.update(image_size=shape[1], channels=shape[0])
+    classes = count_classes(samples)
+    if classes is not None:
+        facts["num_classes"] = classes
+    return facts
+
+
+def _normalization(settings: DataSettings) -> Normalization | None:
+    if bool(settings.mean) != bool(settings.std):
+        raise InputError("--mean and --std have to be given together")
+    if any(value <= 0 for value in settings.std):
+        raise InputError(f"--std has to be positive, got {' '.join(map(str, settings.std))}")
+    return Normalization(settings.mean, settings.std) if settings.mean else None
+
+
+def _user_data(settings: DataSettings, split: str, normalization: Normalization | None) -> Samples:
+    """What FILE.py:FUNCTION returns, read once into tensors.
+
+    The function may take any of split, data_dir and image_size. It returns a pair of tensors, a
+    Dataset, an iterable of batches, or a dict of these by split.
+    """
+    arguments = {
+        "split": split,
+        "data_dir": settings.data_dir or None,
+        "image_size": settings.image_size or None,
+    }
+    data = call_user_function(settings.data, arguments, strict=False)
+    if isinstance(data, Mapping):
+        names = [name for name in (split, "val") if name in data]
+        if not names or (split == "train" and "train" not in data):
+            raise InputError(f"{settings.data} has no split {split!r}, only {', '.join(data)}")
+        data = data[names[0]]
+    if not isinstance(data, Dataset | Iterable):
+        raise InputError(
+            f"{settings.data} has to return (inputs, targets) tensors, a Dataset or an iterable of "
+            f"batches, got {type(data).__name__}"
+        )
+    batches = resident_batches(data, 256, torch.device("cpu"), None)
+    for batch in batches:
+        if not isinstance(batch.inputs, Tensor) or not isinstance(batch.targets, Tensor):
+            raise InputError(
+                f"{settings.data}: the command line takes inputs that are one tensor; "
+                "use Objective from Python for anything else"
+            )
+    inputs = torch.cat([batch.inputs for batch in batches])
+    targets = torch.cat([batch.targets for batch in batches])
+    return TensorSamples(inputs, targets, (), normalization)

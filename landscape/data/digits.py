@@ -1,0 +1,30 @@
+"""The handwritten digits that ship with scikit-learn: 1,797 grey images of 8x8 pixels.
+
+The UCI test set of Alpaydin and Kaynak (1998). One image in five of every class is held out.
+"""
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+
+from landscape.data.samples import Normalization, TensorSamples
+
+# The mean and standard deviation of all pixels, scaled to [0, 1].
+MEAN, STD = (0.3053,), (0.3760,)
+
+
+def digits(split: str, normalization: Normalization | None = None) -> TensorSamples:
+    """``train`` (1,442 images) or ``test`` (355); the same division every time."""
+    bundle = load_digits()
+    targets = bundle.target.astype(np.int64)
+    held_out = np.zeros(len(targets), dtype=bool)
+    for digit in range(10):
+        held_out[np.flatnonzero(targets == digit)[4::5]] = True
+    chosen = held_out if split == "test" else ~held_out
+    images = torch.from_numpy(bundle.images[chosen] / 16.0).float().unsqueeze(1)
+    return TensorSamples(
+        inputs=images,
+        targets=torch.from_numpy(targets[chosen]),
+        classes=tuple(str(digit) for digit in range(10)),
+        normalization=normalization or Normalization(MEAN, STD),
+    )

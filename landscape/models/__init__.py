@@ -1,0 +1,1 @@
+"""ViT, MLP-Mixer and ResNet, and the catalog of names that --model knows."""

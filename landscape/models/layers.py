@@ -1,0 +1,79 @@
+"""The pieces that ViT and MLP-Mixer share."""
+
+from torch import Tensor, nn
+
+from landscape.errors import InputError
+
+# Dosovitskiy et al. (2021) and Tolstikhin et al. (2021) both use 1e-6.
+LAYER_NORM_EPS = 1e-6
+
+ACTIVATIONS = ("gelu", "gelu_tanh", "relu")
+
+
+def make_activation(name: str) -> nn.Module:
+    """``gelu`` is the exact (erf) form; ``gelu_tanh`` the approximation that JAX defaults to."""
+    if name == "gelu":
+        return nn.GELU()
+    if name == "gelu_tanh":
+        return nn.GELU(approximate="tanh")
+    if name == "relu":
+        return nn.ReLU()
+    raise InputError(f"unknown activation {name!r}; expected one of {', '.join(ACTIVATIONS)}")
+
+
+def token_grid(image_size: int, patch_size: int) -> int:
+    """Patches along one side; InputError if the patches don't tile the image."""
+    if image_size % patch_size:
+        raise InputError(
+            f"patches of {patch_size} pixels don't tile an image of {image_size}; "
+            "choose a patch_size that divides image_size"
+        )
+    return image_size // patch_size
+
+
+class PatchEmbed(nn.Module):
+    """Non-overlapping patches, each projected to ``dim``: (N, C, H, W) to (N, tokens, dim)."""
+
+    def __init__(self, patch_size: int, channels: int, dim: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(channels, dim, kernel_size=patch_size, stride=patch_size)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.proj(images).flatten(2).transpose(1, 2)
+
+
+class Mlp(nn.Module):
+    """Two dense layers with an activation between: ``hidden`` neurons, ``dim`` in and out."""
+
+    def __init__(self, dim: int, hidden: int, activation: str, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden)
+        self.act = make_activation(activation)
+        self.drop1 = nn.Dropout(dropout)
+        self.fc2 = nn.Linear(hidden, dim)
+        self.drop2 = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.drop2(self.fc2(self.drop1(self.act(self.fc1(x)))))
+
+
+class DropPath(nn.Module):
+    """Stochastic depth (Huang et al., 2016): a residual branch is dropped per sample."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.rate == 0.0:
+            return x
+        keep = 1.0 - self.rate
+        mask = x.new_empty((x.shape[0],) + (1,) * (x.dim() - 1)).bernoulli_(keep)
+        return x * mask / keep
+
+
+def init_dense(module: nn.Module) -> None:
+    """Xavier-uniform weights, zero biases: the initialisation of both papers' dense layers."""
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,128 @@
+"""What every result shares: one HDF5 file that anyone can use, and a JSON of headline numbers."""
+
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import h5py
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from landscape.errors import InputError
+from landscape.files import replacing
+from landscape.options import from_plain, to_plain
+from landscape.provenance import Provenance
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Array:
+    """A named array of a result file: its values, unit, and the names of its axes."""
+
+    values: ArrayLike
+    unit: str = ""
+    axes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result(ABC):
+    """The answer of one analysis for one checkpoint.
+
+    A subclass names its ``analysis`` and ``settings_type``, and says which arrays its file holds
+    and how to come back from them.
+    """
+
+    label: str
+    settings: Any
+    provenance: Provenance
+
+    analysis: ClassVar[str]
+    settings_type: ClassVar[type[Any]]
+
+    @abstractmethod
+    def arrays(self) -> dict[str, Array]:
+        """What the HDF5 file holds, by path within the file."""
+
+    @classmethod
+    @abstractmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
+    ) -> Self:
+        """The inverse of :meth:`arrays`."""
+
+    @abstractmethod
+    def headline(self) -> dict[str, Any]:
+        """The numbers of the JSON file."""
+
+    def save(self, path: str | Path) -> None:
+        """Write the HDF5 file; a reader sees the old file or the new one, never a part."""
+        with replacing(Path(path)) as temporary, h5py.File(temporary, "w") as file:
+            file.attrs["analysis"] = self.analysis
+            file.attrs["format"] = FORMAT
+            file.attrs["label"] = self.label
+            file.attrs["settings"] = json.dumps(to_plain(self.settings))
+            file.attrs["provenance"] = json.dumps(asdict(self.provenance))
+            for name, array in self.arrays().items():
+                stored = file.create_dataset(name, data=array.values)
+                stored.attrs["unit"] = array.unit
+                stored.attrs["axes"] = json.dumps(array.axes)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read it back. Raises InputError if it is damaged or of another analysis."""
+        try:
+            with h5py.File(path, "r") as file:
+                found = file.attrs.get("analysis")
+                if found != cls.analysis:
+                    raise InputError(f"{path} holds {found or 'no analysis'}, not {cls.analysis}")
+                if file.attrs["format"] != FORMAT:
+                    raise InputError(f"{path} has format {file.attrs['format']}, expected {FORMAT}")
+                settings = from_plain(cls.settings_type, json.loads(file.attrs["settings"]))
+                provenance = Provenance(**json.loads(file.attrs["provenance"]))
+                arrays = _read_arrays(file)
+                return cls.from_arrays(arrays, file.attrs["label"], settings, provenance)
+        except FileNotFoundError as error:
+            raise InputError(f"no such result: {path}") from error
+        except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+            raise InputError(f"{path} is damaged or not a result file ({error})") from error
+
+    def write_json(self, path: str | Path) -> None:
+        """Write label, analysis, headline numbers, settings and provenance as JSON."""
+        content = {
+            "label": self.label,
+            "analysis": self.analysis,
+            **self.headline(),
+            "settings": to_plain(self.settings),
+            "provenance": asdict(self.provenance),
+        }
+        with replacing(Path(path)) as temporary:
+            temporary.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """Numpy values as JSON types; nan and infinities, which JSON has not, as null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _read_arrays(file: h5py.File) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {}
+
+    def keep(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = np.asarray(item.asstr()[()] if item.dtype.kind == "O" else item[()])
+
+    file.visititems(keep)
+    return arrays

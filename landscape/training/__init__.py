@@ -1,0 +1,1 @@
+"""The training loop, sharpness-aware minimisation and schedules."""

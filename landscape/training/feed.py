@@ -1,0 +1,65 @@
+"""Training batches: which samples, in which order, the next one read while this one is used."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from landscape.data.samples import Samples, TensorSamples
+
+
+def to_device(samples: Samples, device: torch.device) -> Samples:
+    """Samples that are in memory move to the device once; others are sent batch by batch."""
+    if isinstance(samples, TensorSamples):
+        return replace(
+            samples, inputs=samples.inputs.to(device), targets=samples.targets.to(device)
+        )
+    return samples
+
+
+def steps_per_epoch(samples: Samples, batch_size: int) -> int:
+    """Full batches only: a last batch of one sample has no variance to normalise by."""
+    return max(1, len(samples) // batch_size)
+
+
+def epoch_order(samples: Samples, seed: int, epoch: int) -> Tensor:
+    """The order of the samples in an epoch, a function of seed and epoch alone."""
+    generator = torch.Generator().manual_seed(stream_seed(seed, epoch))
+    return torch.randperm(len(samples), generator=generator)
+
+
+def stream_seed(*keys: int) -> int:
+    """One 63-bit seed from several numbers, so that streams of different keys don't overlap."""
+    mixed = 0
+    for key in keys:
+        # The finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
+        mixed = (mixed + key + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+        mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+        mixed ^= mixed >> 31
+    return mixed >> 1
+
+
+def batches(
+    samples: Samples, order: Tensor, batch_size: int, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """(inputs, targets) on ``device``, in ``order``, the next batch read in the background."""
+    parts = order.split(batch_size)
+
+    def read(part: Tensor) -> tuple[Tensor, Tensor]:
+        inputs = samples.fetch(part.to(samples.targets.device))
+        targets = samples.targets[part.to(samples.targets.device)]
+        return inputs.to(device, non_blocking=True), targets.to(device, non_blocking=True)
+
+    if isinstance(samples, TensorSamples):
+        yield from map(read, parts)
+        return
+    with ThreadPoolExecutor(1) as reader:
+        upcoming = reader.submit(read, parts[0])
+        for part in parts[1:]:
+            ready = upcoming.result()
+            upcoming = reader.submit(read, part)
+            yield ready
+        yield upcoming.result()
