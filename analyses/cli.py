@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from analyses.report import write_page
 from analyses.style import FORMATS, save_figures, styled
 from analyses.subjects import ObjectiveMaker, Subject, SubjectSettings, parse_subjects
 from analyses.table import ANALYSES, RESULTS
@@ -90,9 +91,10 @@ def _add_shared(parser: Parser) -> None:
     output.add_argument(
         "--format",
         type=_formats,
-        default=("png",),
+        default=("png", "html"),
         metavar="LIST",
-        help=f"picture formats, of {','.join(FORMATS)}; the report is always html (default: png)",
+        help=f"pictures in any of {','.join(FORMATS)}, and html: a page with tables and pictures "
+        "(default: png,html)",
     )
     output.add_argument("--force", action="store_true", help="measure again what DIR already holds")
     model = parser.add_argument_group("model")
@@ -115,10 +117,11 @@ def _add_shared(parser: Parser) -> None:
 
 
 def _formats(text: str) -> tuple[str, ...]:
-    formats = tuple(word for word in text.split(",") if word != "html")
-    unknown = sorted(set(formats) - set(FORMATS))
+    formats = tuple(text.split(","))
+    known = (*FORMATS, "html")
+    unknown = sorted(set(formats) - set(known))
     if unknown:
-        raise InputError(f"unknown format {', '.join(unknown)}; expected {', '.join(FORMATS)}")
+        raise InputError(f"unknown format {', '.join(unknown)}; expected {', '.join(known)}")
     return formats
 
 
@@ -137,13 +140,11 @@ def _plot_command(arguments: argparse.Namespace) -> None:
             )
     with styled():
         figures = {name: ANALYSES[name].draw(results[name]) for name in names}
-        for name in names:
-            for path in save_figures(figures[name], folder, arguments.format):
+        for drawn in figures.values():
+            for path in save_figures(drawn, folder, arguments.format):
                 print(path)
-        if arguments.analysis == "report":
-            from analyses.report import write_report
-
-            print(write_report(results, figures, folder / "report.html"))
+        if "html" in arguments.format or arguments.analysis == "report":
+            print(write_page(results, figures, folder / f"{arguments.analysis}.html"))
 
 
 def _measure(

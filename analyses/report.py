@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Figures = Mapping[str, "Figure"]
 
 
-def write_report(
+def write_page(
     results: Mapping[str, Sequence[Result]], figures: Mapping[str, Figures], path: Path
 ) -> Path:
     """Write the page for results and figures by analysis; it needs no other file and no network."""
@@ -43,6 +43,7 @@ def write_report(
         lstrip_blocks=True,
     )
     html = environment.get_template("report.html.j2").render(
+        title=sections[0]["title"] if len(sections) == 1 else "Loss-landscape report",
         sections=sections,
         subjects=[_subject(result) for result in first],
         created=now(),

@@ -11,6 +11,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from landscape.files import replacing
+
 # Okabe and Ito's palette, told apart by readers with any colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", "--", "-.", ":")
@@ -70,12 +72,10 @@ def grid_shape(count: int, columns: int = 3) -> tuple[int, int]:
 
 
 def save_figures(figures: dict[str, Figure], folder: Path, formats: Iterable[str]) -> list[Path]:
-    """Write each figure in each format; returns the paths."""
-    from landscape.files import replacing
-
+    """Write each figure in each picture format; returns the paths."""
     paths = []
     for name, page in figures.items():
-        for extension in formats:
+        for extension in (word for word in formats if word in FORMATS):
             path = folder / f"{name}.{extension}"
             with replacing(path) as temporary:
                 page.savefig(temporary, format=extension)

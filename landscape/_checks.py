@@ -1,7 +1,7 @@
 """Is the loss a repeatable mean over samples? Asked once, before anything is measured."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -30,6 +30,13 @@ def check_repeatable(
 
 def check_mean_over_samples(model: nn.Module, batch_loss: BatchLoss, batch: Batch) -> None:
     """Raise InputError if a batch's loss is not the mean of its samples' losses."""
+    norms = [name for name, module in model.named_modules() if _uses_batch_statistics(module)]
+    if norms:
+        raise InputError(
+            f"the loss depends on how samples are batched: {norms[0]} (BatchNorm without running "
+            "statistics) normalises with the statistics of the batch even in eval mode "
+            "(verify=False measures it all the same)"
+        )
     if batch.size < 2:
         return
     cut = (batch.size + 1) // 3 or 1
@@ -38,48 +45,61 @@ def check_mean_over_samples(model: nn.Module, batch_loss: BatchLoss, batch: Batc
     mean = sum(batch_loss(part).item() * part.size for part in parts) / batch.size
     if _close(whole, mean, _tolerance(model, 1e4)):
         return
-    norms = [name for name, module in model.named_modules() if _uses_batch_statistics(module)]
-    blame = (
-        f"{norms[0]} normalises with the statistics of the batch even in eval mode"
-        if norms
-        else "the loss function is not a mean over the batch (a sum?), or samples see each other"
-    )
     raise InputError(
         f"the loss depends on how samples are batched: {whole:.8g} for {batch.size} at once, "
-        f"{mean:.8g} in two parts; {blame} (verify=False measures it all the same)"
+        f"{mean:.8g} in two parts; the loss function is not a mean over the batch (a sum?), or "
+        "samples see each other (verify=False measures it all the same)"
     )
 
 
 def _first_difference(
     model: nn.Module, forward: Callable[[Batch], Any], batch: Batch
 ) -> str | None:
-    """The first leaf module whose output differs between two passes."""
-    records: list[list[tuple[str, Tensor]]] = []
-    leaves = [(name, m) for name, m in model.named_modules() if not any(m.children())]
-    for _ in range(2):
-        record: list[tuple[str, Tensor]] = []
-
-        def keep(
-            module: nn.Module,
-            _inputs: Any,
-            output: Any,
-            record: list[tuple[str, Tensor]] = record,
-            names: dict[nn.Module, str] = {m: n for n, m in leaves},  # noqa: B006
-        ) -> None:
-            if isinstance(output, Tensor):
-                record.append((f"{names[module]} ({type(module).__name__})", output.clone()))
-
-        handles = [module.register_forward_hook(keep) for _, module in leaves]
-        try:
-            forward(batch)
-        finally:
-            for handle in handles:
-                handle.remove()
-        records.append(record)
-    for (name, one), (_, other) in zip(*records, strict=False):
-        if one.shape != other.shape or not torch.equal(one, other):
-            return name
+    """The innermost module that gives different outputs for the same inputs, in two passes."""
+    first, second = (_record_calls(model, forward, batch) for _ in range(2))
+    for (name, inputs, output), (_, other_inputs, other_output) in zip(first, second, strict=False):
+        if _same(inputs, other_inputs) and not _same(output, other_output):
+            module = model.get_submodule(name)
+            return f"{name or 'the model itself'} ({type(module).__name__})"
     return None
+
+
+Call = tuple[str, list[Tensor], list[Tensor]]
+
+
+def _record_calls(model: nn.Module, forward: Callable[[Batch], Any], batch: Batch) -> list[Call]:
+    """Name, inputs and outputs of every module, in the order in which they finish."""
+    calls: list[Call] = []
+    handles = []
+
+    def recorder(name: str) -> Callable[..., None]:
+        def record(_module: nn.Module, inputs: Any, output: Any) -> None:
+            calls.append((name, _tensors(inputs), _tensors(output)))
+
+        return record
+
+    for name, module in model.named_modules():
+        handles.append(module.register_forward_hook(recorder(name)))
+    try:
+        forward(batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return calls
+
+
+def _tensors(structure: Any) -> list[Tensor]:
+    """Copies of the tensors in a structure, which may hold other things too."""
+    if isinstance(structure, Tensor):
+        return [structure.clone()]
+    items = structure.values() if isinstance(structure, Mapping) else structure
+    if not isinstance(structure, Mapping | tuple | list):
+        return []
+    return [tensor for item in items for tensor in _tensors(item)]
+
+
+def _same(one: list[Tensor], other: list[Tensor]) -> bool:
+    return len(one) == len(other) and all(map(torch.equal, one, other))
 
 
 def _uses_batch_statistics(module: nn.Module) -> bool:

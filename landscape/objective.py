@@ -9,7 +9,7 @@ model, so the user's module is never moved, trained, perturbed or put into anoth
 import copy
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from landscape._checks import check_mean_over_samples, check_repeatable
-from landscape.data.batches import Batch, resident_batches, tensors_of
+from landscape.data.batches import Batch, map_tensors, resident_batches, tensors_of
 from landscape.devices import describe_device, full_precision, resolve_device
 from landscape.errors import InputError
 from landscape.parameters import ParameterLayout, flatten
@@ -110,7 +110,7 @@ class Objective:
         with self._at(theta), torch.no_grad(), full_precision():
             for batch in self.batches:
                 outputs = self._forward(batch)
-                total += self.loss_function(outputs, batch.targets).double() * batch.size
+                total += self._mean_loss(outputs, batch).double() * batch.size
                 hits = _correct(outputs, batch.targets)
                 if hits is not None:
                     classified = True
@@ -126,12 +126,12 @@ class Objective:
         nan where the loss can't be taken sample by sample.
         """
         losses = []
-        with self._at(theta), full_precision():
-            for batch, outputs in self._outputs():
-                try:
-                    losses.append(_sample_losses(self.loss_function, outputs, batch.targets))
-                except (RuntimeError, ValueError, TypeError, IndexError):
+        with self._at(theta), full_precision(), torch.no_grad():
+            for batch in self.batches:
+                found = _sample_losses(self.loss_function, self._forward(batch), batch.targets)
+                if found is None:
                     return math.nan
+                losses.append(found)
         values = torch.cat(losses).double()
         if len(values) < 2:
             return math.nan
@@ -142,13 +142,15 @@ class Objective:
 
         Hooks put on :attr:`module` see every forward pass; take them off again afterwards.
         """
-        with full_precision():
-            yield from self._outputs()
+        for batch in self.batches:
+            with full_precision(), torch.no_grad():
+                outputs = self._forward(batch)
+            yield batch, outputs
 
     def gradient(self, theta: Tensor | None = None) -> Tensor:
         """The gradient of L at ``theta``, of shape (P,)."""
         gradient = torch.zeros_like(self.theta)
-        with self._at(theta), full_precision():
+        with self._at(theta), full_precision(), _differentiable():
             for batch in self.batches:
                 loss = self._batch_loss(batch) * (batch.size / self.num_samples)
                 gradient += self._gradient(loss, create_graph=False)
@@ -159,16 +161,27 @@ class Objective:
 
         Exact (double backward; Pearlmutter, 1994). The K vectors share the forward and first
         backward pass of each batch. Attention runs in its plain form, since the fused kernels
-        have no second derivative.
+        have no second derivative. Raises InputError for vectors of another shape.
         """
+        if vectors.dim() not in (1, 2) or len(vectors) != self.num_parameters:
+            raise InputError(
+                f"expected vectors of shape (P,) or (P, K) with P = {self.num_parameters}, "
+                f"got {tuple(vectors.shape)}"
+            )
         columns = vectors.reshape(self.num_parameters, -1).to(self.theta)
         products = torch.zeros_like(columns)
-        with self._at(theta), full_precision(), sdpa_kernel(SDPBackend.MATH):
+        with (
+            self._at(theta),
+            full_precision(),
+            sdpa_kernel(SDPBackend.MATH),
+            _differentiable(),
+        ):
             for batch in self.batches:
                 loss = self._batch_loss(batch) * (batch.size / self.num_samples)
                 gradient = self._gradient(loss, create_graph=True)
                 if not gradient.requires_grad:  # a loss that is linear in theta
                     continue
+                # One by one: batched (vmapped) double backward of layer norm is wrong in torch.
                 last = columns.shape[1] - 1
                 for k in range(columns.shape[1]):
                     pieces = torch.autograd.grad(
@@ -183,12 +196,23 @@ class Objective:
 
     def sample_hash(self) -> str:
         """SHA-256 of the samples as the model sees them, which says whether two runs saw one."""
-        structures = [part for batch in self.batches for part in (batch.inputs, batch.targets)]
-        return _hash(tensor for structure in structures for tensor in tensors_of(structure))
+        digest = hashlib.sha256()
+        for part in ("inputs", "targets"):
+            for k, batch in enumerate(self.batches):
+                for tensor in tensors_of(getattr(batch, part)):
+                    if k == 0:  # the shape of a sample; how they are batched is no matter
+                        digest.update(_kind(tensor[0]))
+                    digest.update(_content(tensor))
+        return digest.hexdigest()
 
     def weights_hash(self) -> str:
         """SHA-256 of the parameters and buffers that the function is made of."""
-        return _hash([self.theta, *self.module.buffers(), *self._frozen()])
+        digest = hashlib.sha256()
+        frozen = (p.detach() for p in self.module.parameters() if not p.requires_grad)
+        for tensor in (self.theta, *self.module.buffers(), *frozen):
+            digest.update(_kind(tensor))
+            digest.update(_content(tensor))
+        return digest.hexdigest()
 
     def provenance(self, seconds: float) -> Provenance:
         """What was measured, on what, with what; ``seconds`` is what the measurement took."""
@@ -218,15 +242,6 @@ class Objective:
         finally:
             self._weights.copy_(self.theta)
 
-    def _frozen(self) -> Iterator[Tensor]:
-        return (p.detach() for p in self.module.parameters() if not p.requires_grad)
-
-    def _outputs(self) -> Iterator[tuple[Batch, Any]]:
-        for batch in self.batches:
-            with torch.no_grad():
-                outputs = self._forward(batch)
-            yield batch, outputs
-
     def _forward(self, batch: Batch) -> Any:
         if isinstance(batch.inputs, Mapping):
             return self.module(**batch.inputs)
@@ -235,7 +250,10 @@ class Objective:
         return self.module(batch.inputs)
 
     def _batch_loss(self, batch: Batch) -> Tensor:
-        loss = self.loss_function(self._forward(batch), batch.targets)
+        return self._mean_loss(self._forward(batch), batch)
+
+    def _mean_loss(self, outputs: Any, batch: Batch) -> Tensor:
+        loss = self.loss_function(outputs, batch.targets)
         if loss.dim() != 0:
             raise InputError(
                 "the loss has to be a scalar, the mean over the batch; "
@@ -272,12 +290,19 @@ def _twin(model: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Modu
     return twin.eval().to(device, dtype)
 
 
-def _hash(tensors: Iterable[Tensor]) -> str:
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+@contextmanager
+def _differentiable() -> Iterator[None]:
+    """Gradients on, whatever the caller has turned off."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def _kind(tensor: Tensor) -> bytes:
+    return f"{tensor.dtype}{tuple(tensor.shape)}".encode()
+
+
+def _content(tensor: Tensor) -> bytes:
+    return tensor.cpu().contiguous().numpy().tobytes()
 
 
 def _correct(outputs: Any, targets: Any) -> Tensor | None:
@@ -289,8 +314,14 @@ def _correct(outputs: Any, targets: Any) -> Tensor | None:
     return (outputs.argmax(1) == targets).sum()
 
 
-def _sample_losses(loss: LossFunction, outputs: Any, targets: Any) -> Tensor:
-    def single(output: Any, target: Any) -> Tensor:
-        return loss(output.unsqueeze(0), target.unsqueeze(0))
+def _sample_losses(loss: LossFunction, outputs: Any, targets: Any) -> Tensor | None:
+    """The loss of each sample by itself; None if the loss function can't be taken so."""
 
-    return torch.vmap(single)(outputs, targets)
+    def single(output: Any, target: Any) -> Tensor:
+        alone = (map_tensors(lambda tensor: tensor.unsqueeze(0), part) for part in (output, target))
+        return loss(*alone)
+
+    try:
+        return torch.vmap(single)(outputs, targets)
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError):
+        return None

@@ -23,8 +23,12 @@ def is_live() -> bool:
     return sys.stderr.isatty() and not _quiet
 
 
-def track(items: Iterable[Item], task: str, *, total: int | None = None) -> "tqdm[Item]":
+def track(
+    items: Iterable[Item] | None, task: str, *, total: int | None = None, done: int = 0
+) -> "tqdm[Item]":
     """Iterate over ``items`` under a bar that names the task and estimates the time left.
+
+    Without ``items`` the caller moves the bar, from ``done`` to ``total``, with ``update()``.
 
     Nothing is drawn where standard error is no terminal, so that logs stay readable and using
     the library from a program prints nothing.
@@ -33,6 +37,7 @@ def track(items: Iterable[Item], task: str, *, total: int | None = None) -> "tqd
         items,
         desc=task,
         total=total,
+        initial=done,
         disable=not is_live(),
         dynamic_ncols=True,
         leave=False,

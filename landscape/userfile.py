@@ -17,22 +17,24 @@ def is_user_function(name: str) -> bool:
 
 
 def load_user_function(name: str) -> Callable[..., Any]:
-    """Import the file and return the function; its folder is importable, as for a script."""
+    """Import the file and return the function; its folder stays importable, as for a script."""
     path_text, _, function = name.rpartition(":")
     path = Path(path_text).resolve()
     if not path.is_file():
         raise InputError(f"no such file: {path_text} (expected FILE.py:FUNCTION, got {name!r})")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # A name of its own: the file may be called json.py.
+    spec = importlib.util.spec_from_file_location(f"_landscape_user_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent))
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    sys.modules[spec.name] = module  # dataclasses look their module up there
     try:
         spec.loader.exec_module(module)
     except Exception as error:
+        del sys.modules[spec.name]
         raise InputError(f"{path_text} can't be imported: {_describe(error)}") from error
-    finally:
-        sys.path.remove(str(path.parent))
     found = getattr(module, function, None)
     if not callable(found):
         raise InputError(f"{path_text} has no function {function!r}")

@@ -122,7 +122,7 @@ def _as_published(
             f"{path} is a JAX ViT or Mixer checkpoint; --model has to be one of ours, "
             f"vit-... or mixer-..., got {spec.name}"
         )
-    if heads is not None and spec.arguments.get("heads") != heads:
+    if heads is not None and spec.name == "vit" and spec.arguments.get("heads") != heads:
         raise InputError(
             f"{path} has {heads} attention heads, the model {spec.arguments.get('heads')}; "
             f"pass --model-args heads={heads}"

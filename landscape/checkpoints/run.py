@@ -44,6 +44,12 @@ class RunDirectory:
         """Whether the folder holds a run."""
         return (self.path / CONFIG).is_file()
 
+    def sweep(self) -> None:
+        """Remove what a write that was killed left behind. Only the run's own process may."""
+        for name in (CONFIG, METRICS, LAST, BEST):
+            for leftover in self.path.glob(f".{name}.*"):
+                leftover.unlink(missing_ok=True)
+
     def read_config(self) -> dict[str, Any]:
         """The content of config.json. Raises InputError if it is missing or damaged."""
         file = self.path / CONFIG
@@ -53,8 +59,13 @@ class RunDirectory:
             raise InputError(f"{self.path} is not a run directory: it has no {CONFIG}") from error
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{file} is damaged: {error}") from error
-        if not isinstance(config, dict) or not {"model", "data"} <= set(config):
+        sections = ("model", "data")
+        if not isinstance(config, dict) or not all(
+            isinstance(config.get(section), dict) for section in sections
+        ):
             raise InputError(f"{file} has no model and data entries; was it written by this tool?")
+        if not isinstance(config["model"].get("arguments"), dict) or "name" not in config["model"]:
+            raise InputError(f"{file} does not say which model it is: expected name and arguments")
         return config
 
     def write_config(self, config: Mapping[str, Any]) -> None:

@@ -41,7 +41,8 @@ def resident_batches(
     """
 
     def prepare(tensor: Tensor) -> Tensor:
-        return tensor.to(device, dtype if tensor.is_floating_point() else None)
+        # A copy: a loader may fill one buffer again and again, and the user's data is theirs.
+        return tensor.detach().to(device, dtype if tensor.is_floating_point() else None, copy=True)
 
     batches = []
     for item in _batches(data, batch_size):
@@ -51,6 +52,9 @@ def resident_batches(
             )
         inputs, targets = (map_tensors(prepare, part) for part in item)
         size = _leading_dimension(targets)
+        sizes = {len(tensor) for tensor in tensors_of(inputs) if tensor.dim()}
+        if sizes != {size}:
+            raise InputError(f"a batch has {size} targets but inputs of {sorted(sizes)} samples")
         if size:
             batches.append(Batch(inputs, targets, size))
     if not batches:
@@ -87,9 +91,16 @@ def tensors_of(structure: Any) -> list[Tensor]:
 def _batches(data: Any, batch_size: int) -> Iterable[Any]:
     if isinstance(data, tuple) and len(data) == 2 and all(isinstance(d, Tensor) for d in data):
         inputs, targets = data
+        if inputs.dim() == 0 or targets.dim() == 0:
+            raise InputError("inputs and targets need a batch dimension, got a scalar")
         if len(inputs) != len(targets):
             raise InputError(f"{len(inputs)} inputs do not match {len(targets)} targets")
         return zip(inputs.split(batch_size), targets.split(batch_size), strict=True)
+    if isinstance(data, Mapping):
+        raise InputError(
+            f"data is a dict with keys {', '.join(map(str, list(data)[:4]))}; "
+            "give (inputs, targets), a Dataset or an iterable of batches"
+        )
     is_samples = hasattr(data, "__getitem__") and hasattr(data, "__len__")
     if isinstance(data, Dataset) or (is_samples and not isinstance(data, tuple | list)):
         return DataLoader(data, batch_size=batch_size, shuffle=False)

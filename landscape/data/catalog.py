@@ -1,5 +1,6 @@
 """Data by name: what can follow ``--data``."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -87,7 +88,7 @@ def data_facts(samples: Samples) -> dict[str, Any]:
 def _normalization(settings: DataSettings) -> Normalization | None:
     if bool(settings.mean) != bool(settings.std):
         raise InputError("--mean and --std have to be given together")
-    if any(value <= 0 for value in settings.std):
+    if not all(0 < value < math.inf for value in settings.std):
         raise InputError(f"--std has to be positive, got {' '.join(map(str, settings.std))}")
     return Normalization(settings.mean, settings.std) if settings.mean else None
 
@@ -123,4 +124,6 @@ def _user_data(settings: DataSettings, split: str, normalization: Normalization 
             )
     inputs = torch.cat([batch.inputs for batch in batches])
     targets = torch.cat([batch.targets for batch in batches])
+    if not targets.is_floating_point():
+        targets = targets.long()
     return TensorSamples(inputs, targets, (), normalization)

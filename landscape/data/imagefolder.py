@@ -61,7 +61,9 @@ def image_folder(
     normalization: Normalization | None = None,
     resident_bytes: int = RESIDENT_BYTES,
 ) -> Samples:
-    """The pictures of one split; ``image_size`` defaults to the first picture's shorter side.
+    """The pictures of one split, all of one size.
+
+    ``image_size`` defaults to the shorter side of the first training picture.
 
     Raises InputError for a folder without pictures, splits whose classes differ, and a picture
     that can't be read, with its path.
@@ -77,7 +79,7 @@ def image_folder(
         )
     numbers = {name: number for number, name in enumerate(classes)}
     targets = torch.tensor([numbers[_class_of(path, folder)] for path in paths])
-    size = image_size or _shorter_side(paths[0])
+    size = image_size or _shorter_side(_first_training_picture(root) or paths[0])
     samples = FolderSamples(
         paths, targets, tuple(classes), size, normalization or Normalization(MEAN, STD)
     )
@@ -90,7 +92,7 @@ def decode(path: Path, image_size: int) -> Tensor:
     """One picture as bytes (3, size, size): the shorter side resized, then the centre cropped."""
     try:
         with Image.open(path) as picture:
-            rgb = picture.convert("RGB")
+            rgb = _to_rgb(picture)
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
         raise InputError(f"unreadable picture {path}: {error}; repair or remove it") from error
     if rgb.size != (image_size, image_size):
@@ -100,6 +102,15 @@ def decode(path: Path, image_size: int) -> Tensor:
         left, top = (width - image_size) // 2, (height - image_size) // 2
         rgb = rgb.crop((left, top, left + image_size, top + image_size))
     return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+        grey = np.asarray(picture).astype(np.uint32) // 257
+        picture = Image.fromarray(grey.astype(np.uint8))
+    if "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+    return picture.convert("RGB")
 
 
 def _decode_all(samples: FolderSamples, split: str) -> TensorSamples:
@@ -153,6 +164,12 @@ def _pictures(folder: Path) -> list[Path]:
 
 def _class_of(path: Path, folder: Path) -> str:
     return path.relative_to(folder).parts[0]
+
+
+def _first_training_picture(root: Path) -> Path | None:
+    """Every split has the size of the training pictures, which the network was made for."""
+    pictures = _pictures(root / "train") if (root / "train").is_dir() else []
+    return next(iter(pictures), None)
 
 
 def _shorter_side(path: Path) -> int:

@@ -102,7 +102,9 @@ def check_targets(samples: Samples, num_outputs: int, where: str) -> None:
     if count_classes(samples) is None:
         return
     low, high = int(samples.targets.min()), int(samples.targets.max())
-    if low < 0 or high >= num_outputs:
+    if low < 0:
+        raise InputError(f"{where} has classes numbered {low} to {high}; number them from 0")
+    if high >= num_outputs:
         raise InputError(
             f"{where} has classes numbered {low} to {high}, the model {num_outputs} outputs; "
             f"pass --model-args num_classes={high + 1} or data with the model's classes"

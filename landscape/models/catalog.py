@@ -76,6 +76,8 @@ class ModelSpec:
                     f"{self.name} has to return a torch.nn.Module, got {type(model).__name__}"
                 )
             return model
+        if self.name not in FAMILIES:
+            raise InputError(_unknown(self.name))
         return _construct(FAMILIES[self.name], self.name, self.arguments)
 
 
@@ -98,7 +100,12 @@ def resolve_model(
         return ModelSpec(name, {**(fitted if fit_to_data else {}), **arguments})
     if is_user_function(name):
         accepted = inspect.signature(load_user_function(name)).parameters
-        fitted = {key: facts[key] for key in facts if key in accepted} if fit_to_data else {}
+        # A function's own defaults count as its row.
+        fitted = {
+            key: facts[key]
+            for key, parameter in accepted.items()
+            if key in facts and (fit_to_data or parameter.default is parameter.empty)
+        }
         return ModelSpec(name, {**fitted, **arguments})
     if name in NAMED:
         family, row = NAMED[name]
@@ -109,10 +116,17 @@ def resolve_model(
     merged = {**row, **facts, **arguments} if fit_to_data else {**facts, **row, **arguments}
     takes_patches = "patch_size" in inspect.signature(FAMILIES[family]).parameters
     if name in NAMED and takes_patches and "patch_size" not in merged and "image_size" in merged:
-        # A quarter of the side up to 16 pixels (8x8: 2), an eighth beyond (32x32: 4).
-        side = merged["image_size"]
-        merged["patch_size"] = max(1, side // (4 if side <= 16 else 8))
+        merged["patch_size"] = _small_patch(merged["image_size"])
     return ModelSpec(family, merged)
+
+
+def _small_patch(side: int) -> int:
+    """About a quarter of the side up to 16 pixels (8x8: 2), an eighth beyond (32x32: 4).
+
+    The largest divisor of the side up to that.
+    """
+    largest = max(1, side // (4 if side <= 16 else 8))
+    return max(size for size in range(1, largest + 1) if side % size == 0)
 
 
 def _construct(

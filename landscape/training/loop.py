@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,6 @@ from landscape.training.feed import (
     to_device,
 )
 from landscape.training.sam import SharpnessAware, frozen_batch_statistics, gradient_norm
-from landscape.training.schedules import learning_rate
 from landscape.training.settings import TrainSettings
 
 EVAL_BATCH = 512
@@ -61,6 +61,7 @@ def train(
     training, validation = to_device(training, device), to_device(validation, device)
     optimizer = make_optimizer(model, settings)
     rows: list[dict[str, float]] = []
+    run.sweep()
     if resume:
         rows = _load_state(run, model, optimizer)
         run.write_metrics(rows)
@@ -69,11 +70,15 @@ def train(
     task = f"training {name} ({settings.opt}, {kind})"
     message(f"{task}: {settings.epochs} epochs of {len(training):,} samples on {device}")
 
-    with track(range(len(rows), settings.epochs), task) as epochs:
-        for epoch in epochs:
+    steps = steps_per_epoch(training, settings.batch_size)
+    with track(None, task, total=settings.epochs * steps, done=len(rows) * steps) as bar:
+        for epoch in range(len(rows), settings.epochs):
             started = time.perf_counter()
-            means = train_epoch(model, optimizer, training, settings, epoch, device)
+            means = train_epoch(model, optimizer, training, settings, epoch, device, bar.update)
             val_loss, val_accuracy = evaluate(model, validation, device)
+            if not math.isfinite(val_loss):  # broken by the last step, after its training loss
+                rate = optimizer.param_groups[0]["lr"]
+                raise DivergenceError(_diverged("validation", val_loss, (epoch + 1) * steps, rate))
             rows.append(
                 {
                     "epoch": epoch + 1,
@@ -91,7 +96,7 @@ def train(
                 run.save(BEST, {"model": model.state_dict(), "epoch": epoch + 1})
             run.save(LAST, _state(model, optimizer, rows))
             run.write_metrics(rows)
-            epochs.set_postfix(loss=f"{means.loss:.3f}", val=f"{val_accuracy:.1f}%")
+            bar.set_postfix(epoch=epoch + 1, loss=f"{means.loss:.3f}", val=f"{val_accuracy:.1f}%")
             if not is_live() and (epoch + 1) % max(1, settings.epochs // 4) == 0:
                 message(f"  epoch {epoch + 1}: loss {means.loss:.4f}, val {val_accuracy:.1f}%")
     return rows
@@ -104,6 +109,7 @@ def train_epoch(
     settings: TrainSettings,
     epoch: int,
     device: torch.device,
+    after_step: Callable[[], object] = lambda: None,
 ) -> EpochMeans:
     """One pass over the data; every random draw depends on (seed, epoch, step) alone."""
     steps = steps_per_epoch(samples, settings.batch_size)
@@ -115,15 +121,8 @@ def train_epoch(
     model.train()
     for k, (inputs, targets) in enumerate(batches(samples, order, settings.batch_size, device)):
         step = epoch * steps + k
-        rate = learning_rate(
-            step,
-            peak=settings.peak_lr,
-            warmup=round(settings.warmup_epochs * steps),
-            total=settings.epochs * steps,
-            schedule=settings.schedule,
-        )
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = settings.rate_at(step, steps)
         if settings.augment == "crop-flip":
             inputs = crop_and_flip(inputs, augmentation)
         dropout_seed = stream_seed(settings.seed, epoch, 2, k)
@@ -131,8 +130,9 @@ def train_epoch(
             train_step(model, optimizer, sam, inputs, targets, settings.clip, dropout_seed)
         )
         if len(records) - checked >= CHECK_EVERY.get(device.type, 1) or k == steps - 1:
-            _check_finite(records, checked, step, rate)
+            _check_finite(records[checked:], step, settings, steps)
             checked = len(records)
+        after_step()
     loss, error, norm = torch.stack(records).double().mean(0).tolist()
     return EpochMeans(loss, 100 * error, norm)
 
@@ -200,16 +200,24 @@ def evaluate(model: nn.Module, samples: Samples, device: torch.device) -> tuple[
     return loss.item() / len(samples), 100.0 * correct.item() / len(samples)
 
 
-def _check_finite(records: list[Tensor], start: int, step: int, rate: float) -> None:
-    losses = torch.stack([record[0] for record in records[start:]])
+def _check_finite(
+    records: list[Tensor], last_step: int, settings: TrainSettings, steps_per_epoch: int
+) -> None:
+    """Look at the losses of the steps up to ``last_step``, in one wait for the device."""
+    losses = torch.stack([record[0] for record in records])
     bad = (~losses.isfinite()).nonzero()
     if len(bad):
         first = int(bad[0])
-        when = step - (len(losses) - 1 - first)
-        raise DivergenceError(
-            f"the training loss became {losses[first].item()} at step {when} "
-            f"(learning rate about {rate:.3g}); lower --lr or --rho, or lengthen --warmup-epochs"
-        )
+        step = last_step - (len(losses) - 1 - first)
+        rate = settings.rate_at(step, steps_per_epoch)
+        raise DivergenceError(_diverged("training", losses[first].item(), step, rate))
+
+
+def _diverged(which: str, loss: float, step: int, rate: float) -> str:
+    return (
+        f"the {which} loss became {loss} at step {step} (learning rate {rate:.3g}); "
+        "lower --lr or --rho, or lengthen --warmup-epochs"
+    )
 
 
 def _state(

@@ -1,9 +1,11 @@
 """The settings of a training run."""
 
+import math
 from dataclasses import dataclass
 
 from landscape.errors import InputError
 from landscape.options import option
+from landscape.training.schedules import learning_rate
 
 # What --lr and --weight-decay default to, by optimizer.
 OPTIMIZER_DEFAULTS = {"adamw": (1e-3, 0.1), "sgd": (0.1, 5e-4)}
@@ -49,7 +51,7 @@ class TrainSettings:
         """Raise InputError for values that can't be trained with."""
         positive = {"epochs": self.epochs, "batch_size": self.batch_size, "lr": self.lr}
         for name, value in positive.items():
-            if value is not None and not value > 0:
+            if value is not None and not 0 < value < math.inf:
                 raise InputError(f"--{name.replace('_', '-')} has to be positive, got {value}")
         not_negative = {
             "rho": self.rho,
@@ -59,7 +61,7 @@ class TrainSettings:
             "momentum": self.momentum,
         }
         for name, value in not_negative.items():
-            if value is not None and not value >= 0:
+            if value is not None and not 0 <= value < math.inf:
                 raise InputError(f"--{name.replace('_', '-')} can't be negative, got {value}")
 
     @property
@@ -72,3 +74,13 @@ class TrainSettings:
         """The weight decay in force."""
         default = OPTIMIZER_DEFAULTS[self.opt][1]
         return default if self.weight_decay is None else self.weight_decay
+
+    def rate_at(self, step: int, steps_per_epoch: int) -> float:
+        """The learning rate of a step, counted from 0 over the whole run."""
+        return learning_rate(
+            step,
+            peak=self.peak_lr,
+            warmup=round(self.warmup_epochs * steps_per_epoch),
+            total=self.epochs * steps_per_epoch,
+            schedule=self.schedule,
+        )

@@ -9,8 +9,7 @@ as (in, heads, head_dim) or (heads, head_dim, out); torch wants (out, in) and (o
 """
 
 import re
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +57,9 @@ def read_jax_file(path: Path) -> dict[str, Array]:
     if not path.is_file():
         raise InputError(f"no such checkpoint: {path}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # numpy, zipfile and zlib each fail in their own ways
         raise InputError(f"{path} is truncated or not an .npz checkpoint ({error})") from error
     parameters = {}
     for key, value in arrays.items():
@@ -119,11 +118,8 @@ def _convert_module(key: str, value: Array, path: Path) -> tuple[str, Array]:
 
 
 def _kernel(value: Array) -> Array:
-    transposes: dict[int, Callable[[Array], Array]] = {
-        2: lambda dense: dense.T,
-        4: lambda convolution: convolution.transpose(3, 2, 0, 1),
-    }
-    return transposes[value.ndim](value)
+    """(in, out) to (out, in); (H, W, in, out) to (out, in, H, W)."""
+    return value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
 
 
 def _attention_output(value: Array) -> Array:

@@ -35,9 +35,9 @@ def read_torch_file(path: Path, *, trust: bool = False) -> dict[str, Any]:
                 f"{path} holds pickled objects besides tensors ({_refused(str(error))}); --trust "
                 "loads it, but runs any code that is in it: only for files you made yourself"
             ) from error
-        raise InputError(_damaged(path, error)) from error
+        raise InputError(_damaged(path)) from error
     except Exception as error:  # torch raises RuntimeError, EOFError, OSError and others
-        raise InputError(_damaged(path, error)) from error
+        raise InputError(_damaged(path)) from error
     if not isinstance(content, Mapping):
         raise InputError(
             f"{path} holds a {type(content).__name__}, not a state dict; save model.state_dict()"
@@ -59,19 +59,20 @@ def find_state_dict(content: Mapping[str, Any], path: Path) -> tuple[dict[str, T
 
 
 def strip_wrappers(state: Mapping[str, Tensor], expected: set[str]) -> dict[str, Tensor]:
-    """Remove the prefixes that DataParallel and torch.compile put before ``expected`` names."""
+    """Remove the prefixes that DataParallel and torch.compile put before ``expected`` names.
 
-    def strip(name: str) -> str:
-        while name not in expected:
-            for prefix in WRAPPER_PREFIXES:
-                if name.startswith(prefix):
-                    name = name.removeprefix(prefix)
-                    break
-            else:
-                break
-        return name
-
-    return {strip(name): tensor for name, tensor in state.items()}
+    A prefix goes unless that makes fewer names expected ones: a model may have a part that is
+    called ``module``. The step counter of torch's weight averaging goes too.
+    """
+    stripped = {name: tensor for name, tensor in state.items() if name != "n_averaged"}
+    for prefix in 2 * WRAPPER_PREFIXES:  # each may wrap the other
+        if not any(name.startswith(prefix) for name in stripped):
+            continue
+        candidate = {name.removeprefix(prefix): tensor for name, tensor in stripped.items()}
+        fits_no_worse = len(expected & candidate.keys()) >= len(expected & stripped.keys())
+        if len(candidate) == len(stripped) and fits_no_worse:
+            stripped = candidate
+    return stripped
 
 
 def _is_state_dict(content: Mapping[str, Any]) -> bool:
@@ -89,12 +90,11 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
     try:
         return dict(load_file(path))
     except (SafetensorError, OSError) as error:
-        raise InputError(_damaged(path, error)) from error
+        raise InputError(_damaged(path)) from error
 
 
-def _damaged(path: Path, error: Exception) -> str:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return f"{path} is truncated or not a torch checkpoint ({reason[:120]})"
+def _damaged(path: Path) -> str:
+    return f"{path} is truncated or not a torch checkpoint; --debug shows what torch said"
 
 
 def _refused(message: str) -> str:

@@ -1,0 +1,124 @@
+"""The demo: six small networks trained, measured and put on one page.
+
+    python -m benchmarks.demo                  one seed; figures/demo/report.html
+    python -m benchmarks.demo --seeds 0 1 2    every seed, and a table of means over the seeds
+
+It runs the commands a user would type, and prints them.
+"""
+
+import argparse
+import json
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+# Model, its settings, and the radius of SAM: chosen for speed, not searched for a winner.
+NETWORKS = {
+    "vit": ("--model vit-tiny --opt adamw --lr 0.003 --epochs 25", 0.1),
+    "mixer": ("--model mixer-tiny --opt adamw --lr 0.003 --epochs 20", 0.1),
+    "resnet": ("--model resnet-tiny --opt sgd --lr 0.1 --epochs 20", 0.05),
+}
+MEASURE = "--samples 256 --x=-1:1:25 --y=-1:1:25 --top 5 --probes 4 --density-steps 30"
+
+
+def main() -> None:
+    """Run the demo for each seed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="N")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the table as JSON")
+    arguments = parser.parse_args()
+    numbers = []
+    for seed in arguments.seeds:
+        started = time.perf_counter()
+        name = "demo" if len(arguments.seeds) == 1 else f"demo-seed{seed}"
+        page = run_demo(seed, Path("checkpoints") / name, Path("figures") / name)
+        numbers.append(collect(Path("checkpoints") / name, Path("figures") / name))
+        seconds = time.perf_counter() - started
+        print(f"\n{page.resolve().as_uri()} is ready after {seconds:.0f} s: open it in a browser")
+    table = tabulate(numbers)
+    print(format_table(table, len(numbers)))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(table, indent=2) + "\n")
+
+
+def run_demo(seed: int, runs: Path, pictures: Path) -> Path:
+    """Train the six networks, measure them, and return the report's path."""
+    paths = []
+    for name, (settings, rho) in NETWORKS.items():
+        for label, radius in ((name, 0.0), (f"{name}-sam", rho)):
+            paths.append(runs / label)
+            run(
+                f"landscape-train {settings} --rho {radius:g} --seed {seed} --data digits "
+                f"--output-dir {runs / label} --force"
+            )
+    checkpoints = " ".join(map(str, paths))
+    run(f"landscape-plot report {checkpoints} {MEASURE} --output-dir {pictures} --force")
+    return pictures / "report.html"
+
+
+def run(command: str) -> None:
+    """Print a command and run it; stop the demo if it fails."""
+    print(f"\n$ {command}", flush=True)
+    status = subprocess.run(shlex.split(command), stdout=subprocess.DEVNULL, check=False).returncode
+    if status:
+        sys.exit(f"the command failed with status {status}")
+
+
+def collect(runs: Path, pictures: Path) -> dict[str, dict[str, float]]:
+    """The headline numbers of each network, by label."""
+    numbers = {}
+    for name in NETWORKS:
+        for label in (name, f"{name}-sam"):
+            last = (runs / label / "metrics.csv").read_text().splitlines()
+            row = dict(zip(last[0].split(","), map(float, last[-1].split(",")), strict=True))
+            hessian, surface, sparsity = (
+                json.loads((pictures / label / f"{analysis}.json").read_text())
+                for analysis in ("hessian", "surface", "sparsity")
+            )
+            numbers[label] = {
+                "val accuracy (%)": row["val_accuracy"],
+                "val loss": row["val_loss"],
+                "train loss": row["train_loss"],
+                "λ₁": hessian["eigenvalues"][0],
+                "trace": hessian["trace"],
+                "mean loss on the plane": surface["mean_loss"],
+                "active neurons (%)": 100 * sparsity["mean"],
+            }
+    return numbers
+
+
+def tabulate(
+    numbers: Sequence[dict[str, dict[str, float]]],
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """Mean and standard deviation over the seeds (nan for one) of each number, by label."""
+    table: dict[str, dict[str, tuple[float, float]]] = {}
+    for label, columns in numbers[0].items():
+        table[label] = {}
+        for column in columns:
+            values = [seed[label][column] for seed in numbers]
+            spread = statistics.stdev(values) if len(values) > 1 else float("nan")
+            table[label][column] = (statistics.fmean(values), spread)
+    return table
+
+
+def format_table(table: dict[str, dict[str, tuple[float, float]]], seeds: int) -> str:
+    """The table in Markdown."""
+    columns = list(next(iter(table.values())))
+    header = f"| mean ± standard deviation over {seeds} seeds |" if seeds > 1 else "| one seed |"
+    lines = ["", header + "".join(f" {column} |" for column in columns)]
+    lines.append("|---|" + "---:|" * len(columns))
+    for label, row in table.items():
+        cells = [
+            f" {mean:.4g} ± {spread:.2g} |" if seeds > 1 else f" {mean:.4g} |"
+            for mean, spread in row.values()
+        ]
+        lines.append(f"| {label} |" + "".join(cells))
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+import json
+import math
+import os
+
+import pytest
+import torch
+
+from landscape.checkpoints.run import (
+    BEST,
+    CONFIG,
+    LAST,
+    METRIC_COLUMNS,
+    METRICS,
+    RunDirectory,
+)
+from landscape.errors import InputError
+
+PLAIN = {"model": {"name": "vit", "arguments": {"layers": [1, 2]}}, "data": {"data": "digits"}}
+
+
+@pytest.fixture
+def run(tmp_path):
+    return RunDirectory(tmp_path)
+
+
+def row(epoch):
+    return {name: epoch + k / 8 for k, name in enumerate(METRIC_COLUMNS)} | {"epoch": epoch}
+
+
+def names(run):
+    return sorted(path.name for path in run.path.iterdir())
+
+
+def test_config_round_trip(run):
+    assert not run.exists()
+    run.write_config(PLAIN)
+    assert run.exists()
+    assert run.read_config() == PLAIN
+    assert names(run) == [CONFIG]
+
+
+def test_a_folder_without_a_config_is_no_run(run):
+    with pytest.raises(InputError, match="is not a run directory: it has no config.json"):
+        run.read_config()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "config.json is damaged"),
+        (b'{"model": {', "config.json is damaged"),
+        (b"\xff\xfe{}", "config.json is damaged"),
+        (b"[]", "has no model and data entries"),
+        (b"{}", "has no model and data entries"),
+        (b'{"model": {}}', "has no model and data entries"),
+    ],
+)
+def test_a_damaged_config_is_refused(run, content, message):
+    (run.path / CONFIG).write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        run.read_config()
+
+
+def test_metrics_round_trip(run):
+    assert run.read_metrics() == []
+    rows = [row(1.0), row(2.0) | {"val_loss": math.nan, "grad_norm": math.inf}]
+    run.write_metrics(rows)
+    read = run.read_metrics()
+    assert read[0] == rows[0]
+    assert math.isnan(read[1].pop("val_loss"))
+    rows[1].pop("val_loss")
+    assert read[1] == rows[1]
+    assert (run.path / METRICS).read_text().splitlines()[0] == ",".join(METRIC_COLUMNS)
+    assert (run.path / METRICS).read_text().splitlines()[1].startswith("1,1.125,")
+
+
+def test_metrics_lose_no_digits(run):
+    rows = [row(1) | {"train_loss": 0.1 + 0.2, "lr": 1e-17 / 3}]
+    run.write_metrics(rows)
+    assert run.read_metrics() == rows
+
+
+@pytest.mark.parametrize("name", [LAST, BEST])
+def test_state_round_trip(run, name):
+    state = {"model": {"w": torch.randn(3, 2)}, "epoch": 4, "optimizer": {"state": {}}}
+    run.save(name, state)
+    read = run.load(name)
+    assert torch.equal(read["model"]["w"], state["model"]["w"])
+    assert read["epoch"] == 4
+    assert names(run) == [name]
+
+
+def test_a_missing_state_is_refused(run):
+    with pytest.raises(InputError, match="no such checkpoint: .*last.pt"):
+        run.load(LAST)
+
+
+def test_a_truncated_state_is_refused(run):
+    run.save(LAST, {"model": {"w": torch.randn(100)}})
+    content = (run.path / LAST).read_bytes()
+    (run.path / LAST).write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match="last.pt is truncated"):
+        run.load(LAST)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("disk full")], ids=["^C", "disk"])
+@pytest.mark.parametrize("older", [True, False], ids=["over an old file", "for the first time"])
+def test_an_interrupted_save_leaves_what_was_there(run, monkeypatch, error, older):
+    if older:
+        run.save(LAST, {"model": {"w": torch.ones(3)}, "epoch": 1})
+    before = {path.name: path.read_bytes() for path in run.path.iterdir()}
+    assert list(before) == ([LAST] if older else [])
+    written = []
+
+    def interrupted(_state, file):
+        with open(file, "wb") as stream:  # noqa: PTH123  (torch.save takes any of these)
+            written.append(stream.write(b"PK\x03\x04 half of it"))
+        raise error
+
+    monkeypatch.setattr(torch, "save", interrupted)
+    with pytest.raises(BaseException, match="disk full|^$"):
+        run.save(LAST, {"model": {"w": torch.zeros(3)}, "epoch": 2})
+    assert written == [15]
+    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
+    if older:
+        assert run.load(LAST)["epoch"] == 1
+
+
+def test_an_unserialisable_config_leaves_what_was_there(run):
+    run.write_config(PLAIN)
+    with pytest.raises(TypeError):
+        run.write_config({**PLAIN, "when": object()})
+    assert run.read_config() == PLAIN
+    assert names(run) == [CONFIG]
+
+
+def test_files_get_the_usual_permissions(run):
+    umask = os.umask(0o022)
+    try:
+        run.write_config(PLAIN)
+        run.save(LAST, {"epoch": 1})
+    finally:
+        os.umask(umask)
+    for name in (CONFIG, LAST):
+        assert (run.path / name).stat().st_mode & 0o777 == 0o644
+
+
+def test_config_is_readable_by_a_person(run):
+    run.write_config(PLAIN)
+    text = (run.path / CONFIG).read_text()
+    assert text.endswith("}\n")
+    assert len(text.splitlines()) > 5
+    assert json.loads(text) == PLAIN
