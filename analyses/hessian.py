@@ -33,7 +33,10 @@ READING = (
     "the largest says how sharp the minimum is where it is sharpest. The density shows how many of "
     "all the directions have which curvature: nearly all lie close to 0, and the few that stick "
     "out on the right (stems) are the steep ones. The trace is the sum over all directions. "
-    "Together with its residual an eigenvalue is a bound: a true one lies within residual × |λ|."
+    "Together with its residual an eigenvalue is a bound: a true one lies within residual × |λ|. "
+    "The density is known only as finely as the quadrature has nodes (--density-steps): single "
+    "humps and gaps beside the bulk are nodes, not groups of eigenvalues; bands are standard "
+    "errors over the random probes."
 )
 
 METHODS: dict[str, Callable[..., Eigenpairs]] = {

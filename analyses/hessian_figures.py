@@ -88,7 +88,9 @@ def _densities(page: FigureBase, results: Sequence[Spectrum], rows: int, columns
         panel.set_title(f"{result.label}, λ₁ = {number(float(result.eigenvalues[0]))}")
         panel.set_xscale("symlog", linthresh=linear, linscale=0.5)
         panel.set_xticks(_ticks(low, high, linear))
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panel.xaxis.set_major_formatter(
+            FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−"))
+        )
         panel.minorticks_off()
         panel.set_yscale("log")
         panel.set_ylim(floor, None)

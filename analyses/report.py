@@ -6,10 +6,11 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from analyses.style import number
 from analyses.table import ANALYSES
 from landscape.files import replacing
 from landscape.provenance import now, versions
@@ -61,12 +62,23 @@ def _subject(result: Result) -> dict[str, str]:
         "checkpoint": result.label,
         "model": str(origin.get("model", "")),
         "parameters": f"{made.num_parameters:,}",
+        "trained": _training(origin.get("training")),
+        "validation accuracy, %": (
+            number(origin["validation_accuracy"]) if "validation_accuracy" in origin else "–"
+        ),
         "data": f"{origin.get('data', '')}, {origin.get('split', '')} split",
         "samples": f"{made.num_samples:,} of {origin.get('samples_available', made.num_samples):,}",
         "precision": made.precision,
         "device": made.device,
         "weights": f"{origin.get('checkpoint_sha256', made.weights_sha256)[:12]}…",
     }
+
+
+def _training(settings: Mapping[str, Any] | None) -> str:
+    if not settings:
+        return "elsewhere"
+    sam = f"SAM ρ = {settings['rho']:g}" if settings.get("rho") else "no SAM"
+    return f"{settings['opt']}, {sam}, {settings['epochs']} epochs"
 
 
 def _png(page: Figure) -> str:

@@ -1,5 +1,6 @@
 """Pictures of activation sparsity."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analyses.sparsity import Sparsity, series
-from analyses.style import figure, grid_shape, line_styles
+from analyses.style import figure, line_styles
 
 
 def active_neurons(results: Sequence[Sparsity]) -> Figure:
@@ -17,7 +18,8 @@ def active_neurons(results: Sequence[Sparsity]) -> Figure:
     for position, result in enumerate(results):
         for kind in series(result):
             groups.setdefault((kind, result.layers), []).append(position)
-    rows, columns = grid_shape(len(groups), 4)
+    columns = min(len(groups), 4)
+    rows = math.ceil(len(groups) / columns)
     page = figure(2.3 * max(columns, 2) + 0.6, 2.4 * rows + 0.5)
     panels = page.subplots(rows, columns, sharey=True, squeeze=False)
     styles = line_styles(len(results))

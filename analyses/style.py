@@ -65,9 +65,14 @@ def finish(page: Figure, legend_of: Axes) -> Figure:
     return page
 
 
-def grid_shape(count: int, columns: int = 3) -> tuple[int, int]:
-    """Rows and columns for ``count`` panels."""
-    columns = min(count, columns)
+def grid_shape(count: int) -> tuple[int, int]:
+    """Rows and columns for ``count`` panels; an even number keeps neighbours side by side.
+
+    The usual order of checkpoints is in pairs, without SAM and with it.
+    """
+    if count <= 3:
+        return 1, count
+    columns = (2 if count <= 6 else 4) if count % 2 == 0 else 3
     return math.ceil(count / columns), columns
 
 

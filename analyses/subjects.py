@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from landscape.checkpoints.load import Checkpoint, load_checkpoint
-from landscape.checkpoints.run import CONFIG, RunDirectory
+from landscape.checkpoints.run import CONFIG, LAST, RunDirectory
 from landscape.data.catalog import DataSettings, canonical_split, data_facts, load_data
 from landscape.data.samples import Samples, check_targets, choose, count_classes
 from landscape.devices import PRECISIONS
@@ -105,7 +105,9 @@ class ObjectiveMaker:
             origin={
                 "label": subject.label,
                 **_origin(checkpoint),
+                **_training(checkpoint),
                 "data": data.data,
+                "data_dir": data.data_dir or None,
                 "split": self.split,
                 "samples_available": len(samples),
                 "seed": settings.seed,
@@ -128,7 +130,7 @@ class ObjectiveMaker:
 
     def _samples(self, data: DataSettings) -> Samples:
         if data not in self._data:
-            self._data[data] = load_data(data, self.split)
+            self._data[data] = load_data(data, self.split, resident=False)
         return self._data[data]
 
 
@@ -145,6 +147,19 @@ def _origin(checkpoint: Checkpoint) -> dict[str, Any]:
         "model": checkpoint.spec.name,
         "model_args": {key: _plain(value) for key, value in checkpoint.spec.arguments.items()},
     }
+
+
+def _training(checkpoint: Checkpoint) -> dict[str, Any]:
+    """How a run was trained and what it reached, if the checkpoint is the end of one."""
+    if checkpoint.config is None:
+        return {}
+    facts: dict[str, Any] = {}
+    training = checkpoint.config.get("training", {})
+    facts["training"] = {key: training.get(key) for key in ("opt", "rho", "epochs", "seed")}
+    rows = RunDirectory(checkpoint.path.parent).read_metrics()
+    if rows and checkpoint.path.name == LAST:
+        facts["validation_accuracy"] = rows[-1]["val_accuracy"]
+    return facts
 
 
 def _plain(value: Any) -> Any:

@@ -57,7 +57,7 @@ def contours(results: Sequence[Surface]) -> Figure:
 def surfaces_3d(results: Sequence[Surface]) -> Figure:
     """The same in three dimensions, on one height axis."""
     rows, columns = grid_shape(len(results))
-    page = figure(2.9 * columns + 0.8, 2.7 * rows)
+    page = figure(3.1 * columns + 0.8, 2.6 * rows)
     scale, levels = shared_scale(results)
     lowest, highest = levels[0], levels[-1]
     log = isinstance(scale, LogNorm)
@@ -84,7 +84,7 @@ def surfaces_3d(results: Sequence[Surface]) -> Figure:
         panel.set_title(result.label, y=0.98)
         panel.set_xlabel("x", labelpad=-6)
         panel.set_ylabel("y", labelpad=-6)
-        panel.set_zlabel("loss (nats)", labelpad=-2)
+        panel.set_zlabel("loss (nats)", labelpad=-3)
         panel.tick_params(pad=-2, labelsize=7)
         for axis, ends in ((panel.xaxis, result.settings.x), (panel.yaxis, result.settings.y)):
             axis.set_ticks([ends.start, (ends.start + ends.stop) / 2, ends.stop])
@@ -92,7 +92,7 @@ def surfaces_3d(results: Sequence[Surface]) -> Figure:
             panel.zaxis.set_major_locator(MaxNLocator(4, integer=True))
             panel.zaxis.set_major_formatter(FuncFormatter(lambda z, _: f"{10**z:g}"))
         panel.view_init(elev=28, azim=-55)
-        panel.set_box_aspect((1, 1, 0.75), zoom=0.9)
+        panel.set_box_aspect((1, 1, 0.75), zoom=0.82)
     bar = page.colorbar(ScalarMappable(scale, MAP), ax=panels, shrink=0.7, aspect=30)
     bar.set_label(_loss_label(results))
     _plain_ticks(bar.ax, scale)

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from landscape.data.batches import resident_batches
 from landscape.data.digits import digits
-from landscape.data.imagefolder import image_folder
+from landscape.data.imagefolder import RESIDENT_BYTES, image_folder
 from landscape.data.samples import Normalization, Samples, TensorSamples, count_classes
 from landscape.errors import InputError
 from landscape.options import option
@@ -47,8 +47,12 @@ def canonical_split(split: str) -> str:
     return "test" if split == "val" else split
 
 
-def load_data(settings: DataSettings, split: str) -> Samples:
-    """The samples that ``settings`` name. Raises InputError for what can't be had."""
+def load_data(settings: DataSettings, split: str, *, resident: bool = True) -> Samples:
+    """The samples that ``settings`` name. Raises InputError for what can't be had.
+
+    With ``resident`` a set of pictures that fits in memory is decoded at once, for many epochs;
+    without it pictures are decoded when they are fetched.
+    """
     split = canonical_split(split)
     normalization = _normalization(settings)
     if settings.image_size < 0:
@@ -61,7 +65,11 @@ def load_data(settings: DataSettings, split: str) -> Samples:
         if not settings.data_dir:
             raise InputError("--data imagefolder needs --data-dir DIR with train/CLASS/PICTURE")
         return image_folder(
-            Path(settings.data_dir), split, settings.image_size or None, normalization
+            Path(settings.data_dir),
+            split,
+            settings.image_size or None,
+            normalization,
+            resident_bytes=RESIDENT_BYTES if resident else 0,
         )
     if is_user_function(settings.data):
         return _user_data(settings, split, normalization)

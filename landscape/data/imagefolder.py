@@ -4,7 +4,7 @@ Small sets are decoded once and kept as bytes; large ones are decoded when they 
 threads (Pillow decodes outside the interpreter lock).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ from landscape.progress import track
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"}
 MEAN, STD = (0.5,), (0.5,)  # what the paper's ViT and Mixer are fed: [-1, 1]
 THREADS = 8
+MANY = 1000
 RESIDENT_BYTES = 4 * 2**30
 
 # Where a split may lie, in the order they are tried.
@@ -49,9 +50,7 @@ class FolderSamples:
     def fetch(self, indices: Tensor) -> Tensor:
         """The pictures at ``indices``, decoded, cropped to the centre and normalised."""
         chosen = [self.paths[index] for index in indices.tolist()]
-        with ThreadPoolExecutor(THREADS) as pool:
-            pictures = list(pool.map(partial(decode, image_size=self.image_size), chosen))
-        return self.normalization(torch.stack(pictures))
+        return self.normalization(decode_all(chosen, self.image_size))
 
 
 def image_folder(
@@ -85,7 +84,8 @@ def image_folder(
     )
     if len(paths) * 3 * size * size > resident_bytes:
         return samples
-    return _decode_all(samples, split)
+    pixels = decode_all(paths, size)
+    return TensorSamples(pixels, targets, samples.classes, samples.normalization)
 
 
 def decode(path: Path, image_size: int) -> Tensor:
@@ -113,16 +113,16 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _decode_all(samples: FolderSamples, split: str) -> TensorSamples:
-    size = samples.image_size
-    pixels = torch.empty(len(samples), 3, size, size, dtype=torch.uint8)
+def decode_all(paths: Sequence[Path], image_size: int) -> Tensor:
+    """The pictures as bytes (n, 3, size, size), decoded by threads; a bar if there are many."""
+    pixels = torch.empty(len(paths), 3, image_size, image_size, dtype=torch.uint8)
     with ThreadPoolExecutor(THREADS) as pool:
-        decoded = pool.map(partial(decode, image_size=size), samples.paths, chunksize=16)
-        for k, picture in enumerate(
-            track(decoded, f"reading {split} pictures", total=len(samples))
-        ):
+        decoded: Iterable[Tensor] = pool.map(partial(decode, image_size=image_size), paths)
+        if len(paths) > MANY:
+            decoded = track(decoded, "reading pictures", total=len(paths))
+        for k, picture in enumerate(decoded):
             pixels[k] = picture
-    return TensorSamples(pixels, samples.targets, samples.classes, samples.normalization)
+    return pixels
 
 
 def _split_folder(root: Path, split: str) -> Path:
