@@ -6,19 +6,19 @@ Its subcommands are the table of analyses, their flags the fields of each one's 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from analyses.measure import measure
 from analyses.report import write_page
 from analyses.style import FORMATS, save_figures, styled
-from analyses.subjects import ObjectiveMaker, Subject, SubjectSettings, parse_subjects
-from analyses.table import ANALYSES, RESULTS
-from landscape.console import Parser, add_console_options, run_command
+from analyses.subjects import ObjectiveMaker, SubjectSettings, parse_subjects
+from analyses.table import ANALYSES
+from landscape.console import Parser, add_console_options, run_command, show
 from landscape.data.catalog import DataSettings
-from landscape.errors import InputError
+from landscape.errors import InputError, NotMeasurableError
 from landscape.files import make_directory
-from landscape.options import add_options, read_options, to_plain
+from landscape.options import add_options, argument_type, read_options
 from landscape.progress import message
-from landscape.results import Result, plain
+from landscape.results import Result
 
 EXAMPLES = """\
 examples:
@@ -90,7 +90,7 @@ def _add_shared(parser: Parser) -> None:
     )
     output.add_argument(
         "--format",
-        type=_formats,
+        type=argument_type(_formats),
         default=("png", "html"),
         metavar="LIST",
         help=f"pictures in any of {','.join(FORMATS)}, and html: a page with tables and pictures "
@@ -126,70 +126,31 @@ def _formats(text: str) -> tuple[str, ...]:
 
 
 def _plot_command(arguments: argparse.Namespace) -> None:
-    names = list(ANALYSES) if arguments.analysis == "report" else [arguments.analysis]
+    is_report = arguments.analysis == "report"
+    names = list(ANALYSES) if is_report else [arguments.analysis]
     settings = {name: read_options(arguments, ANALYSES[name].Settings) for name in names}
     subjects = parse_subjects(arguments.checkpoints)
     maker = ObjectiveMaker(arguments)
     folder = make_directory(arguments.output_dir)
-    results: dict[str, list[Any]] = {name: [] for name in names}
+    results: dict[str, list[Result]] = {name: [] for name in names}
     for subject in subjects:
         objective = maker.make(subject)
+        place = make_directory(folder / subject.label)
         for name in names:
-            results[name].append(
-                _measure(name, objective, settings[name], subject, folder, arguments.force)
-            )
+            try:
+                result = measure(name, objective, settings[name], place, force=arguments.force)
+            except NotMeasurableError as error:
+                if not is_report:
+                    raise
+                message(f"{subject.label}: no {name}: {error}")
+                continue
+            results[name].append(result)
+            show(place / f"{name}.h5")
+            show(place / f"{name}.json")
     with styled():
-        figures = {name: ANALYSES[name].draw(results[name]) for name in names}
+        figures = {name: ANALYSES[name].draw(found) for name, found in results.items() if found}
         for drawn in figures.values():
             for path in save_figures(drawn, folder, arguments.format):
-                print(path)
-        if "html" in arguments.format or arguments.analysis == "report":
-            print(write_page(results, figures, folder / f"{arguments.analysis}.html"))
-
-
-def _measure(
-    name: str, objective: Any, settings: Any, subject: Subject, folder: Path, force: bool
-) -> Result:
-    """Compute and save; or take what the folder holds, if it answers the same question."""
-    place = make_directory(folder / subject.label)
-    stored_path, json_path = place / f"{name}.h5", place / f"{name}.json"
-    result: Any = None
-    if stored_path.exists() and not force:
-        result = RESULTS[name].load(stored_path)
-        changed = _differences(result, objective, settings)
-        if changed:
-            raise InputError(
-                f"{stored_path} was measured differently ({'; '.join(changed)}); --force measures "
-                "it again, or choose another --output-dir"
-            )
-        message(f"{subject.label}: {name} is already measured")
-    else:
-        message(f"{subject.label}: measuring {name}")
-        result = ANALYSES[name].compute(objective, settings)
-        result.save(stored_path)
-    result.write_json(json_path)
-    print(stored_path)
-    print(json_path)
-    return result
-
-
-def _differences(stored: Result, objective: Any, settings: Any) -> list[str]:
-    """What is not the same between a stored result and the one that is asked for."""
-    before, after = to_plain(stored.settings), to_plain(settings)
-    changed = [
-        f"{key} {before.get(key)}, now {after[key]}"
-        for key in after
-        if before.get(key) != after[key]
-    ]
-    asked = objective.provenance(0.0)
-    for name in ("weights_sha256", "sample_sha256", "precision"):
-        if getattr(stored.provenance, name) != getattr(asked, name):
-            changed.append(
-                {"weights_sha256": "other weights", "sample_sha256": "another sample"}.get(
-                    name, name
-                )
-            )
-    for key in ("model", "model_args", "split", "loss"):
-        if stored.provenance.origin.get(key) != plain(asked.origin.get(key)):
-            changed.append(f"another {key}")
-    return changed
+                show(path)
+        if "html" in arguments.format or is_report:
+            show(write_page(results, figures, folder / f"{arguments.analysis}.html"))

@@ -1,6 +1,7 @@
 """What surface and line share: axes, and the directions they lie along."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,8 @@ class Axis:
         return axis
 
     def __str__(self) -> str:
-        return f"{self.start:g}:{self.stop:g}:{self.count}"
+        ends = (repr(end).removesuffix(".0") for end in (self.start, self.stop))
+        return ":".join([*ends, str(self.count)])
 
     @property
     def coordinates(self) -> NDArray[np.float64]:
@@ -103,3 +105,9 @@ def make_directions(
         )
         for _ in range(count)
     ]
+
+
+def stored_split(arrays: Iterable[str]) -> str:
+    """Which split's loss a file holds, from the names of its arrays."""
+    names = [name for name in arrays if name.endswith("_loss") and name != "origin_loss"]
+    return names[0].removesuffix("_loss")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from landscape.curvature.operators import HessianOperator
 from landscape.curvature.power_iteration import power_iteration
 from landscape.curvature.pyhessian_check import pyhessian_eigenpairs
 from landscape.curvature.quadrature import Quadrature, stochastic_lanczos
-from landscape.errors import InputError
+from landscape.errors import InputError, NotMeasurableError
 from landscape.objective import Objective
 from landscape.options import option
 from landscape.provenance import Provenance
@@ -157,12 +158,18 @@ def compute(objective: Objective, settings: Settings | None = None) -> Spectrum:
     operator = HessianOperator(objective)
     generator = torch.Generator().manual_seed(settings.seed)
     if settings.top > operator.size:
-        raise InputError(f"--top {settings.top} is more than the {operator.size} parameters")
+        raise NotMeasurableError(
+            f"--top {settings.top} is more than the {operator.size} parameters"
+        )
+    loss = objective.loss()
+    if not math.isfinite(loss):
+        raise NotMeasurableError(
+            f"the loss at the network's own weights is {loss}: it has no Hessian"
+        )
     pairs = METHODS[settings.method](
         operator, settings.top, generator, tolerance=settings.tol, max_steps=settings.max_steps
     )
     quadrature = _density(operator, settings, generator)
-    loss = objective.loss()
     gradient_norm = torch.linalg.vector_norm(objective.gradient().double()).item()
     return Spectrum(
         label=objective.origin.get("label", ""),

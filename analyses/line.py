@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.grid import Axis, DirectionSettings, make_directions
+from analyses.grid import Axis, DirectionSettings, make_directions, stored_split
+from landscape.data.catalog import canonical_split
 from landscape.objective import Objective
 from landscape.options import option
 from landscape.progress import track
@@ -68,7 +69,7 @@ class Line(Result):
         cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
     ) -> Self:
         """The inverse of :meth:`arrays`."""
-        split = "train" if "train_loss" in arrays else "test"
+        split = stored_split(arrays)
         return cls(
             label,
             settings,
@@ -105,7 +106,7 @@ def compute(objective: Objective, settings: Settings | None = None) -> Line:
         label=objective.origin.get("label", ""),
         settings=settings,
         provenance=objective.provenance(time.perf_counter() - started),
-        split=objective.origin.get("split", "train"),
+        split=canonical_split(objective.origin.get("split", "train")),
         loss=np.array([value.loss for value in values]),
         accuracy=np.array([value.accuracy for value in values]),
         origin_loss=objective.loss(),

@@ -35,8 +35,10 @@ def write_page(
             "pictures": [{"name": key, "data": _png(page)} for key, page in figures[name].items()],
         }
         for name, measured in results.items()
+        if measured
     ]
-    first = next(iter(results.values()))
+    # A checkpoint may lack some results; every one has a row.
+    subjects = {result.label: result for found in results.values() for result in found}
     environment = Environment(
         loader=PackageLoader("analyses", "templates"),
         autoescape=select_autoescape(default=True),
@@ -46,7 +48,7 @@ def write_page(
     html = environment.get_template("report.html.j2").render(
         title=sections[0]["title"] if len(sections) == 1 else "Loss-landscape report",
         sections=sections,
-        subjects=[_subject(result) for result in first],
+        subjects=[_subject(result) for result in subjects.values()],
         created=now(),
         versions=versions(),
     )

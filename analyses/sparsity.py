@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landscape.activations import watch_activations
-from landscape.errors import InputError
+from landscape.errors import NotMeasurableError
 from landscape.objective import Objective
 from landscape.progress import track
 from landscape.provenance import Provenance
@@ -88,7 +88,7 @@ class Sparsity(Result):
 def compute(objective: Objective, settings: Settings | None = None) -> Sparsity:
     """Count the active neurons of every activation over the objective's sample.
 
-    Raises InputError if the model has no activation that can be watched.
+    Raises NotMeasurableError if the model has no activation that can be watched.
     """
     started = time.perf_counter()
     # By layer, the active fraction of each sample.
@@ -102,7 +102,7 @@ def compute(objective: Objective, settings: Settings | None = None) -> Sparsity:
         for _ in track(objective.outputs(), task, total=len(objective.batches)):
             pass
     if not fractions:
-        raise InputError(
+        raise NotMeasurableError(
             f"{type(objective.module).__name__} has no activation function that can be watched: "
             "no module of torch.nn and no call of torch.nn.functional"
         )

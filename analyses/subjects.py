@@ -117,6 +117,8 @@ class ObjectiveMaker:
 
     def _data_settings(self, subject: Subject) -> DataSettings:
         """The run's own data, overridden by what the flags say."""
+        if not subject.path.exists():
+            raise InputError(f"no such checkpoint: {subject.path}")
         given = given_options(self.arguments, DataSettings)
         run = RunDirectory(subject.path if subject.path.is_dir() else subject.path.parent)
         if "data" in given or not (run.path / CONFIG).is_file():

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.grid import Axis, DirectionSettings, make_directions
+from analyses.grid import Axis, DirectionSettings, make_directions, stored_split
+from landscape.data.catalog import canonical_split
 from landscape.directions import cosine
 from landscape.objective import Objective
 from landscape.options import option
@@ -88,7 +89,7 @@ class Surface(Result):
         cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
     ) -> Self:
         """The inverse of :meth:`arrays`."""
-        split = "train" if "train_loss" in arrays else "test"
+        split = stored_split(arrays)
         return cls(
             label,
             settings,
@@ -142,7 +143,7 @@ def compute(objective: Objective, settings: Settings | None = None) -> Surface:
         label=objective.origin.get("label", ""),
         settings=settings,
         provenance=objective.provenance(time.perf_counter() - started),
-        split=objective.origin.get("split", "train"),
+        split=canonical_split(objective.origin.get("split", "train")),
         loss=loss,
         accuracy=accuracy,
         origin_loss=origin.loss,

@@ -105,8 +105,9 @@ def shared_scale(results: Sequence[Surface], count: int = 16) -> tuple[Normalize
     if values.size == 0:
         return Normalize(0.0, 1.0), np.linspace(0.0, 1.0, count)
     low, high = float(values.min()), float(values.max())
-    if low == high:
-        low, high = low - 0.5, high + 0.5
+    if high - low <= 1e-6 * max(abs(low), abs(high)):  # flat, but for rounding
+        margin = max(0.5, 1e-3 * abs(low))
+        low, high = low - margin, high + margin
     if low > 0 and high / low > LOG_RATIO:
         return LogNorm(low, high), np.geomspace(low, high, count)
     return Normalize(low, high), np.linspace(low, high, count)

@@ -1,7 +1,12 @@
 """The engine of the loss-landscape toolkit; the analyses are in the package ``analyses``."""
 
 from landscape.checkpoints.load import Checkpoint, load_checkpoint
-from landscape.errors import DivergenceError, InputError, LandscapeError
+from landscape.errors import (
+    DivergenceError,
+    InputError,
+    LandscapeError,
+    NotMeasurableError,
+)
 from landscape.objective import Evaluation, Objective
 from landscape.parameters import ParameterLayout
 from landscape.provenance import Provenance
@@ -14,6 +19,7 @@ __all__ = [
     "Evaluation",
     "InputError",
     "LandscapeError",
+    "NotMeasurableError",
     "Objective",
     "ParameterLayout",
     "Provenance",

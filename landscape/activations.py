@@ -50,6 +50,13 @@ FUNCTIONS: dict[Any, str] = {
     F.silu: "silu",
     F.mish: "mish",
     F.hardswish: "hardswish",
+    F.softplus: "softplus",
+    F.hardtanh: "hardtanh",
+    F.rrelu: "rrelu",
+    F.prelu: "prelu",
+    F.threshold: "threshold",
+    torch.tanh: "tanh",
+    Tensor.tanh: "tanh",
 }
 
 Observer = Callable[[str, Tensor], None]

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from landscape.checkpoints.run import BEST, CONFIG, LAST, METRICS, RunDirectory
-from landscape.console import Parser, add_console_options, run_command
+from landscape.console import Parser, add_console_options, run_command, show
 from landscape.data.catalog import DataSettings, data_facts, load_data
 from landscape.data.samples import check_targets, count_classes
+from landscape.devices import resolve_device
 from landscape.errors import InputError
 from landscape.files import make_directory
 from landscape.models.catalog import ModelSpec, resolve_model
@@ -110,6 +111,7 @@ def _train_command(arguments: argparse.Namespace) -> None:
     check_targets(train_samples, num_outputs, "the training data")
     check_targets(val_samples, num_outputs, "the validation data")
 
+    resolve_device(training.device)  # before anything is replaced
     make_directory(run.path)
     if not arguments.resume:
         for name in (LAST, BEST, METRICS):
@@ -121,7 +123,7 @@ def _train_command(arguments: argparse.Namespace) -> None:
         model, train_samples, val_samples, training, run, resume=arguments.resume, name=name
     )
     last = rows[-1]
-    print(
+    show(
         f"{run.path}: epoch {int(last['epoch'])}, train loss {last['train_loss']:.4f}, "
         f"val loss {last['val_loss']:.4f}, val accuracy {last['val_accuracy']:.2f}%"
     )
@@ -140,10 +142,12 @@ def _requested_data(arguments: argparse.Namespace) -> DataSettings:
 
 
 def _requested_training(arguments: argparse.Namespace, data: DataSettings) -> TrainSettings:
+    """The settings with every default that depends on others filled in."""
     training = read_options(arguments, TrainSettings)
-    if training.augment != "auto":
-        return training
-    return replace(training, augment="crop-flip" if data.data == "imagefolder" else "none")
+    augment = training.augment
+    if augment == "auto":
+        augment = "crop-flip" if data.data == "imagefolder" else "none"
+    return replace(training, lr=training.peak_lr, weight_decay=training.decay, augment=augment)
 
 
 def _resumed(
@@ -153,13 +157,17 @@ def _resumed(
     if not run.exists():
         raise InputError(f"nothing to resume: {run.path} holds no run; leave --resume out to start")
     config = run.read_config()
+    if not isinstance(config.get("training"), dict) or "model_name" not in config:
+        raise InputError(
+            f"{run.path / CONFIG} can't be resumed: it has no training or no model_name entry"
+        )
     spec = ModelSpec(config["model"]["name"], config["model"]["arguments"])
     data = from_plain(DataSettings, config["data"])
     training = from_plain(TrainSettings, config["training"])
 
     changes = _changes(to_plain(data), to_plain(_requested_data(arguments)), arguments)
     asked = to_plain(_requested_training(arguments, data))
-    changes += _changes(to_plain(training), asked, arguments)
+    changes += _changes(to_plain(training), {**asked, "device": training.device}, arguments)
     if arguments.model is not None and _findable(arguments.model) != config["model_name"]:
         changes.append(f"--model was {config['model_name']}, is {arguments.model}")
     for key, value in parse_key_values(arguments.model_args or []).items():
@@ -170,7 +178,8 @@ def _resumed(
             f"{run.path} can't be resumed with other settings: {'; '.join(changes)}. "
             "Leave these flags out, or start anew in another --output-dir"
         )
-    return spec, data, training
+    # A run may go on elsewhere.
+    return spec, data, replace(training, device=getattr(arguments, "device", training.device))
 
 
 def _changes(
@@ -209,11 +218,7 @@ def _config(
         "num_parameters": sum(p.numel() for p in model.parameters()),
         "data": to_plain(data),
         "data_facts": dict(facts),
-        "training": {
-            **to_plain(training),
-            "peak_lr": training.peak_lr,
-            "weight_decay_in_force": training.decay,
-        },
+        "training": to_plain(training),
         "versions": versions(),
         "git_commit": git_commit(),
         "created": now(),

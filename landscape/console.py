@@ -39,7 +39,6 @@ def run_command(
     be_quiet(arguments.quiet)
     try:
         command(arguments)
-        sys.stdout.flush()
     except InputError as error:
         return _report(parser.prog, error, arguments.debug, WRONG_INPUT)
     except LandscapeError as error:
@@ -47,12 +46,20 @@ def run_command(
     except KeyboardInterrupt:
         sys.stderr.write(f"\n{parser.prog}: interrupted; {when_interrupted}\n")
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone, as in `... | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
     except Exception as error:
         return _report(parser.prog, error, arguments.debug, FAILED)
     return DONE
+
+
+def show(result: object) -> None:
+    """Print a line of results to standard output.
+
+    A reader that has gone, as in ``... | head -1``, wants no more lines, but the work goes on.
+    """
+    try:
+        print(result, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def join_ranges(argv: Sequence[str]) -> list[str]:

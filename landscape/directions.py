@@ -86,13 +86,15 @@ def read_directions(path: Path, layout: ParameterLayout) -> list[Direction]:
     try:
         with h5py.File(path, "r") as file:
             names = [name for name in ("xdirection", "ydirection") if name in file]
-            if not names:
+            if "xdirection" not in names:
                 raise InputError(f"{path} has no xdirection; is it a direction file?")
             return [Direction.read(file[name], layout, path) for name in names]
     except FileNotFoundError as error:
         raise InputError(f"no such direction file: {path}") from error
-    except OSError as error:
-        raise InputError(f"{path} is not an HDF5 file or is damaged ({error})") from error
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path} is not an HDF5 file of directions, or damaged ({error})"
+        ) from error
 
 
 def cosine(a: Tensor, b: Tensor) -> float:
@@ -112,6 +114,6 @@ def _normalize(d: Tensor, w: Tensor, how: str) -> None:
     own = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
     if how in ("filter", "layer"):
         target = torch.linalg.vector_norm(weights, dim=1, keepdim=True)
-        rows.mul_(target / own)
+        rows.mul_(torch.where(own > 0, target / own, 0.0))
     elif how in ("dfilter", "dlayer"):
-        rows.div_(own)
+        rows.mul_(torch.where(own > 0, 1 / own, 0.0))

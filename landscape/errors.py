@@ -1,8 +1,9 @@
 """Every error this project raises on purpose.
 
     LandscapeError
-    ├── InputError        what was given is wrong: the command line exits with 2
-    └── DivergenceError   training reached a loss that is not finite: exit 1
+    ├── InputError              what was given is wrong: the command line exits with 2
+    │   └── NotMeasurableError  this analysis makes no sense for this model; others may
+    └── DivergenceError         training reached a loss that is not finite: exit 1
 
 A message is one line for the person at the terminal: what was expected, what came, what to do.
 """
@@ -14,6 +15,10 @@ class LandscapeError(Exception):
 
 class InputError(LandscapeError):
     """The command line, a file, a model or a data set is not what it has to be."""
+
+
+class NotMeasurableError(InputError):
+    """An analysis does not apply to a model: no activations, fewer parameters than asked for."""
 
 
 class DivergenceError(LandscapeError):

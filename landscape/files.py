@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,15 +32,10 @@ def replacing(path: Path) -> Iterator[Path]:
     A reader sees the old file or the new one, never a part: the temporary file is flushed to disk
     and then renamed. If the block raises, the temporary file goes and ``path`` is untouched.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    # A hidden name that no other process uses.
+    temporary = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}"
     try:
         yield temporary
-        # mkstemp makes files private; a result gets the permissions any new file would get.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)

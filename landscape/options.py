@@ -70,7 +70,7 @@ def add_options(
         for name in ("choices", "metavar", "nargs"):
             if field.metadata[name] is not None:
                 keywords[name] = field.metadata[name]
-        parser.add_argument(*flags, type=_argument_type(field.metadata["parse"]), **keywords)
+        parser.add_argument(*flags, type=argument_type(field.metadata["parse"]), **keywords)
 
 
 def read_options(namespace: argparse.Namespace, settings: type[Settings]) -> Settings:
@@ -147,8 +147,8 @@ def _text(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _argument_type(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """argparse shows the message of ArgumentTypeError only; give it those of our parsers."""
+def argument_type(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """``parse`` as an argparse type, whose InputErrors argparse then shows as they are."""
 
     def convert(text: str) -> Any:
         try:

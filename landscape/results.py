@@ -88,7 +88,7 @@ class Result(ABC):
                 return cls.from_arrays(arrays, file.attrs["label"], settings, provenance)
         except FileNotFoundError as error:
             raise InputError(f"no such result: {path}") from error
-        except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        except (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{path} is damaged or not a result file ({error})") from error
 
     def write_json(self, path: str | Path) -> None:

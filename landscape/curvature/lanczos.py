@@ -19,6 +19,7 @@ from landscape.progress import track
 # How often the tridiagonal matrix is looked at. It has to look finished twice in a row: an
 # eigenvalue that the start vector hardly contains shows up late.
 CHECK_EVERY = 4
+ROUNDING = 100
 
 
 class Krylov:
@@ -35,6 +36,7 @@ class Krylov:
         self.generator = generator
         self.alphas: list[float] = []
         self.betas: list[float] = []
+        self.restart = 0  # the step at which the process last went on from a fresh vector
         self._basis = start.new_empty(16, operator.size)
         self._basis[0] = start / torch.linalg.vector_norm(start)
 
@@ -65,11 +67,13 @@ class Krylov:
         residual = self._orthogonalised(product)
         beta = torch.linalg.vector_norm(residual.double()).item()
         scale = max(map(abs, [*self.alphas, *self.betas]))
-        exhausted = beta <= 10 * torch.finfo(product.dtype).eps * scale
+        # What is left of an exhausted space is the rounding of the product.
+        exhausted = beta <= ROUNDING * torch.finfo(product.dtype).eps * scale
         self.betas.append(0.0 if exhausted else beta)
         if self.is_complete:
             return
         if exhausted:
+            self.restart = m + 1
             residual = self._orthogonalised(random_vector(self.operator, self.generator))
         if m + 1 == len(self._basis):
             grown = self._basis.new_empty(
@@ -79,11 +83,12 @@ class Krylov:
             self._basis = grown
         self._basis[m + 1] = residual / torch.linalg.vector_norm(residual)
 
-    def ritz(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Eigenvalues and eigenvectors (as columns) of T."""
-        if self.steps == 1:
-            return np.array(self.alphas), np.ones((1, 1))
-        values, vectors = eigh_tridiagonal(np.array(self.alphas), np.array(self.betas[:-1]))
+    def ritz(self, start: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Eigenvalues and eigenvectors (as columns) of T, or of its part from ``start``."""
+        diagonal = np.array(self.alphas[start:])
+        if len(diagonal) == 1:
+            return diagonal, np.ones((1, 1))
+        values, vectors = eigh_tridiagonal(diagonal, np.array(self.betas[start:-1]))
         return values, vectors
 
     def _orthogonalised(self, vector: Tensor) -> Tensor:
@@ -107,6 +112,9 @@ def lanczos(
     Stops when the residuals that T predicts, |beta_m s_mi|, are within ``tolerance`` (default
     1e-4, in float64 1e-6, relative to the eigenvalue) or after ``max_steps`` products; then one
     more product a pair measures the true ones.
+
+    The certificate says that each value is an eigenvalue. It can't say that none is missing: of
+    an eigenvalue that occurs several times fewer copies may be found.
     """
     if not 1 <= count <= operator.size:
         raise InputError(
@@ -122,7 +130,7 @@ def lanczos(
             krylov.advance(operator.matmat(krylov.vector.unsqueeze(1)).squeeze(1))
             if krylov.steps < count or krylov.steps % CHECK_EVERY:
                 continue
-            finished = _predicted_residuals(krylov, count).max() <= 0.5 * tolerance
+            finished = _is_finished(krylov, count, 0.5 * tolerance)
             if finished and finished_before:
                 break
             finished_before = finished
@@ -132,9 +140,23 @@ def lanczos(
     return certify(operator, krylov.basis.T @ coefficients, tolerance, "lanczos", krylov.steps)
 
 
-def _predicted_residuals(krylov: Krylov, count: int) -> NDArray[np.float64]:
+def _is_finished(krylov: Krylov, count: int, tolerance: float) -> bool:
+    """Whether T predicts that the top ``count`` are within ``tolerance`` and that none is missing.
+
+    A start vector finds one eigenvector for each distinct eigenvalue. Where the process had to
+    start afresh, it is done only when the fresh part holds nothing that belongs among the top.
+    """
     values, vectors = krylov.ritz()
     top = np.argsort(-np.abs(values), kind="stable")[:count]
     errors = np.abs(krylov.betas[-1] * vectors[-1, top])
-    scale = np.maximum(np.abs(values[top]), np.finfo(np.float64).tiny)
-    return np.asarray(errors / scale, dtype=np.float64)
+    if (errors > tolerance * np.abs(values[top])).any():
+        return False
+    if krylov.restart == 0:
+        return True
+    if krylov.restart == krylov.steps:
+        return False  # a fresh vector, not yet multiplied
+    fresh, fresh_vectors = krylov.ritz(krylov.restart)
+    largest = np.argmax(np.abs(fresh))
+    error = np.abs(krylov.betas[-1] * fresh_vectors[-1, largest])
+    smallest_of_top = np.abs(values[top]).min()
+    return bool(np.abs(fresh[largest]) + error < smallest_of_top * (1 - tolerance))

@@ -50,7 +50,7 @@ class HessianOperator:
         kind = np.float64 if self.dtype == torch.float64 else np.float32
 
         def multiply(columns: NDArray[Any]) -> NDArray[Any]:
-            vectors = torch.from_numpy(np.ascontiguousarray(columns, dtype=kind)).to(self.device)
+            vectors = torch.from_numpy(np.array(columns, dtype=kind)).to(self.device)
             flat = vectors.reshape(self.size, -1)
             return self.matmat(flat).cpu().numpy().reshape(columns.shape)
 

@@ -26,8 +26,9 @@ def pyhessian_eigenpairs(
     tolerance: float | None = None,
     max_steps: int = 300,
 ) -> Eigenpairs:
-    """pyhessian's ``eigenvalues``, run to a tolerance a hundredth of ``tolerance``.
+    """pyhessian's ``eigenvalues``, run until they change by less than ``tolerance`` squared.
 
+    An eigenvalue is as exact as the square of its residual, so that is what its residual asks for.
     pyhessian draws from torch's global random state; it is seeded from ``generator`` and put back.
     Raises InputError where it can't work: unused parameters, inputs that are not one tensor.
     """
@@ -55,7 +56,7 @@ def pyhessian_eigenpairs(
             computer = pyhessian.hessian(
                 module, objective.loss_function, cuda=objective.device.type == "cuda", **data
             )
-            _, vectors = computer.eigenvalues(maxIter=max_steps, tol=tolerance / 100, top_n=count)
+            _, vectors = computer.eigenvalues(maxIter=max_steps, tol=tolerance**2, top_n=count)
         except (AssertionError, RuntimeError, TypeError) as error:
             raise InputError(
                 f"pyhessian can't measure this model ({error}); use --method lanczos"

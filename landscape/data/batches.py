@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -34,10 +35,10 @@ def resident_batches(
 ) -> list[Batch]:
     """Read ``data`` once and keep it on ``device``; floating tensors become ``dtype``, if given.
 
-    ``data`` is a pair of tensors (inputs, targets), a map-style dataset of (input, target)
-    samples, or an iterable of (inputs, targets) batches such as a DataLoader; batches of an
-    iterable are kept as they come, the other two are cut into ``batch_size``. Raises InputError
-    for anything else and for no data at all.
+    ``data`` is a pair of tensors or arrays (inputs, targets), a map-style dataset of samples
+    (input, target), or an iterable of (inputs, targets) batches such as a DataLoader; batches of
+    an iterable are kept as they come, the other two are cut into ``batch_size``. Raises
+    InputError for anything else and for no data at all.
     """
 
     def prepare(tensor: Tensor) -> Tensor:
@@ -89,7 +90,10 @@ def tensors_of(structure: Any) -> list[Tensor]:
 
 
 def _batches(data: Any, batch_size: int) -> Iterable[Any]:
-    if isinstance(data, tuple) and len(data) == 2 and all(isinstance(d, Tensor) for d in data):
+    is_pair = isinstance(data, tuple) and len(data) == 2
+    if is_pair and all(isinstance(part, np.ndarray) for part in data):
+        data = torch.from_numpy(data[0]), torch.from_numpy(data[1])
+    if is_pair and all(isinstance(part, Tensor) for part in data):
         inputs, targets = data
         if inputs.dim() == 0 or targets.dim() == 0:
             raise InputError("inputs and targets need a batch dimension, got a scalar")

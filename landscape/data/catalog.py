@@ -1,7 +1,7 @@
 """Data by name: what can follow ``--data``."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from landscape.data.batches import resident_batches
 from landscape.data.digits import digits
@@ -96,6 +95,8 @@ def data_facts(samples: Samples) -> dict[str, Any]:
 def _normalization(settings: DataSettings) -> Normalization | None:
     if bool(settings.mean) != bool(settings.std):
         raise InputError("--mean and --std have to be given together")
+    if not all(math.isfinite(value) for value in settings.mean):
+        raise InputError(f"--mean has to be finite, got {' '.join(map(str, settings.mean))}")
     if not all(0 < value < math.inf for value in settings.std):
         raise InputError(f"--std has to be positive, got {' '.join(map(str, settings.std))}")
     return Normalization(settings.mean, settings.std) if settings.mean else None
@@ -118,12 +119,10 @@ def _user_data(settings: DataSettings, split: str, normalization: Normalization 
         if not names or (split == "train" and "train" not in data):
             raise InputError(f"{settings.data} has no split {split!r}, only {', '.join(data)}")
         data = data[names[0]]
-    if not isinstance(data, Dataset | Iterable):
-        raise InputError(
-            f"{settings.data} has to return (inputs, targets) tensors, a Dataset or an iterable of "
-            f"batches, got {type(data).__name__}"
-        )
-    batches = resident_batches(data, 256, torch.device("cpu"), None)
+    try:
+        batches = resident_batches(data, 256, torch.device("cpu"), None)
+    except InputError as error:
+        raise InputError(f"what {settings.data} returned can't be used: {error}") from error
     for batch in batches:
         if not isinstance(batch.inputs, Tensor) or not isinstance(batch.targets, Tensor):
             raise InputError(

@@ -5,7 +5,6 @@ The UCI test set of Alpaydin and Kaynak (1998). One image in five of every class
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
 
 from landscape.data.samples import Normalization, TensorSamples
 
@@ -15,6 +14,8 @@ MEAN, STD = (0.3053,), (0.3760,)
 
 def digits(split: str, normalization: Normalization | None = None) -> TensorSamples:
     """``train`` (1,442 images) or ``test`` (355); the same division every time."""
+    from sklearn.datasets import load_digits  # takes a second, and only these data need it
+
     bundle = load_digits()
     targets = bundle.target.astype(np.int64)
     held_out = np.zeros(len(targets), dtype=bool)

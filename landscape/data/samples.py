@@ -40,6 +40,11 @@ class Normalization:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Normalise (n, C, H, W) pixels; bytes are first divided by 255."""
+        if pixels.dim() != 4:
+            raise InputError(
+                "--mean and --std are for pictures, not for inputs of shape "
+                f"{tuple(pixels.shape[1:])}"
+            )
         if pixels.dtype == torch.uint8:
             pixels = pixels.float() / 255
         mean, std = (self._by_channel(value, pixels) for value in (self.mean, self.std))

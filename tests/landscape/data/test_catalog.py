@@ -209,7 +209,7 @@ def test_class_numbers_of_any_integer_type_will_do(file):
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        ("number", "has to return (inputs, targets) tensors, a Dataset or an iterable"),
+        ("number", "has to be a pair of tensors, a Dataset or an iterable"),
         ("text_batches", "batches have to be made of tensors, got str"),
         ("two_inputs", "the command line takes inputs that are one tensor"),
         ("uneven", "6 inputs do not match 4 targets"),

@@ -137,9 +137,9 @@ def test_the_reader_is_another_thread_and_one_batch_ahead():
 def test_what_goes_wrong_in_the_reader_is_raised_at_its_batch():
     slow = SlowSamples(*tensors(20), fail_at=9)
     read = []
+    feed = batches(slow, torch.arange(20), 4, CPU)
     with pytest.raises(OSError, match="sample 9 can't be read"):
-        for _, targets in batches(slow, torch.arange(20), 4, CPU):
-            read.append(targets.tolist())
+        read.extend(targets.tolist() for _, targets in feed)
     assert read == [[0, 1, 2, 3]] * 2
     assert not any(thread.is_alive() for thread in slow.threads)
 

@@ -113,10 +113,11 @@ def test_a_run_killed_between_any_two_writes_is_resumed_to_the_same_bits(
 
         return write
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(RunDirectory, "save", until_killed(RunDirectory.save))
         patch.setattr(RunDirectory, "write_metrics", until_killed(RunDirectory.write_metrics))
-        train(make(name, **arguments), *data, settings, run)
+        with pytest.raises(Killed):
+            train(make(name, **arguments), *data, settings, run)
     model = restarted(run, name, arguments)
     rows = train(model, *data, settings, run, resume=True)
     assert without_time(rows) == without_time(unbroken_rows)
@@ -136,9 +137,10 @@ def test_a_run_killed_in_the_middle_of_an_epoch_is_resumed_to_the_same_bits(
             raise Killed
         return train_step(*words)
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(loop, "train_step", until_killed)
-        train(make(name, **arguments), *data, settings, run)
+        with pytest.raises(Killed):
+            train(make(name, **arguments), *data, settings, run)
     assert len(run.read_metrics()) == step // 3
     train(restarted(run, name, arguments), *data, settings, run, resume=True)
     assert_same_run(run, unbroken_run)

@@ -1,0 +1,33 @@
+"""What is in a picture, by its pixels."""
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+
+def render(page):
+    """The pixels of a figure, of shape (height, width, 3)."""
+    canvas = FigureCanvasAgg(page)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def panels(page):
+    """Where the axes of a rendered figure are, as index of its pixels."""
+    height = round(page.bbox.height)
+    places = []
+    for axes in page.axes:
+        if not axes.axison:
+            continue
+        box = axes.get_window_extent()
+        rows = slice(max(height - round(box.y1), 0), height - round(box.y0))
+        places.append((rows, slice(max(round(box.x0), 0), round(box.x1))))
+    return places
+
+
+def coloured(page):
+    """For each panel by number, how many of its pixels are neither black, white nor grey."""
+    picture = render(page).astype(int)
+    return {
+        number: int((np.ptp(picture[place], axis=-1) > 40).sum())
+        for number, place in enumerate(panels(page))
+    }

@@ -1,0 +1,62 @@
+"""Symmetric matrices whose spectrum is known, as operators."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class MatrixOperator:
+    """A dense matrix; ``products`` counts the vectors it was multiplied with."""
+
+    def __init__(self, matrix: Tensor) -> None:
+        self.matrix = matrix
+        self.size = len(matrix)
+        self.dtype = matrix.dtype
+        self.device = matrix.device
+        self.products = 0
+
+    def matmat(self, vectors: Tensor) -> Tensor:
+        assert vectors.dim() == 2
+        self.products += vectors.shape[1]
+        return self.matrix @ vectors
+
+
+def planted(eigenvalues, seed: int = 0, dtype: torch.dtype = torch.float64) -> MatrixOperator:
+    """A dense symmetric matrix with these eigenvalues and random eigenvectors."""
+    values = np.asarray(eigenvalues, dtype=np.float64)
+    random = np.random.default_rng(seed)
+    basis, _ = np.linalg.qr(random.standard_normal((len(values), len(values))))
+    matrix = (basis * values) @ basis.T
+    return MatrixOperator(torch.from_numpy((matrix + matrix.T) / 2).to(dtype))
+
+
+def diagonal(eigenvalues, dtype: torch.dtype = torch.float64) -> MatrixOperator:
+    return MatrixOperator(torch.diag(torch.tensor(eigenvalues, dtype=dtype)))
+
+
+def by_magnitude(values) -> np.ndarray:
+    """Largest magnitude first."""
+    values = np.asarray(values, dtype=np.float64)
+    return values[np.argsort(-np.abs(values), kind="stable")]
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def true_residuals(operator: MatrixOperator, pairs) -> np.ndarray:
+    """||A v - l v|| / (|l| ||v||) in extended precision, from the matrix itself."""
+    matrix = operator.matrix.numpy().astype(np.longdouble)
+    vectors = pairs.vectors.numpy().astype(np.longdouble)
+    values = pairs.eigenvalues.numpy().astype(np.longdouble)
+    errors = np.sqrt(((matrix @ vectors - vectors * values) ** 2).sum(0))
+    norms = np.sqrt((vectors**2).sum(0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(errors > 0, errors / (np.abs(values) * norms), 0).astype(np.float64)
+
+
+def rounding(operator: MatrixOperator, pairs) -> np.ndarray:
+    """What one product's rounding can hide of a relative residual, for each pair."""
+    scale = float(torch.linalg.matrix_norm(operator.matrix.double()))
+    values = np.abs(pairs.eigenvalues.numpy())
+    return operator.size * torch.finfo(operator.dtype).eps * scale / np.maximum(values, 1e-300)
