@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from analyses.hessian import Spectrum
-from analyses.style import COLOURS, figure, grid_shape, line_styles, number
+from analyses.style import COLOURS, add_legend, figure, grid_shape, line_styles, number, plain_text
 
 Array = NDArray[np.float64]
 
@@ -36,12 +36,13 @@ def spectra(results: Sequence[Spectrum]) -> Figure:
 
 def _eigenvalues(page: FigureBase, results: Sequence[Spectrum]) -> None:
     axes = page.subplots()
+    handles: dict[str, Any] = {}
     for result, style in zip(results, line_styles(len(results)), strict=True):
         ranks = np.arange(1, len(result.eigenvalues) + 1)
         magnitudes = np.abs(result.eigenvalues)
         errors = np.minimum(result.residuals, 0.999) * magnitudes
-        axes.errorbar(
-            ranks, magnitudes, yerr=errors, marker="o", markersize=4, label=result.label, **style
+        handles[result.label] = axes.errorbar(
+            ranks, magnitudes, yerr=errors, marker="o", markersize=4, **style
         )
         for chosen, marker in ((result.eigenvalues < 0, "v"), (~result.converged, "x")):
             axes.plot(
@@ -52,7 +53,8 @@ def _eigenvalues(page: FigureBase, results: Sequence[Spectrum]) -> None:
                 markerfacecolor="none",
                 color=style["color"],
             )
-    axes.set_yscale("log")
+    if any(result.eigenvalues.any() for result in results):
+        axes.set_yscale("log", nonpositive="mask")
     axes.set_xticks(range(1, max(len(r.eigenvalues) for r in results) + 1))
     notes = ""
     if any((r.eigenvalues < 0).any() for r in results):
@@ -61,7 +63,7 @@ def _eigenvalues(page: FigureBase, results: Sequence[Spectrum]) -> None:
         notes += "; cross: not converged"
     axes.set(xlabel="rank by magnitude" + notes, ylabel="|Hessian eigenvalue| (nats)")
     axes.grid(axis="y", color="0.92")
-    page.legend(*axes.get_legend_handles_labels(), loc="outside right center")
+    add_legend(page, handles)
 
 
 def _densities(page: FigureBase, results: Sequence[Spectrum], rows: int, columns: int) -> None:
@@ -85,7 +87,7 @@ def _densities(page: FigureBase, results: Sequence[Spectrum], rows: int, columns
         panel.vlines(result.eigenvalues, 0, 0.2, color=COLOURS[1], linewidth=1, transform=stems)
         heads = np.full(len(result.eigenvalues), 0.2)
         panel.plot(result.eigenvalues, heads, "o", color=COLOURS[1], ms=3, transform=stems)
-        panel.set_title(f"{result.label}, λ₁ = {number(float(result.eigenvalues[0]))}")
+        panel.set_title(f"{plain_text(result.label)}, λ₁ = {number(float(result.eigenvalues[0]))}")
         panel.set_xscale("symlog", linthresh=linear, linscale=0.5)
         panel.set_xticks(_ticks(low, high, linear))
         panel.xaxis.set_major_formatter(

@@ -134,17 +134,19 @@ def tabulate(results: Sequence[Line]) -> list[dict[str, str]]:
 
 def draw(results: Sequence[Line]) -> dict[str, Figure]:
     """All checkpoints' losses on one pair of axes, and their accuracies on another."""
-    from analyses.style import figure, finish, line_styles
+    from analyses.style import add_legend, figure, line_styles
 
     page = figure(8.0, 3.6)
     loss_axes, accuracy_axes = page.subplots(1, 2)
+    handles = {}
     for result, style in zip(results, line_styles(len(results)), strict=True):
         xs = result.settings.x.coordinates
         finite = np.where(np.isfinite(result.loss), result.loss, np.nan)
-        loss_axes.plot(xs, finite, label=result.label, **style)
+        (handles[result.label],) = loss_axes.plot(xs, finite, **style)
         accuracy_axes.plot(xs, result.accuracy, **style)
     split = results[0].split
-    loss_axes.set_yscale("log")
+    if all((result.loss[np.isfinite(result.loss)] > 0).all() for result in results):
+        loss_axes.set_yscale("log")
     loss_axes.set(
         xlabel="distance along the direction (filter norms)", ylabel=f"{split} loss (nats)"
     )
@@ -153,4 +155,5 @@ def draw(results: Sequence[Line]) -> dict[str, Figure]:
     )
     for axes in (loss_axes, accuracy_axes):
         axes.axvline(0, color="0.7", linewidth=0.8, zorder=0)
-    return {"line": finish(page, loss_axes)}
+    add_legend(page, handles, columns=5)
+    return {"line": page}

@@ -95,7 +95,7 @@ def compute(objective: Objective, settings: Settings | None = None) -> Sparsity:
     fractions: dict[str, list[Tensor]] = defaultdict(list)
 
     def count(layer: str, output: Tensor) -> None:
-        fractions[layer].append((output > 0).double().flatten(1).mean(1))
+        fractions[layer].append((output > 0).double().reshape(len(output), -1).mean(1))
 
     task = f"sparsity of {objective.origin.get('label', 'model')} (batches)"
     with watch_activations(objective.module, count):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analyses.sparsity import Sparsity, series
-from analyses.style import figure, line_styles
+from analyses.style import add_legend, figure, line_styles
 
 
 def active_neurons(results: Sequence[Sparsity]) -> Figure:
@@ -48,12 +48,7 @@ def active_neurons(results: Sequence[Sparsity]) -> Figure:
         panel.grid(axis="y", color="0.92")
     for row in panels:
         row[0].set_ylabel("active neurons (%)")
-    page.legend(
-        list(labelled.values()),
-        list(labelled),
-        loc="outside lower center",
-        ncols=min(len(labelled), 6),
-    )
+    add_legend(page, labelled, columns=6)
     return page
 
 

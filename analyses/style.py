@@ -2,14 +2,13 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
 from landscape.files import replacing
 
@@ -57,12 +56,19 @@ def line_styles(count: int) -> list[dict[str, Any]]:
     return [{"color": colour, "linestyle": dash} for dash, colour in itertools.islice(cycle, count)]
 
 
-def finish(page: Figure, legend_of: Axes) -> Figure:
-    """Put the legend of ``legend_of`` under the panels, where it covers nothing."""
-    handles, labels = legend_of.get_legend_handles_labels()
-    columns = min(len(labels), max(1, int(page.get_figwidth() / 1.6)))
-    page.legend(handles, labels, loc="outside lower center", ncols=columns)
-    return page
+def add_legend(page: FigureBase, handles: Mapping[str, Any], columns: int | None = None) -> None:
+    """Name the curves outside of the panels: below them in ``columns``, or else beside them."""
+    names = [plain_text(name) for name in handles]
+    curves = list(handles.values())
+    if columns is None:
+        page.legend(curves, names, loc="outside right center")
+    else:
+        page.legend(curves, names, loc="outside lower center", ncols=min(columns, len(names)))
+
+
+def plain_text(label: str) -> str:
+    """A label as it is: matplotlib would take what stands between dollars for a formula."""
+    return label.replace("$", r"\$")
 
 
 def grid_shape(count: int) -> tuple[int, int]:
@@ -105,11 +111,6 @@ def with_error(value: float, error: float) -> str:
     if error == 0 or not math.isfinite(value):
         return f"{number(value)} ± {number(error)}"
     decimals = max(0, 1 - math.floor(math.log10(error)))
-    if decimals > 6:
+    if decimals > 6 and abs(value) < 1e-3:
         return f"{value:.3e} ± {error:.1e}"
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
-
-
-def common(values: Sequence[str]) -> str:
-    """The one value that all share, or all of them."""
-    return values[0] if len(set(values)) == 1 else ", ".join(values)

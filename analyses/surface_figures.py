@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from analyses.style import MAP, figure, grid_shape
+from analyses.style import MAP, figure, grid_shape, plain_text
 from analyses.surface import Surface
 
 Array = NDArray[np.float64]
@@ -39,7 +39,7 @@ def contours(results: Sequence[Surface]) -> Figure:
         _label(lines)
         panel.plot(0, 0, marker="+", color="white", markersize=9, markeredgewidth=1.6)
         panel.plot(0, 0, marker="+", color="black", markersize=8, markeredgewidth=0.8)
-        panel.set_title(result.label)
+        panel.set_title(plain_text(result.label))
         panel.set_aspect("equal" if len({result.settings.x, result.settings.y}) == 1 else "auto")
         panel.spines[:].set_visible(True)
     for panel in panels[:, 0]:
@@ -81,7 +81,7 @@ def surfaces_3d(results: Sequence[Surface]) -> Figure:
             shade=False,
         )
         panel.set_zlim(bottom, top)
-        panel.set_title(result.label, y=0.98)
+        panel.set_title(plain_text(result.label), y=0.98)
         panel.set_xlabel("x", labelpad=-6)
         panel.set_ylabel("y", labelpad=-6)
         panel.set_zlabel("loss (nats)", labelpad=-3)

@@ -5,9 +5,8 @@ import pytest
 
 from analyses.style import (
     FORMATS,
-    common,
+    add_legend,
     figure,
-    finish,
     grid_shape,
     line_styles,
     number,
@@ -71,11 +70,6 @@ def test_with_error(value, error, text):
     assert with_error(value, error) == text
 
 
-def test_common():
-    assert common(["train", "train"]) == "train"
-    assert common(["train", "test"]) == "train, test"
-
-
 @pytest.mark.parametrize("count", range(1, 30))
 def test_grid_shape(count):
     rows, columns = grid_shape(count)
@@ -131,13 +125,15 @@ def test_a_picture_that_can_not_be_drawn_leaves_the_old_one(tmp_path):
     assert (tmp_path / "one.png").read_bytes() == b"old"
 
 
+@pytest.mark.parametrize("columns", [None, 5])
 @pytest.mark.parametrize("count", [1, 6, 12])
-def test_the_legend_covers_no_panel(count):
+def test_the_legend_covers_no_panel(count, columns):
     page = figure(8, 3.6)
     axes = page.subplots()
+    handles = {}
     for number_, style in enumerate(line_styles(count)):
-        axes.plot([0, 1], [0, number_], label=f"network {number_}", **style)
-    finish(page, axes)
+        (handles[f"network {number_}"],) = axes.plot([0, 1], [0, number_], **style)
+    add_legend(page, handles, columns)
     render(page)
     (legend,) = page.legends
     assert [text.get_text() for text in legend.get_texts()] == [
