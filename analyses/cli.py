@@ -16,7 +16,7 @@ from landscape.console import Parser, add_console_options, run_command, show
 from landscape.data.catalog import DataSettings
 from landscape.errors import InputError, NotMeasurableError
 from landscape.files import make_directory
-from landscape.options import add_options, argument_type, read_options
+from landscape.options import add_options, argument_type, key_value, read_options
 from landscape.progress import message
 from landscape.results import Result
 
@@ -104,7 +104,12 @@ def _add_shared(parser: Parser) -> None:
         help="a name landscape-train knows, timm:NAME or FILE.py:FUNCTION",
     )
     model.add_argument(
-        "--model-args", nargs="+", metavar="KEY=VALUE", help="sizes and options of the model"
+        "--model-args",
+        nargs="+",
+        type=argument_type(key_value),
+        default=[],
+        metavar="KEY=VALUE",
+        help="sizes and options of the model",
     )
     model.add_argument(
         "--trust",

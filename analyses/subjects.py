@@ -17,7 +17,7 @@ from landscape.devices import PRECISIONS
 from landscape.errors import InputError
 from landscape.models.probe import count_outputs
 from landscape.objective import Objective
-from landscape.options import from_plain, given_options, option, parse_key_values
+from landscape.options import from_plain, given_options, option
 from landscape.progress import message
 
 
@@ -83,7 +83,7 @@ class ObjectiveMaker:
         checkpoint = load_checkpoint(
             subject.path,
             arguments.model,
-            parse_key_values(arguments.model_args or []),
+            dict(arguments.model_args),
             facts=data_facts(samples),
             trust=arguments.trust,
         )

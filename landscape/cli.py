@@ -19,8 +19,9 @@ from landscape.models.catalog import ModelSpec, resolve_model
 from landscape.models.probe import count_outputs
 from landscape.options import (
     add_options,
+    argument_type,
     from_plain,
-    parse_key_values,
+    key_value,
     read_options,
     to_plain,
 )
@@ -77,6 +78,8 @@ def build_parser() -> Parser:
     model.add_argument(
         "--model-args",
         nargs="+",
+        type=argument_type(key_value),
+        default=[],
         metavar="KEY=VALUE",
         help="sizes and options of the model, such as depth=6 dropout=0.1",
     )
@@ -132,7 +135,7 @@ def _train_command(arguments: argparse.Namespace) -> None:
 def _requested_model(arguments: argparse.Namespace) -> ModelSpec:
     if arguments.model is None:
         raise InputError("--model is required, such as --model vit-tiny")
-    return ModelSpec(_findable(arguments.model), parse_key_values(arguments.model_args or []))
+    return ModelSpec(_findable(arguments.model), dict(arguments.model_args))
 
 
 def _requested_data(arguments: argparse.Namespace) -> DataSettings:
@@ -170,7 +173,7 @@ def _resumed(
     changes += _changes(to_plain(training), {**asked, "device": training.device}, arguments)
     if arguments.model is not None and _findable(arguments.model) != config["model_name"]:
         changes.append(f"--model was {config['model_name']}, is {arguments.model}")
-    for key, value in parse_key_values(arguments.model_args or []).items():
+    for key, value in dict(arguments.model_args).items():
         if spec.arguments.get(key) != value:
             changes.append(f"--model-args {key} was {spec.arguments.get(key)}, is {value}")
     if changes:

@@ -14,7 +14,43 @@ DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
+    """An argument parser whose errors are one line, and for which the order of words is free."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse does, after moving the words that belong to no flag to the end."""
+        words = list(sys.argv[1:] if args is None else args)
+        if self._subparsers is None and self._get_positional_actions():
+            words = self._positionals_last(words)
+        return super().parse_known_args(words, namespace)
+
+    def _positionals_last(self, words: list[str]) -> list[str]:
+        """argparse takes positionals from one place only, and ``--flag A B`` takes all that follow.
+
+        Here ``CHECKPOINT --model-args depth=2 CHECKPOINT`` has one argument and two checkpoints.
+        """
+        flags: list[str] = []
+        positionals: list[str] = []
+        values_of: argparse.Action | None = None
+        flag = ""
+        for number, word in enumerate(words):
+            if word == "--":
+                positionals += words[number + 1 :]
+                break
+            if values_of is not None and values_of.nargs is None:
+                flags.append(word)  # the one value of the flag before
+                values_of = None
+            elif word.startswith("-") and len(word) > 1:
+                flags.append(word)
+                flag = word
+                action = self._option_string_actions.get(word)
+                values_of = action if action is not None and action.nargs != 0 else None
+            elif values_of is not None and (flags[-1] == flag or _fits(values_of, word)):
+                flags.append(word)
+            else:
+                positionals.append(word)
+        return [*flags, "--", *positionals] if positionals else flags
 
     def error(self, message: str) -> NoReturn:
         """Print the message and exit with 2."""
@@ -60,6 +96,16 @@ def show(result: object) -> None:
         print(result, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fits(action: argparse.Action, word: str) -> bool:
+    """Whether ``word`` can be one of the several values of a flag."""
+    try:
+        if callable(action.type):
+            action.type(word)
+    except (ValueError, argparse.ArgumentTypeError):
+        return False
+    return True
 
 
 def join_ranges(argv: Sequence[str]) -> list[str]:

@@ -120,16 +120,13 @@ def from_plain(settings: type[Settings], plain: Mapping[str, Any]) -> Settings:
     return settings(**values)
 
 
-def parse_key_values(pairs: Sequence[str]) -> dict[str, Any]:
-    """Read ``KEY=VALUE`` words; a value is an int, float, true/false, comma list or text."""
-    values: dict[str, Any] = {}
-    for pair in pairs:
-        key, separator, text = pair.partition("=")
-        if not separator or not key.isidentifier():
-            raise InputError(f"--model-args expects KEY=VALUE words, got {pair!r}")
-        items = [_value(item) for item in text.split(",")]
-        values[key] = items[0] if len(items) == 1 else items
-    return values
+def key_value(text: str) -> tuple[str, Any]:
+    """Read ``KEY=VALUE``; a value is an int, float, true/false, comma list or text."""
+    key, separator, value = text.partition("=")
+    if not separator or not key.isidentifier():
+        raise InputError(f"expected KEY=VALUE, got {text!r}")
+    items = [_value(item) for item in value.split(",")]
+    return key, items[0] if len(items) == 1 else items
 
 
 def _value(text: str) -> Any:

@@ -16,7 +16,7 @@ def panels(page):
     height = round(page.bbox.height)
     places = []
     for axes in page.axes:
-        if not axes.axison:
+        if not axes.axison and axes.name != "3d":  # three dimensions have frames of their own
             continue
         box = axes.get_window_extent()
         rows = slice(max(height - round(box.y1), 0), height - round(box.y0))

@@ -378,7 +378,7 @@ WRONG = {
     "model": (("--model", "vit-tinny"), "unknown model 'vit-tinny'; did you mean vit-tiny?"),
     "user model": (("--model", "absent.py:net"), "/absent.py (expected FILE.py:FUNCTION"),
     "family": (("--model", "vit"), "--model vit also needs --model-args"),
-    "no key": (("--model-args", "depth"), "--model-args expects KEY=VALUE words, got 'depth'"),
+    "no key": (("--model-args", "depth"), "expected KEY=VALUE, got 'depth'"),
     "key": (("--model-args", "layers=1,1"), "--model vit takes no argument layers"),
     "heads": (("--model-args", "heads=5"), "dim=48 is not divisible by heads=5"),
     "patches": (("--model-args", "patch_size=3"), "patches of 3 pixels don't tile an image of 8"),

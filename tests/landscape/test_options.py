@@ -12,8 +12,8 @@ from landscape.options import (
     add_options,
     from_plain,
     given_options,
+    key_value,
     option,
-    parse_key_values,
     read_options,
     to_plain,
 )
@@ -159,7 +159,7 @@ def test_from_plain_fills_in_defaults():
 
 def test_key_values():
     pairs = ["dim=48", "rate=1e-3", "flag=true", "off=False", "layers=1,2,3", "name=gelu", "eq=a=b"]
-    assert parse_key_values(pairs) == {
+    assert dict(map(key_value, pairs)) == {
         "dim": 48,
         "rate": 1e-3,
         "flag": True,
@@ -168,11 +168,11 @@ def test_key_values():
         "name": "gelu",
         "eq": "a=b",
     }
-    assert isinstance(parse_key_values(["dim=48"])["dim"], int)
+    assert isinstance(key_value("dim=48")[1], int)
 
 
 @pytest.mark.parametrize("word", ["dim", "=3", "2x=3", "a-b=1", ""])
 def test_what_is_no_key_value_is_refused(word):
-    with pytest.raises(InputError, match="--model-args expects KEY=VALUE words") as caught:
-        parse_key_values(["ok=1", word])
+    with pytest.raises(InputError, match="expected KEY=VALUE") as caught:
+        key_value(word)
     assert repr(word) in str(caught.value)

@@ -15,8 +15,9 @@ from tests.landscape.curvature.planted import (
     diagonal,
     generator,
     planted,
+    reported_errors,
     rounding,
-    true_residuals,
+    true_errors,
 )
 from tests.oracles.cases import BY_NAME, CASES
 
@@ -33,15 +34,13 @@ def top(operator, count, seed=0, **options):
 
 def check_honest(operator, pairs, tolerance):
     """What is said of each pair is true of it."""
-    floor = rounding(operator, pairs)
-    reported = pairs.residuals.numpy()
-    assert (reported >= 0.99 * true_residuals(operator, pairs) - floor).all()
-    assert np.array_equal(pairs.converged.numpy(), reported <= tolerance)
+    reported, floor = reported_errors(pairs), rounding(operator)
+    assert (reported >= 0.99 * true_errors(operator, pairs) - floor).all()
+    assert torch.equal(pairs.converged, pairs.residuals <= tolerance)
     values = pairs.eigenvalues.numpy()
     assert (np.diff(np.abs(values)) <= 0).all()
     truth = np.linalg.eigvalsh(operator.matrix.double().numpy())
-    nearest = np.abs(values[:, None] - truth).min(1)
-    assert (nearest <= (reported + floor) * np.abs(values) + 1e-300).all()
+    assert (np.abs(values[:, None] - truth).min(1) <= reported + floor).all()
 
 
 # --------------------------------------------------------------------------- planted spectra
@@ -205,8 +204,10 @@ def test_a_projector_has_as_many_ones_as_its_rank(make):
     np.testing.assert_allclose(pairs.eigenvalues, 1, rtol=1e-6)
 
 
-def test_a_linear_layer_repeats_its_spectrum_for_every_output():
-    """Copies of one eigenvalue may be missed, as documented, but none is invented."""
+@pytest.mark.parametrize("seed", range(4))
+def test_no_more_copies_than_a_linear_layer_has(seed):
+    # Its Hessian repeats every eigenvalue for every output. Not all copies need be found.
+    torch.manual_seed(seed)
     inputs = torch.randn(400, 20, dtype=torch.float64) * torch.logspace(0, -2, 20)
     targets = torch.randn(400, 5, dtype=torch.float64)
     objective = Objective(
@@ -216,12 +217,35 @@ def test_a_linear_layer_repeats_its_spectrum_for_every_output():
         device="cpu",
         dtype=torch.float64,
     )
-    pairs = top(HessianOperator(objective), 6)
-    once = torch.linalg.eigvalsh(2 * inputs.T @ inputs / 400 / 5).flip(0)
-    nearest = (pairs.eigenvalues[:, None] - once).abs().min(1)
-    np.testing.assert_allclose(pairs.eigenvalues, once[nearest.indices], rtol=1e-6)
-    assert nearest.indices[0] == 0
-    assert nearest.indices.bincount().max() <= 5
+    found = top(HessianOperator(objective), 12, seed).eigenvalues.numpy()
+    once = torch.linalg.eigvalsh(2 * inputs.T @ inputs / 400 / 5).numpy()
+    copies = (np.abs(found[:, None] - once) < 1e-6 * once).sum(0)
+    assert copies.sum() == 12
+    assert copies.max() <= 5
+    assert copies[-1] >= copies[-2] >= 1
+    assert found[0] == pytest.approx(once[-1], rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("values", "count"),
+    [([3.0, -2.0, 1.0], 1), ([3.0, -2.0, 1.0], 3), ([2.0], 1), ([], 2), ([5.0] * 500, 3)],
+    ids=["one of rank 3", "rank 3", "rank 1", "zero", "multiple of the identity"],
+)
+def test_an_operator_that_is_soon_exhausted_is_cheap(values, count, dtype):
+    operator = planted(values + [0.0] * (500 - len(values)), dtype=dtype)
+    pairs = top(operator, count)
+    np.testing.assert_allclose(pairs.eigenvalues, (values + [0.0] * count)[:count], atol=1e-5)
+    assert pairs.converged.all()
+    assert pairs.steps <= 40
+
+
+def test_a_spectrum_that_soon_drowns_in_rounding_is_cheap():
+    values = np.concatenate([100 * 0.5 ** np.arange(60), np.full(440, 1e-6)])
+    pairs = top(planted(values, dtype=torch.float32), 8)
+    np.testing.assert_allclose(pairs.eigenvalues, values[:8], rtol=1e-4)
+    assert pairs.converged.all()
+    assert pairs.steps <= 80
 
 
 @pytest.mark.parametrize("count", [-1, 0, 6])
