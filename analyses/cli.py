@@ -94,7 +94,7 @@ def _add_shared(parser: Parser) -> None:
         default=("png", "html"),
         metavar="LIST",
         help=f"pictures in any of {','.join(FORMATS)}, and html: a page with tables and pictures "
-        "(default: png,html)",
+        "(default: png,html); none measures and draws nothing",
     )
     output.add_argument("--force", action="store_true", help="measure again what DIR already holds")
     model = parser.add_argument_group("model")
@@ -122,6 +122,8 @@ def _add_shared(parser: Parser) -> None:
 
 
 def _formats(text: str) -> tuple[str, ...]:
+    if text == "none":
+        return ()
     formats = tuple(text.split(","))
     known = (*FORMATS, "html")
     unknown = sorted(set(formats) - set(known))
@@ -152,6 +154,8 @@ def _plot_command(arguments: argparse.Namespace) -> None:
             results[name].append(result)
             show(place / f"{name}.h5")
             show(place / f"{name}.json")
+    if not arguments.format:
+        return
     with styled():
         figures = {name: ANALYSES[name].draw(found) for name, found in results.items() if found}
         for drawn in figures.values():

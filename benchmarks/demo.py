@@ -8,13 +8,17 @@ It runs the commands a user would type, and prints them.
 
 import argparse
 import json
+import os
 import shlex
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+
+from tqdm import tqdm
 
 # Model, its settings, and the radius of SAM: chosen for speed, not searched for a winner.
 NETWORKS = {
@@ -22,7 +26,7 @@ NETWORKS = {
     "mixer": ("--model mixer-tiny --opt adamw --lr 0.003 --epochs 20", 0.1),
     "resnet": ("--model resnet-tiny --opt sgd --lr 0.1 --epochs 20", 0.05),
 }
-MEASURE = "--samples 256 --x=-1:1:25 --y=-1:1:25 --top 5 --probes 4 --density-steps 30"
+MEASURE = "--samples 256 --x=-1:1:21 --y=-1:1:21 --top 5 --probes 4 --density-steps 20"
 
 
 def main() -> None:
@@ -46,26 +50,47 @@ def main() -> None:
 
 
 def run_demo(seed: int, runs: Path, pictures: Path) -> Path:
-    """Train the six networks, measure them, and return the report's path."""
-    paths = []
+    """Train the six networks, measure each, draw all, and return the report's path.
+
+    Each network is a job of one thread, as many at a time as there are processors: networks of
+    this size keep no second thread busy, and the numbers are the same on any machine.
+    """
+    jobs = []
     for name, (settings, rho) in NETWORKS.items():
-        for label, radius in ((name, 0.0), (f"{name}-sam", rho)):
-            paths.append(runs / label)
-            run(
+        for label, radius in ((f"{name}-sam", rho), (name, 0.0)):
+            run = runs / label
+            train = (
                 f"landscape-train {settings} --rho {radius:g} --seed {seed} --data digits "
-                f"--output-dir {runs / label} --force"
+                f"--output-dir {run} --force --quiet"
             )
-    checkpoints = " ".join(map(str, paths))
-    run(f"landscape-plot report {checkpoints} {MEASURE} --output-dir {pictures} --force")
+            measure = f"landscape-plot report {run} {MEASURE} --output-dir {pictures} --force"
+            jobs.append((label, [train, f"{measure} --format none --quiet"]))
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
+        running = {workers.submit(run_all, commands): label for label, commands in jobs}
+        bar = tqdm(as_completed(running), "training and measuring", total=len(jobs), unit="network")
+        for finished in bar:
+            finished.result()
+            tqdm.write(f"{running[finished]} is trained and measured")
+    labels = [label for name in NETWORKS for label in (name, f"{name}-sam")]
+    checkpoints = " ".join(str(runs / label) for label in labels)
+    print("drawing")
+    run_all([f"landscape-plot report {checkpoints} {MEASURE} --output-dir {pictures} --quiet"])
     return pictures / "report.html"
 
 
-def run(command: str) -> None:
-    """Print a command and run it; stop the demo if it fails."""
-    print(f"\n$ {command}", flush=True)
-    status = subprocess.run(shlex.split(command), stdout=subprocess.DEVNULL, check=False).returncode
-    if status:
-        sys.exit(f"the command failed with status {status}")
+def run_all(commands: Sequence[str]) -> None:
+    """Print each command and run it; stop the demo if one fails."""
+    for command in commands:
+        tqdm.write(f"$ {command}")
+        done = subprocess.run(
+            shlex.split(command),
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            check=False,
+        )
+        if done.returncode:
+            sys.stderr.write(f"the command failed with status {done.returncode}\n")
+            os._exit(1)  # from whichever thread, and with the others' commands under way
 
 
 def collect(runs: Path, pictures: Path) -> dict[str, dict[str, float]]:

@@ -92,17 +92,16 @@ def drawn_with(name, labels, folder):
 
 @every_analysis
 def test_any_label_is_shown(name, tmp_path):
-    labels = ["_old", "a_b^c", "50% & <more>", "x" * 40, "{a}", "Ünïcode"]
+    labels = ["_old", "a_b^c", "50% & <more>", "x" * 40, "$5", "Ünïcode"]
     for text in drawn_with(name, labels, tmp_path):
         for label in labels:
             assert escape(label) in text
 
 
 @every_analysis
-@pytest.mark.parametrize("label", ["$5", "a$b_c^d^e$"])
-def test_a_label_is_no_formula(name, label, tmp_path):
-    for text in drawn_with(name, [label], tmp_path):
-        assert label in text
+def test_a_label_is_no_formula(name, tmp_path):
+    for text in drawn_with(name, ["a$b_c^d^e$"], tmp_path):
+        assert "a$b_c^d^e$" in text
 
 
 @every_analysis
