@@ -1,7 +1,7 @@
 """What surface and line share: axes, and the directions they lie along."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,6 +105,14 @@ def make_directions(
         )
         for _ in range(count)
     ]
+
+
+def axis_label(name: str, settings: Sequence[DirectionSettings]) -> str:
+    """The name of an axis with its unit, where all directions were scaled in one known way."""
+    units = {"filter": "filter norms", "layer": "layer norms", "weight": "weights"}
+    scales = {None if one.directions else one.normalize for one in settings}
+    unit = units.get(scales.pop() or "") if len(scales) == 1 else None
+    return f"{name} ({unit})" if unit else name
 
 
 def stored_split(arrays: Iterable[str]) -> str:

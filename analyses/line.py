@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.grid import Axis, DirectionSettings, make_directions, stored_split
+from analyses.grid import (
+    Axis,
+    DirectionSettings,
+    axis_label,
+    make_directions,
+    stored_split,
+)
 from landscape.data.catalog import canonical_split
 from landscape.objective import Objective
 from landscape.options import option
@@ -147,13 +153,10 @@ def draw(results: Sequence[Line]) -> dict[str, Figure]:
     split = results[0].split
     if all((result.loss[np.isfinite(result.loss)] > 0).all() for result in results):
         loss_axes.set_yscale("log")
-    loss_axes.set(
-        xlabel="distance along the direction (filter norms)", ylabel=f"{split} loss (nats)"
-    )
-    accuracy_axes.set(
-        xlabel="distance along the direction (filter norms)", ylabel=f"{split} accuracy (%)"
-    )
+    along = axis_label("distance along the direction", [r.settings for r in results])
+    loss_axes.set(xlabel=along, ylabel=f"{split} loss (nats)")
+    accuracy_axes.set(xlabel=along, ylabel=f"{split} accuracy (%)")
     for axes in (loss_axes, accuracy_axes):
         axes.axvline(0, color="0.7", linewidth=0.8, zorder=0)
-    add_legend(page, handles, columns=5)
+    add_legend(page, handles, columns=6)
     return {"line": page}

@@ -8,7 +8,7 @@ from landscape.errors import InputError
 from landscape.objective import Objective
 from landscape.options import to_plain
 from landscape.progress import message
-from landscape.results import Result, plain
+from landscape.results import Result
 
 # What has to be the same for a stored result to be the answer, and how a difference is told.
 PROVENANCE = {
@@ -62,9 +62,5 @@ def _differences(stored: Result, objective: Objective, settings: Any) -> list[st
             if before[key] != after[key]
         ),
         *(told for key, told in PROVENANCE.items() if getattr(made, key) != getattr(asked, key)),
-        *(
-            told
-            for key, told in ORIGIN.items()
-            if made.origin.get(key) != plain(asked.origin.get(key))
-        ),
+        *(told for key, told in ORIGIN.items() if made.origin.get(key) != asked.origin.get(key)),
     ]

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from analyses.grid import axis_label
 from analyses.style import MAP, figure, grid_shape, plain_text
 from analyses.surface import Surface
 
@@ -17,7 +18,6 @@ Array = NDArray[np.float64]
 
 # Beyond this ratio of largest to smallest loss a linear scale shows the walls and nothing else.
 LOG_RATIO = 10.0
-XLABEL, YLABEL = "x direction (filter norms)", "y direction (filter norms)"
 
 
 def contours(results: Sequence[Surface]) -> Figure:
@@ -42,11 +42,12 @@ def contours(results: Sequence[Surface]) -> Figure:
         panel.set_title(plain_text(result.label))
         panel.set_aspect("equal" if len({result.settings.x, result.settings.y}) == 1 else "auto")
         panel.spines[:].set_visible(True)
+    settings = [result.settings for result in results]
     for panel in panels[:, 0]:
-        panel.set_ylabel(YLABEL)
+        panel.set_ylabel(axis_label("y direction", settings))
     for column in range(columns):
         lowest = max(row for row in range(rows) if row * columns + column < len(results))
-        panels[lowest, column].set_xlabel(XLABEL)
+        panels[lowest, column].set_xlabel(axis_label("x direction", settings))
         panels[lowest, column].tick_params(labelbottom=True)
     bar = page.colorbar(ScalarMappable(scale, MAP), ax=panels, extend="neither", aspect=30)
     bar.set_label(_loss_label(results))

@@ -25,6 +25,7 @@ from landscape.devices import describe_device, full_precision, resolve_device
 from landscape.errors import InputError
 from landscape.parameters import ParameterLayout, flatten
 from landscape.provenance import Provenance
+from landscape.results import plain
 
 LossFunction = Callable[[Any, Any], Tensor]
 
@@ -76,7 +77,7 @@ class Objective:
             raise InputError(f"the batch size has to be at least 1, got {batch_size}")
         self.device = resolve_device(device)
         self.dtype = dtype
-        self.origin = dict(origin or {})
+        self.origin: dict[str, Any] = plain(origin or {})
         self.loss_function = loss
         self.module = _twin(model, self.device, dtype)
         self.batches = resident_batches(data, batch_size, self.device, dtype)

@@ -105,7 +105,7 @@ class Result(ABC):
 
 
 def plain(value: Any) -> Any:
-    """Numpy values as JSON types; nan and infinities, which JSON has not, as null."""
+    """Any value as JSON types: nan and infinities, which JSON has not, as null, others as text."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -114,7 +114,7 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def _read_arrays(file: h5py.File) -> dict[str, NDArray[Any]]:

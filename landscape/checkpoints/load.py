@@ -38,7 +38,7 @@ class Checkpoint:
 
 
 def load_checkpoint(
-    path: Path,
+    path: str | Path,
     model: str | None = None,
     model_args: Mapping[str, Any] | None = None,
     *,
@@ -51,7 +51,7 @@ def load_checkpoint(
     data say of sizes that nothing else settles. Raises InputError for a file that can't be read
     or doesn't fit the model.
     """
-    path, config = _locate(path)
+    path, config = _locate(Path(path))
     given = dict(model_args or {})
     if model is None:
         if config is None:

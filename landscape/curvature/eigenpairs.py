@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from landscape.curvature.operators import SymmetricOperator
+from landscape.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,15 @@ def certify(
     return Eigenpairs(
         values[order], vectors[:, order], residuals, residuals <= tolerance, method, steps
     )
+
+
+def check_count(operator: SymmetricOperator, count: int) -> None:
+    """InputError unless there are ``count`` eigenvalues to be had."""
+    if not 1 <= count <= operator.size:
+        raise InputError(
+            f"the number of eigenvalues has to be between 1 and {operator.size} "
+            f"(the number of parameters), got {count}"
+        )
 
 
 def default_tolerance(operator: SymmetricOperator) -> float:

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal
 from torch import Tensor
 
-from landscape.curvature.eigenpairs import Eigenpairs, certify, default_tolerance
+from landscape.curvature.eigenpairs import Eigenpairs, certify, check_count, default_tolerance
 from landscape.curvature.operators import SymmetricOperator, random_vector
-from landscape.errors import InputError
 from landscape.progress import track
 
 # How often the tridiagonal matrix is looked at. It has to look finished twice in a row: an
@@ -36,7 +35,7 @@ class Krylov:
         self.generator = generator
         self.alphas: list[float] = []
         self.betas: list[float] = []
-        self.restart = 0  # the step at which the process last went on from a fresh vector
+        self.starts = [0]  # the steps at which the process set out from a fresh vector
         self._basis = start.new_empty(16, operator.size)
         self._basis[0] = start / torch.linalg.vector_norm(start)
 
@@ -73,7 +72,7 @@ class Krylov:
         if self.is_complete:
             return
         if exhausted:
-            self.restart = m + 1
+            self.starts.append(m + 1)
             residual = self._orthogonalised(random_vector(self.operator, self.generator))
         if m + 1 == len(self._basis):
             grown = self._basis.new_empty(
@@ -116,11 +115,7 @@ def lanczos(
     The certificate says that each value is an eigenvalue. It can't say that none is missing: of
     an eigenvalue that occurs several times fewer copies may be found.
     """
-    if not 1 <= count <= operator.size:
-        raise InputError(
-            f"the number of eigenvalues has to be between 1 and {operator.size} "
-            f"(the number of parameters), got {count}"
-        )
+    check_count(operator, count)
     tolerance = default_tolerance(operator) if tolerance is None else tolerance
     limit = min(max(max_steps, count), operator.size)
     krylov = Krylov(operator, random_vector(operator, generator), generator)
@@ -151,12 +146,11 @@ def _is_finished(krylov: Krylov, count: int, tolerance: float) -> bool:
     errors = np.abs(krylov.betas[-1] * vectors[-1, top])
     if (errors > tolerance * np.abs(values[top])).any():
         return False
-    if krylov.restart == 0:
-        return True
-    if krylov.restart == krylov.steps:
-        return False  # a fresh vector, not yet multiplied
-    fresh, fresh_vectors = krylov.ritz(krylov.restart)
+    start = max(step for step in krylov.starts if step < krylov.steps)
+    if start == 0:
+        return krylov.starts == [0]
+    fresh, fresh_vectors = krylov.ritz(start)
     largest = np.argmax(np.abs(fresh))
     error = np.abs(krylov.betas[-1] * fresh_vectors[-1, largest])
     smallest_of_top = np.abs(values[top]).min()
-    return bool(np.abs(fresh[largest]) + error < smallest_of_top * (1 - tolerance))
+    return bool(np.abs(fresh[largest]) + error <= smallest_of_top * (1 + tolerance))

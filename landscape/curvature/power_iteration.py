@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from landscape.curvature.eigenpairs import Eigenpairs, certify, default_tolerance
+from landscape.curvature.eigenpairs import Eigenpairs, certify, check_count, default_tolerance
 from landscape.curvature.operators import SymmetricOperator, random_vector
 from landscape.progress import track
 
@@ -22,6 +22,7 @@ def power_iteration(
     ``max_steps`` products, in the complement of those found before. Two eigenvalues of equal
     size and opposite sign don't separate; the residual then says so.
     """
+    check_count(operator, count)
     tolerance = default_tolerance(operator) if tolerance is None else tolerance
     found: list[Tensor] = []
     steps = 0

@@ -50,7 +50,7 @@ def pyhessian_eigenpairs(
     ):
         # It keeps the graph of its backward pass on purpose, and torch warns of that.
         warnings.simplefilter("ignore")
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         torch.set_default_dtype(objective.dtype)  # it makes its vectors in the default type
         try:
             computer = pyhessian.hessian(
