@@ -15,8 +15,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 from tqdm import tqdm
 
@@ -64,22 +65,24 @@ def run_demo(seed: int, runs: Path, pictures: Path) -> Path:
                 f"--output-dir {run} --force --quiet"
             )
             measure = f"landscape-plot report {run} {MEASURE} --output-dir {pictures} --force"
-            jobs.append((label, [train, f"{measure} --format none --quiet"]))
-    with ThreadPoolExecutor(os.cpu_count()) as workers:
-        running = {workers.submit(run_all, commands): label for label, commands in jobs}
-        bar = tqdm(as_completed(running), "training and measuring", total=len(jobs), unit="network")
-        for finished in bar:
+            jobs.append([train, f"{measure} --format none --quiet"])
+    steps = sum(len(commands) for commands in jobs)
+    with (
+        tqdm(total=steps, desc="training and measuring six networks", unit="step") as bar,
+        ThreadPoolExecutor(os.cpu_count()) as workers,
+    ):
+        for finished in [workers.submit(run_all, commands, bar) for commands in jobs]:
             finished.result()
-            tqdm.write(f"{running[finished]} is trained and measured")
     labels = [label for name in NETWORKS for label in (name, f"{name}-sam")]
     checkpoints = " ".join(str(runs / label) for label in labels)
-    print("drawing")
-    run_all([f"landscape-plot report {checkpoints} {MEASURE} --output-dir {pictures} --quiet"])
+    draw = f"landscape-plot report {checkpoints} {MEASURE} --output-dir {pictures} --quiet"
+    with tqdm(total=1, desc="drawing", unit="page") as bar:
+        run_all([draw], bar)
     return pictures / "report.html"
 
 
-def run_all(commands: Sequence[str]) -> None:
-    """Print each command and run it; stop the demo if one fails."""
+def run_all(commands: Sequence[str], bar: "tqdm[NoReturn]") -> None:
+    """Print each command and run it, a step of the bar each; stop the demo if one fails."""
     for command in commands:
         tqdm.write(f"$ {command}")
         done = subprocess.run(
@@ -91,6 +94,7 @@ def run_all(commands: Sequence[str]) -> None:
         if done.returncode:
             sys.stderr.write(f"the command failed with status {done.returncode}\n")
             os._exit(1)  # from whichever thread, and with the others' commands under way
+        bar.update()
 
 
 def collect(runs: Path, pictures: Path) -> dict[str, dict[str, float]]:

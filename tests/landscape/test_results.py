@@ -233,6 +233,13 @@ def toy(values):
     return Toy("toy", Empty(), Provenance(1, 1, "a", "b", "float32", "cpu", 0.0), values)
 
 
+class Unwritable:
+    """Neither an array nor text."""
+
+    def __str__(self):
+        raise TypeError("no text either")
+
+
 @pytest.mark.parametrize("old", [True, False], ids=["over an old file", "a new file"])
 @pytest.mark.parametrize("write", [Toy.save, Toy.write_json], ids=["HDF5", "JSON"])
 def test_a_failed_write_leaves_what_was_there(tmp_path, old, write):
@@ -242,7 +249,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, old, write):
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     assert len(before) == old
     with pytest.raises(TypeError):
-        write(toy(object()), path)
+        write(toy(Unwritable()), path)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
