@@ -27,7 +27,7 @@ NETWORKS = {
     "mixer": ("--model mixer-tiny --opt adamw --lr 0.003 --epochs 20", 0.1),
     "resnet": ("--model resnet-tiny --opt sgd --lr 0.1 --epochs 20", 0.05),
 }
-MEASURE = "--samples 256 --x=-1:1:21 --y=-1:1:21 --top 5 --probes 4 --density-steps 20"
+MEASURE = "--samples 256 --x=-1:1:21 --y=-1:1:21 --top 5 --probes 4 --density-steps 40"
 
 
 def main() -> None:
