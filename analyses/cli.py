@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from analyses.measure import measure
+from analyses.measure import find_stored, measure
 from analyses.report import write_page
 from analyses.style import FORMATS, save_figures, styled
 from analyses.subjects import ObjectiveMaker, SubjectSettings, parse_subjects
@@ -26,7 +26,8 @@ examples:
                  --x=-1:1:51 --y=-1:1:51 --output-dir figures/digits
   landscape-plot hessian plain=runs/a/last.pt sam=runs/b/last.pt --top 10
   landscape-plot sparsity weights.pth --model my_net.py:make --data my_data.py:load
-  landscape-plot hessian ViT-B_16.npz --model vit-b16 --data imagefolder --data-dir imagenet
+  landscape-plot hessian ViT-B_16.npz --model vit-b16 --data imagefolder \\
+                 --data-dir imagenet --split val
 """
 REPORT_SUMMARY = "all of these, on one page that opens from disk"
 
@@ -139,6 +140,11 @@ def _plot_command(arguments: argparse.Namespace) -> None:
     subjects = parse_subjects(arguments.checkpoints)
     maker = ObjectiveMaker(arguments)
     folder = make_directory(arguments.output_dir)
+    if len(subjects) > 1:  # what is wrong with the last is said before the first is measured
+        for subject in subjects:
+            objective = maker.make(subject, verify=False)
+            for name in () if arguments.force else names:
+                find_stored(name, objective, settings[name], folder / subject.label)
     results: dict[str, list[Result]] = {name: [] for name in names}
     for subject in subjects:
         objective = maker.make(subject)
@@ -154,6 +160,8 @@ def _plot_command(arguments: argparse.Namespace) -> None:
             results[name].append(result)
             show(place / f"{name}.h5")
             show(place / f"{name}.json")
+    if not any(results.values()):
+        raise InputError("nothing could be measured; the messages above say why")
     if not arguments.format:
         return
     with styled():

@@ -24,29 +24,42 @@ ORIGIN = {
 }
 
 
+def find_stored(name: str, objective: Objective, settings: Any, folder: Path) -> Result | None:
+    """The result of analysis ``name`` that ``folder`` holds, if it holds one.
+
+    Raises InputError if it answers another question.
+    """
+    stored = folder / f"{name}.h5"
+    if not stored.exists():
+        return None
+    result = RESULTS[name].load(stored)
+    changed = _differences(result, objective, settings)
+    directions = getattr(settings, "directions", "")
+    if directions and Path(directions).stat().st_mtime > stored.stat().st_mtime:
+        changed.append(f"{directions} has changed since")
+    if changed:
+        raise InputError(
+            f"{stored} was measured differently ({'; '.join(changed)}); --force measures it again, "
+            "or choose another --output-dir"
+        )
+    return result
+
+
 def measure(
     name: str, objective: Objective, settings: Any, folder: Path, *, force: bool = False
 ) -> Result:
     """The result of analysis ``name``, with its .h5 and .json in ``folder``.
 
-    Raises InputError if the folder holds an answer to another question, unless ``force``.
+    It is computed if the folder has none, or with ``force``.
     """
     label = objective.origin.get("label", "model")
-    stored = folder / f"{name}.h5"
-    result: Result
-    if stored.exists() and not force:
-        result = RESULTS[name].load(stored)
-        changed = _differences(result, objective, settings)
-        if changed:
-            raise InputError(
-                f"{stored} was measured differently ({'; '.join(changed)}); --force measures it "
-                "again, or choose another --output-dir"
-            )
-        message(f"{label}: {name} is already measured")
-    else:
+    result = None if force else find_stored(name, objective, settings, folder)
+    if result is None:
         message(f"{label}: measuring {name}")
         result = ANALYSES[name].compute(objective, settings)
-        result.save(stored)
+        result.save(folder / f"{name}.h5")
+    else:
+        message(f"{label}: {name} is already measured")
     result.write_json(folder / f"{name}.json")
     return result
 

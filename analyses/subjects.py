@@ -10,11 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from landscape.checkpoints.load import Checkpoint, load_checkpoint
-from landscape.checkpoints.run import CONFIG, LAST, RunDirectory
+from landscape.checkpoints.run import LAST, RunDirectory, run_of
 from landscape.data.catalog import DataSettings, canonical_split, data_facts, load_data
 from landscape.data.samples import Samples, check_targets, choose, count_classes
 from landscape.devices import PRECISIONS
 from landscape.errors import InputError
+from landscape.models.catalog import native_image_size
 from landscape.models.probe import count_outputs
 from landscape.objective import Objective
 from landscape.options import from_plain, given_options, option
@@ -75,8 +76,11 @@ class ObjectiveMaker:
         self.split = canonical_split(self.settings.split)
         self._data: dict[DataSettings, Samples] = {}
 
-    def make(self, subject: Subject) -> Objective:
-        """Load checkpoint and data and check that they fit each other."""
+    def make(self, subject: Subject, *, verify: bool = True) -> Objective:
+        """Load checkpoint and data and check that they fit each other.
+
+        ``verify`` also checks that the loss is a repeatable mean, which takes forward passes.
+        """
         settings, arguments = self.settings, self.arguments
         data = self._data_settings(subject)
         samples = self._samples(data)
@@ -92,7 +96,7 @@ class ObjectiveMaker:
         num_outputs = count_outputs(checkpoint.model, inputs[:1])
         if num_outputs is not None and count_classes(samples) is not None:
             check_targets(samples, num_outputs, f"the {self.split} data")
-        if len(chosen) < len(samples):
+        if verify and len(chosen) < len(samples):
             message(f"{subject.label}: {len(chosen):,} of {len(samples):,} {self.split} samples")
         loss = loss_for(targets)
         return Objective(
@@ -102,6 +106,7 @@ class ObjectiveMaker:
             batch_size=settings.batch_size,
             device=settings.device,
             dtype=PRECISIONS[settings.precision],
+            verify=verify,
             origin={
                 "label": subject.label,
                 **_origin(checkpoint),
@@ -120,14 +125,17 @@ class ObjectiveMaker:
         if not subject.path.exists():
             raise InputError(f"no such checkpoint: {subject.path}")
         given = given_options(self.arguments, DataSettings)
-        run = RunDirectory(subject.path if subject.path.is_dir() else subject.path.parent)
-        if "data" in given or not (run.path / CONFIG).is_file():
+        run = run_of(subject.path)
+        if "data" in given or run is None:
             if not given.get("data"):
                 raise InputError(
                     f"{subject.path} does not remember its data (it is no run directory): say "
                     "which with --data digits, imagefolder or FILE.py:FUNCTION"
                 )
-            return DataSettings(**given)
+            data = DataSettings(**given)
+            if data.data == "imagefolder" and not data.image_size:
+                data = replace(data, image_size=native_image_size(self.arguments.model))
+            return data
         return replace(from_plain(DataSettings, run.read_config()["data"]), **given)
 
     def _samples(self, data: DataSettings) -> Samples:
@@ -138,7 +146,17 @@ class ObjectiveMaker:
 
 def loss_for(targets: Tensor) -> Callable[[Any, Any], Tensor]:
     """Cross-entropy for class numbers, squared error for real targets."""
-    return F.mse_loss if targets.is_floating_point() else F.cross_entropy
+    return squared_error if targets.is_floating_point() else F.cross_entropy
+
+
+def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The mean of (output - target)^2. InputError for shapes that only broadcasting would fit."""
+    if outputs.shape != targets.shape:
+        raise InputError(
+            f"the model's outputs have shape {tuple(outputs.shape)}, the targets "
+            f"{tuple(targets.shape)}; give targets of the outputs' shape"
+        )
+    return F.mse_loss(outputs, targets)
 
 
 def _origin(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -170,6 +188,5 @@ def _plain(value: Any) -> Any:
 
 def _default_label(path: Path) -> str:
     """A run's folder name, also for a checkpoint file in it; else the file's name."""
-    if path.is_file() and (path.parent / CONFIG).is_file():
-        return path.resolve().parent.name
-    return path.stem if path.is_file() else path.resolve().name
+    run = run_of(path)
+    return path.stem if run is None else run.path.resolve().name

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NoReturn
 
@@ -71,8 +71,13 @@ def run_demo(seed: int, runs: Path, pictures: Path) -> Path:
         tqdm(total=steps, desc="training and measuring six networks", unit="step") as bar,
         ThreadPoolExecutor(os.cpu_count()) as workers,
     ):
-        for finished in [workers.submit(run_all, commands, bar) for commands in jobs]:
-            finished.result()
+        waiting = [workers.submit(run_all, commands, bar) for commands in jobs]
+        try:
+            for finished in as_completed(waiting):
+                finished.result()
+        except subprocess.CalledProcessError as error:
+            workers.shutdown(cancel_futures=True)  # those under way end by themselves
+            sys.exit(f"a command of the demo failed: {shlex.join(error.cmd)}")
     labels = [label for name in NETWORKS for label in (name, f"{name}-sam")]
     checkpoints = " ".join(str(runs / label) for label in labels)
     draw = f"landscape-plot report {checkpoints} {MEASURE} --output-dir {pictures} --quiet"
@@ -82,18 +87,15 @@ def run_demo(seed: int, runs: Path, pictures: Path) -> Path:
 
 
 def run_all(commands: Sequence[str], bar: "tqdm[NoReturn]") -> None:
-    """Print each command and run it, a step of the bar each; stop the demo if one fails."""
+    """Print each command and run it, a step of the bar each."""
     for command in commands:
         tqdm.write(f"$ {command}")
-        done = subprocess.run(
+        subprocess.run(
             shlex.split(command),
             stdout=subprocess.DEVNULL,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
-            check=False,
+            check=True,
         )
-        if done.returncode:
-            sys.stderr.write(f"the command failed with status {done.returncode}\n")
-            os._exit(1)  # from whichever thread, and with the others' commands under way
         bar.update()
 
 
@@ -137,7 +139,11 @@ def tabulate(
 def format_table(table: dict[str, dict[str, tuple[float, float]]], seeds: int) -> str:
     """The table in Markdown."""
     columns = list(next(iter(table.values())))
-    header = f"| mean ± standard deviation over {seeds} seeds |" if seeds > 1 else "| one seed |"
+    header = (
+        f"| mean ± standard deviation over {seeds} seeds |"
+        if seeds > 1
+        else "| one seed, no spread known |"
+    )
     lines = ["", header + "".join(f" {column} |" for column in columns)]
     lines.append("|---|" + "---:|" * len(columns))
     for label, row in table.items():

@@ -11,11 +11,11 @@ import torch
 from landscape.checkpoints.run import BEST, CONFIG, LAST, METRICS, RunDirectory
 from landscape.console import Parser, add_console_options, run_command, show
 from landscape.data.catalog import DataSettings, data_facts, load_data
-from landscape.data.samples import check_targets, count_classes
+from landscape.data.samples import Samples, TensorSamples, check_targets, count_classes
 from landscape.devices import resolve_device
 from landscape.errors import InputError
 from landscape.files import make_directory
-from landscape.models.catalog import ModelSpec, resolve_model
+from landscape.models.catalog import ModelSpec, native_image_size, resolve_model
 from landscape.models.probe import count_outputs
 from landscape.options import (
     add_options,
@@ -25,6 +25,7 @@ from landscape.options import (
     read_options,
     to_plain,
 )
+from landscape.progress import message
 from landscape.provenance import git_commit, now, versions
 from landscape.training.loop import train
 from landscape.training.settings import TrainSettings
@@ -114,7 +115,15 @@ def _train_command(arguments: argparse.Namespace) -> None:
     check_targets(train_samples, num_outputs, "the training data")
     check_targets(val_samples, num_outputs, "the validation data")
 
-    resolve_device(training.device)  # before anything is replaced
+    # Before anything is replaced:
+    resolve_device(training.device)
+    if training.augment == "crop-flip" and len(train_samples.input_shape) != 3:
+        raise InputError(
+            f"--augment crop-flip is for pictures, not for inputs of shape "
+            f"{train_samples.input_shape}"
+        )
+    if _are_the_same(train_samples, val_samples):
+        message(f"{data.data} gives the same samples for training and validation; take split=")
     make_directory(run.path)
     if not arguments.resume:
         for name in (LAST, BEST, METRICS):
@@ -132,6 +141,12 @@ def _train_command(arguments: argparse.Namespace) -> None:
     )
 
 
+def _are_the_same(one: Samples, other: Samples) -> bool:
+    if not isinstance(one, TensorSamples) or not isinstance(other, TensorSamples):
+        return False
+    return torch.equal(one.inputs, other.inputs) and torch.equal(one.targets, other.targets)
+
+
 def _requested_model(arguments: argparse.Namespace) -> ModelSpec:
     if arguments.model is None:
         raise InputError("--model is required, such as --model vit-tiny")
@@ -141,7 +156,10 @@ def _requested_model(arguments: argparse.Namespace) -> ModelSpec:
 def _requested_data(arguments: argparse.Namespace) -> DataSettings:
     data = read_options(arguments, DataSettings)
     folder = str(Path(data.data_dir).resolve()) if data.data_dir else ""
-    return replace(data, data=_findable(data.data), data_dir=folder)
+    size = data.image_size
+    if data.data == "imagefolder" and not size:
+        size = native_image_size(arguments.model)
+    return replace(data, data=_findable(data.data), data_dir=folder, image_size=size)
 
 
 def _requested_training(arguments: argparse.Namespace, data: DataSettings) -> TrainSettings:

@@ -10,7 +10,7 @@ import copy
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +78,8 @@ class Objective:
         self.device = resolve_device(device)
         self.dtype = dtype
         self.origin: dict[str, Any] = plain(origin or {})
+        if isinstance(loss, nn.Module):  # its class weights, say, belong where the model is
+            loss = copy.deepcopy(loss).to(self.device, dtype)
         self.loss_function = loss
         self.module = _twin(model, self.device, dtype)
         self.batches = resident_batches(data, batch_size, self.device, dtype)
@@ -151,7 +153,7 @@ class Objective:
     def gradient(self, theta: Tensor | None = None) -> Tensor:
         """The gradient of L at ``theta``, of shape (P,)."""
         gradient = torch.zeros_like(self.theta)
-        with self._at(theta), full_precision(), _differentiable():
+        with self._at(theta), full_precision(), _differentiable(self.module):
             for batch in self.batches:
                 loss = self._batch_loss(batch) * (batch.size / self.num_samples)
                 gradient += self._gradient(loss, create_graph=False)
@@ -175,7 +177,7 @@ class Objective:
             self._at(theta),
             full_precision(),
             sdpa_kernel(SDPBackend.MATH),
-            _differentiable(),
+            _differentiable(self.module),
         ):
             for batch in self.batches:
                 loss = self._batch_loss(batch) * (batch.size / self.num_samples)
@@ -292,9 +294,14 @@ def _twin(model: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Modu
 
 
 @contextmanager
-def _differentiable() -> Iterator[None]:
-    """Gradients on, whatever the caller has turned off."""
-    with torch.inference_mode(False), torch.enable_grad():
+def _differentiable(module: nn.Module) -> Iterator[None]:
+    """Gradients on, whatever the caller has turned off.
+
+    cuDNN's recurrent layers have no backward pass in eval mode; torch's own have.
+    """
+    with torch.inference_mode(False), torch.enable_grad(), ExitStack() as stack:
+        if any(isinstance(part, nn.RNNBase) for part in module.modules()):
+            stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         yield
 
 

@@ -19,7 +19,7 @@ from landscape.checkpoints.foreign.torch_file import (
     read_torch_file,
     strip_wrappers,
 )
-from landscape.checkpoints.run import CONFIG, LAST, RunDirectory
+from landscape.checkpoints.run import LAST, run_of
 from landscape.errors import InputError
 from landscape.files import sha256
 from landscape.models.catalog import ModelSpec, resolve_model
@@ -105,13 +105,10 @@ def fit_weights(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> 
 
 def _locate(path: Path) -> tuple[Path, dict[str, Any] | None]:
     """The checkpoint file, and the config of the run it belongs to."""
-    if path.is_dir():
-        return path / LAST, RunDirectory(path).read_config()
     if not path.exists():
         raise InputError(f"no such checkpoint: {path}")
-    if (path.parent / CONFIG).is_file() and path.suffix == ".pt":
-        return path, RunDirectory(path.parent).read_config()
-    return path, None
+    run = run_of(path)
+    return path / LAST if path.is_dir() else path, run.read_config() if run else None
 
 
 def _as_published(

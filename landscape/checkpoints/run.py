@@ -34,6 +34,14 @@ METRIC_COLUMNS = (
 )
 
 
+def run_of(path: Path) -> "RunDirectory | None":
+    """The run that ``path`` is, or that the checkpoint file ``path`` belongs to."""
+    if path.is_dir():
+        return RunDirectory(path)
+    run = RunDirectory(path.parent)
+    return run if path.name in (LAST, BEST) and run.exists() else None
+
+
 @dataclass(frozen=True)
 class RunDirectory:
     """The files of one run. Every write replaces the old file whole."""

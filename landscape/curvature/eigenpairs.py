@@ -16,7 +16,8 @@ class Eigenpairs:
     ``residuals`` holds ||H v - lambda v|| / |lambda| for each pair, measured with one more exact
     product after the method had finished: an eigenvalue of H lies within residual * |lambda| of
     lambda. ``converged`` says whether it is within the tolerance that was asked for. Vectors are
-    the columns of (P, K), of unit norm. ``steps`` counts the method's iterations.
+    the columns of (P, K), of unit norm. ``steps`` counts the method's iterations; of
+    pyhessian, which does not tell, it is the limit for each pair.
     """
 
     eigenvalues: Tensor

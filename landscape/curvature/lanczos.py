@@ -5,6 +5,8 @@ and finds it again: a "ghost". Every new vector is therefore orthogonalised agai
 ones, twice ("twice is enough": Parlett, The Symmetric Eigenvalue Problem, section 6.9).
 """
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from torch import Tensor
 
 from landscape.curvature.eigenpairs import Eigenpairs, certify, check_count, default_tolerance
 from landscape.curvature.operators import SymmetricOperator, random_vector
+from landscape.errors import NotMeasurableError
 from landscape.progress import track
 
 # How often the tridiagonal matrix is looked at. It has to look finished twice in a row: an
@@ -29,14 +32,19 @@ class Krylov:
     """
 
     def __init__(
-        self, operator: SymmetricOperator, start: Tensor, generator: torch.Generator
+        self,
+        operator: SymmetricOperator,
+        start: Tensor,
+        generator: torch.Generator,
+        limit: int,
     ) -> None:
         self.operator = operator
         self.generator = generator
         self.alphas: list[float] = []
         self.betas: list[float] = []
         self.starts = [0]  # the steps at which the process set out from a fresh vector
-        self._basis = start.new_empty(16, operator.size)
+        self._rows = min(limit, operator.size) + 1  # one for the vector that comes next
+        self._basis = start.new_empty(min(16, self._rows), operator.size)
         self._basis[0] = start / torch.linalg.vector_norm(start)
 
     @property
@@ -62,7 +70,10 @@ class Krylov:
     def advance(self, product: Tensor) -> None:
         """One step, given H times :attr:`vector`."""
         m = self.steps
-        self.alphas.append(torch.dot(self._basis[m].double(), product.double()).item())
+        alpha = torch.dot(self._basis[m].double(), product.double()).item()
+        if not math.isfinite(alpha):
+            raise NotMeasurableError("a Hessian product is not finite: no Hessian here")
+        self.alphas.append(alpha)
         residual = self._orthogonalised(product)
         beta = torch.linalg.vector_norm(residual.double()).item()
         scale = max(map(abs, [*self.alphas, *self.betas]))
@@ -75,9 +86,8 @@ class Krylov:
             self.starts.append(m + 1)
             residual = self._orthogonalised(random_vector(self.operator, self.generator))
         if m + 1 == len(self._basis):
-            grown = self._basis.new_empty(
-                min(2 * len(self._basis), self.operator.size), self.operator.size
-            )
+            rows = min(2 * len(self._basis), self._rows)
+            grown = self._basis.new_empty(rows, self.operator.size)
             grown[: m + 1] = self._basis
             self._basis = grown
         self._basis[m + 1] = residual / torch.linalg.vector_norm(residual)
@@ -118,7 +128,7 @@ def lanczos(
     check_count(operator, count)
     tolerance = default_tolerance(operator) if tolerance is None else tolerance
     limit = min(max(max_steps, count), operator.size)
-    krylov = Krylov(operator, random_vector(operator, generator), generator)
+    krylov = Krylov(operator, random_vector(operator, generator), generator, limit)
     finished_before = False
     with track(range(limit), "top eigenvalues (Lanczos steps at most)") as steps:
         for _ in steps:

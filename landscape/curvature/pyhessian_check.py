@@ -14,6 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from landscape.curvature.eigenpairs import Eigenpairs, certify, default_tolerance
 from landscape.curvature.operators import HessianOperator
+from landscape.devices import full_precision
 from landscape.errors import InputError
 from landscape.parameters import flatten
 
@@ -47,6 +48,7 @@ def pyhessian_eigenpairs(
         torch.random.fork_rng(devices=[]),
         warnings.catch_warnings(),
         sdpa_kernel(SDPBackend.MATH),
+        full_precision(),
     ):
         # It keeps the graph of its backward pass on purpose, and torch warns of that.
         warnings.simplefilter("ignore")

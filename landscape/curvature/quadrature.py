@@ -21,6 +21,9 @@ from landscape.progress import track
 
 Array = NDArray[np.float64]
 
+# The bases of probes that run side by side, and share backward passes, take no more than this.
+BASIS_BYTES = 4 * 2**30
+
 
 @dataclass(frozen=True)
 class Quadrature:
@@ -69,16 +72,21 @@ def stochastic_lanczos(
     if probes < 1 or steps < 1:
         raise InputError(f"expected at least one probe and one step, got {probes} and {steps}")
     steps = min(steps, operator.size)
-    starts = rademacher_vectors(operator, probes, generator)
-    processes = [Krylov(operator, start, generator) for start in starts.T]
-    for _ in track(range(steps), f"spectral density (Lanczos steps of {probes} probes)"):
-        products = operator.matmat(torch.stack([p.vector for p in processes], dim=1))
-        for process, product in zip(processes, products.T, strict=True):
-            process.advance(product.contiguous())
-    rules = [process.ritz() for process in processes]
+    starts = rademacher_vectors(operator, probes, generator).T
+    bytes_a_probe = (steps + 1) * operator.size * starts.element_size()
+    together = max(1, BASIS_BYTES // bytes_a_probe)
+    alphas, rules = [], []
+    for group in starts.split(together):
+        processes = [Krylov(operator, start, generator, steps) for start in group]
+        for _ in track(range(steps), f"spectral density (Lanczos steps of {len(group)} probes)"):
+            products = operator.matmat(torch.stack([p.vector for p in processes], dim=1))
+            for process, product in zip(processes, products.T, strict=True):
+                process.advance(product.contiguous())
+        rules += [process.ritz() for process in processes]
+        alphas += [process.alphas[0] for process in processes]
     # A start vector has norm sqrt(P), and Lanczos divides by it: v'Hv is P times alpha_1.
     return Quadrature(
         nodes=np.stack([nodes for nodes, _ in rules]),
         weights=np.stack([vectors[0] ** 2 for _, vectors in rules]),
-        traces=operator.size * np.array([process.alphas[0] for process in processes]),
+        traces=operator.size * np.array(alphas),
     )

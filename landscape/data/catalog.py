@@ -121,7 +121,7 @@ def _user_data(settings: DataSettings, split: str, normalization: Normalization 
         data = data[names[0]]
     try:
         batches = resident_batches(data, 256, torch.device("cpu"), None)
-    except InputError as error:
+    except Exception as error:  # the user's own code runs while their data is read
         raise InputError(f"what {settings.data} returned can't be used: {error}") from error
     for batch in batches:
         if not isinstance(batch.inputs, Tensor) or not isinstance(batch.targets, Tensor):

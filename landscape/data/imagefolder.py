@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from landscape.data.samples import Normalization, Samples, TensorSamples
@@ -93,7 +93,7 @@ def decode(path: Path, image_size: int) -> Tensor:
     try:
         with Image.open(path) as picture:
             rgb = _to_rgb(picture)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+    except Exception as error:  # decoders of damaged files fail in many ways
         raise InputError(f"unreadable picture {path}: {error}; repair or remove it") from error
     if rgb.size != (image_size, image_size):
         scale = image_size / min(rgb.size)
@@ -176,5 +176,5 @@ def _shorter_side(path: Path) -> int:
     try:
         with Image.open(path) as picture:
             return min(picture.size)
-    except (OSError, UnidentifiedImageError) as error:
+    except Exception as error:
         raise InputError(f"unreadable picture {path}: {error}; repair or remove it") from error

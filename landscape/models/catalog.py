@@ -120,6 +120,12 @@ def resolve_model(
     return ModelSpec(family, merged)
 
 
+def native_image_size(name: str | None) -> int:
+    """The side of the pictures that a named model is made for; 0 where the name does not say."""
+    row = NAMED.get(name or "", ("", {}))[1]
+    return int(row.get("image_size", 0))
+
+
 def _small_patch(side: int) -> int:
     """About a quarter of the side up to 16 pixels (8x8: 2), an eighth beyond (32x32: 4).
 

@@ -10,12 +10,12 @@ from torch import Tensor
 from landscape.data.samples import Samples, TensorSamples
 
 
-def to_device(samples: Samples, device: torch.device) -> Samples:
-    """Samples that are in memory move to the device once; others are sent batch by batch."""
+def to_device(samples: Samples, device: torch.device, dtype: torch.dtype) -> Samples:
+    """Samples in memory move to the device once, floats as ``dtype``; others go by batch."""
     if isinstance(samples, TensorSamples):
-        return replace(
-            samples, inputs=samples.inputs.to(device), targets=samples.targets.to(device)
-        )
+        inputs = samples.inputs
+        kind = dtype if inputs.is_floating_point() else None
+        return replace(samples, inputs=inputs.to(device, kind), targets=samples.targets.to(device))
     return samples
 
 

@@ -58,7 +58,8 @@ def train(
     """
     device = resolve_device(settings.device)
     model.to(device)
-    training, validation = to_device(training, device), to_device(validation, device)
+    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+    training, validation = (to_device(part, device, dtype) for part in (training, validation))
     optimizer = make_optimizer(model, settings)
     rows: list[dict[str, float]] = []
     run.sweep()

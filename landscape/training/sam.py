@@ -39,7 +39,7 @@ class SharpnessAware:
         self._saved = [p.detach().clone() for p in self.parameters]
         moved = [p for p in self.parameters if p.grad is not None]
         gradients = [p.grad for p in moved if p.grad is not None]
-        norm = gradient_norm(moved)
+        norm = gradient_norm(self.parameters)
         scale = torch.where(norm > 0, self.rho / norm, 0.0)
         for parameter, gradient in zip(moved, gradients, strict=True):
             parameter.addcmul_(gradient, scale.to(gradient))
@@ -56,10 +56,8 @@ class SharpnessAware:
 
 @torch.no_grad()
 def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
-    """||g||_2 over all gradients as one vector; 0 if there are none."""
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    if not gradients:
-        return torch.zeros(())
+    """||g||_2 over all gradients as one vector; a parameter without one counts as 0."""
+    gradients = [p.new_zeros(()) if p.grad is None else p.grad for p in parameters]
     return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
 
 

@@ -36,6 +36,11 @@ def read_torch_file(path: Path, *, trust: bool = False) -> dict[str, Any]:
                 "loads it, but runs any code that is in it: only for files you made yourself"
             ) from error
         raise InputError(_damaged(path)) from error
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise InputError(
+            f"{path} holds objects whose code can't be found ({error}); install or import it, or "
+            "save model.state_dict() alone"
+        ) from error
     except Exception as error:  # torch raises RuntimeError, EOFError, OSError and others
         raise InputError(_damaged(path)) from error
     if not isinstance(content, Mapping):

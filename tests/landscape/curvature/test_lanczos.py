@@ -283,7 +283,7 @@ def test_no_ghosts_in_single_precision(count):
 
 def test_the_basis_stays_orthonormal():
     operator = planted(np.concatenate([1000 * 0.5 ** np.arange(30), np.full(70, 1e-3)]))
-    krylov = Krylov(operator, random_vector(operator, generator()), generator(1))
+    krylov = Krylov(operator, random_vector(operator, generator()), generator(1), 100)
     for _ in range(100):
         krylov.advance(operator.matmat(krylov.vector.unsqueeze(1)).squeeze(1))
     assert krylov.is_complete
@@ -294,7 +294,7 @@ def test_the_basis_stays_orthonormal():
 
 def test_the_tridiagonal_matrix_is_that_of_the_operator_in_the_basis():
     operator = planted(np.linspace(-1, 3, 40))
-    krylov = Krylov(operator, random_vector(operator, generator()), generator(1))
+    krylov = Krylov(operator, random_vector(operator, generator()), generator(1), 60)
     for _ in range(12):
         krylov.advance(operator.matmat(krylov.vector.unsqueeze(1)).squeeze(1))
     basis = krylov.basis.numpy()

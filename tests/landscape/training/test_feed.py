@@ -147,14 +147,14 @@ def test_what_goes_wrong_in_the_reader_is_raised_at_its_batch():
 def test_samples_in_memory_are_normalised_after_they_moved():
     inputs = torch.randint(256, (5, 3, 2, 2), dtype=torch.uint8)
     data = TensorSamples(inputs, torch.arange(5), ("a",) * 5, Normalization((0.5,), (0.25,)))
-    moved = to_device(data, torch.device("meta"))
+    moved = to_device(data, torch.device("meta"), torch.float32)
     assert moved.inputs.device.type == moved.targets.device.type == "meta"
     assert (moved.classes, moved.normalization) == (data.classes, data.normalization)
-    ((x, y),) = batches(to_device(data, CPU), torch.arange(5), 8, CPU)
+    ((x, y),) = batches(to_device(data, CPU, torch.float32), torch.arange(5), 8, CPU)
     assert torch.equal(x, (inputs.float() / 255 - 0.5) / 0.25)
     assert torch.equal(y, torch.arange(5))
 
 
 def test_samples_on_disk_stay_there():
     slow = SlowSamples(*tensors(3))
-    assert to_device(slow, torch.device("meta")) is slow
+    assert to_device(slow, torch.device("meta"), torch.float32) is slow
