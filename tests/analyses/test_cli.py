@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from analyses import cli, hessian, line, surface
 from landscape import cli as train_cli
@@ -731,3 +732,25 @@ def test_a_reader_that_goes_away_is_no_error(runs, tmp_path):
     assert "Broken" not in err
     assert "Exception" not in err
     assert {"plain/sparsity.h5", "sparsity.png"} <= set(content(tmp_path))
+
+
+def test_nothing_is_measured_before_all_checkpoints_are_known_to_be_right(
+    refused, runs, measured, tmp_path
+):
+    before = content(measured)
+    words = (*SMALL["line"], "--output-dir", measured, "--force")
+    assert "no such checkpoint" in refused("line", runs[0], tmp_path / "absent", *words)
+    assert content(measured) == before
+
+
+def test_a_foreign_file_beside_a_config_of_another_tool(done, user_file, tmp_path):
+    torch.save(nn.Sequential(nn.Flatten(), nn.Linear(4, 3)).state_dict(), tmp_path / "weights.pt")
+    (tmp_path / "config.json").write_text('{"lr": 0.1}')
+    words = ("--model", f"{user_file}:linear", "--data", f"{user_file}:data")
+    done("line", tmp_path / "weights.pt", *words, "--x=-1:1:3", "--output-dir", tmp_path / "out")
+    assert (tmp_path / "out" / "weights" / "line.h5").is_file()
+
+
+def test_format_none_measures_and_draws_nothing(done, runs, tmp_path):
+    done("line", runs[0], *SMALL["line"], "--format", "none", "--output-dir", tmp_path)
+    assert sorted(content(tmp_path)) == ["plain/line.h5", "plain/line.json"]

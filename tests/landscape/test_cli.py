@@ -597,3 +597,33 @@ def test_ctrl_c_exits_with_130_and_the_way_to_go_on(tmp_path):
     assert RunDirectory(folder).load("last.pt")["epoch"] >= 1
     # A write that was under way is a hidden file, which resuming removes.
     assert {name for name in content(folder) if not name.startswith(".")} <= FILES
+
+
+def test_data_in_double_precision_train_a_network_in_single(tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\n"
+        "from torch import nn\n"
+        "def data(split):\n"
+        "    draw = np.random.default_rng(len(split))\n"
+        "    return draw.normal(size=(60, 4)), np.arange(60) % 3\n"
+        "def net():\n"
+        "    return nn.Linear(4, 3)\n"
+    )
+    mine = tmp_path / "mine.py"
+    words = ("--model", f"{mine}:net", "--data", f"{mine}:data", "--epochs", "1", "-b", "20")
+    assert status_of(cli.main, *words, "--quiet", "--output-dir", tmp_path / "run") == 0
+    assert "epoch 1" in capsys.readouterr().out
+
+
+def test_data_without_a_division_are_pointed_out(tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(
+        "import torch\n"
+        "def data():\n"
+        "    return torch.arange(240.0).view(60, 4) / 240, torch.arange(60) % 3\n"
+        "def net():\n"
+        "    return torch.nn.Linear(4, 3)\n"
+    )
+    mine = tmp_path / "mine.py"
+    words = ("--model", f"{mine}:net", "--data", f"{mine}:data", "--epochs", "1", "-b", "20")
+    assert status_of(cli.main, *words, "--output-dir", tmp_path / "run") == 0
+    assert "the same samples for training and validation" in capsys.readouterr().err

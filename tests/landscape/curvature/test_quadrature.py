@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from landscape.curvature import quadrature
 from landscape.curvature.operators import HessianOperator, rademacher_vectors
 from landscape.curvature.quadrature import Quadrature, stochastic_lanczos
 from landscape.errors import InputError
@@ -230,3 +231,13 @@ def test_a_seed_means_one_answer_and_the_global_state_is_left_alone():
     np.testing.assert_array_equal(one.traces, again.traces)
     assert not np.array_equal(one.traces, other.traces)
     assert torch.equal(state, torch.get_rng_state())
+
+
+def test_probes_that_do_not_fit_side_by_side_run_in_groups(monkeypatch):
+    operator = planted(np.linspace(-1, 2, 30))
+    together = stochastic_lanczos(operator, 5, 10, generator())
+    monkeypatch.setattr(quadrature, "BASIS_BYTES", 2 * 11 * 30 * 8)
+    apart = stochastic_lanczos(operator, 5, 10, generator())
+    np.testing.assert_allclose(apart.nodes, together.nodes, atol=1e-12)
+    np.testing.assert_allclose(apart.weights, together.weights, atol=1e-12)
+    np.testing.assert_allclose(apart.traces, together.traces, atol=1e-12)

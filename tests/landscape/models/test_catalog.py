@@ -7,7 +7,13 @@ import torch
 import torch.nn.functional as F
 
 from landscape.errors import InputError
-from landscape.models.catalog import FAMILIES, NAMED, ModelSpec, resolve_model
+from landscape.models.catalog import (
+    FAMILIES,
+    NAMED,
+    ModelSpec,
+    native_image_size,
+    resolve_model,
+)
 from landscape.models.layers import DropPath
 from tests.oracles.cases import randomise
 
@@ -254,3 +260,11 @@ def test_without_timm_its_models_are_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(InputError, match=r"needs timm.*pip install 'loss-landscape-toolkit\[timm"):
         resolve_model("timm:vit_tiny_patch16_224", {}).build()
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("vit-b16", 224), ("resnet50", 224), ("vit-tiny", 0), ("a.py:b", 0), (None, 0)],
+)
+def test_pictures_for_a_named_model_have_its_size(name, size):
+    assert native_image_size(name) == size
