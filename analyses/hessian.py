@@ -98,16 +98,17 @@ class Spectrum(Result):
 
     def arrays(self) -> dict[str, Array]:
         """Eigenvalues, residuals, and the density's raw nodes and weights."""
+        unit = self.provenance.loss_unit
         quadrature = self.quadrature
         return {
-            "eigenvalues": Array(self.eigenvalues, "nats", ("rank",)),
+            "eigenvalues": Array(self.eigenvalues, unit, ("rank",)),
             "residuals": Array(self.residuals, "relative", ("rank",)),
             "converged": Array(self.converged, "", ("rank",)),
-            "density_nodes": Array(quadrature.nodes, "nats", ("probe", "node")),
+            "density_nodes": Array(quadrature.nodes, unit, ("probe", "node")),
             "density_weights": Array(quadrature.weights, "", ("probe", "node")),
-            "trace_samples": Array(quadrature.traces, "nats", ("probe",)),
-            "loss": Array(self.loss, "nats"),
-            "gradient_norm": Array(self.gradient_norm, "nats"),
+            "trace_samples": Array(quadrature.traces, unit, ("probe",)),
+            "loss": Array(self.loss, unit),
+            "gradient_norm": Array(self.gradient_norm, unit),
             "steps": Array(self.steps),
             "products": Array(self.products),
         }

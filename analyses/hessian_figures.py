@@ -10,7 +10,16 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from analyses.hessian import Spectrum
-from analyses.style import COLOURS, add_legend, figure, grid_shape, line_styles, number, plain_text
+from analyses.style import (
+    COLOURS,
+    add_legend,
+    figure,
+    grid_shape,
+    line_styles,
+    number,
+    plain_text,
+    with_unit,
+)
 
 Array = NDArray[np.float64]
 
@@ -61,7 +70,7 @@ def _eigenvalues(page: FigureBase, results: Sequence[Spectrum]) -> None:
         notes += "; triangle: negative"
     if any((~r.converged).any() for r in results):
         notes += "; cross: not converged"
-    axes.set(xlabel="rank by magnitude" + notes, ylabel="|Hessian eigenvalue| (nats)")
+    axes.set(xlabel="rank by magnitude" + notes, ylabel=with_unit("|Hessian eigenvalue|", results))
     axes.grid(axis="y", color="0.92")
     add_legend(page, handles)
 
@@ -97,10 +106,10 @@ def _densities(page: FigureBase, results: Sequence[Spectrum], rows: int, columns
         panel.set_yscale("log")
         panel.set_ylim(floor, None)
     for row in panels:
-        row[0].set_ylabel("density (1/nats)")
+        row[0].set_ylabel(with_unit("density", results, "1/{}"))
     for column in range(columns):
         lowest = max(row for row in range(rows) if row * columns + column < len(results))
-        panels[lowest, column].set_xlabel("Hessian eigenvalue (nats)")
+        panels[lowest, column].set_xlabel(with_unit("Hessian eigenvalue", results))
         panels[lowest, column].tick_params(labelbottom=True)
 
 

@@ -61,12 +61,13 @@ class Line(Result):
 
     def arrays(self) -> dict[str, Array]:
         """Coordinates, loss and accuracy under the original tool's names, and the direction."""
+        unit = self.provenance.loss_unit
         return {
             "xcoordinates": Array(self.settings.x.coordinates, "x direction", ("x",)),
-            f"{self.split}_loss": Array(self.loss, "nats", ("x",)),
+            f"{self.split}_loss": Array(self.loss, unit, ("x",)),
             f"{self.split}_acc": Array(self.accuracy, "%", ("x",)),
-            "origin_loss": Array(self.origin_loss, "nats"),
-            "loss_stderr": Array(self.loss_stderr, "nats"),
+            "origin_loss": Array(self.origin_loss, unit),
+            "loss_stderr": Array(self.loss_stderr, unit),
             **{name: Array(values) for name, values in self.directions.items()},
         }
 
@@ -140,7 +141,7 @@ def tabulate(results: Sequence[Line]) -> list[dict[str, str]]:
 
 def draw(results: Sequence[Line]) -> dict[str, Figure]:
     """All checkpoints' losses on one pair of axes, and their accuracies on another."""
-    from analyses.style import add_legend, figure, line_styles
+    from analyses.style import add_legend, figure, line_styles, with_unit
 
     page = figure(8.0, 3.6)
     loss_axes, accuracy_axes = page.subplots(1, 2)
@@ -154,7 +155,7 @@ def draw(results: Sequence[Line]) -> dict[str, Figure]:
     if all((result.loss[np.isfinite(result.loss)] > 0).all() for result in results):
         loss_axes.set_yscale("log")
     along = axis_label("distance along the direction", [r.settings for r in results])
-    loss_axes.set(xlabel=along, ylabel=f"{split} loss (nats)")
+    loss_axes.set(xlabel=along, ylabel=with_unit(f"{split} loss", results))
     accuracy_axes.set(xlabel=along, ylabel=f"{split} accuracy (%)")
     for axes in (loss_axes, accuracy_axes):
         axes.axvline(0, color="0.7", linewidth=0.8, zorder=0)

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure, FigureBase
 
 from landscape.files import replacing
+from landscape.results import Result
 
 # Okabe and Ito's palette, told apart by readers with any colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -92,6 +93,13 @@ def save_figures(figures: dict[str, Figure], folder: Path, formats: Iterable[str
                 page.savefig(temporary, format=extension)
             paths.append(path)
     return paths
+
+
+def with_unit(name: str, results: Sequence[Result], unit: str = "{}") -> str:
+    """``name (unit)`` where all results' losses have one unit; ``unit`` says how it enters."""
+    units = {result.provenance.loss_unit for result in results}
+    shared = units.pop() if len(units) == 1 else ""
+    return f"{name} ({unit.format(shared)})" if shared else name
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -71,15 +71,16 @@ class Surface(Result):
 
     def arrays(self) -> dict[str, Array]:
         """Coordinates, loss and accuracy under the original tool's names, and the directions."""
+        unit = self.provenance.loss_unit
         axes = ("y", "x")
         return {
             "xcoordinates": Array(self.settings.x.coordinates, "x direction", ("x",)),
             "ycoordinates": Array(self.settings.y.coordinates, "y direction", ("y",)),
-            f"{self.split}_loss": Array(self.loss, "nats", axes),
+            f"{self.split}_loss": Array(self.loss, unit, axes),
             f"{self.split}_acc": Array(self.accuracy, "%", axes),
-            "origin_loss": Array(self.origin_loss, "nats"),
+            "origin_loss": Array(self.origin_loss, unit),
             "origin_accuracy": Array(self.origin_accuracy, "%"),
-            "loss_stderr": Array(self.loss_stderr, "nats"),
+            "loss_stderr": Array(self.loss_stderr, unit),
             "direction_cosine": Array(self.direction_cosine),
             **{name: Array(values) for name, values in self.directions.items()},
         }

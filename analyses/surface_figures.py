@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from analyses.grid import axis_label
-from analyses.style import MAP, figure, grid_shape, plain_text
+from analyses.style import MAP, figure, grid_shape, plain_text, with_unit
 from analyses.surface import Surface
 
 Array = NDArray[np.float64]
@@ -85,7 +85,7 @@ def surfaces_3d(results: Sequence[Surface]) -> Figure:
         panel.set_title(plain_text(result.label), y=0.98)
         panel.set_xlabel("x", labelpad=-6)
         panel.set_ylabel("y", labelpad=-6)
-        panel.set_zlabel("loss (nats)", labelpad=-3)
+        panel.set_zlabel(with_unit("loss", results), labelpad=-3)
         panel.tick_params(pad=-2, labelsize=7)
         for axis, ends in ((panel.xaxis, result.settings.x), (panel.yaxis, result.settings.y)):
             axis.set_ticks([ends.start, (ends.start + ends.stop) / 2, ends.stop])
@@ -122,7 +122,8 @@ def masked(loss: Array) -> np.ma.MaskedArray[tuple[int, ...], np.dtype[np.float6
 def _loss_label(results: Sequence[Surface]) -> str:
     splits = sorted({result.split for result in results})
     missing = any(not np.isfinite(result.loss).all() for result in results)
-    return f"{' and '.join(splits)} loss (nats)" + ("; grey: not finite" if missing else "")
+    label = with_unit(f"{' and '.join(splits)} loss", results)
+    return label + ("; grey: not finite" if missing else "")
 
 
 def _label(lines: QuadContourSet) -> None:

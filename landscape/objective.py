@@ -77,7 +77,8 @@ class Objective:
             raise InputError(f"the batch size has to be at least 1, got {batch_size}")
         self.device = resolve_device(device)
         self.dtype = dtype
-        self.origin: dict[str, Any] = plain(origin or {})
+        name = getattr(loss, "__name__", type(loss).__name__)
+        self.origin: dict[str, Any] = plain({"loss": name, **(origin or {})})
         if isinstance(loss, nn.Module):  # its class weights, say, belong where the model is
             loss = copy.deepcopy(loss).to(self.device, dtype)
         self.loss_function = loss

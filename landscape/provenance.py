@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+LOGARITHMIC_LOSSES = ("cross_entropy", "CrossEntropyLoss", "nll_loss", "NLLLoss")
 PACKAGES = ("loss-landscape-toolkit", "torch", "numpy", "scipy", "h5py")
 
 
@@ -28,6 +29,11 @@ class Provenance:
     origin: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=lambda: versions())
     created: str = field(default_factory=lambda: now())
+
+    @property
+    def loss_unit(self) -> str:
+        """``nats`` for a loss that is a natural logarithm, empty for any other."""
+        return "nats" if self.origin.get("loss") in LOGARITHMIC_LOSSES else ""
 
 
 def versions() -> dict[str, str]:

@@ -1,7 +1,11 @@
 import subprocess
 
 import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
 
+from landscape.objective import Objective
 from landscape.provenance import git_commit
 
 
@@ -23,3 +27,18 @@ def test_git_commit(tmp_path, monkeypatch):
 def test_git_commit_without_git(monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert git_commit() is None
+
+
+@pytest.mark.parametrize(
+    ("loss", "unit"),
+    [
+        (F.cross_entropy, "nats"),
+        (nn.CrossEntropyLoss(), "nats"),
+        (F.mse_loss, ""),
+        (lambda outputs, targets: F.cross_entropy(outputs, targets), ""),
+    ],
+)
+def test_the_unit_of_a_loss(loss, unit):
+    targets = torch.randn(6, 3).softmax(1)
+    objective = Objective(nn.Linear(4, 3), (torch.randn(6, 4), targets), loss, device="cpu")
+    assert objective.provenance(0.0).loss_unit == unit
