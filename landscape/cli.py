@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from landscape.checkpoints.run import BEST, CONFIG, LAST, METRICS, RunDirectory
+from landscape.checkpoints.run import BEST, CONFIG, EPOCHS, LAST, METRICS, RunDirectory
 from landscape.console import Parser, add_console_options, run_command, show
 from landscape.data.catalog import DataSettings, data_facts, load_data
 from landscape.data.samples import Samples, TensorSamples, check_targets, count_classes
@@ -126,8 +126,7 @@ def _train_command(arguments: argparse.Namespace) -> None:
         message(f"{data.data} gives the same samples for training and validation; take split=")
     make_directory(run.path)
     if not arguments.resume:
-        for name in (LAST, BEST, METRICS):
-            (run.path / name).unlink(missing_ok=True)
+        run.clear()
         model_name = _findable(arguments.model)
         run.write_config(_config(model_name, spec, data, training, model, facts))
     name = run.read_config()["model_name"]
@@ -218,6 +217,8 @@ def _refuse_to_overwrite(run: RunDirectory, force: bool) -> None:
     if force or not run.path.exists():
         return
     held = [name for name in (CONFIG, LAST, BEST, METRICS) if (run.path / name).exists()]
+    if run.epochs():
+        held.append(EPOCHS)
     if held:
         raise InputError(
             f"{run.path} already holds a run ({', '.join(held)}); continue it with --resume, "

@@ -5,10 +5,12 @@ checkpoints/RUN/
   metrics.csv    one row an epoch
   last.pt        weights and optimizer state after the last finished epoch
   best.pt        weights at the best validation accuracy
+  epochs/        with --save-every: 0000.pt, the initial weights, 0010.pt, ...
 """
 
 import csv
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +20,11 @@ import torch
 
 from landscape.checkpoints.foreign.torch_file import read_torch_file
 from landscape.errors import InputError
-from landscape.files import replacing
+from landscape.files import make_directory, replacing
 
 CONFIG, METRICS, LAST, BEST = "config.json", "metrics.csv", "last.pt", "best.pt"
+EPOCHS = "epochs"
+_EPOCH_FILE = re.compile(r"([0-9]{4,})\.pt")
 
 METRIC_COLUMNS = (
     "epoch",
@@ -38,8 +42,13 @@ def run_of(path: Path) -> "RunDirectory | None":
     """The run that ``path`` is, or that the checkpoint file ``path`` belongs to."""
     if path.is_dir():
         return RunDirectory(path)
-    run = RunDirectory(path.parent)
-    return run if path.name in (LAST, BEST) and run.exists() else None
+    folder = path.parent
+    is_own = path.name in (LAST, BEST)
+    if _EPOCH_FILE.fullmatch(path.name):
+        folder = path.absolute().parent  # named from inside epochs/, too
+        is_own, folder = folder.name == EPOCHS, folder.parent
+    run = RunDirectory(folder)
+    return run if is_own and run.exists() else None
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,20 @@ class RunDirectory:
         for name in (CONFIG, METRICS, LAST, BEST):
             for leftover in self.path.glob(f".{name}.*"):
                 leftover.unlink(missing_ok=True)
+        for leftover in (self.path / EPOCHS).glob(".[0-9]*.pt.*"):
+            leftover.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove all that a training wrote, so that another may start; config.json stays."""
+        self.sweep()
+        # last.pt first: without it a resumed run writes all the others again.
+        for name in (LAST, BEST, METRICS):
+            (self.path / name).unlink(missing_ok=True)
+        for _, file in self.epochs():
+            file.unlink()
+        folder = self.path / EPOCHS
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
     def read_config(self) -> dict[str, Any]:
         """The content of config.json. Raises InputError if it is missing or damaged."""
@@ -106,3 +129,19 @@ class RunDirectory:
     def load(self, name: str) -> dict[str, Any]:
         """Read it back. Raises InputError if it is missing or damaged."""
         return read_torch_file(self.path / name)
+
+    def epochs(self) -> list[tuple[int, Path]]:
+        """The epochs whose weights were kept, in order, each with its file; 0 is the start."""
+        files = (self.path / EPOCHS).glob("*.pt")
+        found = ((_EPOCH_FILE.fullmatch(file.name), file) for file in files)
+        return sorted((int(match[1]), file) for match, file in found if match)
+
+    def save_epoch(self, epoch: int, state: Mapping[str, Any]) -> None:
+        """Keep ``state``, the model's state dict after ``epoch``; the same weights, the same bytes.
+
+        The file holds them under ``model``, beside ``epoch``.
+        """
+        target = make_directory(self.path / EPOCHS) / f"{epoch:04d}.pt"
+        # Given a path, torch would write its name, which is random here, into the file.
+        with replacing(target) as temporary, temporary.open("wb") as file:
+            torch.save({"epoch": epoch, "model": state}, file)

@@ -50,7 +50,7 @@ def train(
     resume: bool = False,
     name: str = "model",
 ) -> list[dict[str, float]]:
-    """Train ``model`` and leave last.pt, best.pt and metrics.csv in ``run``.
+    """Train ``model`` and leave last.pt, best.pt, metrics.csv and kept epochs in ``run``.
 
     With ``resume`` it goes on after the last finished epoch; the result is the same to the bit,
     on the CPU, as that of a run that was never stopped. Returns the rows of metrics.csv. Raises
@@ -66,6 +66,8 @@ def train(
     if resume:
         rows = _load_state(run, model, optimizer)
         run.write_metrics(rows)
+    if not rows and settings.keeps(0):
+        run.save_epoch(0, model.state_dict())
     best = max((row["val_accuracy"] for row in rows), default=-math.inf)
     kind = f"SAM rho={settings.rho:g}" if settings.rho else "plain"
     task = f"training {name} ({settings.opt}, {kind})"
@@ -95,6 +97,9 @@ def train(
             if val_accuracy > best:
                 best = val_accuracy
                 run.save(BEST, {"model": model.state_dict(), "epoch": epoch + 1})
+            # Before last.pt, after which nothing would come back to write it.
+            if settings.keeps(epoch + 1):
+                run.save_epoch(epoch + 1, model.state_dict())
             run.save(LAST, _state(model, optimizer, rows))
             run.write_metrics(rows)
             bar.set_postfix(epoch=epoch + 1, loss=f"{means.loss:.3f}", val=f"{val_accuracy:.1f}%")

@@ -45,6 +45,11 @@ class TrainSettings:
         choices=("auto", "none", "crop-flip"),
     )
     seed: int = option(0, "seed of weights, order, augmentation and dropout")
+    save_every: int = option(
+        0,
+        "keep the weights of every Nth epoch in RUN/epochs, and the initial and last; 0: don't",
+        metavar="N",
+    )
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
 
     def __post_init__(self) -> None:
@@ -59,6 +64,7 @@ class TrainSettings:
             "warmup_epochs": self.warmup_epochs,
             "clip": self.clip,
             "momentum": self.momentum,
+            "save_every": self.save_every,
         }
         for name, value in not_negative.items():
             if value is not None and not 0 <= value < math.inf:
@@ -74,6 +80,12 @@ class TrainSettings:
         """The weight decay in force."""
         default = OPTIMIZER_DEFAULTS[self.opt][1]
         return default if self.weight_decay is None else self.weight_decay
+
+    def keeps(self, epoch: int) -> bool:
+        """Whether the weights after so many epochs are kept; 0 is the initial network."""
+        if self.save_every == 0:
+            return False
+        return epoch % self.save_every == 0 or epoch == self.epochs
 
     def rate_at(self, step: int, steps_per_epoch: int) -> float:
         """The learning rate of a step, counted from 0 over the whole run."""

@@ -279,6 +279,49 @@ def test_an_interrupted_run_is_resumed_to_the_same_bits(
     assert_same_weights(weights(folder, "best.pt"), weights(finished[0], "best.pt"))
 
 
+KEEPING = (*SMALL, "--epochs", "3", "-b", "512", "--save-every", "2")
+KEPT = {"epochs/0000.pt", "epochs/0002.pt", "epochs/0003.pt"}
+
+
+def test_epochs_are_kept_also_over_an_interruption(train, tmp_path, monkeypatch):
+    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
+    assert train(*KEEPING, "--output-dir", unbroken)[0] == 0
+    assert set(content(unbroken)) == FILES | KEPT
+    assert RunDirectory(unbroken).read_config()["training"]["save_every"] == 2
+    with monkeypatch.context() as patch:
+        interrupt_in_epoch(3, patch)
+        assert train(*KEEPING, "--output-dir", broken)[0] == 130
+    assert set(content(broken)) == FILES | KEPT - {"epochs/0003.pt"}
+    assert train("--resume", "--output-dir", broken)[0] == 0
+    assert content(broken / "epochs") == content(unbroken / "epochs")
+
+
+def test_kept_epochs_belong_to_the_run(train, refused, tmp_path):
+    """They are neither overwritten unasked nor mixed with those of the run that replaces it."""
+    folder = tmp_path / "run"
+    assert train(*KEEPING, "--output-dir", folder)[0] == 0
+    for name in FILES:
+        (folder / name).unlink()
+    before = content(folder)
+    assert "already holds a run (epochs)" in refused(*KEEPING, "--output-dir", folder)
+    assert content(folder) == before
+    words = (*SMALL, "--epochs", "1", "-b", "512", "--output-dir", folder, "--force")
+    assert train(*words, "--save-every", "5")[0] == 0
+    assert set(content(folder)) == FILES | {"epochs/0000.pt", "epochs/0001.pt"}
+    assert train(*words)[0] == 0
+    assert {path.name for path in folder.iterdir()} == FILES
+
+
+def test_a_run_from_before_epochs_could_be_kept_is_resumed(train, refused, copied):
+    config = RunDirectory(copied).read_config()
+    assert config["training"].pop("save_every") == 0
+    RunDirectory(copied).write_config(config)
+    assert train("--resume", "--output-dir", copied)[0] == 0
+    assert "--save-every was 0, is 1" in refused(
+        "--save-every", "1", "--resume", "--output-dir", copied
+    )
+
+
 def test_resuming_a_finished_run_says_its_result_again(train, copied, finished):
     before = (copied / "last.pt").read_bytes()
     status, out, _ = train("--resume", "--output-dir", copied)
@@ -366,6 +409,7 @@ WRONG = {
     "negative epochs": (("--epochs", "-3"), "--epochs has to be positive, got -3"),
     "epochs in words": (("--epochs", "many"), "argument --epochs: invalid int value: 'many'"),
     "empty batches": (("--batch-size", "0"), "--batch-size has to be positive, got 0"),
+    "negative interval": (("--save-every", "-1"), "--save-every can't be negative, got -1"),
     "negative rho": (("--rho", "-1"), "--rho can't be negative, got -1"),
     "nan rho": (("--rho", "nan"), "--rho "),
     "no rate": (("--lr", "0"), "--lr has to be positive, got 0"),
@@ -572,6 +616,7 @@ def test_help_names_every_flag_of_the_contract(train):
     for flag in (
         *("--model", "--model-args", "--data", "--data-dir", "--image-size", "--mean", "--std"),
         *("--opt", "--rho", "--epochs", "--batch-size", "--lr", "--weight-decay", "--seed"),
+        "--save-every",
         *("--device", "--output-dir", "--resume", "--force", "--debug", "--quiet"),
     ):
         assert flag in out

@@ -164,6 +164,16 @@ def test_a_file_in_a_run_directory_knows_its_model(run):
     assert checkpoint.config == run.read_config()
 
 
+def test_a_kept_epoch_knows_its_model(run):
+    state = random_model().state_dict()
+    run.save_epoch(10, state)
+    checkpoint = load_checkpoint(run.path / "epochs" / "0010.pt")
+    assert_weights(checkpoint.model, state)
+    assert checkpoint.path == run.path / "epochs" / "0010.pt"
+    assert checkpoint.config == run.read_config()
+    assert checkpoint.weights_key == "model"
+
+
 def test_arguments_override_those_of_the_run(run):
     model = load_checkpoint(run.path, model_args={"activation": "relu"}).model
     assert isinstance(model.blocks[0].mlp_tokens.act, nn.ReLU)

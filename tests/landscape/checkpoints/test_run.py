@@ -8,10 +8,12 @@ import torch
 from landscape.checkpoints.run import (
     BEST,
     CONFIG,
+    EPOCHS,
     LAST,
     METRIC_COLUMNS,
     METRICS,
     RunDirectory,
+    run_of,
 )
 from landscape.errors import InputError
 
@@ -151,3 +153,85 @@ def test_config_is_readable_by_a_person(run):
     assert text.endswith("}\n")
     assert len(text.splitlines()) > 5
     assert json.loads(text) == PLAIN
+
+
+def test_kept_epochs_are_in_order(run):
+    assert run.epochs() == []
+    for epoch in (10, 0, 12345, 9):
+        run.save_epoch(epoch, {"w": torch.full((2,), float(epoch))})
+    for other in ("note.txt", "best.pt", "10.pt", ".0011.pt.1-ab.pt"):
+        (run.path / EPOCHS / other).touch()
+    files = ["0000.pt", "0009.pt", "0010.pt", "12345.pt"]
+    epochs = [0, 9, 10, 12345]
+    expected = [run.path / EPOCHS / name for name in files]
+    assert run.epochs() == list(zip(epochs, expected, strict=True))
+    for epoch, file in run.epochs():
+        state = torch.load(file, weights_only=True)
+        assert set(state) == {"epoch", "model"}
+        assert state["epoch"] == epoch
+        assert torch.equal(state["model"]["w"], torch.full((2,), float(epoch)))
+
+
+def test_the_same_weights_are_the_same_file(run):
+    contents = set()
+    for _ in range(2):
+        run.save_epoch(3, {"w": torch.arange(5.0)})
+        contents.add((run.path / EPOCHS / "0003.pt").read_bytes())
+    assert len(contents) == 1
+
+
+def test_an_interrupted_epoch_leaves_what_was_there(run, monkeypatch):
+    run.save_epoch(0, {"w": torch.ones(3)})
+    before = run.epochs()[0][1].read_bytes()
+
+    def interrupted(_state, stream):
+        stream.write(b"PK\x03\x04 half of it")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", interrupted)
+    for epoch in (0, 1):
+        with pytest.raises(KeyboardInterrupt):
+            run.save_epoch(epoch, {"w": torch.zeros(3)})
+    assert [path.name for path in (run.path / EPOCHS).iterdir()] == ["0000.pt"]
+    assert run.epochs()[0][1].read_bytes() == before
+
+
+def test_sweeping_removes_leftovers_and_nothing_else(run):
+    run.save_epoch(10, {})
+    mine = [run.path / EPOCHS / name for name in (".notes", "notes.txt")]
+    leftovers = [run.path / ".last.pt.9-ab.pt", run.path / EPOCHS / ".0010.pt.9-ab.pt"]
+    for path in (*mine, *leftovers):
+        path.touch()
+    run.sweep()
+    assert not any(path.exists() for path in leftovers)
+    assert all(path.exists() for path in mine)
+    assert [epoch for epoch, _ in run.epochs()] == [10]
+
+
+@pytest.mark.parametrize("foreign", [True, False])
+def test_clearing_leaves_the_configuration_and_what_is_not_the_runs_own(run, foreign):
+    run.write_config(PLAIN)
+    run.write_metrics([row(1)])
+    for name in (LAST, BEST):
+        run.save(name, {})
+    run.save_epoch(10, {})
+    (run.path / EPOCHS / ".0020.pt.9-ab.pt").touch()
+    if foreign:
+        (run.path / EPOCHS / "notes.txt").touch()
+    run.clear()
+    assert names(run) == ([CONFIG, EPOCHS] if foreign else [CONFIG])
+    if foreign:
+        assert [path.name for path in (run.path / EPOCHS).iterdir()] == ["notes.txt"]
+
+
+def test_the_run_that_a_file_belongs_to(run, tmp_path, monkeypatch):
+    file = run.path / EPOCHS / "0010.pt"
+    assert run_of(file) is None
+    run.write_config(PLAIN)
+    run.save_epoch(10, {})
+    for path in (run.path, run.path / LAST, run.path / BEST, file):
+        assert run_of(path) == run
+    for other in (run.path / "0010.pt", file.with_name("10.pt"), file.with_name(LAST)):
+        assert run_of(other) is None
+    monkeypatch.chdir(run.path / EPOCHS)
+    assert run_of(type(file)("0010.pt")) == run

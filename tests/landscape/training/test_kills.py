@@ -7,11 +7,12 @@ import torch
 
 from landscape.checkpoints.run import RunDirectory
 from landscape.cli import main
-from tests.commands import TIMEOUT, start, status_of
+from tests.commands import TIMEOUT, content, start, status_of
 
 TRAIN = (
     *("--model", "vit-tiny", "--model-args", "depth=1", "dropout=0.1", "--data", "digits"),
     *("--augment", "crop-flip", "--epochs", "8", "--batch-size", "512"),
+    *("--save-every", "3"),
 )
 KILLS = 6
 
@@ -63,4 +64,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_never_was(tmp_pat
         assert torch.equal(best["model"][key], tensor), key
     # What the killed writes left behind is gone.
     names = {path.name for path in killed.path.iterdir()}
-    assert names == {"config.json", "metrics.csv", "last.pt", "best.pt"}
+    assert names == {"config.json", "metrics.csv", "last.pt", "best.pt", "epochs"}
+    kept, expected_kept = content(killed.path / "epochs"), content(unkilled.path / "epochs")
+    assert set(kept) == {"0000.pt", "0003.pt", "0006.pt", "0008.pt"}
+    assert kept == expected_kept

@@ -153,6 +153,90 @@ def test_resuming_a_finished_run_changes_nothing(unbroken, data):
     assert (run.path / LAST).read_bytes() == before
 
 
+def kept(run):
+    return {epoch: file.read_bytes() for epoch, file in run.epochs()}
+
+
+@pytest.fixture(scope="module")
+def unbroken_keeping(unbroken, data, tmp_path_factory):
+    """The same training, in which every second of the three epochs is kept."""
+    (name, arguments, settings), _, _ = unbroken
+    run = RunDirectory(tmp_path_factory.mktemp("keeping"))
+    settings = replace(settings, save_every=2)
+    train(make(name, **arguments), *data, settings, run)
+    return (name, arguments, settings), run
+
+
+def test_the_initial_network_every_nth_epoch_and_the_last_are_kept(
+    unbroken, unbroken_keeping, data, tmp_path
+):
+    (name, arguments, settings), run = unbroken_keeping
+    assert [(epoch, file.name) for epoch, file in run.epochs()] == [
+        (0, "0000.pt"),
+        (2, "0002.pt"),
+        (3, "0003.pt"),
+    ]
+    states = {epoch: torch.load(file, weights_only=True) for epoch, file in run.epochs()}
+    for epoch, state in states.items():
+        assert set(state) == {"epoch", "model"}
+        assert state["epoch"] == epoch
+    assert_same(states[0]["model"], make(name, **arguments).state_dict())
+    assert_same(states[3]["model"], run.load(LAST)["model"])
+    # Keeping changes nothing; the second epoch is that of any training that gets so far.
+    assert_same_run(run, unbroken[1])
+    other = RunDirectory(tmp_path)
+    train(make(name, **arguments), *data, replace(settings, save_every=1), other)
+    assert [epoch for epoch, _ in other.epochs()] == [0, 1, 2, 3]
+    assert {epoch: kept(other)[epoch] for epoch in (0, 2, 3)} == kept(run)
+
+
+def test_no_epoch_is_kept_unasked(unbroken):
+    assert unbroken[1].epochs() == []
+    assert not (unbroken[1].path / "epochs").exists()
+
+
+# Of three epochs: 3 kept, 3 last.pt, 3 metrics.csv and at least one best.pt.
+@pytest.mark.parametrize("operation", range(1, 11))
+@pytest.mark.parametrize("is_written", [False, True], ids=["before a write", "after it"])
+def test_a_killed_run_ends_with_the_same_kept_epochs(
+    operation, is_written, unbroken_keeping, data, run, monkeypatch
+):
+    (name, arguments, settings), unbroken_run = unbroken_keeping
+    left = [operation]
+
+    def until_killed(method):
+        def write(*words):
+            left[0] -= 1
+            if left[0] == 0 and not is_written:
+                raise Killed
+            method(*words)
+            if left[0] == 0:
+                raise Killed
+
+        return write
+
+    with monkeypatch.context() as patch:
+        for write in ("save", "save_epoch", "write_metrics"):
+            patch.setattr(RunDirectory, write, until_killed(getattr(RunDirectory, write)))
+        with pytest.raises(Killed):
+            train(make(name, **arguments), *data, settings, run)
+    if run.epochs():
+        (run.path / "epochs" / ".0002.pt.9-ab.pt").touch()
+    before = kept(run)
+    train(restarted(run, name, arguments), *data, settings, run, resume=True)
+    assert_same_run(run, unbroken_run)
+    assert kept(run) == kept(unbroken_run)
+    assert {epoch: kept(run)[epoch] for epoch in before} == before
+    assert len(list((run.path / "epochs").iterdir())) == 3
+
+
+def test_resuming_a_finished_run_leaves_its_kept_epochs(unbroken_keeping, data):
+    (name, arguments, settings), run = unbroken_keeping
+    before = {file: file.stat().st_mtime_ns for _, file in run.epochs()}
+    train(restarted(run, name, arguments), *data, settings, run, resume=True)
+    assert {file: file.stat().st_mtime_ns for _, file in run.epochs()} == before
+
+
 def test_the_batch_statistics_are_part_of_the_run(unbroken):
     (name, _, _), run, _ = unbroken
     buffers = [key for key in run.load(LAST)["model"] if key.endswith("num_batches_tracked")]
@@ -262,6 +346,7 @@ def test_the_defaults_of_each_optimizer():
         ({"warmup_epochs": -1.0}, "--warmup-epochs can't be negative"),
         ({"clip": -1.0}, "--clip can't be negative"),
         ({"momentum": -0.5}, "--momentum can't be negative"),
+        ({"save_every": -1}, "--save-every can't be negative, got -1"),
     ],
 )
 def test_settings_that_no_training_can_have(changes, message):
