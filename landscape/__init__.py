@@ -7,7 +7,8 @@ from landscape.errors import (
     LandscapeError,
     NotMeasurableError,
 )
-from landscape.objective import Evaluation, Objective
+from landscape.evaluation import Evaluation
+from landscape.objective import Objective
 from landscape.parameters import ParameterLayout
 from landscape.provenance import Provenance
 from landscape.results import Array, Result

@@ -1,5 +1,6 @@
 """Which device, which precision."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,18 +8,28 @@ import torch
 
 from landscape.errors import InputError
 
-PRECISIONS = {"fp32": torch.float32, "fp64": torch.float64}
+# The type of the weights; tf32 and bf16 are arithmetic on float32 weights, auto chooses it.
+PRECISIONS = {
+    "fp32": torch.float32,
+    "fp64": torch.float64,
+    "tf32": torch.float32,
+    "bf16": torch.float32,
+    "auto": torch.float32,
+}
 
 
 def resolve_device(name: str | torch.device = "auto") -> torch.device:
     """``auto`` is the first CUDA device where there is one, else the CPU.
 
+    Of several processes that torchrun started on a machine each takes the device of its own rank.
     Raises InputError for a device that this machine or this torch does not have.
     """
     if isinstance(name, torch.device):
         return name
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and "LOCAL_RANK" in os.environ and torch.cuda.is_available():
+        name = f"cuda:{int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()}"
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
@@ -38,10 +49,23 @@ def describe_device(device: torch.device) -> str:
 @contextmanager
 def full_precision() -> Iterator[None]:
     """Products and convolutions in the precision of their operands: no TF32 on CUDA."""
+    with _tf32(allowed=False):
+        yield
+
+
+@contextmanager
+def tf32_allowed() -> Iterator[None]:
+    """Products and convolutions of float32 with TF32's 10-bit mantissa, on CUDA devices."""
+    with _tf32(allowed=True):
+        yield
+
+
+@contextmanager
+def _tf32(*, allowed: bool) -> Iterator[None]:
     matmul = torch.backends.cuda.matmul.allow_tf32
     convolution = torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
     try:
         yield
     finally:

@@ -7,46 +7,29 @@ row of a dense kernel or an output channel of a convolution. Tensors of one dime
 norm gains) have no filters; by default they are not moved.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
-import h5py
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from landscape.errors import InputError
 from landscape.parameters import ParameterLayout
+from landscape.policies import Policy, filters
 
 NORMALIZATIONS = ("filter", "layer", "weight", "dfilter", "dlayer", "none")
-ONE_DIMENSIONAL = ("zero", "layer")
 
 
 @dataclass(frozen=True)
 class Direction:
-    """A vector of shape (P,) in the objective's parameter space."""
+    """A vector of shape (P,) in the objective's parameter space.
+
+    ``statistics`` is how far the floating buffers (BatchNorm's running statistics) move along,
+    in one vector; None if they stay where they are.
+    """
 
     vector: Tensor
     layout: ParameterLayout
-
-    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
-        """As the original tool stores it: ``name``/0, ``name``/1, ..., one array a tensor."""
-        tensors = self.layout.views(self.vector.cpu())
-        return {f"{name}/{number}": tensor.numpy() for number, tensor in enumerate(tensors)}
-
-    @classmethod
-    def read(cls, group: h5py.Group, layout: ParameterLayout, path: Path) -> "Direction":
-        """Raises InputError if the stored tensors are not shaped like the model's parameters."""
-        tensors = [torch.from_numpy(np.asarray(group[str(k)])) for k in range(len(group))]
-        try:
-            return cls(layout.flatten(tensors), layout)
-        except InputError as error:
-            raise InputError(
-                f"{path} ({group.name}) does not fit the model: {error}; "
-                "the directions have to come from the same architecture"
-            ) from error
+    statistics: Tensor | None = None
 
 
 def random_direction(
@@ -55,46 +38,47 @@ def random_direction(
     generator: torch.Generator,
     *,
     normalize: str = "filter",
-    one_dimensional: str = "zero",
+    policy: Policy | None = None,
 ) -> Direction:
     """A Gaussian direction from ``generator`` (on the CPU), scaled to ``theta`` of shape (P,).
 
     ``normalize``: ``filter`` and ``layer`` give each filter or tensor the norm of the network's
     own; ``weight`` multiplies each entry by the network's entry; ``dfilter`` and ``dlayer`` give
-    unit norm; ``none`` leaves the draw. ``one_dimensional``: ``zero`` leaves tensors of one
-    dimension where they are, ``layer`` treats each as one filter.
+    unit norm; ``none`` leaves the draw. ``policy`` says which tensors move and what a filter of
+    each is; the default is :data:`landscape.policies.PRESETS`' li2018.
     """
     if normalize not in NORMALIZATIONS:
         raise InputError(
             f"unknown normalization {normalize!r}; expected one of {', '.join(NORMALIZATIONS)}"
         )
-    if one_dimensional not in ONE_DIMENSIONAL:
-        raise InputError(f"one_dimensional has to be zero or layer, got {one_dimensional!r}")
+    treatments = (policy or Policy.named()).of(layout)
     # Drawn in one precision, so that a seed means the same direction in every other.
     draw = torch.randn(layout.size, generator=generator, dtype=torch.float32)
     vector = draw.to(theta)
-    for d, w in zip(layout.views(vector), layout.views(theta), strict=True):
-        if d.dim() <= 1 and one_dimensional == "zero":
+    pieces = zip(layout.views(vector), layout.views(theta), treatments, strict=True)
+    for d, w, treatment in pieces:
+        if treatment == "zero":
             d.zero_()
+        elif treatment == "copy":
+            d.copy_(w)
         else:
-            _normalize(d, w, normalize)
+            _normalize(d, w, normalize, treatment)
     return Direction(vector, layout)
 
 
-def read_directions(path: Path, layout: ParameterLayout) -> list[Direction]:
-    """The x direction, and the y direction if there is one, of a direction or surface file."""
-    try:
-        with h5py.File(path, "r") as file:
-            names = [name for name in ("xdirection", "ydirection") if name in file]
-            if "xdirection" not in names:
-                raise InputError(f"{path} has no xdirection; is it a direction file?")
-            return [Direction.read(file[name], layout, path) for name in names]
-    except FileNotFoundError as error:
-        raise InputError(f"no such direction file: {path}") from error
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path} is not an HDF5 file of directions, or damaged ({error})"
-        ) from error
+def orthogonalised(direction: Direction, other: Direction) -> Direction:
+    """``direction`` without its part along ``other``, at the norm it had.
+
+    Raises InputError if they are parallel. Filter by filter its norms are then no longer exactly
+    those of the network.
+    """
+    x, y = other.vector.double(), direction.vector.double()
+    norm = torch.linalg.vector_norm(y)
+    rest = y - x * (x @ y) / (x @ x)
+    left = torch.linalg.vector_norm(rest)
+    if not left > 1e-6 * norm:
+        raise InputError("x and y direction are parallel; they span no plane")
+    return replace(direction, vector=(rest * (norm / left)).to(direction.vector))
 
 
 def cosine(a: Tensor, b: Tensor) -> float:
@@ -104,13 +88,14 @@ def cosine(a: Tensor, b: Tensor) -> float:
     return (a @ b / norms).item()
 
 
-def _normalize(d: Tensor, w: Tensor, how: str) -> None:
+def _normalize(d: Tensor, w: Tensor, how: str, treatment: str) -> None:
     """Scale ``d`` in place to its counterpart ``w`` of the same shape."""
     if how == "weight":
         d.mul_(w)
         return
-    by_filter = how in ("filter", "dfilter") and d.dim() > 1
-    rows, weights = (t.view(len(t), -1) if by_filter else t.view(1, -1) for t in (d, w))
+    if how in ("layer", "dlayer"):
+        treatment = "whole"
+    rows, weights = filters(d, treatment), filters(w, treatment)
     own = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
     if how in ("filter", "layer"):
         target = torch.linalg.vector_norm(weights, dim=1, keepdim=True)

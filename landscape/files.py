@@ -43,6 +43,15 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def put_aside(path: Path) -> Path:
+    """Rename ``name.suffix`` to ``name.1.suffix``, or the next number that is free."""
+    name, dot, suffixes = path.name.partition(".")
+    number = 1
+    while (aside := path.with_name(f"{name}.{number}{dot}{suffixes}")).exists():
+        number += 1
+    return path.rename(aside)
+
+
 def sha256(path: Path) -> str:
     """The SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:

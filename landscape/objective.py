@@ -7,11 +7,8 @@ model, so the user's module is never moved, trained, perturbed or put into anoth
 """
 
 import copy
-import hashlib
-import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -20,22 +17,20 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from landscape._checks import check_mean_over_samples, check_repeatable
-from landscape.data.batches import Batch, map_tensors, resident_batches, tensors_of
-from landscape.devices import describe_device, full_precision, resolve_device
+from landscape.data.batches import Batch, is_batched, rebatch, resident_batches
+from landscape.data.batching import choose_batch_size
+from landscape.devices import PRECISIONS, describe_device, full_precision, resolve_device
 from landscape.errors import InputError
+from landscape.evaluation import Evaluation, evaluate_batches, mean_loss
+from landscape.hashing import hash_batches, hash_tensors
+from landscape.losses import LossFunction
 from landscape.parameters import ParameterLayout, flatten
 from landscape.provenance import Provenance
 from landscape.results import plain
+from landscape.twin import differentiable, make_twin, share_storage, statistics_of
 
-LossFunction = Callable[[Any, Any], Tensor]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The loss at one theta; ``accuracy`` in per cent, nan where the task has no classes."""
-
-    loss: float
-    accuracy: float
+# What is read at once before the model has told how much it can take.
+PROVISIONAL_BATCH = 256
 
 
 class Objective:
@@ -48,9 +43,16 @@ class Objective:
         data: a pair of tensors (inputs, targets), a Dataset, or any iterable of batches. It is
             read once; an augmentation or a shuffle is thereby fixed.
         loss: maps (outputs, targets) to the scalar mean over the batch.
-        batch_size: how many samples go through the model at once, for data that isn't batched.
+        batch_size: how many samples go through the model at once, for data that isn't batched; 0
+            takes as many as keep the largest intermediate result in the processor's cache.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: floating type of weights and inputs.
+        others: further samples by split name, in the same forms as ``data``, that surfaces and
+            lines report beside it; derivatives are of ``data`` alone.
+        metrics: more functions of (outputs, targets), means over the batch, for the same.
+        precision: arithmetic in which surfaces and lines evaluate the loss, one of
+            ``landscape.devices.PRECISIONS``; the default is that of ``dtype``.
+        compile: ``auto``, ``on`` or ``off``: torch.compile, for the same.
         origin: what is known of where model and data came from; written into provenance.
         verify: refuse a loss that is not a repeatable mean over samples. Costs four forward
             passes of the first batch.
@@ -67,34 +69,44 @@ class Objective:
         data: Any,
         loss: LossFunction = F.cross_entropy,
         *,
-        batch_size: int = 256,
+        batch_size: int = 0,
         device: str | torch.device = "auto",
         dtype: torch.dtype = torch.float32,
+        others: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, LossFunction] | None = None,
+        precision: str | None = None,
+        compile: str = "auto",
         origin: Mapping[str, Any] | None = None,
         verify: bool = True,
     ) -> None:
-        if batch_size < 1:
-            raise InputError(f"the batch size has to be at least 1, got {batch_size}")
+        if batch_size < 0:
+            raise InputError(f"the batch size has to be at least 1, or 0 (auto), got {batch_size}")
         self.device = resolve_device(device)
         self.dtype = dtype
+        self.precision = _check_precision(precision, dtype)
+        self.compile = compile
         name = getattr(loss, "__name__", type(loss).__name__)
         self.origin: dict[str, Any] = plain({"loss": name, **(origin or {})})
         if isinstance(loss, nn.Module):  # its class weights, say, belong where the model is
             loss = copy.deepcopy(loss).to(self.device, dtype)
         self.loss_function = loss
-        self.module = _twin(model, self.device, dtype)
-        self.batches = resident_batches(data, batch_size, self.device, dtype)
+        self.metrics = dict(metrics or {})
+        self.module = make_twin(model, self.device, dtype)
+        self.batches = self._read(data, batch_size)
         self.num_samples = sum(batch.size for batch in self.batches)
+        size = batch_size or self.batches[0].size
+        self.others = {name: self._read(found, size) for name, found in (others or {}).items()}
+        self.origin.update(self._evaluated())
         self.layout = ParameterLayout.of(self.module)
         self._parameters = [p for p in self.module.parameters() if p.requires_grad]
-        self.theta = flatten(parameter.detach() for parameter in self._parameters)
         # The weights the module computes with are views of one vector: setting theta is one copy.
-        self._weights = self.theta.clone()
-        for parameter, view in zip(self._parameters, self.layout.views(self._weights), strict=True):
-            parameter.data = view
+        self.live_weights = share_storage(list(self._parameters))
+        self.live_statistics = share_storage(list(statistics_of(self.module).values()))
+        self.theta = self.live_weights.clone()
+        self.statistics = self.live_statistics.clone()
         if verify:
             with torch.no_grad(), full_precision():
-                check_repeatable(self.module, self._batch_loss, self._forward, self.batches[0])
+                check_repeatable(self.module, self._batch_loss, self.forward, self.batches[0])
                 check_mean_over_samples(self.module, self._batch_loss, self.batches[0])
 
     @property
@@ -107,39 +119,9 @@ class Objective:
         return self.evaluate(theta).loss
 
     def evaluate(self, theta: Tensor | None = None) -> Evaluation:
-        """Loss and accuracy at ``theta`` of shape (P,). Sums over batches are in float64."""
-        total = torch.zeros((), dtype=torch.float64, device=self.device)
-        correct = torch.zeros((), dtype=torch.int64, device=self.device)
-        classified = False
+        """Loss, sampling error, accuracy and metrics at ``theta`` of shape (P,)."""
         with self._at(theta), torch.no_grad(), full_precision():
-            for batch in self.batches:
-                outputs = self._forward(batch)
-                total += self._mean_loss(outputs, batch).double() * batch.size
-                hits = _correct(outputs, batch.targets)
-                if hits is not None:
-                    classified = True
-                    correct += hits
-        # One synchronisation with the device a call, here.
-        loss = total.item() / self.num_samples
-        accuracy = 100.0 * correct.item() / self.num_samples if classified else math.nan
-        return Evaluation(loss, accuracy)
-
-    def loss_standard_error(self, theta: Tensor | None = None) -> float:
-        """The sampling error of L(theta): the standard deviation of the per-sample losses / √N.
-
-        nan where the loss can't be taken sample by sample.
-        """
-        losses = []
-        with self._at(theta), full_precision(), torch.no_grad():
-            for batch in self.batches:
-                found = _sample_losses(self.loss_function, self._forward(batch), batch.targets)
-                if found is None:
-                    return math.nan
-                losses.append(found)
-        values = torch.cat(losses).double()
-        if len(values) < 2:
-            return math.nan
-        return (values.std() / math.sqrt(len(values))).item()
+            return evaluate_batches(self.forward, self.batches, self.loss_function, self.metrics)
 
     def outputs(self) -> Iterator[tuple[Batch, Any]]:
         """The batches and the model's outputs for them at its own weights, without gradients.
@@ -148,13 +130,13 @@ class Objective:
         """
         for batch in self.batches:
             with full_precision(), torch.no_grad():
-                outputs = self._forward(batch)
+                outputs = self.forward(batch)
             yield batch, outputs
 
     def gradient(self, theta: Tensor | None = None) -> Tensor:
         """The gradient of L at ``theta``, of shape (P,)."""
         gradient = torch.zeros_like(self.theta)
-        with self._at(theta), full_precision(), _differentiable(self.module):
+        with self._at(theta), full_precision(), differentiable(self.module):
             for batch in self.batches:
                 loss = self._batch_loss(batch) * (batch.size / self.num_samples)
                 gradient += self._gradient(loss, create_graph=False)
@@ -178,7 +160,7 @@ class Objective:
             self._at(theta),
             full_precision(),
             sdpa_kernel(SDPBackend.MATH),
-            _differentiable(self.module),
+            differentiable(self.module),
         ):
             for batch in self.batches:
                 loss = self._batch_loss(batch) * (batch.size / self.num_samples)
@@ -200,23 +182,12 @@ class Objective:
 
     def sample_hash(self) -> str:
         """SHA-256 of the samples as the model sees them, which says whether two runs saw one."""
-        digest = hashlib.sha256()
-        for part in ("inputs", "targets"):
-            for k, batch in enumerate(self.batches):
-                for tensor in tensors_of(getattr(batch, part)):
-                    if k == 0:  # the shape of a sample; how they are batched is no matter
-                        digest.update(_kind(tensor[0]))
-                    digest.update(_content(tensor))
-        return digest.hexdigest()
+        return hash_batches(self.batches)
 
     def weights_hash(self) -> str:
         """SHA-256 of the parameters and buffers that the function is made of."""
-        digest = hashlib.sha256()
         frozen = (p.detach() for p in self.module.parameters() if not p.requires_grad)
-        for tensor in (self.theta, *self.module.buffers(), *frozen):
-            digest.update(_kind(tensor))
-            digest.update(_content(tensor))
-        return digest.hexdigest()
+        return hash_tensors([self.theta, *self.module.buffers(), *frozen])
 
     def provenance(self, seconds: float) -> Provenance:
         """What was measured, on what, with what; ``seconds`` is what the measurement took."""
@@ -231,6 +202,15 @@ class Objective:
             origin=self.origin,
         )
 
+    def restore(self) -> None:
+        """Put the model's own weights and statistics back where they were written over."""
+        self.live_weights.copy_(self.theta)
+        self.live_statistics.copy_(self.statistics)
+
+    def forward(self, batch: Batch) -> Any:
+        """The model's outputs for a batch, at the weights that are in place."""
+        return call_model(self.module, batch)
+
     @contextmanager
     def _at(self, theta: Tensor | None) -> Iterator[None]:
         if theta is None:
@@ -241,29 +221,36 @@ class Objective:
                 f"expected theta of shape {tuple(self.theta.shape)}, got {tuple(theta.shape)}"
             )
         try:
-            self._weights.copy_(theta)
+            self.live_weights.copy_(theta)
             yield
         finally:
-            self._weights.copy_(self.theta)
+            self.live_weights.copy_(self.theta)
 
-    def _forward(self, batch: Batch) -> Any:
-        if isinstance(batch.inputs, Mapping):
-            return self.module(**batch.inputs)
-        if isinstance(batch.inputs, tuple):
-            return self.module(*batch.inputs)
-        return self.module(batch.inputs)
+    def _evaluated(self) -> dict[str, Any]:
+        """What is evaluated besides the loss in plain arithmetic, for the record."""
+        found: dict[str, Any] = {}
+        if self.precision not in ("fp32", "fp64"):
+            found["evaluation"] = self.precision
+        if self.metrics:
+            found["metrics"] = list(self.metrics)
+        if self.others:
+            found["others"] = {name: hash_batches(b) for name, b in self.others.items()}
+        return found
+
+    def _read(self, data: Any, batch_size: int) -> list[Batch]:
+        batches = resident_batches(data, batch_size or PROVISIONAL_BATCH, self.device, self.dtype)
+        if batch_size or is_batched(data):
+            return batches
+        first = batches[0].slice(0, 1)
+        try:
+            with torch.no_grad():
+                size = choose_batch_size(lambda: call_model(self.module, first), self.device)
+        except (RuntimeError, ValueError):  # it does not take one sample, or not these at all
+            return batches
+        return rebatch(batches, size)
 
     def _batch_loss(self, batch: Batch) -> Tensor:
-        return self._mean_loss(self._forward(batch), batch)
-
-    def _mean_loss(self, outputs: Any, batch: Batch) -> Tensor:
-        loss = self.loss_function(outputs, batch.targets)
-        if loss.dim() != 0:
-            raise InputError(
-                "the loss has to be a scalar, the mean over the batch; "
-                f"got shape {tuple(loss.shape)}"
-            )
-        return loss
+        return mean_loss(self.loss_function, self.forward(batch), batch.targets)
 
     def _gradient(self, loss: Tensor, *, create_graph: bool) -> Tensor:
         if not loss.requires_grad:  # no trainable parameter takes part
@@ -275,62 +262,22 @@ class Objective:
         )
 
 
-def _twin(model: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """A copy of the model in eval mode, out of its compile and data-parallel wrappers."""
-    while True:
-        if hasattr(model, "_orig_mod"):
-            model = model._orig_mod  # type: ignore[assignment]
-        elif isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
-            model = model.module
-        else:
-            break
-    try:
-        twin = copy.deepcopy(model)
-    except RuntimeError as error:
+def call_model(model: Callable[..., Any], batch: Batch) -> Any:
+    """The outputs for a batch whose inputs are a tensor, a tuple of arguments or a dict of them."""
+    if isinstance(batch.inputs, Mapping):
+        return model(**batch.inputs)
+    if isinstance(batch.inputs, tuple):
+        return model(*batch.inputs)
+    return model(batch.inputs)
+
+
+def _check_precision(precision: str | None, dtype: torch.dtype) -> str:
+    if precision is None:
+        return "fp64" if dtype == torch.float64 else "fp32"
+    if precision not in PRECISIONS:
         raise InputError(
-            f"{type(model).__name__} can't be copied ({error}); "
-            "remove tensors it keeps from an earlier forward pass"
-        ) from error
-    return twin.eval().to(device, dtype)
-
-
-@contextmanager
-def _differentiable(module: nn.Module) -> Iterator[None]:
-    """Gradients on, whatever the caller has turned off.
-
-    cuDNN's recurrent layers have no backward pass in eval mode; torch's own have.
-    """
-    with torch.inference_mode(False), torch.enable_grad(), ExitStack() as stack:
-        if any(isinstance(part, nn.RNNBase) for part in module.modules()):
-            stack.enter_context(torch.backends.cudnn.flags(enabled=False))
-        yield
-
-
-def _kind(tensor: Tensor) -> bytes:
-    return f"{tensor.dtype}{tuple(tensor.shape)}".encode()
-
-
-def _content(tensor: Tensor) -> bytes:
-    return tensor.cpu().contiguous().numpy().tobytes()
-
-
-def _correct(outputs: Any, targets: Any) -> Tensor | None:
-    """How many outputs have their largest entry at the target class; None if that is not asked."""
-    if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor):
-        return None
-    if targets.is_floating_point() or outputs.dim() != 2 or targets.dim() != 1:
-        return None
-    return (outputs.argmax(1) == targets).sum()
-
-
-def _sample_losses(loss: LossFunction, outputs: Any, targets: Any) -> Tensor | None:
-    """The loss of each sample by itself; None if the loss function can't be taken so."""
-
-    def single(output: Any, target: Any) -> Tensor:
-        alone = (map_tensors(lambda tensor: tensor.unsqueeze(0), part) for part in (output, target))
-        return loss(*alone)
-
-    try:
-        return torch.vmap(single)(outputs, targets)
-    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError):
-        return None
+            f"unknown precision {precision!r}; expected one of {', '.join(PRECISIONS)}"
+        )
+    if (precision == "fp64") != (dtype == torch.float64):
+        raise InputError(f"precision {precision} does not go with {dtype} weights")
+    return precision

@@ -4,6 +4,7 @@ Everything that moves through weight space (directions, gradients, eigenvectors)
 shape (P,). A :class:`ParameterLayout` says which stretch of it is which tensor.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,13 +13,34 @@ from torch import Tensor, nn
 
 from landscape.errors import InputError
 
+# What a tensor is for. A kernel has a row or an output channel for each unit it feeds.
+KINDS = (
+    "kernel",
+    "bias",
+    "norm",
+    "embedding",
+    "class-token",
+    "position",
+    "layer-scale",
+    "other",
+)
+_BY_NAME = (
+    (re.compile(r"(cls|class|dist|distillation|reg|register|mask)_?tokens?$"), "class-token"),
+    (re.compile(r"pos(ition(al)?)?_?(emb|enc)|(^|_)positions?$"), "position"),
+    (re.compile(r"layer_?scale|lambda_?\d|^ls\d?$"), "layer-scale"),
+)
+
 
 @dataclass(frozen=True)
 class ParameterLayout:
-    """Names and shapes of the tensors that make up theta, in the model's own order."""
+    """Names and shapes of the tensors that make up theta, in the model's own order.
+
+    ``kinds`` says what each is for, in the words of :data:`KINDS`.
+    """
 
     names: tuple[str, ...]
     shapes: tuple[torch.Size, ...]
+    kinds: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, model: nn.Module) -> "ParameterLayout":
@@ -26,14 +48,17 @@ class ParameterLayout:
 
         Raises InputError if none is trainable.
         """
-        named = [(name, p.shape) for name, p in model.named_parameters() if p.requires_grad]
+        named = [
+            (name, p.shape, _kind(model, name, p))
+            for name, p in model.named_parameters()
+            if p.requires_grad
+        ]
         if not named:
             raise InputError(
                 f"{type(model).__name__} has no trainable parameter; "
                 "call model.requires_grad_(True) on the part to be measured"
             )
-        names, shapes = zip(*named, strict=True)
-        return cls(names, shapes)
+        return cls(*zip(*named, strict=True))
 
     @property
     def size(self) -> int:
@@ -60,6 +85,27 @@ class ParameterLayout:
 def flatten(tensors: Iterable[Tensor]) -> Tensor:
     """Concatenate tensors of any shape into one vector."""
     return torch.cat([tensor.reshape(-1) for tensor in tensors])
+
+
+def _kind(model: nn.Module, name: str, parameter: Tensor) -> str:
+    """What a parameter is for, from its own name, its module and its shape."""
+    path, _, own = name.rpartition(".")
+    owner = model.get_submodule(path)
+    of_owner = type(owner).__name__.lower()
+    if "norm" in of_owner:
+        return "norm"
+    # A position embedding may be an nn.Embedding, whose tensor is called weight.
+    described = path.rpartition(".")[2] if own in ("weight", "gamma") else own
+    if "layerscale" in of_owner:
+        return "layer-scale"
+    for pattern, kind in _BY_NAME:
+        if pattern.search(described.lower()):
+            return kind
+    if isinstance(owner, nn.Embedding | nn.EmbeddingBag):
+        return "embedding"
+    if "bias" in own:
+        return "bias"
+    return "kernel" if parameter.dim() > 1 else "other"
 
 
 def _mismatch(layout: ParameterLayout, shapes: Sequence[torch.Size]) -> str:

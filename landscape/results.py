@@ -59,11 +59,15 @@ class Result(ABC):
     def headline(self) -> dict[str, Any]:
         """The numbers of the JSON file."""
 
-    def save(self, path: str | Path) -> None:
-        """Write the HDF5 file; a reader sees the old file or the new one, never a part."""
+    def save(self, path: str | Path, *, complete: bool = True) -> None:
+        """Write the HDF5 file; a reader sees the old file or the new one, never a part.
+
+        ``complete`` False marks what there is of an unfinished computation.
+        """
         with replacing(Path(path)) as temporary, h5py.File(temporary, "w") as file:
             file.attrs["analysis"] = self.analysis
             file.attrs["format"] = FORMAT
+            file.attrs["complete"] = complete
             file.attrs["label"] = self.label
             file.attrs["settings"] = json.dumps(to_plain(self.settings))
             file.attrs["provenance"] = json.dumps(asdict(self.provenance))
@@ -102,6 +106,15 @@ class Result(ABC):
         }
         with replacing(Path(path)) as temporary:
             temporary.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
+
+
+def is_complete(path: Path) -> bool:
+    """Whether a result file is of a finished computation, as far as it can be read."""
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(file.attrs.get("complete", True))
+    except OSError:
+        return True
 
 
 def plain(value: Any) -> Any:

@@ -51,7 +51,7 @@ def load_checkpoint(
     data say of sizes that nothing else settles. Raises InputError for a file that can't be read
     or doesn't fit the model.
     """
-    path, config = _locate(Path(path))
+    path, config = locate(Path(path))
     given = dict(model_args or {})
     if model is None:
         if config is None:
@@ -71,6 +71,14 @@ def load_checkpoint(
         state = strip_wrappers(found, set(network.state_dict()))
     fit_weights(network, state, path)
     return Checkpoint(path, sha256(path), spec, network, key, config)
+
+
+def read_state(path: Path, network: nn.Module, *, trust: bool = False) -> dict[str, Tensor]:
+    """The state_dict in a checkpoint file, under the names that ``network`` has for it."""
+    if path.suffix == ".npz":
+        return convert_jax_parameters(read_jax_file(path), path)
+    found, _ = find_state_dict(read_torch_file(path, trust=trust), path)
+    return strip_wrappers(found, set(network.state_dict()))
 
 
 def fit_weights(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
@@ -103,7 +111,7 @@ def fit_weights(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> 
     network.load_state_dict({**expected, **state})
 
 
-def _locate(path: Path) -> tuple[Path, dict[str, Any] | None]:
+def locate(path: Path) -> tuple[Path, dict[str, Any] | None]:
     """The checkpoint file, and the config of the run it belongs to."""
     if not path.exists():
         raise InputError(f"no such checkpoint: {path}")

@@ -1,6 +1,6 @@
 """Any data set or iterable of batches, as batches that are resident on one device."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,36 @@ def resident_batches(
     return batches
 
 
+def is_batched(data: Any) -> bool:
+    """Whether ``data`` comes in batches of its own, rather than as tensors or single samples."""
+    is_pair = isinstance(data, tuple) and len(data) == 2
+    if is_pair and all(isinstance(part, np.ndarray | Tensor) for part in data):
+        return False
+    return not _is_dataset(data)
+
+
+def rebatch(batches: Sequence[Batch], batch_size: int) -> list[Batch]:
+    """The same samples in batches of another size."""
+    if {batch.size for batch in batches[:-1]} <= {batch_size} and batches[-1].size <= batch_size:
+        return list(batches)
+    whole = Batch(
+        _concatenate([batch.inputs for batch in batches]),
+        _concatenate([batch.targets for batch in batches]),
+        sum(batch.size for batch in batches),
+    )
+    starts = range(0, whole.size, batch_size)
+    return [whole.slice(start, min(start + batch_size, whole.size)) for start in starts]
+
+
+def _concatenate(structures: Sequence[Any]) -> Any:
+    first = structures[0]
+    if isinstance(first, Tensor):
+        return torch.cat(list(structures))
+    if isinstance(first, Mapping):
+        return {key: _concatenate([part[key] for part in structures]) for key in first}
+    return tuple(_concatenate(parts) for parts in zip(*structures, strict=True))
+
+
 def map_tensors(function: Callable[[Tensor], Tensor], structure: Any) -> Any:
     """Apply ``function`` to each tensor of a tensor, tuple, list or dict of tensors."""
     if isinstance(structure, Tensor):
@@ -105,8 +135,7 @@ def _batches(data: Any, batch_size: int) -> Iterable[Any]:
             f"data is a dict with keys {', '.join(map(str, list(data)[:4]))}; "
             "give (inputs, targets), a Dataset or an iterable of batches"
         )
-    is_samples = hasattr(data, "__getitem__") and hasattr(data, "__len__")
-    if isinstance(data, Dataset) or (is_samples and not isinstance(data, tuple | list)):
+    if _is_dataset(data):
         return DataLoader(data, batch_size=batch_size, shuffle=False)
     if not isinstance(data, Iterable):
         raise InputError(
@@ -114,6 +143,11 @@ def _batches(data: Any, batch_size: int) -> Iterable[Any]:
             f"got {type(data).__name__}"
         )
     return data
+
+
+def _is_dataset(data: Any) -> bool:
+    is_samples = hasattr(data, "__getitem__") and hasattr(data, "__len__")
+    return isinstance(data, Dataset) or (is_samples and not isinstance(data, tuple | list))
 
 
 def _leading_dimension(structure: Any) -> int:

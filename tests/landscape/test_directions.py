@@ -7,15 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from landscape.directions import (
-    NORMALIZATIONS,
-    Direction,
-    cosine,
-    random_direction,
-    read_directions,
-)
+from landscape.direction_files import direction_arrays, read_directions
+from landscape.directions import NORMALIZATIONS, Direction, cosine, random_direction
 from landscape.errors import InputError
 from landscape.parameters import ParameterLayout, flatten
+from landscape.policies import Policy
 
 
 class Everything(nn.Module):
@@ -41,7 +37,7 @@ def draw(layout, theta, seed=3, **how):
 
 def gaussian(layout, theta, seed=3):
     """The draw itself, before anything is done to it."""
-    return draw(layout, theta, seed, normalize="none", one_dimensional="layer")
+    return draw(layout, theta, seed, normalize="none", policy=Policy.named("all"))
 
 
 def by_name(layout, vector):
@@ -96,7 +92,7 @@ def test_the_network_is_left_as_it_is():
     layout, theta = layout_and_theta()
     before = theta.clone()
     for normalize in NORMALIZATIONS:
-        draw(layout, theta, normalize=normalize, one_dimensional="layer")
+        draw(layout, theta, normalize=normalize, policy=Policy.named("all"))
     assert torch.equal(theta, before)
 
 
@@ -172,7 +168,9 @@ def test_tensors_of_one_dimension_are_not_moved(normalize):
 def test_tensors_of_one_dimension_move_as_one_filter_if_asked(normalize):
     layout, theta = layout_and_theta()
     raw = layout.views(gaussian(layout, theta).vector)
-    found = layout.views(draw(layout, theta, normalize=normalize, one_dimensional="layer").vector)
+    found = layout.views(
+        draw(layout, theta, normalize=normalize, policy=Policy.named("all")).vector
+    )
     whole = {"filter": "layer", "dfilter": "dlayer"}.get(normalize, normalize)
     checked = 0
     for d, w, got in zip(raw, layout.views(theta), found, strict=True):
@@ -190,7 +188,7 @@ def test_where_the_network_is_zero_the_direction_is_zero(normalize):
     own["dense.bias"].zero_()
     own["convolution.weight"].zero_()
     moved = by_name(
-        layout, draw(layout, theta, normalize=normalize, one_dimensional="layer").vector
+        layout, draw(layout, theta, normalize=normalize, policy=Policy.named("all")).vector
     )
     assert all(tensor.isfinite().all() for tensor in moved.values())
     assert not moved["dense.bias"].any()
@@ -202,7 +200,7 @@ def test_where_the_network_is_zero_the_direction_is_zero(normalize):
 @pytest.mark.parametrize("normalize", NORMALIZATIONS)
 def test_a_draw_of_zeros_gives_no_nan(normalize, monkeypatch):
     layout, theta = layout_and_theta()
-    how = {"normalize": normalize, "one_dimensional": "layer"}
+    how = {"normalize": normalize, "policy": Policy.named("all")}
     ordinary = by_name(layout, draw(layout, theta, **how).vector)
     randn = torch.randn
 
@@ -230,8 +228,6 @@ def test_unknown_ways_to_normalise_are_refused():
     layout, theta = layout_and_theta()
     with pytest.raises(InputError, match="unknown normalization 'filters'; expected one of filter"):
         draw(layout, theta, normalize="filters")
-    with pytest.raises(InputError, match="zero or layer, got 'ignore'"):
-        draw(layout, theta, one_dimensional="ignore")
 
 
 # --------------------------------------------------------------------------------------- files
@@ -248,7 +244,7 @@ def write_group(path, name, tensors, mode="a"):
 def test_arrays_have_the_names_of_the_original_tool():
     layout, theta = layout_and_theta()
     direction = draw(layout, theta)
-    arrays = direction.arrays("xdirection")
+    arrays = direction_arrays(direction, "xdirection", Everything())
     assert list(arrays) == [f"xdirection/{k}" for k in range(len(layout.shapes))]
     for values, tensor in zip(arrays.values(), layout.views(direction.vector), strict=True):
         assert values.shape == tuple(tensor.shape)
@@ -262,9 +258,9 @@ def test_directions_come_back_from_a_file(tmp_path, dtype):
     path = tmp_path / "directions.h5"
     with h5py.File(path, "w") as file:
         for name, direction in zip(("xdirection", "ydirection"), written, strict=True):
-            for key, values in direction.arrays(name).items():
+            for key, values in direction_arrays(direction, name, Everything()).items():
                 file[key] = values
-    found = read_directions(path, layout)
+    found = read_directions(path, layout, Everything())
     assert len(found) == 2
     for one, other in zip(found, written, strict=True):
         assert torch.equal(one.vector, other.vector)
@@ -283,7 +279,7 @@ def test_a_file_of_the_original_tool_is_read(tmp_path):
     random = np.random.default_rng(0)
     tensors = [random.standard_normal(shape).astype(np.float32) for shape in layout.shapes]
     write_group(path, "xdirection", tensors)
-    (found,) = read_directions(path, layout)
+    (found,) = read_directions(path, layout, Everything())
     assert isinstance(found, Direction)
     for got, expected in zip(layout.views(found.vector), tensors, strict=True):
         assert np.array_equal(got.numpy(), expected)
@@ -304,7 +300,7 @@ def test_directions_of_another_architecture_are_refused(tmp_path, name, shape):
     write_group(tmp_path / "other.h5", "xdirection", tensors)
     expected = re.escape(f"expected shape {tuple(layout.shapes[place])} for {name}, got {shape}")
     with pytest.raises(InputError, match=rf"other\.h5 \(/xdirection\).*{expected}.*same architect"):
-        read_directions(tmp_path / "other.h5", layout)
+        read_directions(tmp_path / "other.h5", layout, Everything())
 
 
 @pytest.mark.parametrize("change", [-1, 1, "all"])
@@ -316,7 +312,7 @@ def test_a_wrong_number_of_tensors_is_refused(tmp_path, change):
     with pytest.raises(
         InputError, match=f"expected 7 tensors, one a parameter, got {len(tensors)}"
     ):
-        read_directions(tmp_path / "x.h5", layout)
+        read_directions(tmp_path / "x.h5", layout, Everything())
 
 
 def test_the_second_direction_has_to_fit_too(tmp_path):
@@ -324,7 +320,7 @@ def test_the_second_direction_has_to_fit_too(tmp_path):
     write_group(tmp_path / "xy.h5", "xdirection", zeros_like(layout))
     write_group(tmp_path / "xy.h5", "ydirection", zeros_like(layout)[:-1])
     with pytest.raises(InputError, match="/ydirection"):
-        read_directions(tmp_path / "xy.h5", layout)
+        read_directions(tmp_path / "xy.h5", layout, Everything())
 
 
 def test_a_file_without_directions_is_refused(tmp_path):
@@ -332,14 +328,14 @@ def test_a_file_without_directions_is_refused(tmp_path):
     with h5py.File(tmp_path / "empty.h5", "w"):
         pass
     with pytest.raises(InputError, match="has no xdirection"):
-        read_directions(tmp_path / "empty.h5", layout)
+        read_directions(tmp_path / "empty.h5", layout, Everything())
 
 
 def test_a_y_direction_is_no_x_direction(tmp_path):
     layout, _ = layout_and_theta()
     write_group(tmp_path / "y.h5", "ydirection", zeros_like(layout))
     with pytest.raises(InputError, match="has no xdirection"):
-        read_directions(tmp_path / "y.h5", layout)
+        read_directions(tmp_path / "y.h5", layout, Everything())
 
 
 def test_tensors_by_other_names_are_refused(tmp_path):
@@ -349,7 +345,7 @@ def test_tensors_by_other_names_are_refused(tmp_path):
         for name, tensor in zip(layout.names, zeros_like(layout), strict=True):
             file[f"xdirection/{name}"] = tensor
     with pytest.raises(InputError, match=r"named\.h5"):
-        read_directions(path, layout)
+        read_directions(path, layout, Everything())
 
 
 def test_a_direction_that_is_one_array_is_refused(tmp_path):
@@ -357,7 +353,7 @@ def test_a_direction_that_is_one_array_is_refused(tmp_path):
     with h5py.File(tmp_path / "flat.h5", "w") as file:
         file["xdirection"] = np.zeros(layout.size)
     with pytest.raises(InputError, match=r"flat\.h5"):
-        read_directions(tmp_path / "flat.h5", layout)
+        read_directions(tmp_path / "flat.h5", layout, Everything())
 
 
 def test_tensors_that_are_no_numbers_are_refused(tmp_path):
@@ -366,13 +362,13 @@ def test_tensors_that_are_no_numbers_are_refused(tmp_path):
         for number in range(len(layout.shapes)):
             file[f"xdirection/{number}"] = "text"
     with pytest.raises(InputError, match=r"text\.h5"):
-        read_directions(tmp_path / "text.h5", layout)
+        read_directions(tmp_path / "text.h5", layout, Everything())
 
 
 def test_no_file_is_refused(tmp_path):
     layout, _ = layout_and_theta()
     with pytest.raises(InputError, match="no such direction file: .*nowhere"):
-        read_directions(tmp_path / "nowhere.h5", layout)
+        read_directions(tmp_path / "nowhere.h5", layout, Everything())
 
 
 DAMAGE = {
@@ -393,12 +389,12 @@ def test_a_damaged_file_is_refused(tmp_path, damage):
     write_group(path, "xdirection", zeros_like(layout))
     path.write_bytes(DAMAGE[damage](path.read_bytes()))
     with pytest.raises(InputError, match=r"damaged\.h5"):
-        read_directions(path, layout)
+        read_directions(path, layout, Everything())
 
 
 def test_a_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="not an HDF5 file"):
-        read_directions(tmp_path, layout_and_theta()[0])
+        read_directions(tmp_path, layout_and_theta()[0], Everything())
 
 
 # -------------------------------------------------------------------------------------- cosine

@@ -26,7 +26,7 @@ def test_names_and_shapes_are_the_models_own():
 def test_frozen_parameters_are_left_out():
     model = nn.Linear(3, 2)
     model.weight.requires_grad_(False)
-    assert ParameterLayout.of(model) == ParameterLayout(("bias",), (torch.Size([2]),))
+    assert ParameterLayout.of(model) == ParameterLayout(("bias",), (torch.Size([2]),), ("bias",))
 
 
 def test_tied_parameters_count_once():

@@ -13,13 +13,13 @@ from analyses.table import RESULTS
 from landscape.errors import InputError
 from landscape.provenance import Provenance
 from landscape.results import Array, Result, plain
-from tests.analyses.problems import NAMES, objective, result
+from tests.analyses.problems import NAMES, having_loss, objective, result
 
 every_result = pytest.mark.parametrize("name", NAMES)
 
 
 def same_arrays(one, other):
-    assert list(one) == list(other)
+    assert set(one) == set(other)
     for name in one:
         assert (one[name].unit, one[name].axes) == (other[name].unit, other[name].axes)
         np.testing.assert_array_equal(one[name].values, other[name].values)
@@ -70,7 +70,10 @@ def test_coordinates_come_back_to_the_last_digit(tmp_path, name, axis):
 @pytest.mark.parametrize("name", ["surface", "line"])
 @pytest.mark.parametrize("split", ["train", "test", "val"])
 def test_the_split_comes_back(tmp_path, name, split):
-    saved = replace(result(name), split=split)
+    before = result(name)
+    names = {f"train_{value}": f"{split}_{value}" for value in ("loss", "acc", "loss_stderr")}
+    values = {names[old]: found for old, found in before.values.items()}
+    saved = replace(before, split=split, values=values)
     saved.save(tmp_path / "x.h5")
     loaded = RESULTS[name].load(tmp_path / "x.h5")
     assert loaded.split == split
@@ -83,7 +86,7 @@ def test_what_is_not_finite_comes_back(tmp_path, name):
     loss = before.loss.copy()
     loss.flat[:3] = np.nan, np.inf, -np.inf
     accuracy = np.full_like(loss, np.nan)
-    saved = replace(before, loss=loss, accuracy=accuracy, loss_stderr=np.nan)
+    saved = having_loss(before, loss, acc=accuracy, loss_stderr=accuracy)
     saved.save(tmp_path / "x.h5")
     same_arrays(RESULTS[name].load(tmp_path / "x.h5").arrays(), saved.arrays())
 
@@ -131,6 +134,10 @@ def test_the_file_says_what_its_arrays_are(tmp_path, name):
 EXPECTED = {
     "surface": {"train_loss": ("nats", ["y", "x"]), "train_acc": ("%", ["y", "x"])},
     "line": {"train_loss": ("nats", ["x"]), "xcoordinates": ("x direction", ["x"])},
+    "interpolate": {
+        "train_acc": ("%", ["x"]),
+        "path/train_barrier": ("", ["height, standard error, place"]),
+    },
     "hessian": {"eigenvalues": ("nats", ["rank"]), "density_nodes": ("nats", ["probe", "node"])},
     "sparsity": {"active": ("fraction", ["layer"]), "stderr": ("fraction", ["layer"])},
 }
@@ -178,12 +185,8 @@ def test_the_json_has_the_headline_settings_and_provenance(tmp_path, name):
 @pytest.mark.parametrize("name", ["surface", "line"])
 def test_the_json_has_null_for_what_is_not_finite(tmp_path, name):
     before = result(name)
-    bad = replace(
-        before,
-        loss=np.full_like(before.loss, np.nan),
-        origin_loss=np.inf,
-        loss_stderr=np.nan,
-    )
+    nothing = having_loss(before, np.full_like(before.loss, np.nan))
+    bad = replace(nothing, own={"train_loss": np.inf, "train_loss_stderr": np.nan})
     bad.write_json(tmp_path / "x.json")
     content = strict_json(tmp_path / "x.json")
     assert content["loss"] is None

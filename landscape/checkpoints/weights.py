@@ -1,0 +1,31 @@
+"""The weights of another checkpoint of a model that is there already."""
+
+import copy
+from pathlib import Path
+
+from torch import nn
+
+from landscape.checkpoints.load import fit_weights, locate, read_state
+from landscape.derived_directions import Weights
+from landscape.objective import Objective
+from landscape.parameters import flatten
+from landscape.twin import share_storage, statistics_of
+
+
+def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> Weights:
+    """Theta and statistics of a run directory or checkpoint file of the objective's own model.
+
+    Raises InputError, naming keys and shapes, for a checkpoint of another model.
+    """
+    path, _ = locate(path)
+    twin = copy.deepcopy(objective.module)
+    fit_weights(twin, read_state(path, twin, trust=trust), path)
+    return weights_of(twin, objective)
+
+
+def weights_of(model: nn.Module, objective: Objective) -> Weights:
+    """Theta and statistics of a model that has the objective's parameters, by name."""
+    parameters = dict(model.named_parameters())
+    theta = flatten(parameters[name].detach() for name in objective.layout.names)
+    statistics = share_storage(list(statistics_of(copy.deepcopy(model)).values()))
+    return Weights(theta.to(objective.theta), statistics.to(objective.statistics))

@@ -1,0 +1,47 @@
+"""How many samples to send through a model at once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# What the largest intermediate result of a batch may take: on a processor it then stays in the
+# cache of a core from one layer to the next (measured: benchmarks/RESULTS.md); a GPU wants work
+# for all its cores.
+CACHE_BYTES = 2 << 20
+GPU_BYTES = 256 << 20
+SMALLEST, LARGEST = 16, 1024
+
+
+def choose_batch_size(forward: Callable[[], Any], device: torch.device) -> int:
+    """The batch size for a model whose pass over one sample is ``forward``; a power of two."""
+    with _Largest() as largest:
+        forward()
+    budget = GPU_BYTES if device.type == "cuda" else CACHE_BYTES
+    fitting = budget // max(largest.bytes, 1)
+    power = 1 << max(fitting.bit_length() - 1, 0)
+    return min(max(power, SMALLEST), LARGEST)
+
+
+class _Largest(TorchDispatchMode):
+    """Watches what every operation returns."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple | list) else (result,):
+            if isinstance(tensor, Tensor) and not _is_view(func):
+                self.bytes = max(self.bytes, tensor.numel() * tensor.element_size())
+        return result
+
+
+def _is_view(function: Any) -> bool:
+    """Views and transposes of weights are no intermediate results."""
+    return any(argument.alias_info is not None for argument in function._schema.returns)

@@ -1,0 +1,95 @@
+"""Several processes on one question: who am I, who takes which point, who collects.
+
+Started by ``torchrun`` (or anything that sets its environment variables), processes meet in the
+launcher's key-value store. Points of a surface are independent, so that is all they need: no
+collective operation, hence no process group (gloo or nccl) and nobody who waits for the slowest.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
+
+from landscape.errors import InputError
+
+# A rank may wait for another one's last point for as long as that takes.
+PATIENCE = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among ``count``; rank 0 decides, collects and writes results."""
+
+    number: int = 0
+    count: int = 1
+    store: Any = None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is rank 0."""
+        return self.number == 0
+
+    def share(self, key: str, value: Any = None) -> Any:
+        """Rank 0's ``value``, of JSON types, in every rank; the others wait for it.
+
+        A key means one exchange: it can't be used twice.
+        """
+        if self.store is None:
+            return value
+        if self.is_first:
+            self.store.set(key, json.dumps(value))
+            return value
+        return json.loads(self.store.get(key))
+
+    def gather(self, key: str, value: Any) -> list[Any]:
+        """Every rank's ``value`` in rank 0, which waits for them; its own alone in the others."""
+        if self.store is None:
+            return [value]
+        if not self.is_first:
+            self.store.set(f"{key}/{self.number}", json.dumps(value))
+            return [value]
+        others = [json.loads(self.store.get(f"{key}/{k}")) for k in range(1, self.count)]
+        for k in range(1, self.count):
+            self.store.delete_key(f"{key}/{k}")
+        return [value, *others]
+
+    def claim(self, key: str, count: int, taken: int) -> int:
+        """Take the next ``count`` items of a queue; returns the number of the first.
+
+        ``taken`` is how many were taken before, for a process that is alone.
+        """
+        if self.store is None:
+            return taken
+        return int(self.store.add(key, count)) - count
+
+
+ALONE = Ranks()
+
+
+def join_ranks(environment: Mapping[str, str] | None = None) -> Ranks:
+    """This process among those that torchrun started; alone where it did not.
+
+    Raises InputError if the others can't be reached.
+    """
+    environment = os.environ if environment is None else environment
+    words = environment.get("WORLD_SIZE", "1")
+    try:
+        count = int(words)
+    except ValueError as error:
+        raise InputError(f"WORLD_SIZE has to be a number, got {words!r}; unset it") from error
+    if count == 1:
+        return ALONE
+    try:
+        store, number, count = next(rendezvous("env://", timeout=PATIENCE))
+    except (RuntimeError, ValueError, dist.DistError) as error:
+        raise InputError(
+            f"the other processes can't be reached ({error}); start them with torchrun, or unset "
+            "WORLD_SIZE"
+        ) from error
+    store.set_timeout(PATIENCE)
+    return Ranks(number, count, store)

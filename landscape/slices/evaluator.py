@@ -1,0 +1,130 @@
+"""What a point of a line or plane is worth: the loss and everything else that is asked there."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from landscape.directions import Direction
+from landscape.errors import InputError
+from landscape.evaluation import Evaluation, evaluate_batches, sample_loss_vector
+from landscape.objective import Objective
+from landscape.slices.extremes import extreme_eigenvalues
+from landscape.slices.forward import Form, Forward
+from landscape.slices.journal import Values
+from landscape.slices.statistics import reestimate_statistics
+
+BN_CHOICES = ("fixed", "reestimate")
+
+
+class PointEvaluator:
+    """Evaluates an objective at theta + sum_k c_k d_k, writing the weights in place.
+
+    Args:
+        objective: the function; its weights are put back by :meth:`close`.
+        directions: one (a line) or two (a plane).
+        split: the name of the objective's own samples, before those of its ``others``.
+        form: how the loss is evaluated; see :mod:`landscape.slices.forms`.
+        bn: ``fixed`` keeps BatchNorm's running statistics (or moves them along, where a direction
+            has any); ``reestimate`` takes them anew at every point, from the training samples.
+        eigenvalues: also the smallest and largest eigenvalue of the Hessian at every point.
+
+    At the origin the loss is that of the plain module, exactly ``objective.evaluate()``.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        directions: Sequence[Direction],
+        split: str,
+        *,
+        form: Form | None = None,
+        bn: str = "fixed",
+        eigenvalues: bool = False,
+    ) -> None:
+        if not 1 <= len(directions) <= 2:
+            raise InputError(f"expected one or two directions, got {len(directions)}")
+        self.objective = objective
+        self.directions = list(directions)
+        self.samples = {split: objective.batches, **objective.others}
+        self.form = form or Form(objective.precision)
+        self._bn = bn
+        self._eigenvalues = eigenvalues
+        self._forward = Forward(objective, self.form)
+        self._row = torch.empty_like(objective.theta)
+        self._row_at: float | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """What the values of a point are called, in order."""
+        names = []
+        for split in self.samples:
+            names += [f"{split}_loss", f"{split}_acc", f"{split}_loss_stderr"]
+            names += [f"{split}_{metric}" for metric in self.objective.metrics]
+        if self._eigenvalues:
+            names += ["min_eig", "max_eig", "eig_residual"]
+        return names
+
+    def __call__(self, coordinates: Sequence[float]) -> Values:
+        """The values at a point; a loss that is not finite is what it is."""
+        self.place(coordinates)
+        plain = self._bn == "fixed" and not any(coordinates)
+        values: list[float] = []
+        for found in self.evaluate_here(plain=plain).values():
+            values += [found.loss, found.accuracy, found.loss_stderr, *found.metrics.values()]
+        if self._eigenvalues:
+            values += extreme_eigenvalues(self.objective)
+        return np.array(values)
+
+    def place(self, coordinates: Sequence[float]) -> None:
+        """Move the model's weights, and its statistics where the directions have them, there."""
+        live = self.objective.live_weights
+        # The vector of a row of the grid is kept: the next point mostly shares it.
+        base = self.objective.theta
+        if len(self.directions) == 2:
+            if coordinates[1] != self._row_at:
+                y = self.directions[1].vector
+                torch.add(base, y, alpha=coordinates[1], out=self._row)
+                self._row_at = coordinates[1]
+            base = self._row
+        torch.add(base, self.directions[0].vector, alpha=coordinates[0], out=live)
+        self._place_statistics(coordinates)
+        if self._bn == "reestimate":
+            batches = self.samples.get("train", self.objective.batches)
+            reestimate_statistics(self.objective, batches)
+
+    def evaluate_here(self, *, plain: bool = False) -> dict[str, Evaluation]:
+        """Every split's evaluation at the weights in place; ``plain`` by the module itself."""
+        forward = Forward(self.objective, Form(self._plain_precision)) if plain else self._forward
+        forward.refresh()
+        loss, metrics = self.objective.loss_function, self.objective.metrics
+        with forward.arithmetic():
+            return {
+                split: evaluate_batches(forward, batches, loss, metrics)
+                for split, batches in self.samples.items()
+            }
+
+    def losses_here(self, split: str) -> NDArray[np.float64] | None:
+        """Every sample's loss at the weights in place, by the plain module; None if it has none."""
+        forward = Forward(self.objective, Form(self._plain_precision))
+        with forward.arithmetic():
+            return sample_loss_vector(forward, self.samples[split], self.objective.loss_function)
+
+    def close(self) -> None:
+        """Put the model's own weights back."""
+        self.objective.restore()
+
+    @property
+    def _plain_precision(self) -> str:
+        return "fp64" if self.objective.dtype == torch.float64 else "fp32"
+
+    def _place_statistics(self, coordinates: Sequence[float]) -> None:
+        moving = [d.statistics for d in self.directions]
+        if all(statistics is None for statistics in moving):
+            return
+        live = self.objective.live_statistics
+        live.copy_(self.objective.statistics)
+        for coordinate, statistics in zip(coordinates, moving, strict=True):
+            if statistics is not None:
+                live.add_(statistics, alpha=coordinate)

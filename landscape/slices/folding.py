@@ -1,0 +1,116 @@
+"""A convolution and the eval-mode BatchNorm behind it as one convolution.
+
+In eval mode BatchNorm is an affine map by channel, so conv then norm is a convolution with kernel
+w s and bias (b - mean) s + beta, where s = gamma / sqrt(var + eps). On a surface all of these
+move, so the kernel is folded anew at every point (:func:`fold`), once for all batches.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+class FoldedConvolution(nn.Module):
+    """Computes norm(conv(x)). The two modules stay what holds the parameters."""
+
+    kernel: Tensor
+    offset: Tensor
+
+    def __init__(self, convolution: Any, norm: Any) -> None:
+        super().__init__()
+        self.convolution = convolution
+        self.norm = norm
+        self.register_buffer("kernel", torch.empty(0), persistent=False)
+        self.register_buffer("offset", torch.empty(0), persistent=False)
+        self.fold()
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Make the kernel of the weights and statistics as they are now."""
+        conv: Any = self.convolution
+        norm: Any = self.norm
+        scale = torch.rsqrt(norm.running_var + norm.eps)
+        if norm.weight is not None:
+            scale = scale * norm.weight
+        offset = -norm.running_mean if conv.bias is None else conv.bias - norm.running_mean
+        offset = offset * scale if norm.bias is None else torch.addcmul(norm.bias, offset, scale)
+        kernel = conv.weight * scale.view(-1, *[1] * (conv.weight.dim() - 1))
+        if kernel.dim() == 4:
+            kernel = kernel.contiguous(memory_format=torch.channels_last)
+        if self.kernel.numel():  # in place: a compiled or captured graph reads this very memory
+            self.kernel.copy_(kernel)
+            self.offset.copy_(offset)
+        else:
+            self.kernel, self.offset = kernel, offset
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same as the two modules one after the other."""
+        convolution: Any = self.convolution
+        return convolution._conv_forward(x, self.kernel, self.offset)
+
+
+def fold_batch_norms(module: nn.Module) -> nn.Module | None:
+    """``module`` with its pairs of convolution and BatchNorm folded; None if none can be.
+
+    The result shares all parameters and buffers with ``module``, which is left as it is. A model
+    whose code can't be traced symbolically is left alone.
+    """
+    if not any(type(part) in _NORMS for part in module.modules()):
+        return None
+    try:
+        traced = fx.symbolic_trace(module)
+    except Exception:  # the user's own code runs under tracing, and may raise anything
+        return None
+    parts = dict(traced.named_modules())
+    folded = 0
+    for node in list(traced.graph.nodes):
+        pair = _pair(node, parts)
+        if pair is None:
+            continue
+        convolution = node.args[0]
+        name = f"{str(convolution.target).replace('.', '_')}_folded_{folded}"
+        traced.add_module(name, FoldedConvolution(*pair))
+        with traced.graph.inserting_before(node):
+            replacement = traced.graph.call_module(name, convolution.args)
+        node.replace_all_uses_with(replacement)
+        traced.graph.erase_node(node)
+        traced.graph.erase_node(convolution)
+        folded += 1
+    if not folded:
+        return None
+    traced.recompile()
+    return traced.eval()
+
+
+def folded_convolutions(module: nn.Module) -> Iterator[FoldedConvolution]:
+    """What has to be folded anew after the weights have moved."""
+    return (part for part in module.modules() if isinstance(part, FoldedConvolution))
+
+
+def _pair(node: fx.Node, parts: dict[str, nn.Module]) -> tuple[nn.Module, nn.Module] | None:
+    """The convolution and the BatchNorm, where ``node`` is a norm right behind a convolution."""
+    if node.op != "call_module" or not node.args or not isinstance(node.args[0], fx.Node):
+        return None
+    before = node.args[0]
+    if before.op != "call_module" or len(before.users) > 1:
+        return None
+    norm, convolution = parts.get(str(node.target)), parts.get(str(before.target))
+    if (
+        norm is None
+        or convolution is None
+        or type(norm) not in _NORMS
+        or type(convolution) not in _CONVOLUTIONS
+    ):
+        return None
+    if norm.training or norm.running_mean is None or norm.running_var is None:
+        return None
+    return None if _has_hooks(norm) or _has_hooks(convolution) else (convolution, norm)
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks)

@@ -1,0 +1,146 @@
+"""Which form to evaluate the loss in: the fastest that gives the same numbers, by measurement.
+
+Forms differ in rounding only, or, for TF32 and bfloat16, in a precision that was asked for.
+Whatever is chosen has been compared with the plain float32 module at points of the very grid, and
+carries the largest difference found.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+
+from landscape.directions import Direction
+from landscape.errors import InputError
+from landscape.evaluation import Evaluation
+from landscape.objective import Objective
+from landscape.progress import message
+from landscape.slices.evaluator import PointEvaluator
+from landscape.slices.forward import Form, can_be_rewritten
+
+Point = Sequence[float]
+
+# A rewriting changes roundings only. One that changes more is not used.
+ROUNDING = 1e-4
+# What --precision auto accepts, relative to float32.
+LOW_PRECISION_ERROR = 1e-3
+# Compiling takes tens of seconds, so it is tried only where there is this much to gain from.
+COMPILE_WORTHWHILE_SECONDS = 120.0
+WORTHWHILE_GAIN = 1.1
+
+
+@dataclass(frozen=True)
+class _Trial:
+    form: Form
+    seconds: float
+
+
+def choose_form(
+    objective: Objective,
+    directions: Sequence[Direction],
+    split: str,
+    probes: Sequence[Point],
+    num_points: int,
+) -> Form:
+    """The form for evaluating ``num_points`` points, tried out at ``probes``.
+
+    Raises InputError for a precision that the device has not, and for ``--compile on`` where the
+    model can't be compiled.
+    """
+    plain = Form(objective.precision if objective.precision == "fp64" else "fp32")
+    if objective.precision == "fp64":  # the reference: nothing is done to it
+        return plain
+    cuda = objective.device.type == "cuda"
+    if objective.precision == "tf32" and not cuda:
+        raise InputError("--precision tf32 is arithmetic of CUDA devices; use fp32, bf16 or auto")
+    run = _Runner(objective, directions, split, probes)
+    reference, seconds = run.evaluate(plain)
+    best = _Trial(plain, seconds)
+    if can_be_rewritten(objective.module):
+        trial = run.attempt(Form("fp32", rewritten=True), reference, ROUNDING)
+        if trial is not None:  # no race: two runs have to come to the same roundings
+            best = trial
+    best = _with_precision(run, objective.precision, best, reference, cuda=cuda)
+    return _with_compilation(run, objective.compile, best, reference, num_points)
+
+
+def _with_precision(
+    run: "_Runner", asked: str, best: _Trial, reference: list[Evaluation], *, cuda: bool
+) -> _Trial:
+    if asked in ("tf32", "bf16"):
+        trial = run.attempt(replace(best.form, precision=asked), reference, float("inf"))
+        assert trial is not None
+        return trial
+    if asked == "auto":
+        for precision in ("tf32", "bf16") if cuda else ("bf16",):
+            form = replace(best.form, precision=precision)
+            trial = run.attempt(form, reference, LOW_PRECISION_ERROR)
+            if trial is not None and trial.seconds < best.seconds:
+                best = trial
+    return best
+
+
+def _with_compilation(
+    run: "_Runner", asked: str, best: _Trial, reference: list[Evaluation], num_points: int
+) -> Form:
+    if asked == "off" or (
+        asked == "auto" and num_points * best.seconds < COMPILE_WORTHWHILE_SECONDS
+    ):
+        return best.form
+    limit = ROUNDING if best.form.precision == "fp32" else float("inf")
+    try:
+        trial = run.attempt(replace(best.form, compiled=True), reference, limit)
+    except Exception as error:  # the compiler runs the user's code, and needs one of its own
+        if asked == "on":
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InputError(f"--compile on: the model can't be compiled here: {first}") from error
+        return best.form
+    if trial is None:
+        message("the compiled model gives other losses; it is not used")
+        return best.form
+    gain = best.seconds / trial.seconds
+    return trial.form if asked == "on" or gain > WORTHWHILE_GAIN else best.form
+
+
+class _Runner:
+    """Evaluates the probes in one form or another."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        directions: Sequence[Direction],
+        split: str,
+        probes: Sequence[Point],
+    ) -> None:
+        self._objective = objective
+        self._directions = directions
+        self._split = split
+        self._probes = probes
+
+    def attempt(self, form: Form, reference: list[Evaluation], limit: float) -> _Trial | None:
+        """The form with its error and time; None if the error is more than ``limit``."""
+        found, seconds = self.evaluate(form)
+        error = max(map(_difference, found, reference))
+        return _Trial(replace(form, error=error), seconds) if error <= limit else None
+
+    def evaluate(self, form: Form) -> tuple[list[Evaluation], float]:
+        """What the probes give, and the seconds that the fastest took."""
+        evaluator = PointEvaluator(self._objective, self._directions, self._split, form=form)
+        found, seconds = [], []
+        try:
+            for probe in self._probes:
+                evaluator.place(probe)
+                started = time.perf_counter()
+                found.append(evaluator.evaluate_here()[self._split])
+                seconds.append(time.perf_counter() - started)
+        finally:
+            evaluator.close()
+        return found, min(seconds)
+
+
+def _difference(one: Evaluation, other: Evaluation) -> float:
+    """Relative; 0 where both losses are not finite, infinite where one is."""
+    a, b = one.loss, other.loss
+    if not isfinite(a) or not isfinite(b):
+        return 0.0 if isfinite(a) == isfinite(b) else float("inf")
+    return abs(a - b) / max(abs(b), 1e-12)

@@ -1,0 +1,182 @@
+"""Measure a surface where it has to be measured, and interpolate the rest with a known error.
+
+The loss of a trained network spans orders of magnitude over a plane, and its logarithm is smooth
+but for the kinks of its ReLUs. A coarse grid is measured, the logarithm is interpolated
+(:mod:`landscape.slices.kriging`), and points are added where the error is largest. Each of them
+first tests what was predicted for it: the ratios of true to predicted errors calibrate the claim.
+A cell of a coarse grid is finished when the claimed error of its points, root mean square, is
+within the tolerance.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+from landscape.slices.kriging import Prediction, krige
+from landscape.slices.order import nested_indices
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+# Points a side of the grid that is measured first, and of the grid of cells that are judged.
+COARSE, JUDGED = 13, 9
+# Of the points measured so far, how many are added before the errors are looked at again.
+BATCH_SHARE = 0.05
+# Two points of a batch are at least this far apart, in units of their distance to a known point.
+SPACING = 1.5
+# With more than this measured, interpolating saves nothing worth its error.
+ENOUGH = 0.6
+# The predicted error, before tests have calibrated it and at the least.
+START_FACTOR, LEAST_FACTOR = 0.8, 0.7
+TESTS_NEEDED = 20
+# So many of the tests have to lie within one standard error.
+ONE_SIGMA = 0.683
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A whole grid of shape (ny, nx): ``error`` is 0 where it was measured.
+
+    The error is a standard error; relative to the value where the values were interpolated as
+    logarithms (``relative``), else in their own unit.
+    """
+
+    values: Floats
+    error: Floats
+    relative: bool
+
+
+class Refinement:
+    """Which points of an (ny, nx) grid to measure, given what they turn out to be."""
+
+    def __init__(self, rows: int, columns: int, tolerance: float) -> None:
+        self.tolerance = tolerance
+        self.measured: Mask = np.zeros((rows, columns), dtype=bool)
+        self.factor = START_FACTOR
+        self._values: Floats = np.full((rows, columns), np.nan)
+        self._tests: list[float] = []
+        self._claimed: Prediction | None = None
+        # Which cell each point lies in.
+        self._cells = _cell(rows)[:, None] * JUDGED + _cell(columns)[None, :]
+
+    def first(self) -> list[tuple[int, int]]:
+        """The coarse grid, as (row, column)."""
+        rows, columns = (nested_indices(n, COARSE)[0] for n in self.measured.shape)
+        return [(int(row), int(column)) for row in rows for column in columns]
+
+    def add(self, found: dict[tuple[int, int], float]) -> None:
+        """Take in measured values."""
+        for (row, column), value in found.items():
+            self._test(row, column, value)
+            self.measured[row, column] = True
+            self._values[row, column] = value
+        if len(self._tests) >= TESTS_NEEDED:
+            quantile = float(np.quantile(self._tests, ONE_SIGMA))
+            self.factor = max(LEAST_FACTOR, quantile)
+
+    def next(self) -> list[tuple[int, int]]:
+        """The points to measure next; none when every cell meets the tolerance."""
+        left = [(int(r), int(c)) for r, c in np.argwhere(~self.measured)]
+        if self.measured.mean() > ENOUGH:
+            return left
+        prediction = self._predict()
+        if prediction is None:  # hardly anything is finite
+            return left
+        self._claimed = prediction
+        claim = self._claim(prediction)
+        mean_square = np.bincount(self._cells.ravel(), (claim**2).ravel()) / np.maximum(
+            np.bincount(self._cells.ravel()), 1
+        )
+        unfinished = mean_square[self._cells] > self.tolerance**2
+        # Besides a cell's mean: a point well within the tolerance is no help to it.
+        return self._choose(np.where(unfinished & (claim > self.tolerance), claim, 0.0))
+
+    def fill(self, values: Floats, *, logarithmic: bool) -> Filled:
+        """Interpolate ``values`` of shape (ny, nx), known where it was measured."""
+        if self.measured.all():
+            return Filled(values, np.zeros_like(values), logarithmic)
+        known = self.measured & np.isfinite(values)
+        logarithmic = logarithmic and bool((values[known] > 0).all())
+        prediction = self._krige(known, np.log(values) if logarithmic else values)
+        estimate = np.exp(prediction.value) if logarithmic else prediction.value
+        filled = np.where(self.measured, values, estimate.reshape(values.shape))
+        error = np.where(self.measured, 0.0, self.factor * prediction.error.reshape(values.shape))
+        return Filled(filled, error, logarithmic)
+
+    @property
+    def _logarithmic(self) -> bool:
+        known = self._values[self.measured & np.isfinite(self._values)]
+        return bool((known > 0).all())
+
+    def _predict(self) -> Prediction | None:
+        known = self.measured & np.isfinite(self._values)
+        rows, columns = np.nonzero(known)
+        if len(set(rows)) < 3 or len(set(columns)) < 3:
+            return None
+        return self._krige(known, np.log(self._values) if self._logarithmic else self._values)
+
+    def _claim(self, prediction: Prediction) -> Floats:
+        """Relative standard errors, (ny, nx); infinite beside a loss that is not finite."""
+        claim = self.factor * prediction.error.reshape(self.measured.shape)
+        if not self._logarithmic:
+            known = self._values[self.measured & np.isfinite(self._values)]
+            claim = claim / max(float(np.ptp(known)), np.finfo(np.float64).tiny)
+        broken = self.measured & ~np.isfinite(self._values)
+        if broken.any():
+            claim = np.where(self._nearest_is(broken), np.inf, claim)
+        return np.where(self.measured, 0.0, claim)
+
+    def _test(self, row: int, column: int, value: float) -> None:
+        """Compare a value with what was predicted for it."""
+        if self._claimed is None or not np.isfinite(value):
+            return
+        place = row * self.measured.shape[1] + column
+        predicted, error = self._claimed.value[place], self._claimed.error[place]
+        if self._logarithmic and value > 0:
+            value = float(np.log(value))
+        if error > 0:
+            self._tests.append(abs(value - predicted) / error)
+
+    def _choose(self, claim: Floats) -> list[tuple[int, int]]:
+        """The points of largest claim that are not too close to each other."""
+        points = self._points()
+        nodes = points[self.measured.ravel()]
+        most = max(4, int(BATCH_SHARE * len(nodes)))
+        chosen: list[int] = []
+        for place in np.argsort(-claim.ravel(), kind="stable"):
+            if len(chosen) == most or claim.flat[place] == 0:
+                break
+            to_node = _nearest(points[place], nodes)
+            if not chosen or _nearest(points[place], points[chosen]) >= SPACING * to_node:
+                chosen.append(int(place))
+        columns = self.measured.shape[1]
+        return [(place // columns, place % columns) for place in chosen]
+
+    def _krige(self, known: Mask, values: Floats) -> Prediction:
+        points = self._points()
+        inside = known.ravel()
+        return krige(points[inside], values.ravel()[inside], points)
+
+    def _points(self) -> Floats:
+        """The grid's points as (ny * nx, 2), each side scaled to length 1."""
+        sides = (np.linspace(0.0, 1.0, n) for n in self.measured.shape)
+        return np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, 2)
+
+    def _nearest_is(self, broken: Mask) -> Mask:
+        """Where the nearest measured point is one of ``broken``."""
+        points = self._points()
+        known = np.flatnonzero(self.measured.ravel())
+        _, nearest = KDTree(points[known]).query(points)
+        return broken.ravel()[known[nearest]].reshape(broken.shape)
+
+
+def _cell(count: int) -> NDArray[np.int64]:
+    lines = nested_indices(count, JUDGED)[0]
+    inside = np.searchsorted(lines, np.arange(count), side="right") - 1
+    return np.minimum(inside, len(lines) - 2)
+
+
+def _nearest(point: Floats, others: Floats) -> float:
+    return float(np.sqrt(((others - point) ** 2).sum(-1).min()))

@@ -1,0 +1,58 @@
+"""BatchNorm's running statistics for weights that it was not trained with.
+
+Away from a trained network the activations' means and variances are not those that the running
+statistics hold. Re-estimating them at every point (as Izmailov et al., 2018, section 3.3, and
+Garipov et al., 2018, do) separates what the weights do from what stale statistics do.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from landscape.data.batches import Batch
+from landscape.devices import full_precision
+from landscape.errors import NotMeasurableError
+from landscape.objective import Objective, call_model
+
+Norm = nn.modules.batchnorm._BatchNorm
+
+
+def reestimate_statistics(objective: Objective, batches: Sequence[Batch]) -> None:
+    """Set every BatchNorm's statistics to the mean over ``batches`` of the batch statistics.
+
+    Each batch counts by its size; the variance is the unbiased one, as in training. Raises
+    NotMeasurableError for a model without BatchNorm.
+    """
+    norms = [
+        part
+        for part in objective.module.modules()
+        if isinstance(part, Norm) and part.running_mean is not None
+    ]
+    if not norms:
+        raise NotMeasurableError(
+            f"--bn reestimate: {type(objective.module).__name__} has no BatchNorm with running "
+            "statistics; leave it out"
+        )
+    momenta = [norm.momentum for norm in norms]
+    counts = [_count(norm) for norm in norms]
+    seen = 0
+    try:
+        for norm in norms:
+            norm.train()
+        with torch.no_grad(), full_precision():
+            for batch in batches:
+                seen += batch.size
+                for norm in norms:
+                    norm.momentum = batch.size / seen
+                call_model(objective.module, batch)
+    finally:
+        for norm, momentum, count in zip(norms, momenta, counts, strict=True):
+            norm.eval()
+            norm.momentum = momentum
+            if count is not None and norm.num_batches_tracked is not None:
+                norm.num_batches_tracked.copy_(count)
+
+
+def _count(norm: Norm) -> torch.Tensor | None:
+    return None if norm.num_batches_tracked is None else norm.num_batches_tracked.clone()
