@@ -5,20 +5,28 @@ Its subcommands are the table of analyses, their flags the fields of each one's 
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from analyses.measure import find_stored, measure
+from analyses.export import EXPORTS, export
+from analyses.measure import SHARED, measure
+from analyses.preview import Preview, Watchers
 from analyses.report import write_page
-from analyses.style import FORMATS, save_figures, styled
-from analyses.subjects import ObjectiveMaker, SubjectSettings, parse_subjects
+from analyses.stored import is_result_file, read_result
+from analyses.style import FORMATS, Look, save_figures, styled
+from analyses.subjects import ObjectiveMaker, Subject, SubjectSettings, parse_subjects
 from analyses.table import ANALYSES
 from landscape.console import Parser, add_console_options, run_command, show
 from landscape.data.catalog import DataSettings
+from landscape.distributed import join_ranks
 from landscape.errors import InputError, NotMeasurableError
 from landscape.files import make_directory
+from landscape.objective import Objective
 from landscape.options import add_options, argument_type, key_value, read_options
-from landscape.progress import message
+from landscape.progress import be_quiet, message
 from landscape.results import Result
+from landscape.work import Work
 
 EXAMPLES = """\
 examples:
@@ -38,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _plot_command,
         build_parser(),
         argv,
-        when_interrupted="the same command goes on with the checkpoints that are not finished",
+        when_interrupted="what is finished is kept; the same command goes on from there",
     )
 
 
@@ -78,8 +86,9 @@ def _add_shared(parser: Parser) -> None:
         "checkpoints",
         nargs="+",
         metavar="CHECKPOINT",
-        help="a run directory, or any checkpoint file with --model and --data; "
-        "LABEL=CHECKPOINT names it in the pictures",
+        help="a run directory, or any checkpoint file with --model and --data; a result file "
+        "(.h5), also of the original tool, is drawn again; LABEL=CHECKPOINT names it in the "
+        "pictures",
     )
     output = parser.add_argument_group("output")
     output.add_argument(
@@ -94,10 +103,15 @@ def _add_shared(parser: Parser) -> None:
         type=argument_type(_formats),
         default=("png", "html"),
         metavar="LIST",
-        help=f"pictures in any of {','.join(FORMATS)}, and html: a page with tables and pictures "
+        help=f"pictures in any of {','.join(FORMATS)}; html: a page with tables and pictures; "
+        "interactive: 3D surfaces to turn, in one HTML file; vts, vtp: for ParaView "
         "(default: png,html); none measures and draws nothing",
     )
     output.add_argument("--force", action="store_true", help="measure again what DIR already holds")
+    output.add_argument(
+        "--preview", action="store_true", help="draw surfaces and lines while they are measured"
+    )
+    add_options(parser.add_argument_group("pictures of surfaces and lines"), Look)
     model = parser.add_argument_group("model")
     model.add_argument(
         "--model",
@@ -126,7 +140,7 @@ def _formats(text: str) -> tuple[str, ...]:
     if text == "none":
         return ()
     formats = tuple(text.split(","))
-    known = (*FORMATS, "html")
+    known = (*FORMATS, "html", *EXPORTS)
     unknown = sorted(set(formats) - set(known))
     if unknown:
         raise InputError(f"unknown format {', '.join(unknown)}; expected {', '.join(known)}")
@@ -134,40 +148,124 @@ def _formats(text: str) -> tuple[str, ...]:
 
 
 def _plot_command(arguments: argparse.Namespace) -> None:
+    ranks = join_ranks()
+    if not ranks.is_first:
+        be_quiet(True)
     is_report = arguments.analysis == "report"
     names = list(ANALYSES) if is_report else [arguments.analysis]
     settings = {name: read_options(arguments, ANALYSES[name].Settings) for name in names}
-    subjects = parse_subjects(arguments.checkpoints)
-    maker = ObjectiveMaker(arguments)
+    if is_report:  # its flags lay a plane of random directions, which this one is not
+        settings["trajectory"] = ANALYSES["trajectory"].Settings(seed=settings["surface"].seed)
+    _check_precision(arguments, names)
     folder = make_directory(arguments.output_dir)
-    if len(subjects) > 1:  # what is wrong with the last is said before the first is measured
-        for subject in subjects:
-            objective = maker.make(subject, verify=False)
-            for name in () if arguments.force else names:
-                find_stored(name, objective, settings[name], folder / subject.label)
+    questions = _questions(arguments, settings)
     results: dict[str, list[Result]] = {name: [] for name in names}
-    for subject in subjects:
-        objective = maker.make(subject)
-        place = make_directory(folder / subject.label)
-        for name in names:
-            try:
-                result = measure(name, objective, settings[name], place, force=arguments.force)
-            except NotMeasurableError as error:
-                if not is_report:
-                    raise
-                message(f"{subject.label}: no {name}: {error}")
-                continue
-            results[name].append(result)
-            show(place / f"{name}.h5")
-            show(place / f"{name}.json")
+    for question in questions:
+        objective = question.objective(verify=True) if question.maker else None
+        for name, asked in question.settings.items():
+            result = question.stored
+            if objective is not None:
+                preview = Preview(ANALYSES[name].draw, folder, results[name])
+                watch = Watchers(preview) if arguments.preview else None
+                work = Work(make_directory(folder / question.label), ranks, watch)
+                try:
+                    result = measure(name, objective, asked, work, force=arguments.force)
+                except NotMeasurableError as error:
+                    if not is_report:
+                        raise
+                    message(f"{question.label}: no {name}: {error}")
+                    continue
+                if result is not None:
+                    show(folder / question.label / f"{name}.h5")
+                    show(folder / question.label / f"{name}.json")
+            if result is not None:
+                results[name].append(result)
+    if not ranks.is_first:
+        return
     if not any(results.values()):
         raise InputError("nothing could be measured; the messages above say why")
+    _draw(results, arguments, folder)
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What is asked of one subject: analyses with their settings, or a result that is there."""
+
+    label: str
+    settings: dict[str, Any]
+    subject: Subject
+    maker: ObjectiveMaker | None = None
+    stored: Result | None = None
+
+    def objective(self, *, verify: bool) -> Objective:
+        assert self.maker is not None
+        objective = self.maker.make(self.subject, verify=verify)
+        objective.origin["label"] = self.label
+        return objective
+
+
+def _questions(arguments: argparse.Namespace, settings: dict[str, Any]) -> list[_Question]:
+    """Every question of the command line, each tried out so far that what is wrong shows early."""
+    subjects = parse_subjects(arguments.checkpoints)
+    maker = ObjectiveMaker(arguments)
+    if list(settings) == ["interpolate"]:
+        return _pairs(subjects, settings["interpolate"], maker)
+    alone = {name: asked for name, asked in settings.items() if name != "interpolate"}
+    questions = []
+    for subject in subjects:
+        if is_result_file(subject.path):
+            (name, *others) = alone
+            if others:
+                raise InputError(f"{subject.path} is a result; a report takes checkpoints")
+            stored = read_result(subject, name)
+            questions.append(_Question(subject.label, alone, subject, None, stored))
+        else:
+            questions.append(_Question(subject.label, alone, subject, maker))
+    if len(questions) > 1:  # what is wrong with the last is said before the first is measured
+        for question in questions:
+            if question.maker is not None:
+                question.objective(verify=False)
+    return questions
+
+
+def _pairs(subjects: list[Subject], settings: Any, maker: ObjectiveMaker) -> list[_Question]:
+    """The first checkpoint with each of the others."""
+    if len(subjects) < 2:
+        raise InputError("interpolate takes two or more checkpoints: the first with each other one")
+    first, *others = subjects
+    return [
+        _Question(
+            f"{first.label}-to-{other.label}",
+            {"interpolate": replace(settings, toward_x=str(other.path))},
+            first,
+            maker,
+        )
+        for other in others
+    ]
+
+
+def _check_precision(arguments: argparse.Namespace, names: Sequence[str]) -> None:
+    precision = getattr(arguments, "precision", "fp32")
+    others = [name for name in names if name not in SHARED]
+    if precision in ("tf32", "bf16", "auto") and others:
+        raise InputError(
+            f"--precision {precision} is for {', '.join(SHARED)}; {others[0]} takes fp32 or fp64"
+        )
+
+
+def _draw(results: dict[str, list[Result]], arguments: argparse.Namespace, folder: Path) -> None:
     if not arguments.format:
         return
+    look = read_options(arguments, Look)
     with styled():
-        figures = {name: ANALYSES[name].draw(found) for name, found in results.items() if found}
+        figures = {
+            name: ANALYSES[name].draw(found, look) for name, found in results.items() if found
+        }
         for drawn in figures.values():
             for path in save_figures(drawn, folder, arguments.format):
                 show(path)
-        if "html" in arguments.format or is_report:
+        if "html" in arguments.format or arguments.analysis == "report":
             show(write_page(results, figures, folder / f"{arguments.analysis}.html"))
+    for found in results.values():
+        for path in export(found, folder, arguments.format, look):
+            show(path)

@@ -23,9 +23,12 @@ from landscape.objective import Objective
 from landscape.options import option
 from landscape.provenance import Provenance
 from landscape.results import Array, Result
+from landscape.work import IN_MEMORY, Work
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from analyses.style import Look
 
 TITLE = "Hessian spectrum"
 SUMMARY = "top Hessian eigenvalues with residuals, spectral density and trace"
@@ -152,7 +155,9 @@ class Spectrum(Result):
         }
 
 
-def compute(objective: Objective, settings: Settings | None = None) -> Spectrum:
+def compute(
+    objective: Objective, settings: Settings | None = None, work: Work = IN_MEMORY
+) -> Spectrum:
     """The spectrum of the Hessian at the objective's own weights."""
     settings = settings or Settings()
     started = time.perf_counter()
@@ -219,7 +224,7 @@ def tabulate(results: Sequence[Spectrum]) -> list[dict[str, str]]:
     ]
 
 
-def draw(results: Sequence[Spectrum]) -> dict[str, Figure]:
+def draw(results: Sequence[Spectrum], look: Look | None = None) -> dict[str, Figure]:
     """The eigenvalues by rank, and the densities on shared axes with stems for the outliers."""
     from analyses.hessian_figures import spectra
 

@@ -1,79 +1,76 @@
 """Ask an objective one question, once: an answer that is on disk already is not computed again."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from analyses.preview import PartialFile, Watchers
 from analyses.table import ANALYSES, RESULTS
-from landscape.errors import InputError
+from landscape.files import put_aside
 from landscape.objective import Objective
-from landscape.options import to_plain
 from landscape.progress import message
-from landscape.results import Result
-
-# What has to be the same for a stored result to be the answer, and how a difference is told.
-PROVENANCE = {
-    "weights_sha256": "other weights",
-    "sample_sha256": "another sample",
-    "precision": "another precision",
-}
-ORIGIN = {
-    "model": "another model",
-    "model_args": "other model arguments",
-    "split": "another split",
-    "loss": "another loss",
-}
-
-
-def find_stored(name: str, objective: Objective, settings: Any, folder: Path) -> Result | None:
-    """The result of analysis ``name`` that ``folder`` holds, if it holds one.
-
-    Raises InputError if it answers another question.
-    """
-    stored = folder / f"{name}.h5"
-    if not stored.exists():
-        return None
-    result = RESULTS[name].load(stored)
-    changed = _differences(result, objective, settings)
-    directions = getattr(settings, "directions", "")
-    if directions and Path(directions).stat().st_mtime > stored.stat().st_mtime:
-        changed.append(f"{directions} has changed since")
-    if changed:
-        raise InputError(
-            f"{stored} was measured differently ({'; '.join(changed)}); --force measures it again, "
-            "or choose another --output-dir"
-        )
-    return result
+from landscape.question import differences, question_of
+from landscape.results import Result, is_complete
+from landscape.slices.survey import remove_journals
+from landscape.work import Work
 
 
 def measure(
-    name: str, objective: Objective, settings: Any, folder: Path, *, force: bool = False
-) -> Result:
-    """The result of analysis ``name``, with its .h5 and .json in ``folder``.
+    name: str, objective: Objective, settings: Any, work: Work, *, force: bool = False
+) -> Result | None:
+    """The result of analysis ``name``, with its .h5 and .json in the folder of ``work``.
 
-    It is computed if the folder has none, or with ``force``.
+    It is computed if the folder has none, or with ``force``. One that answers another question is
+    kept under another name. Among several ranks the first one reads and writes; the others return
+    None.
     """
     label = objective.origin.get("label", "model")
-    result = None if force else find_stored(name, objective, settings, folder)
-    if result is None:
-        message(f"{label}: measuring {name}")
-        result = ANALYSES[name].compute(objective, settings)
-        result.save(folder / f"{name}.h5")
-    else:
+    folder, ranks = work.folder, work.ranks
+    assert folder is not None
+    found = None
+    if ranks.is_first:
+        if force:
+            remove_journals(folder / f"{name}.journal")
+        else:
+            found = find_stored(name, objective, settings, folder)
+    if ranks.share(f"stored/{name}/{label}", found is not None):
         message(f"{label}: {name} is already measured")
-    result.write_json(folder / f"{name}.json")
-    return result
+    elif ranks.is_first or name in SHARED:
+        message(f"{label}: measuring {name}")
+        watch = Watchers(PartialFile(folder / f"{name}.h5"), work.watch)
+        found = ANALYSES[name].compute(objective, settings, replace(work, watch=watch))
+        if ranks.is_first:
+            found.save(folder / f"{name}.h5")
+            remove_journals(folder / f"{name}.journal")
+    if not ranks.is_first or found is None:
+        return None
+    found.write_json(folder / f"{name}.json")
+    return found
 
 
-def _differences(stored: Result, objective: Objective, settings: Any) -> list[str]:
-    """What is not the same between a stored result and the one that is asked for."""
-    before, after = to_plain(stored.settings), to_plain(settings)
-    asked, made = objective.provenance(0.0), stored.provenance
-    return [
-        *(
-            f"{key} {before.get(key)}, now {after[key]}"
-            for key in after
-            if before[key] != after[key]
-        ),
-        *(told for key, told in PROVENANCE.items() if getattr(made, key) != getattr(asked, key)),
-        *(told for key, told in ORIGIN.items() if made.origin.get(key) != asked.origin.get(key)),
-    ]
+# The analyses whose points all ranks share; the others are computed by the first one.
+SHARED = ("surface", "line", "interpolate", "trajectory")
+
+
+def find_stored(name: str, objective: Objective, settings: Any, folder: Path) -> Result | None:
+    """The result of analysis ``name`` in ``folder``, if it answers this question.
+
+    One that does not is renamed, with a message that says what has changed.
+    """
+    stored = folder / f"{name}.h5"
+    if not stored.exists() or not is_complete(stored):
+        return None
+    result = RESULTS[name].load(stored)
+    before = question_of(result.settings, result.provenance)
+    changed = differences(before, question_of(settings, objective.provenance(0.0)))
+    directions = Path(getattr(settings, "directions", ""))
+    if directions.is_file() and directions.stat().st_mtime > stored.stat().st_mtime:
+        changed.append(f"{directions} has changed since")
+    if not changed:
+        return result
+    aside = put_aside(stored)
+    beside = folder / f"{name}.json"
+    if beside.exists():
+        beside.rename(aside.with_suffix(".json"))
+    message(f"{stored} was measured differently ({'; '.join(changed)}): kept as {aside.name}")
+    return None

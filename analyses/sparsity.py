@@ -25,9 +25,12 @@ from landscape.objective import Objective
 from landscape.progress import track
 from landscape.provenance import Provenance
 from landscape.results import Array, Result
+from landscape.work import IN_MEMORY, Work
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from analyses.style import Look
 
 TITLE = "Activation sparsity"
 SUMMARY = "the share of active neurons in each layer"
@@ -85,7 +88,9 @@ class Sparsity(Result):
         }
 
 
-def compute(objective: Objective, settings: Settings | None = None) -> Sparsity:
+def compute(
+    objective: Objective, settings: Settings | None = None, work: Work = IN_MEMORY
+) -> Sparsity:
     """Count the active neurons of every activation over the objective's sample.
 
     Raises NotMeasurableError if the model has no activation that can be watched.
@@ -151,7 +156,7 @@ def tabulate(results: Sequence[Sparsity]) -> list[dict[str, str]]:
     ]
 
 
-def draw(results: Sequence[Sparsity]) -> dict[str, Figure]:
+def draw(results: Sequence[Sparsity], look: Look | None = None) -> dict[str, Figure]:
     """The active share by layer, one panel for each architecture's set of layers."""
     from analyses.sparsity_figures import active_neurons
 

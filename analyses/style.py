@@ -4,19 +4,30 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib.axis import Axis
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.ticker import FuncFormatter, LogFormatter
+from numpy.typing import NDArray
 
+from landscape.errors import InputError
 from landscape.files import replacing
+from landscape.options import option
 from landscape.results import Result
 
 # Okabe and Ito's palette, told apart by readers with any colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", "--", "-.", ":")
 MAP = "viridis"
+
+# Beyond this ratio of largest to smallest loss a linear scale shows the walls and nothing else.
+LOG_RATIO = 10.0
 
 RC: dict[Any, Any] = {
     "font.size": 9,
@@ -35,7 +46,31 @@ RC: dict[Any, Any] = {
     "pdf.fonttype": 42,
 }
 
+Array = NDArray[np.float64]
+
 FORMATS = ("png", "pdf", "svg")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How surfaces and lines are shown."""
+
+    scale: str = option(
+        "auto",
+        "of the loss; auto: log where the losses span more than a factor of ten",
+        choices=("auto", "log", "linear"),
+    )
+    zmin: float | None = option(None, "lowest loss that is told apart", parse=float)
+    zmax: float | None = option(None, "highest loss that is told apart", parse=float)
+
+    def __post_init__(self) -> None:
+        """Raise InputError for an empty range."""
+        if self.zmin is not None and self.zmax is not None and not self.zmin < self.zmax:
+            raise InputError(f"--zmin has to be less than --zmax, got {self.zmin} and {self.zmax}")
+        if self.scale == "log" and any(
+            end is not None and end <= 0 for end in (self.zmin, self.zmax)
+        ):
+            raise InputError("--scale log needs --zmin and --zmax above 0")
 
 
 @contextmanager
@@ -95,6 +130,38 @@ def save_figures(figures: dict[str, Figure], folder: Path, formats: Iterable[str
     return paths
 
 
+def shared_scale(
+    losses: Sequence[Array], look: Look | None = None, count: int = 16
+) -> tuple[Normalize, Array]:
+    """One colour scale and contour levels for all; logarithmic if the losses ask for it."""
+    look = look or Look()
+    values = np.concatenate([loss[np.isfinite(loss)] for loss in losses])
+    if values.size == 0:
+        return Normalize(0.0, 1.0), np.linspace(0.0, 1.0, count)
+    low = float(values.min()) if look.zmin is None else look.zmin
+    high = float(values.max()) if look.zmax is None else look.zmax
+    if high - low <= 1e-6 * max(abs(low), abs(high)):  # flat, but for rounding
+        margin = max(0.5, 1e-3 * abs(low))
+        low, high = low - margin, high + margin
+    if low > 0 and (look.scale == "log" or (look.scale == "auto" and high / low > LOG_RATIO)):
+        return LogNorm(low, high), np.geomspace(low, high, count)
+    return Normalize(low, high), np.linspace(low, high, count)
+
+
+def is_logarithmic(losses: Sequence[Array], look: Look | None = None) -> bool:
+    """Whether these losses are shown on a logarithmic scale."""
+    return isinstance(shared_scale(losses, look)[0], LogNorm)
+
+
+def plain_log_ticks(axis: Axis) -> None:
+    """A logarithmic axis with numbers as people write them, also where it spans no decade."""
+    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    axis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.5, 0.6)))
+    low, high = sorted(axis.get_view_interval())
+    if high < 12 * low:
+        axis.set_minor_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+
+
 def with_unit(name: str, results: Sequence[Result], unit: str = "{}") -> str:
     """``name (unit)`` where all results' losses have one unit; ``unit`` says how it enters."""
     units = {result.provenance.loss_unit for result in results}
@@ -110,6 +177,11 @@ def number(value: float, digits: int = 3) -> str:
         return f"{value:.{digits - 1}e}"
     decimals = digits - 1 - (math.floor(math.log10(abs(value))) if value else 0)
     return f"{value:.{max(decimals, 0)}f}"
+
+
+def short_number(value: float) -> str:
+    """Two significant digits, without an exponent where that stays short: a contour's label."""
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def with_error(value: float, error: float) -> str:

@@ -1,12 +1,11 @@
 """The checkpoints named on the command line, each as an objective."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from landscape.checkpoints.load import Checkpoint, load_checkpoint
@@ -15,6 +14,7 @@ from landscape.data.catalog import DataSettings, canonical_split, data_facts, lo
 from landscape.data.samples import Samples, check_targets, choose, count_classes
 from landscape.devices import PRECISIONS
 from landscape.errors import InputError
+from landscape.losses import LOSSES, METRICS, resolve_loss, resolve_metric
 from landscape.models.catalog import native_image_size
 from landscape.models.probe import count_outputs
 from landscape.objective import Objective
@@ -22,17 +22,51 @@ from landscape.options import from_plain, given_options, option
 from landscape.progress import message
 
 
+def _comma_list(text: str) -> tuple[str, ...]:
+    return tuple(word for word in text.split(",") if word)
+
+
 @dataclass(frozen=True)
 class SubjectSettings:
     """What every analysis is told about model, sample and arithmetic."""
 
-    split: str = option("train", "which data: train, or test (also called val)", metavar="SPLIT")
+    split: str = option(
+        "train",
+        "which data: train, or test (also called val); with a comma further ones, which surfaces "
+        "and lines evaluate too",
+        metavar="SPLIT,...",
+    )
     samples: int = option(2048, "samples, drawn once with --seed; 0 is all", metavar="N")
     batch_size: int = option(
-        256, "samples that go through the model at once", short="-b", metavar="N"
+        0,
+        "samples that go through the model at once; 0: as many as suit it",
+        short="-b",
+        metavar="N",
+    )
+    loss: str = option(
+        "auto",
+        f"auto (cross-entropy for class numbers, else squared error), {', '.join(LOSSES)}, or "
+        "FILE.py:FUNCTION of (outputs, targets)",
+        metavar="NAME",
+    )
+    metrics: tuple[str, ...] = option(
+        (),
+        f"further numbers for surfaces and lines: {', '.join(METRICS)}, or FILE.py:FUNCTION",
+        parse=_comma_list,
+        metavar="NAME,...",
     )
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
-    precision: str = option("fp32", "arithmetic of the model", choices=tuple(PRECISIONS))
+    precision: str = option(
+        "fp32",
+        "arithmetic of the model; for surfaces and lines also tf32 (CUDA), bf16, or auto: the "
+        "fastest within 1e-3 of fp32",
+        choices=tuple(PRECISIONS),
+    )
+    compile: str = option(
+        "auto",
+        "torch.compile for surfaces and lines; auto: where it turns out faster",
+        choices=("auto", "on", "off"),
+    )
     seed: int = option(0, "seed of the sample, of directions and of probes", metavar="N")
 
 
@@ -73,8 +107,10 @@ class ObjectiveMaker:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
         self.settings = SubjectSettings(**given_options(arguments, SubjectSettings))
-        self.split = canonical_split(self.settings.split)
-        self._data: dict[DataSettings, Samples] = {}
+        # Each once, the first one first.
+        self.splits = list(dict.fromkeys(map(canonical_split, self.settings.split.split(","))))
+        self.split = self.splits[0]
+        self._data: dict[tuple[DataSettings, str], Samples] = {}
 
     def make(self, subject: Subject, *, verify: bool = True) -> Objective:
         """Load checkpoint and data and check that they fit each other.
@@ -83,7 +119,7 @@ class ObjectiveMaker:
         """
         settings, arguments = self.settings, self.arguments
         data = self._data_settings(subject)
-        samples = self._samples(data)
+        samples = self._samples(data, self.split)
         checkpoint = load_checkpoint(
             subject.path,
             arguments.model,
@@ -98,7 +134,7 @@ class ObjectiveMaker:
             check_targets(samples, num_outputs, f"the {self.split} data")
         if verify and len(chosen) < len(samples):
             message(f"{subject.label}: {len(chosen):,} of {len(samples):,} {self.split} samples")
-        loss = loss_for(targets)
+        loss = resolve_loss(settings.loss, targets)
         return Objective(
             checkpoint.model,
             (inputs, targets),
@@ -106,6 +142,10 @@ class ObjectiveMaker:
             batch_size=settings.batch_size,
             device=settings.device,
             dtype=PRECISIONS[settings.precision],
+            others={split: self._chosen(data, split) for split in self.splits[1:]},
+            metrics=dict(map(resolve_metric, settings.metrics)),
+            precision=settings.precision,
+            compile=settings.compile,
             verify=verify,
             origin={
                 "label": subject.label,
@@ -138,25 +178,15 @@ class ObjectiveMaker:
             return data
         return replace(from_plain(DataSettings, run.read_config()["data"]), **given)
 
-    def _samples(self, data: DataSettings) -> Samples:
-        if data not in self._data:
-            self._data[data] = load_data(data, self.split, resident=False)
-        return self._data[data]
+    def _samples(self, data: DataSettings, split: str) -> Samples:
+        if (data, split) not in self._data:
+            self._data[data, split] = load_data(data, split, resident=False)
+        return self._data[data, split]
 
-
-def loss_for(targets: Tensor) -> Callable[[Any, Any], Tensor]:
-    """Cross-entropy for class numbers, squared error for real targets."""
-    return squared_error if targets.is_floating_point() else F.cross_entropy
-
-
-def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    """The mean of (output - target)^2. InputError for shapes that only broadcasting would fit."""
-    if outputs.shape != targets.shape:
-        raise InputError(
-            f"the model's outputs have shape {tuple(outputs.shape)}, the targets "
-            f"{tuple(targets.shape)}; give targets of the outputs' shape"
-        )
-    return F.mse_loss(outputs, targets)
+    def _chosen(self, data: DataSettings, split: str) -> tuple[Tensor, Tensor]:
+        samples = self._samples(data, split)
+        chosen = choose(samples, self.settings.samples, self.settings.seed)
+        return samples.fetch(chosen), samples.targets[chosen]
 
 
 def _origin(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -187,6 +217,12 @@ def _plain(value: Any) -> Any:
 
 
 def _default_label(path: Path) -> str:
-    """A run's folder name, also for a checkpoint file in it; else the file's name."""
+    """A run's folder name, also for a checkpoint file in it, with the epoch for one of epochs/.
+
+    Else the file's name.
+    """
     run = run_of(path)
-    return path.stem if run is None else run.path.resolve().name
+    if run is None:
+        return path.stem
+    name = run.path.resolve().name
+    return f"{name}-{path.stem}" if path.stem.isdecimal() and not path.is_dir() else name

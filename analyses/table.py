@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from analyses import hessian, line, sparsity, surface
+from analyses import hessian, interpolate, line, sparsity, surface, trajectory
 from landscape.objective import Objective
 from landscape.results import Result
+from landscape.work import IN_MEMORY, Work
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,19 +23,21 @@ class Analysis(Protocol):
     def Settings(self) -> type[Any]:  # noqa: N802
         """A frozen dataclass whose fields become flags."""
 
-    def compute(self, objective: Objective, settings: Any = None) -> Any:
-        """Ask the objective; returns a Result."""
+    def compute(self, objective: Objective, settings: Any = None, work: Work = IN_MEMORY) -> Any:
+        """Ask the objective; returns a Result. ``work`` is for what takes long."""
 
     def tabulate(self, results: Sequence[Any]) -> list[dict[str, str]]:
         """A row of the report's table for each result."""
 
-    def draw(self, results: Sequence[Any]) -> "dict[str, Figure]":
-        """Pictures of all results together, by file name."""
+    def draw(self, results: Sequence[Any], look: Any = None) -> "dict[str, Figure]":
+        """Pictures of all results together, by file name; ``look`` is for surfaces and lines."""
 
 
 ANALYSES: dict[str, Analysis] = {
     "surface": surface,
     "line": line,
+    "interpolate": interpolate,
+    "trajectory": trajectory,
     "hessian": hessian,
     "sparsity": sparsity,
 }
@@ -42,6 +45,8 @@ ANALYSES: dict[str, Analysis] = {
 RESULTS: dict[str, type[Result]] = {
     "surface": surface.Surface,
     "line": line.Line,
+    "interpolate": interpolate.Interpolation,
+    "trajectory": trajectory.Trajectory,
     "hessian": hessian.Spectrum,
     "sparsity": sparsity.Sparsity,
 }

@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from analyses import hessian, line, sparsity, surface
+from analyses import hessian, interpolate, line, sparsity, surface
 from analyses.grid import Axis
 from analyses.table import ANALYSES
+from landscape.checkpoints.weights import weights_of
+from landscape.derived_directions import toward
 from landscape.objective import Objective
 
 LABELS = ("plain", "sam & co", "dritter", "<four>", "fünf", "six_6")
@@ -19,12 +21,13 @@ SETTINGS = {
     "surface": surface.Settings(
         x=Axis(-1.0, 2.0, 4), y=Axis(-0.5, 0.75, 6), seed=4, normalize="layer"
     ),
-    "line": line.Settings(x=Axis(-1.0, 2.0, 7), seed=5, one_dimensional="layer"),
+    "line": line.Settings(x=Axis(-1.0, 2.0, 7), seed=5, policy="all"),
+    "interpolate": interpolate.Settings(x=Axis(-0.5, 1.5, 9)),
     "hessian": hessian.Settings(top=3, probes=2, density_steps=6, seed=6, tol=1e-5),
     "sparsity": sparsity.Settings(),
 }
 NAMES = tuple(SETTINGS)
-assert set(NAMES) == set(ANALYSES)
+assert set(NAMES) == set(ANALYSES) - {"trajectory"}  # which needs a run of saved epochs
 
 
 def network(seed: int = 0) -> nn.Module:
@@ -57,6 +60,9 @@ def objective(label: str = "plain", seed: int = 0, dtype: torch.dtype = torch.fl
 def result(name: str, seed: int = 0):
     """The result of an analysis by name, of the network made from a seed."""
     model = objective(LABELS[seed], seed, model="mlp", model_args={"layers": [4, 6, 5, 3]})
+    if name == "interpolate":
+        other = weights_of(network(seed + 1), model)
+        return interpolate.compute(model, SETTINGS[name], direction=toward(model, other))
     return ANALYSES[name].compute(model, SETTINGS[name])
 
 
@@ -67,4 +73,10 @@ def results(name: str, count: int):
 def with_loss(name: str, change, seed: int = 0):
     """The result with its losses replaced by ``change`` of them."""
     before = result(name, seed)
-    return replace(before, loss=np.array(change(before.loss.copy())))
+    return having_loss(before, np.array(change(before.loss.copy())))
+
+
+def having_loss(before, loss, **others):
+    """A slice with other losses, and other values by name (``acc``, ``loss_stderr``)."""
+    changed = {f"{before.split}_{name}": value for name, value in {"loss": loss, **others}.items()}
+    return replace(before, values={**before.values, **changed})

@@ -8,13 +8,14 @@ import torch
 from PIL import Image
 from torch import nn
 
-from analyses import cli, hessian, line, surface
+from analyses import line
+from analyses.table import ANALYSES
 from landscape import cli as train_cli
 from landscape.checkpoints.run import RunDirectory
 from landscape.models.catalog import ModelSpec
-from tests.commands import TIMEOUT, assert_one_line, content, run, start, status_of, write_pictures
+from tests.analyses.written import arrays, headline
+from tests.commands import TIMEOUT, content, run, start, status_of, write_pictures
 
-ANALYSES = ("surface", "line", "hessian", "sparsity")
 SAMPLES = ("--samples", "48")
 SPECTRUM = ("--top", "2", "--probes", "2", "--density-steps", "4")
 SMALL = {
@@ -62,52 +63,8 @@ class Setup(dict):
     """An object that is no plain type."""
 
 
-@pytest.fixture
-def plot(capsys):
-    """Run the command in this process; returns (status, standard output, standard error)."""
-
-    def plot(*words):
-        status = status_of(cli.main, *words)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return plot
-
-
-@pytest.fixture
-def done(plot):
-    """Run the command, which has to succeed; returns its standard output and error."""
-
-    def done(*words):
-        status, out, err = plot(*words)
-        assert status == 0, err
-        return out, err
-
-    return done
-
-
-@pytest.fixture
-def refused(plot):
-    """Run the command, which has to exit with 2 and one line; returns the line."""
-
-    def refused(*words):
-        status, out, err = plot(*words, "--quiet")
-        assert (status, out) == (2, ""), err
-        assert_one_line(err, "landscape-plot")
-        return err
-
-    return refused
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """Two runs of one architecture, without and with SAM."""
-    folder = tmp_path_factory.mktemp("runs")
-    words = ("--model", "vit-tiny", "--model-args", "depth=1", "dim=16", "--data", "digits")
-    words = (*words, "--epochs", "1", "-b", "256", "--lr", "0.01", "--quiet")
-    for name, rho in (("plain", "0"), ("sam", "0.1")):
-        assert status_of(train_cli.main, *words, "--rho", rho, "--output-dir", folder / name) == 0
-    return folder / "plain", folder / "sam"
+# What a report holds of two runs without saved epochs.
+REPORTED = tuple(name for name in ANALYSES if name not in ("interpolate", "trajectory"))
 
 
 @pytest.fixture(scope="module")
@@ -131,17 +88,6 @@ def user_file(tmp_path):
     return path
 
 
-def arrays(path):
-    with h5py.File(path) as file:
-        return {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)} | {
-            "groups": sorted(name for name, item in file.items() if isinstance(item, h5py.Group))
-        }
-
-
-def headline(folder, label, analysis):
-    return json.loads((folder / label / f"{analysis}.json").read_text())
-
-
 def test_the_command_prints_the_paths_of_all_it_wrote(report):
     folder, process = report
     assert process.returncode == 0, process.stderr
@@ -156,12 +102,13 @@ def test_the_files_of_the_contract(report):
     results = {
         f"{label}/{name}.{kind}"
         for label in ("plain", "sam")
-        for name in ANALYSES
+        for name in REPORTED
         for kind in ("h5", "json")
     }
-    pictures = {f"{name}.{kind}" for name in (*ANALYSES, "surface_3d") for kind in ("png", "svg")}
+    names = (*REPORTED, "surface_lines", "surface_3d")
+    pictures = {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
     assert set(content(folder)) == results | pictures | {"report.html"}
-    for name in (*ANALYSES, "surface_3d"):
+    for name in names:
         with Image.open(folder / f"{name}.png") as picture:
             picture.load()
             assert min(picture.size) > 200
@@ -169,7 +116,7 @@ def test_the_files_of_the_contract(report):
 
 def test_the_report_is_one_page_about_all_of_it(report):
     page = (report[0] / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 5
+    assert page.count("data:image/png;base64,") == 6
     for text in ("plain", "sam", "Loss surface", "Loss along a line", "Hessian", "sparsity"):
         assert text in page
     assert 'src="http' not in page
@@ -177,7 +124,7 @@ def test_the_report_is_one_page_about_all_of_it(report):
 
 
 @pytest.mark.parametrize("label", ["plain", "sam"])
-@pytest.mark.parametrize("analysis", ANALYSES)
+@pytest.mark.parametrize("analysis", REPORTED)
 def test_what_every_json_holds(report, runs, label, analysis):
     found = headline(report[0], label, analysis)
     assert found["label"] == label
@@ -210,7 +157,7 @@ def test_the_checkpoints_are_measured_on_one_sample(report):
     hashes = {
         headline(report[0], label, analysis)["provenance"]["sample_sha256"]
         for label in ("plain", "sam")
-        for analysis in ANALYSES
+        for analysis in REPORTED
     }
     assert len(hashes) == 1
 
@@ -222,7 +169,7 @@ def test_surface_files(report, label):
     assert stored["ycoordinates"].tolist() == [-0.5, 0, 0.5, 1, 1.5]
     assert stored["train_loss"].shape == stored["train_acc"].shape == (5, 3)
     assert "test_loss" not in stored
-    assert stored["groups"] == ["xdirection", "ydirection"]
+    assert {"xdirection", "ydirection", "tensors", "origin"} <= set(stored["groups"])
     # The network itself lies at the origin.
     assert stored["train_loss"][1, 1] == found["loss"]
     assert stored["train_acc"][1, 1] == found["accuracy"]
@@ -237,7 +184,7 @@ def test_line_files(report, label):
     assert stored["xcoordinates"].tolist() == [-1, 0, 1]
     assert stored["train_loss"].shape == stored["train_acc"].shape == (3,)
     assert stored["train_loss"][1] == found["loss"]
-    assert stored["groups"] == ["xdirection"]
+    assert {"xdirection", "tensors", "origin"} <= set(stored["groups"])
     # It is the middle row of the surface: the same seed, the same direction.
     middle = arrays(report[0] / label / "surface.h5")["train_loss"][1]
     np.testing.assert_allclose(stored["train_loss"], middle, rtol=1e-6)
@@ -351,16 +298,16 @@ def test_a_published_vit_equals_the_oracle_in_double_precision(done, shared_data
         assert np.abs(values - expected).min() < 1e-6
 
 
-@pytest.mark.parametrize("analysis", [*ANALYSES, "report"])
+@pytest.mark.parametrize("analysis", [*REPORTED, "report"])
 def test_what_is_measured_is_not_measured_again(done, runs, measured, analysis, monkeypatch):
     def fail(*_words):
         raise AssertionError("measured again")
 
-    for module in (surface, line, hessian, cli.ANALYSES["sparsity"]):
+    for module in ANALYSES.values():
         monkeypatch.setattr(module, "compute", fail)
     before = content(measured)
     _, err = done(analysis, *runs, *SMALL[analysis], "--output-dir", measured)
-    names = ANALYSES if analysis == "report" else [analysis]
+    names = REPORTED if analysis == "report" else [analysis]
     for name in names:
         for label in ("plain", "sam"):
             assert f"{label}: {name} is already measured" in err
@@ -402,20 +349,23 @@ def test_force_measures_again(done, runs, measured):
     ],
     ids=["x", "normalize", "samples", "seed", "precision", "split", "mean"],
 )
-def test_another_question_does_not_replace_an_answer(refused, runs, measured, words, message):
+def test_another_question_does_not_replace_an_answer(done, runs, measured, words, message):
     before = content(measured)
-    said = refused("line", runs[0], *SMALL["line"], *words, "--output-dir", measured)
+    _, said = done("line", runs[0], *SMALL["line"], *words, "--output-dir", measured)
     assert message in said
     assert f"{measured / 'plain' / 'line.h5'} was measured differently" in said
-    assert "--force" in said
-    assert content(measured) == before
+    assert "kept as line.1.h5" in said
+    after = content(measured)
+    for kind in ("h5", "json"):
+        assert after[f"plain/line.1.{kind}"] == before[f"plain/line.{kind}"]
+        assert after[f"plain/line.{kind}"] != before[f"plain/line.{kind}"]
 
 
-def test_other_weights_do_not_replace_an_answer(refused, runs, measured):
+def test_other_weights_do_not_replace_an_answer(done, runs, measured):
     before = content(measured)
     words = (f"plain={runs[1]}", *SMALL["line"], "--output-dir", measured)
-    assert "other weights" in refused("line", *words)
-    assert content(measured) == before
+    assert "other weights" in done("line", *words)[1]
+    assert content(measured)["plain/line.1.h5"] == before["plain/line.h5"]
 
 
 def test_a_damaged_result_is_measured_again_with_force_only(refused, done, runs, measured):
@@ -445,7 +395,7 @@ def test_an_interrupted_command_goes_on_with_what_is_not_finished(
         patch.setattr(line, "compute", interrupted)
         status, _, err = plot(*words)
     assert status == 130
-    assert "landscape-plot: interrupted; the same command goes on with the checkpoints" in err
+    assert "landscape-plot: interrupted; what is finished is kept; the same command goes on" in err
     assert set(content(tmp_path)) == {"plain/line.h5", "plain/line.json"}
     status, _, err = plot(*words)
     assert status == 0
@@ -465,7 +415,7 @@ WRONG = {
     "normalization": (("--normalize", "filters"), "invalid choice: 'filters'"),
     "directions": (("--directions", "absent.h5"), "no such direction file: absent.h5"),
     "samples": (("--samples", "-1"), "--samples has to be 0 (all) or more, got -1"),
-    "batch size": (("--batch-size", "0"), "batch size has to be at least 1, got 0"),
+    "batch size": (("--batch-size", "-2"), "batch size has to be at least 1, or 0 (auto), got -2"),
     "split": (("--split", "dev"), "unknown split 'dev'"),
     "device": (("--device", "banana"), "--device banana is not usable here"),
     "precision": (("--precision", "fp16"), "invalid choice: 'fp16'"),

@@ -1,12 +1,8 @@
-import h5py
 import numpy as np
 import pytest
-import torch
 
-from analyses.grid import Axis, DirectionSettings, make_directions
-from landscape.directions import NORMALIZATIONS, ONE_DIMENSIONAL, random_direction
+from analyses.grid import Axis
 from landscape.errors import InputError
-from tests.analyses.problems import objective
 
 
 @pytest.mark.parametrize(
@@ -76,54 +72,3 @@ def test_zero_is_zero_and_not_a_rounding_error(axis, place):
 def test_zero_is_not_put_where_it_is_not():
     assert np.count_nonzero(Axis(-1, 1, 50).coordinates) == 50
     assert np.count_nonzero(Axis(1e-9, 1, 3).coordinates) == 3
-
-
-# ---------------------------------------------------------------------------------- directions
-
-
-@pytest.mark.parametrize("normalize", NORMALIZATIONS)
-@pytest.mark.parametrize("one_dimensional", ONE_DIMENSIONAL)
-def test_directions_are_drawn_one_after_the_other(normalize, one_dimensional):
-    problem = objective()
-    how = {"normalize": normalize, "one_dimensional": one_dimensional}
-    dx, dy = make_directions(problem, DirectionSettings(seed=3, **how), 2)
-    generator = torch.Generator().manual_seed(3)
-    for direction in (dx, dy):
-        expected = random_direction(problem.layout, problem.theta, generator, **how)
-        assert torch.equal(direction.vector, expected.vector)
-    (alone,) = make_directions(problem, DirectionSettings(seed=3, **how), 1)
-    assert torch.equal(alone.vector, dx.vector)
-
-
-def write(path, problem, names):
-    tensors = {}
-    with h5py.File(path, "w") as file:
-        for scale, name in enumerate(names, 1):
-            for number, shape in enumerate(problem.layout.shapes):
-                values = np.full(shape, scale + 0.25 * number, np.float32)
-                file[f"{name}/{number}"] = tensors[name, number] = values
-    return tensors
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_directions_of_a_file_are_taken_as_they_are(tmp_path, dtype):
-    problem = objective(dtype=dtype)
-    path = tmp_path / "directions.h5"
-    tensors = write(path, problem, ("xdirection", "ydirection"))
-    settings = DirectionSettings(directions=str(path), normalize="filter", seed=9)
-    found = make_directions(problem, settings, 2)
-    for name, direction in zip(("xdirection", "ydirection"), found, strict=True):
-        assert direction.vector.dtype == dtype
-        for number, tensor in enumerate(problem.layout.views(direction.vector)):
-            assert np.array_equal(tensor.numpy(), tensors[name, number])
-    (first,) = make_directions(problem, settings, 1)
-    assert torch.equal(first.vector, found[0].vector)
-
-
-def test_one_direction_is_not_enough_for_two(tmp_path):
-    problem = objective()
-    write(tmp_path / "x.h5", problem, ("xdirection",))
-    settings = DirectionSettings(directions=str(tmp_path / "x.h5"))
-    assert len(make_directions(problem, settings, 1)) == 1
-    with pytest.raises(InputError, match=r"x\.h5 holds one direction; a surface needs two"):
-        make_directions(problem, settings, 2)

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import h5py
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ from analyses.grid import Axis
 from analyses.line import Line, Settings
 from landscape.objective import Objective
 from tests.analyses.pictures import coloured, render
-from tests.analyses.problems import objective, result, results
+from tests.analyses.problems import having_loss, objective, result, results
 from tests.oracles.cases import BY_NAME, CASES
 
 AXIS = Axis(-1.0, 2.0, 7)
@@ -38,14 +36,14 @@ def test_the_origin_is_the_network_itself_exactly(case, dtype):
     problem = objective_of(case, dtype)
     found = line.compute(problem, Settings(x=AXIS))
     expected = problem.evaluate()
-    assert found.loss[ORIGIN] == found.origin_loss == expected.loss
+    assert found.loss[ORIGIN] == found.own_loss == expected.loss
     np.testing.assert_array_equal(found.accuracy[ORIGIN], expected.accuracy)
 
 
 @pytest.mark.parametrize("name", ["mixer", "resnet with batch norm", "mlp with frozen parameters"])
 def test_every_point_is_the_network_moved_along_the_stored_direction(tmp_path, name):
     case = BY_NAME[name]
-    found = line.compute(objective_of(case), Settings(x=AXIS, one_dimensional="layer"))
+    found = line.compute(objective_of(case), Settings(x=AXIS, policy="all"))
     found.save(tmp_path / "line.h5")
     with h5py.File(tmp_path / "line.h5") as file:
         assert "ydirection" not in file
@@ -69,7 +67,7 @@ def test_every_point_is_the_network_moved_along_the_stored_direction(tmp_path, n
 def test_along_any_direction_a_linear_regression_is_a_parabola():
     case = BY_NAME["linear regression"]
     problem = objective_of(case)
-    found = line.compute(problem, Settings(x=AXIS, one_dimensional="layer"))
+    found = line.compute(problem, Settings(x=AXIS, policy="all"))
     d, xs = vector(found, problem), AXIS.coordinates
     slope = (case.gradient() @ d).item()
     curvature = (d @ case.hessian() @ d).item()
@@ -112,14 +110,18 @@ def test_losses_that_are_not_finite_are_recorded_as_they_are():
 def test_headline():
     found = line.compute(objective("a label", split="test"), Settings(x=AXIS))
     assert (found.label, found.split) == ("a label", "test")
-    assert found.headline() == {
+    headline = found.headline()
+    expected = {
         "split": "test",
-        "loss": found.origin_loss,
-        "loss_stderr": objective().loss_standard_error(),
+        "loss": found.own_loss,
+        "loss_stderr": objective().evaluate().loss_stderr,
         "loss_at_start": found.loss[0],
         "loss_at_end": found.loss[-1],
         "not_finite": 0,
+        "points": len(found.x),
+        "measured": len(found.x),
     }
+    assert {name: headline[name] for name in expected} == expected
 
 
 # -------------------------------------------------------------------------------- pictures
@@ -140,14 +142,14 @@ def test_headline():
 )
 def test_every_line_can_be_drawn(change):
     before = result("line")
-    changed = replace(before, loss=change(before.loss))
+    changed = having_loss(before, change(before.loss))
     for shown in ([changed], [before, changed]):
         render(line.draw(shown)["line"])
 
 
 def test_lines_without_accuracies_can_be_drawn():
     before = result("line")
-    changed = replace(before, accuracy=np.full_like(before.loss, np.nan))
+    changed = having_loss(before, before.loss, acc=np.full_like(before.loss, np.nan))
     found = coloured(line.draw([changed])["line"])
     assert found[0] > 100
     assert found[1] == 0

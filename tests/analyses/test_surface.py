@@ -9,13 +9,15 @@ from torch import nn
 
 from analyses import line, surface
 from analyses.grid import Axis
+from analyses.style import shared_scale
 from analyses.surface import Settings, Surface
-from analyses.surface_figures import contours, masked, shared_scale
-from landscape.directions import cosine, read_directions
+from analyses.surface_figures import contours, masked
+from landscape.direction_files import read_directions
+from landscape.directions import cosine
 from landscape.errors import InputError
 from landscape.objective import Objective
 from tests.analyses.pictures import coloured, panels, render
-from tests.analyses.problems import network, objective, result, samples
+from tests.analyses.problems import having_loss, network, objective, result, samples
 from tests.oracles.cases import BY_NAME, CASES
 
 GRID = Settings(x=Axis(-1.0, 2.0, 4), y=Axis(-0.5, 0.75, 6), seed=4)
@@ -39,9 +41,9 @@ def test_the_origin_is_the_network_itself_exactly(case, dtype):
     assert settings.x.coordinates[3] == settings.y.coordinates[1] == 0
     found = surface.compute(problem, settings)
     expected = problem.evaluate()
-    assert found.loss[1, 3] == found.origin_loss == expected.loss
+    assert found.loss[1, 3] == found.own_loss == expected.loss
     np.testing.assert_array_equal(found.accuracy[1, 3], expected.accuracy)
-    np.testing.assert_array_equal(found.origin_accuracy, expected.accuracy)
+    np.testing.assert_array_equal(found.own_accuracy, expected.accuracy)
 
 
 def stored_direction(path, name):
@@ -93,7 +95,8 @@ def test_a_point_is_an_evaluation_exactly():
     dx, dy = read_back(found, problem)
     for row, y in enumerate(GRID.y.coordinates):
         for column, x in enumerate(GRID.x.coordinates):
-            value = problem.evaluate(problem.theta + float(x) * dx + float(y) * dy)
+            theta = torch.add(torch.add(problem.theta, dy, alpha=float(y)), dx, alpha=float(x))
+            value = problem.evaluate(theta)
             assert found.loss[row, column] == value.loss
             assert found.accuracy[row, column] == value.accuracy
 
@@ -109,7 +112,7 @@ def test_the_row_through_the_origin_is_the_line_along_x():
 def test_along_any_direction_a_linear_regression_is_a_parabola():
     case = BY_NAME["linear regression"]
     problem = objective_of(case, torch.float64)
-    found = surface.compute(problem, replace(GRID, one_dimensional="layer"))
+    found = surface.compute(problem, replace(GRID, policy="all"))
     vectors = read_back(found, problem)
     gradient, hessian = case.gradient(), case.hessian()
     xs, ys = np.meshgrid(GRID.x.coordinates, GRID.y.coordinates)
@@ -138,7 +141,7 @@ def test_running_statistics_are_not_moved():
     case = BY_NAME["resnet with batch norm"]
     problem = objective_of(case, torch.float32)
     before = [buffer.clone() for buffer in problem.module.buffers()]
-    found = surface.compute(problem, replace(GRID, one_dimensional="layer"))
+    found = surface.compute(problem, replace(GRID, policy="all"))
     assert np.isfinite(found.loss).all()
     assert all(map(torch.equal, problem.module.buffers(), before))
 
@@ -185,7 +188,7 @@ def test_losses_that_are_not_finite_are_recorded_as_they_are(tmp_path):
 
 def test_a_surface_without_one_finite_loss():
     before = result("surface")
-    empty = replace(before, loss=np.full_like(before.loss, np.nan))
+    empty = having_loss(before, np.full_like(before.loss, np.nan))
     headline = empty.headline()
     assert headline["not_finite"] == empty.loss.size
     assert np.isnan([headline["min_loss"], headline["max_loss"], headline["mean_loss"]]).all()
@@ -214,7 +217,7 @@ def test_two_networks_can_share_a_plane(tmp_path):
     path = tmp_path / "surface.h5"
     surface.compute(objective(), GRID).save(path)
     other = surface.compute(objective(seed=1), replace(GRID, directions=str(path)))
-    expected = read_directions(path, objective().layout)
+    expected = read_directions(path, objective().layout, objective().module)
     found = [other.directions[f"xdirection/{k}"].ravel() for k in range(6)]
     np.testing.assert_array_equal(np.concatenate(found), expected[0].vector)
 
@@ -293,7 +296,7 @@ def test_a_network_without_a_name_can_be_measured():
 
 def test_one_scale_for_all():
     one, other = result("surface", 0), result("surface", 1)
-    scale, levels = shared_scale([one, other])
+    scale, levels = shared_scale([one.loss, other.loss])
     both = np.concatenate([one.loss, other.loss])
     assert (levels[0], levels[-1]) == (scale.vmin, scale.vmax) == (both.min(), both.max())
     assert (np.diff(levels) > 0).all()
@@ -304,8 +307,8 @@ def test_one_scale_for_all():
     [(1.0, 9.0, False), (1.0, 11.0, True), (-1.0, 100.0, False), (0.0, 5.0, False)],
 )
 def test_the_scale_is_logarithmic_where_the_losses_ask_for_it(low, high, logarithmic):
-    one = replace(result("surface"), loss=np.linspace(low, high, 24).reshape(6, 4))
-    scale, levels = shared_scale([one])
+    one = having_loss(result("surface"), np.linspace(low, high, 24).reshape(6, 4))
+    scale, levels = shared_scale([one.loss])
     ratios, steps = levels[1:] / np.where(levels[:-1], levels[:-1], 1), np.diff(levels)
     assert np.allclose(ratios, ratios[0]) == logarithmic
     assert np.allclose(steps, steps[0]) != logarithmic
@@ -315,8 +318,8 @@ def test_the_scale_is_logarithmic_where_the_losses_ask_for_it(low, high, logarit
 
 def test_infinities_do_not_set_the_scale():
     loss = np.array([[1.0, np.inf], [np.nan, 2.0]])
-    one = replace(result("surface"), loss=loss)
-    assert shared_scale([one])[0].vmax == 2
+    one = having_loss(result("surface"), loss)
+    assert shared_scale([one.loss])[0].vmax == 2
     assert masked(loss).mask.tolist() == [[False, True], [True, False]]
 
 
@@ -336,7 +339,7 @@ def test_infinities_do_not_set_the_scale():
 )
 def test_every_surface_can_be_drawn(change):
     before = result("surface")
-    changed = replace(before, loss=change(before.loss))
+    changed = having_loss(before, change(before.loss))
     for page in surface.draw([changed]).values():
         render(page)
     render(contours([before, changed]))
@@ -346,7 +349,7 @@ def test_points_that_are_not_finite_are_grey():
     before = result("surface")
     loss = before.loss.copy()
     loss[:3] = np.nan
-    page = contours([replace(before, loss=loss)])
+    page = contours([having_loss(before, loss)])
     picture = render(page)
     (panel, _) = panels(page)
     box = picture[panel]
@@ -360,7 +363,9 @@ def test_x_is_horizontal_and_y_is_vertical():
     square = Settings(x=Axis(-1, 1, 9), y=Axis(-1, 1, 9))
     xs, ys = np.meshgrid(square.x.coordinates, square.y.coordinates)
     for steep, axis in ((xs, 1), (ys, 0)):
-        one = replace(result("surface"), settings=square, loss=1 + (steep + 1) ** 2)
+        axis_values = square.x.coordinates
+        one = having_loss(result("surface"), 1 + (steep + 1) ** 2)
+        one = replace(one, x=axis_values, y=axis_values, settings=square)
         page = contours([one])
         picture = render(page)
         box = picture[panels(page)[0]].astype(float)

@@ -17,8 +17,9 @@ from tests.analyses.problems import LABELS, NAMES, objective, result, results
 every_analysis = pytest.mark.parametrize("name", NAMES)
 
 PICTURES = {
-    "surface": ["surface", "surface_3d"],
+    "surface": ["surface", "surface_lines", "surface_3d"],
     "line": ["line"],
+    "interpolate": ["interpolate"],
     "hessian": ["hessian"],
     "sparsity": ["sparsity"],
 }
@@ -64,7 +65,7 @@ def test_pictures_are_drawn_and_not_blank(name, count):
         for page in pages.values():
             assert isinstance(page, Figure)
             found = coloured(page)
-            assert len(found) >= {"line": 2, "sparsity": 1}.get(name, count + 1)
+            assert len(found) >= {"line": 2, "interpolate": 2, "sparsity": 1}.get(name, count + 1)
             assert min(found.values()) > 50
 
 

@@ -1,0 +1,201 @@
+"""How a line or plane through the weights is laid, and what is measured at its points."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from landscape.checkpoints.weights import read_weights
+from landscape.derived_directions import eigenvector_directions, gradient_direction, toward
+from landscape.direction_files import read_directions
+from landscape.directions import NORMALIZATIONS, Direction, orthogonalised, random_direction
+from landscape.errors import InputError
+from landscape.objective import Objective
+from landscape.options import option
+from landscape.policies import PRESETS, Policy, parse_override
+from landscape.slices.evaluator import BN_CHOICES
+
+KINDS = ("random", "gradient", "eigenvector")
+DIR_TYPES = ("auto", "weights", "states")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(parse_override(word) for word in text.split(",") if word)
+
+
+@dataclass(frozen=True)
+class PointSettings:
+    """What is done at every point."""
+
+    bn: str = option(
+        "fixed",
+        "BatchNorm statistics: fixed (the network's own, or moved along a direction that has "
+        "them), or reestimate, from the training samples at every point",
+        choices=BN_CHOICES,
+    )
+    eigenvalues: bool = option(
+        False, "also the Hessian's smallest and largest eigenvalue at every point"
+    )
+
+
+@dataclass(frozen=True)
+class SliceSettings(PointSettings):
+    """The directions."""
+
+    directions: str = option(
+        "random",
+        "random, gradient, eigenvector (the Hessian's), two of these with a comma, or the "
+        "directions in a direction or surface file",
+        metavar="KIND|FILE.h5",
+    )
+    toward_x: str = option(
+        "", "instead: x points to this checkpoint, which is at 1", metavar="CHECKPOINT"
+    )
+    toward_y: str = option("", "likewise for y", metavar="CHECKPOINT")
+    dir_type: str = option(
+        "auto",
+        "weights, or states: BatchNorm statistics too; auto: states toward checkpoints",
+        choices=DIR_TYPES,
+    )
+    normalize: str = option(
+        "filter",
+        "scale of random directions, relative to the weights (filter: Li et al., 2018)",
+        choices=NORMALIZATIONS,
+    )
+    policy: str = option(
+        "li2018",
+        "what a random direction moves and what a filter is: li2018 (biases and norms stay, "
+        "slices along dimension 0), transformer (also: each position and token a filter), or all",
+        choices=tuple(PRESETS),
+    )
+    perturb: tuple[str, ...] = option(
+        (),
+        "changes to the policy, such as bias=whole,norm=zero; zero, copy (the weights "
+        "themselves), rows, vectors or whole",
+        parse=_words,
+        metavar="KIND=TREATMENT,...",
+    )
+    orthogonalize: bool = option(False, "make y orthogonal to x")
+    repeats: int = option(
+        1, "lay this many random slices, with seeds SEED, SEED+1, ...", metavar="K"
+    )
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise InputError for settings that contradict each other."""
+        if self.repeats < 1:
+            raise InputError(f"--repeats has to be at least 1, got {self.repeats}")
+        if self.repeats > 1 and not self.is_random:
+            raise InputError("--repeats draws random directions; leave out what fixes them")
+
+    @property
+    def is_random(self) -> bool:
+        """Whether every direction is a draw."""
+        return self.kinds == ("random", "random") and not (self.toward_x or self.toward_y)
+
+    @property
+    def kinds(self) -> tuple[str, str] | None:
+        """The kinds of x and y; None where a file has them. Raises InputError for unknown ones."""
+        words = self.directions.split(",")
+        if any(word not in KINDS for word in words) or len(words) > 2:
+            if len(words) == 1 and ("." in self.directions or "/" in self.directions):
+                return None
+            raise InputError(
+                f"unknown directions {self.directions!r}; expected {', '.join(KINDS)}, two of "
+                "these with a comma, or a file"
+            )
+        # The gradient is one direction, so its plane needs another.
+        second = "random" if words == ["gradient"] else words[-1]
+        return words[0], second
+
+
+def make_directions(
+    objective: Objective, settings: SliceSettings, count: int, repeat: int = 0
+) -> list[Direction]:
+    """The x direction, and with ``count`` 2 the y direction, on the objective's device.
+
+    A seed means the same draw for every checkpoint of an architecture, scaled to its own weights.
+    """
+    made = _stored(objective, settings, count)
+    if made is None:
+        made = _drawn(objective, settings, count, repeat)
+    for place, path in enumerate((settings.toward_x, settings.toward_y)[:count]):
+        if path:
+            other = read_weights(Path(path), objective)
+            made[place] = toward(objective, other, states=settings.dir_type != "weights")
+    if count == 2 and settings.orthogonalize:
+        made[1] = orthogonalised(made[1], made[0])
+    return made
+
+
+def perturbed_norm(objective: Objective, policy: Policy) -> float:
+    """The 2-norm of the weights that a policy moves: the length of directions without a scale."""
+    views = zip(objective.layout.views(objective.theta), policy.of(objective.layout), strict=True)
+    squares = [w.double().square().sum() for w, treatment in views if treatment != "zero"]
+    return float(torch.stack(squares).sum().sqrt()) if squares else 1.0
+
+
+def axis_label(name: str, settings: Sequence[SliceSettings]) -> str:
+    """The name of an axis with its unit, where all directions were scaled in one known way."""
+    units = {"filter": "filter norms", "layer": "layer norms", "weight": "weights"}
+    scales = {one.normalize if one.is_random else None for one in settings}
+    unit = units.get(scales.pop() or "") if len(scales) == 1 else None
+    return f"{name} ({unit})" if unit else name
+
+
+def _stored(objective: Objective, settings: SliceSettings, count: int) -> list[Direction] | None:
+    if settings.kinds is not None:
+        return None
+    path = Path(settings.directions)
+    found = read_directions(path, objective.layout, objective.module)
+    if len(found) < count:
+        raise InputError(f"{path} holds one direction; a surface needs two")
+    return [
+        Direction(
+            direction.vector.to(objective.theta),
+            direction.layout,
+            None if direction.statistics is None else direction.statistics.to(objective.statistics),
+        )
+        for direction in found[:count]
+    ]
+
+
+def _drawn(
+    objective: Objective, settings: SliceSettings, count: int, repeat: int
+) -> list[Direction]:
+    kinds = settings.kinds
+    assert kinds is not None
+    policy = Policy.named(settings.policy, settings.perturb)
+    generator = torch.Generator().manual_seed(settings.seed + repeat)
+    norm = perturbed_norm(objective, policy)
+    eigenvectors = iter(
+        eigenvector_directions(
+            objective,
+            kinds[:count].count("eigenvector"),
+            norm,
+            torch.Generator().manual_seed(settings.seed),
+        )
+        if "eigenvector" in kinds[:count]
+        else ()
+    )
+    made = []
+    for kind in kinds[:count]:
+        if kind == "random":
+            direction = random_direction(
+                objective.layout,
+                objective.theta,
+                generator,
+                normalize=settings.normalize,
+                policy=policy,
+            )
+            if settings.dir_type == "states":
+                copied = policy.statistics == "copy"
+                moved = objective.statistics if copied else torch.zeros_like(objective.statistics)
+                direction = Direction(direction.vector, direction.layout, moved)
+            made.append(direction)
+        elif kind == "gradient":
+            made.append(gradient_direction(objective, norm))
+        else:
+            made.append(next(eigenvectors))
+    return made

@@ -1,0 +1,30 @@
+"""Results on disk, to be drawn again without the model that they were measured on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+
+from analyses.original_files import is_original_file, read_original
+from analyses.subjects import Subject
+from analyses.table import RESULTS
+from landscape.errors import InputError
+from landscape.results import Result
+
+
+def is_result_file(path: Path) -> bool:
+    """Whether ``path`` is an HDF5 file of a result rather than a checkpoint."""
+    return path.is_file() and path.suffix in (".h5", ".hdf5") and h5py.is_hdf5(path)
+
+
+def read_result(subject: Subject, analysis: str) -> Result:
+    """The result, of this project or the original tool, under the subject's label.
+
+    Raises InputError if it is of another analysis than is asked for.
+    """
+    if not is_original_file(subject.path):
+        return replace(RESULTS[analysis].load(subject.path), label=subject.label)
+    found = read_original(subject.path, subject.label)
+    if found.analysis != analysis:
+        raise InputError(f"{subject.path} holds a {found.analysis}, not a {analysis}")
+    return found

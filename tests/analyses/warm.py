@@ -1,0 +1,148 @@
+"""landscape-plot in processes of its own that start in no time.
+
+Importing torch takes seconds. One process does it once and forks into as many commands as a test
+starts: each has its own output and exit status, and can be killed.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.commands import TIMEOUT
+
+SERVER = f"""\
+import json, os, signal, sys, traceback
+import torch._dynamo  # torch does so itself, later
+from analyses.cli import main
+
+print("ready", flush=True)
+
+for line in sys.stdin:
+    request = json.loads(line)
+    if "wait" in request:
+        status = os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1])
+        print(status, flush=True)
+        continue
+    pid = os.fork()
+    if pid:
+        print(pid, flush=True)
+        continue
+    signal.alarm({TIMEOUT})
+    os.environ.update(request["environment"])
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    status = 1
+    try:
+        status = main(request["words"])
+    except SystemExit as exit_:
+        status = exit_.code
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+"""
+
+
+class Running:
+    """A command that was started."""
+
+    def __init__(self, warm: "Warm", pid: int, err: Path) -> None:
+        self.pid = pid
+        self.status: int | None = None
+        self._warm = warm
+        self._err = err
+
+    @property
+    def err(self) -> str:
+        """What it has said so far."""
+        return self._err.read_text() if self._err.exists() else ""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended yet."""
+        state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z"
+
+    def wait_for(self, condition: Any) -> bool:
+        """Wait until ``condition()`` or its end; returns whether it is still running."""
+        deadline = time.monotonic() + TIMEOUT
+        while self.is_alive and not condition():
+            assert time.monotonic() < deadline, self.err
+            time.sleep(0.001)
+        return self.is_alive
+
+    def end(self, number: int | None = None) -> int:
+        """Send a signal, if any, and wait for its end; the status is -9 after a SIGKILL."""
+        if self.status is None:
+            if number is not None:
+                os.kill(self.pid, number)
+            self.status = int(self._warm.ask(wait=self.pid))
+        return self.status
+
+    def kill(self) -> int:
+        """kill -9."""
+        return self.end(signal.SIGKILL)
+
+
+class Warm:
+    """Starts commands."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._started: list[Running] = []
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", SERVER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONWARNINGS": "error", "OMP_NUM_THREADS": "1"},
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+
+    def ask(self, **request: Any) -> str:
+        """One line of JSON there, one line back."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline()
+
+    def start(self, *words: Any, environment: Mapping[str, str] | None = None) -> Running:
+        """Start ``landscape-plot`` with these words."""
+        name = str(len(self._started))
+        out, err = self._folder / f"{name}.out", self._folder / f"{name}.err"
+        pid = self.ask(
+            words=[str(word) for word in words],
+            environment=dict(environment or {}),
+            out=str(out),
+            err=str(err),
+        )
+        running = Running(self, int(pid), err)
+        self._started.append(running)
+        return running
+
+    def run(self, *words: Any) -> str:
+        """Run it to its end, which has to be a good one; returns what it said."""
+        running = self.start(*words)
+        assert running.end() == 0, running.err
+        return running.err
+
+    def close(self) -> None:
+        """End everything."""
+        for running in self._started:
+            running.kill()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(TIMEOUT)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
