@@ -206,26 +206,27 @@ class _Question:
 
 def _questions(arguments: argparse.Namespace, settings: dict[str, Any]) -> list[_Question]:
     """Every question of the command line, each tried out so far that what is wrong shows early."""
-    subjects = parse_subjects(arguments.checkpoints)
     maker = ObjectiveMaker(arguments)
+    subjects = parse_subjects(arguments.checkpoints)
+    files = [subject for subject in subjects if is_result_file(subject.path)]
+    if files and len(settings) > 1:
+        raise InputError(f"{files[0].path} is a result; a report takes checkpoints")
+    checkpoints = [subject for subject in subjects if subject not in files]
     if list(settings) == ["interpolate"]:
-        return _pairs(subjects, settings["interpolate"], maker)
-    alone = {name: asked for name, asked in settings.items() if name != "interpolate"}
-    questions = []
-    for subject in subjects:
-        if is_result_file(subject.path):
-            (name, *others) = alone
-            if others:
-                raise InputError(f"{subject.path} is a result; a report takes checkpoints")
-            stored = read_result(subject, name)
-            questions.append(_Question(subject.label, alone, subject, None, stored))
-        else:
-            questions.append(_Question(subject.label, alone, subject, maker))
+        questions = _pairs(checkpoints, settings["interpolate"], maker) if checkpoints else []
+    else:
+        asked = {name: one for name, one in settings.items() if name != "interpolate"}
+        questions = [_Question(one.label, asked, one, maker) for one in checkpoints]
     if len(questions) > 1:  # what is wrong with the last is said before the first is measured
         for question in questions:
-            if question.maker is not None:
-                question.objective(verify=False)
-    return questions
+            question.objective(verify=False)
+    drawn = [_Question(one.label, settings, one, None, _read(one, settings)) for one in files]
+    return [*drawn, *questions]
+
+
+def _read(subject: Subject, settings: dict[str, Any]) -> Result:
+    (name,) = settings
+    return read_result(subject, name)
 
 
 def _pairs(subjects: list[Subject], settings: Any, maker: ObjectiveMaker) -> list[_Question]:

@@ -34,7 +34,8 @@ def export(
         height = np.log10(loss) if positive else loss
         values = {"height": height, **plane.values}
         place = folder / plane.label
-        place.mkdir(parents=True, exist_ok=True)
+        if {"vts", "vtp"} & set(formats):
+            place.mkdir(parents=True, exist_ok=True)
         if "vts" in formats:
             target = place / f"{name}.vts"
             written.append(write_vts(target, plane.x, plane.rows, values, "height"))

@@ -48,7 +48,7 @@ def curves(results: Sequence[Slice], along: str, look: Look | None = None) -> Fi
     for axes in (loss_axes, accuracy_axes):
         for end in ends:
             axes.axvline(end, color="0.7", linewidth=0.8, zorder=0)
-    add_legend(page, handles, columns=6 if len(handles) > 4 else 3)
+    add_legend(page, handles, columns=6 if len(handles) > 4 else 4)
     return page
 
 

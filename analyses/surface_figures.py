@@ -73,7 +73,9 @@ def contours(
             )
         _label(lines)
         mark_centre(panel)
-    bar = page.colorbar(ScalarMappable(scale, MAP), ax=panels, extend="neither", aspect=30)
+    bar = page.colorbar(
+        ScalarMappable(scale, MAP), ax=panels, extend=_beyond(scale, losses), aspect=30
+    )
     bar.set_label(_loss_label(results, split))
     if isinstance(scale, LogNorm):
         plain_log_ticks(bar.ax.yaxis)
@@ -161,6 +163,15 @@ def surfaces_3d(results: Sequence[Slice], look: Look | None = None) -> Figure:
 def masked(loss: Array) -> np.ma.MaskedArray[tuple[int, ...], np.dtype[np.float64]]:
     """Losses that are not finite are left out and show as grey."""
     return np.ma.masked_invalid(loss)
+
+
+def _beyond(scale: Normalize, losses: Sequence[Array]) -> str:
+    """Which ends of the colour bar are pointed: those that some losses lie beyond."""
+    finite = np.concatenate([loss[np.isfinite(loss)] for loss in losses])
+    assert scale.vmin is not None
+    assert scale.vmax is not None
+    below, above = bool((finite < scale.vmin).any()), bool((finite > scale.vmax).any())
+    return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
 
 
 def _ends(result: Slice) -> tuple[float, float]:
