@@ -6,6 +6,7 @@ Its subcommands are the table of analyses, their flags the fields of each one's 
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,7 @@ def _plot_command(arguments: argparse.Namespace) -> None:
     if is_report:  # its flags lay a plane of random directions, which this one is not
         settings["trajectory"] = ANALYSES["trajectory"].Settings(seed=settings["surface"].seed)
     _check_precision(arguments, names)
+    look = read_options(arguments, Look)
     folder = make_directory(arguments.output_dir)
     questions = _questions(arguments, settings)
     results: dict[str, list[Result]] = {name: [] for name in names}
@@ -165,7 +167,7 @@ def _plot_command(arguments: argparse.Namespace) -> None:
         for name, asked in question.settings.items():
             result = question.stored
             if objective is not None:
-                preview = Preview(ANALYSES[name].draw, folder, results[name])
+                preview = Preview(partial(ANALYSES[name].draw, look=look), folder, results[name])
                 watch = Watchers(preview) if arguments.preview else None
                 work = Work(make_directory(folder / question.label), ranks, watch)
                 try:
@@ -184,7 +186,7 @@ def _plot_command(arguments: argparse.Namespace) -> None:
         return
     if not any(results.values()):
         raise InputError("nothing could be measured; the messages above say why")
-    _draw(results, arguments, folder)
+    _draw(results, arguments, folder, look)
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,8 @@ def _questions(arguments: argparse.Namespace, settings: dict[str, Any]) -> list[
         for question in questions:
             question.objective(verify=False)
     drawn = [_Question(one.label, settings, one, None, _read(one, settings)) for one in files]
-    return [*drawn, *questions]
+    place = {subject: number for number, subject in enumerate(subjects)}
+    return sorted([*drawn, *questions], key=lambda question: place[question.subject])
 
 
 def _read(subject: Subject, settings: dict[str, Any]) -> Result:
@@ -234,6 +237,8 @@ def _pairs(subjects: list[Subject], settings: Any, maker: ObjectiveMaker) -> lis
     if len(subjects) < 2:
         raise InputError("interpolate takes two or more checkpoints: the first with each other one")
     first, *others = subjects
+    for other in others:
+        maker.make(other, verify=False)  # that it is there and can be read
     return [
         _Question(
             f"{first.label}-to-{other.label}",
@@ -254,10 +259,11 @@ def _check_precision(arguments: argparse.Namespace, names: Sequence[str]) -> Non
         )
 
 
-def _draw(results: dict[str, list[Result]], arguments: argparse.Namespace, folder: Path) -> None:
+def _draw(
+    results: dict[str, list[Result]], arguments: argparse.Namespace, folder: Path, look: Look
+) -> None:
     if not arguments.format:
         return
-    look = read_options(arguments, Look)
     with styled():
         figures = {
             name: ANALYSES[name].draw(found, look) for name, found in results.items() if found

@@ -254,7 +254,8 @@ def _figure(panel: Panel, scale: _Scale) -> dict[str, Any]:
     scene = {
         "xaxis": axis | {"title": {"text": "x"}},
         "yaxis": axis | {"title": {"text": "y"}},
-        "zaxis": axis | {"title": {"text": "loss"}, **height},
+        # The colour bar names it; beside a narrow scene the title would be cut off.
+        "zaxis": axis | {"title": {"text": ""}, **height},
         "aspectmode": "manual",
         "aspectratio": {"x": 1, "y": 1, "z": 0.75},
         "camera": {"eye": {"x": 1.2, "y": -1.7, "z": 1.05}, "center": {"x": 0, "y": 0, "z": -0.12}},

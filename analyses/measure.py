@@ -6,7 +6,8 @@ from typing import Any
 
 from analyses.preview import PartialFile, Watchers
 from analyses.table import ANALYSES, RESULTS
-from landscape.files import put_aside
+from landscape.checkpoints.run import LAST
+from landscape.files import put_aside, sha256, sweep
 from landscape.objective import Objective
 from landscape.progress import message
 from landscape.question import differences, question_of
@@ -28,11 +29,15 @@ def measure(
     folder, ranks = work.folder, work.ranks
     assert folder is not None
     found = None
+    objective.origin["files"] = _hash_files(settings)
+    journal = folder / f"{name}.journal"
     if ranks.is_first:
-        if force:
-            remove_journals(folder / f"{name}.journal")
-        else:
+        for path in (folder / f"{name}.h5", folder / f"{name}.json", journal):
+            sweep(path)
+        if not force:
             found = find_stored(name, objective, settings, folder)
+        if force or found is not None:  # of a run that was killed right after it had saved
+            remove_journals(journal)
     if ranks.share(f"stored/{name}/{label}", found is not None):
         message(f"{label}: {name} is already measured")
     elif ranks.is_first or name in SHARED:
@@ -41,7 +46,7 @@ def measure(
         found = ANALYSES[name].compute(objective, settings, replace(work, watch=watch))
         if ranks.is_first:
             found.save(folder / f"{name}.h5")
-            remove_journals(folder / f"{name}.journal")
+            remove_journals(journal)
     if not ranks.is_first or found is None:
         return None
     found.write_json(folder / f"{name}.json")
@@ -63,9 +68,6 @@ def find_stored(name: str, objective: Objective, settings: Any, folder: Path) ->
     result = RESULTS[name].load(stored)
     before = question_of(result.settings, result.provenance)
     changed = differences(before, question_of(settings, objective.provenance(0.0)))
-    directions = Path(getattr(settings, "directions", ""))
-    if directions.is_file() and directions.stat().st_mtime > stored.stat().st_mtime:
-        changed.append(f"{directions} has changed since")
     if not changed:
         return result
     aside = put_aside(stored)
@@ -74,3 +76,13 @@ def find_stored(name: str, objective: Objective, settings: Any, folder: Path) ->
         beside.rename(aside.with_suffix(".json"))
     message(f"{stored} was measured differently ({'; '.join(changed)}): kept as {aside.name}")
     return None
+
+
+def _hash_files(settings: Any) -> dict[str, str]:
+    """The content of the files that directions and trajectories come from, by name."""
+    names = [getattr(settings, name, "") for name in ("directions", "toward_x", "toward_y")]
+    paths = [Path(name) / LAST if Path(name).is_dir() else Path(name) for name in names if name]
+    if getattr(settings, "epochs", ""):
+        pattern = Path(settings.epochs)
+        paths += sorted(pattern.parent.glob(pattern.name))
+    return {str(path): sha256(path) for path in paths if path.is_file()}

@@ -12,7 +12,7 @@ from scipy.interpolate import NearestNDInterpolator
 
 from analyses.slice_result import Slice
 from analyses.style import save_figures, styled
-from landscape.results import Result
+from landscape.results import Result, is_complete
 
 Draw = Callable[[Sequence[Any]], dict[str, Figure]]
 
@@ -49,8 +49,9 @@ class PartialFile:
         self._path = path
 
     def __call__(self, unfinished: Slice) -> None:
-        """Write it."""
-        unfinished.save(self._path, complete=False)
+        """Write it, unless a finished result is there that --force will replace in the end."""
+        if not self._path.exists() or not is_complete(self._path):
+            unfinished.save(self._path, complete=False)
 
 
 class Preview:

@@ -25,10 +25,11 @@ class Slice(Result):
     splits; ``min_eig`` and ``max_eig``); ``own`` the same for the network itself. ``measured`` says
     where values were measured; elsewhere they are interpolated with the standard error in
     ``errors`` (of a loss relative to it). ``directions`` holds the stored tensors by path and
-    ``tensors`` one row a parameter tensor: its name, kind, what the policy does to it, and how far
-    1 moves it, relative to its norm. ``form`` is how the loss was evaluated, with its error.
-    ``repeats`` holds values of shape (K, ...), of K pairs of directions, the first of them the
-    slice itself. ``path`` is a trajectory, or what else was found along the way.
+    ``tensors`` one row a parameter tensor: its name, kind, what the policy does to it along each
+    direction (``given`` where that was not drawn), and how far 1 moves it, relative to its norm.
+    ``form`` is how the loss was evaluated, with its error. ``repeats`` holds values of shape
+    (K, ...), of K pairs of directions, the first of them the slice itself. ``path`` is a
+    trajectory, or what else was found along the way.
     """
 
     split: str
@@ -166,16 +167,19 @@ class Slice(Result):
             found["mean_loss_by_repeat"] = means
         return found
 
-    def _treatments(self) -> dict[str, str]:
-        """What was done to each kind of parameter, in words."""
-        pairs = zip(self.tensors["kind"], self.tensors["treatment"], strict=True)
-        found: dict[str, list[str]] = {}
-        for kind, treatment in pairs:
-            found.setdefault(str(kind), []).append(str(treatment))
-        return {
-            kind: ", ".join(f"{each} ({words.count(each)})" for each in dict.fromkeys(words))
-            for kind, words in found.items()
-        }
+    def _treatments(self) -> dict[str, dict[str, str]]:
+        """What each direction does to each kind of parameter, in words."""
+        said: dict[str, dict[str, str]] = {}
+        for axis in "xy"[: 1 if self.y is None else 2]:
+            pairs = zip(self.tensors["kind"], self.tensors[f"{axis}_treatment"], strict=True)
+            found: dict[str, list[str]] = {}
+            for kind, treatment in pairs:
+                found.setdefault(str(kind), []).append(str(treatment))
+            said[axis] = {
+                kind: ", ".join(f"{each} ({words.count(each)})" for each in dict.fromkeys(words))
+                for kind, words in found.items()
+            }
+        return said
 
     def _unit(self, name: str) -> str:
         if name.endswith(("_loss", "_loss_stderr")):

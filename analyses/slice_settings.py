@@ -92,7 +92,13 @@ class SliceSettings(PointSettings):
     @property
     def is_random(self) -> bool:
         """Whether every direction is a draw."""
-        return self.kinds == ("random", "random") and not (self.toward_x or self.toward_y)
+        return self.axis_kinds == ("random", "random")
+
+    @property
+    def axis_kinds(self) -> tuple[str, str]:
+        """Where x and y come from: a kind, ``toward`` a checkpoint, or a ``file``."""
+        x, y = self.kinds or ("file", "file")
+        return ("toward" if self.toward_x else x), ("toward" if self.toward_y else y)
 
     @property
     def kinds(self) -> tuple[str, str] | None:

@@ -1,7 +1,7 @@
 """Measuring a line or plane: the points in their order, shared, kept, refined and repeated."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -83,12 +83,18 @@ def measure_slice(
         **question_of(settings, provenance),
         "coordinates": hash_tensors(map(torch.from_numpy, grid.sides)),
         "vectors": hash_tensors(d.vector for d in first),
+        # They enter the roundings, which a resumed surface shall not mix.
+        "batch_size": objective.batches[0].size,
+        "device": provenance.device,
     }
     points = _Points(objective, settings, grid, split, first)
 
-    def preview(values: dict[Key, Values]) -> None:
+    names = points.names
+
+    def preview(visible: Callable[[], dict[Key, Values]]) -> None:
         if work.watch is not None and work.watch.is_due:
-            seen = _arrange(points.names, grid, values, 0)
+            values = visible()
+            seen = _arrange(names, grid, values, 0)
             measured = np.zeros(grid.shape, dtype=bool)
             for repeat, row, column in values:
                 measured[row, column] |= repeat == 0
@@ -96,7 +102,7 @@ def measure_slice(
 
     named = zip(DIRECTION_NAMES, first, strict=False)
     stored = [direction_arrays(d, name, objective.module) for name, d in named]
-    tensors = _tensors(objective, settings, first)
+    tensors = _tensors(objective, settings, first, drawn=directions is None)
 
     def build(values: dict[str, Floats], measured: NDArray[np.bool_], **more: Any) -> Slice:
         return kind(
@@ -132,7 +138,10 @@ def measure_slice(
         assert survey.decisions is not None
         points.form = Form(**survey.decisions)
         own = points.own_values()
-        results = [_measure_one(survey, points, grid, repeat) for repeat in range(settings.repeats)]
+        results = [
+            _measure_one(survey, points, names, grid, repeat) for repeat in range(settings.repeats)
+        ]
+        survey.finish()
     finally:
         points.close()
         survey.close()
@@ -231,11 +240,10 @@ def flatten_evaluations(found: dict[str, Evaluation]) -> dict[str, float]:
 
 
 def _measure_one(
-    survey: Survey, points: _Points, grid: Grid, repeat: int
+    survey: Survey, points: _Points, names: list[str], grid: Grid, repeat: int
 ) -> tuple[dict[str, Floats], dict[str, Floats], NDArray[np.bool_]]:
     """Values, errors of interpolation, and where it was measured, for one set of directions."""
     rows, columns = grid.shape
-    names = points.names
     if grid.tolerance is None:
         order = [(repeat, row, column) for row, column in coarse_to_fine(rows, columns)]
         survey.measure(order, points)
@@ -276,17 +284,23 @@ def _arrange(
 
 
 def _tensors(
-    objective: Objective, settings: SliceSettings, directions: Sequence[Direction]
+    objective: Objective,
+    settings: SliceSettings,
+    directions: Sequence[Direction],
+    *,
+    drawn: bool,
 ) -> dict[str, NDArray[Any]]:
+    """What each direction does to each tensor: the policy's treatment where it was drawn."""
     layout = objective.layout
-    policy = Policy.named(settings.policy, settings.perturb)
-    random = settings.kinds is not None and "random" in settings.kinds
-    treatments = policy.of(layout) if random else ("given",) * len(layout.names)
+    treatments = Policy.named(settings.policy, settings.perturb).of(layout)
     table: dict[str, NDArray[Any]] = {
         "name": np.array(layout.names, dtype=object),
         "kind": np.array(layout.kinds, dtype=object),
-        "treatment": np.array(treatments, dtype=object),
     }
+    for axis, kind in zip("xy"[: len(directions)], settings.axis_kinds, strict=False):
+        random = drawn and kind == "random"
+        given = treatments if random else ("given",) * len(treatments)
+        table[f"{axis}_treatment"] = np.array(given, dtype=object)
     own = [float(w.norm()) for w in layout.views(objective.theta)]
     for axis, direction in zip("xy", directions, strict=False):
         moved = [float(d.norm()) for d in layout.views(direction.vector)]

@@ -156,6 +156,7 @@ class ObjectiveMaker:
                 "split": self.split,
                 "samples_available": len(samples),
                 "seed": settings.seed,
+                "trusted": bool(arguments.trust),
                 "loss": loss.__name__,
             },
         )

@@ -73,6 +73,16 @@ class Settings(SliceSettings):
     )
     points: int = option(25, "points a side where no coordinates are given", metavar="N")
 
+    def __post_init__(self) -> None:
+        """Raise InputError for settings that contradict each other."""
+        super().__post_init__()
+        if self.points < 2:
+            raise InputError(f"--points has to be at least 2, got {self.points}")
+        if self.directions == "pca" and (self.toward_x or self.toward_y or self.orthogonalize):
+            raise InputError(
+                "--toward-x, --toward-y and --orthogonalize need other --directions than pca"
+            )
+
     @property
     def kinds(self) -> tuple[str, str] | None:
         """The principal plane needs no other kind."""

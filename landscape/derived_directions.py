@@ -89,7 +89,9 @@ def principal_plane(objective: Objective, path: Sequence[Tensor]) -> PrincipalPl
     gram = (centred @ centred.T).cpu().numpy()
     values, vectors = np.linalg.eigh(gram)
     values, vectors = values[::-1].clip(min=0.0), vectors[:, ::-1]
-    if not values[1] > 1e-12 * values[0]:
+    # What a straight path leaves of its second component is the rounding of the weights.
+    rounding = torch.finfo(objective.dtype).eps * float(torch.linalg.vector_norm(objective.theta))
+    if not values[1] > max(1e-12 * values[0], len(path) * rounding**2):
         raise InputError("the saved epochs lie on a line; they span no plane")
     directions = []
     for k in range(2):

@@ -46,10 +46,13 @@ def direction_arrays(direction: Direction, name: str, module: nn.Module) -> Arra
     return {f"{name}/{number}": tensor.numpy() for number, tensor in enumerate(tensors)}
 
 
-def read_directions(path: Path, layout: ParameterLayout, module: nn.Module) -> list[Direction]:
+def read_directions(
+    path: Path, layout: ParameterLayout, module: nn.Module, *, follow: bool = True
+) -> list[Direction]:
     """The x direction, and the y direction if there is one, of a direction or surface file.
 
-    A surface file of the original tool names the file of its directions, which is then read.
+    A surface file of the original tool names the file of its directions, which is then read, with
+    ``follow``.
     Raises InputError if the stored tensors are not shaped like the model's.
     """
     try:
@@ -57,12 +60,12 @@ def read_directions(path: Path, layout: ParameterLayout, module: nn.Module) -> l
             names = [name for name in ("xdirection", "ydirection") if name in file]
             if "xdirection" in names:
                 return [_read(file[name], layout, module, path) for name in names]
-            if "dir_file" not in file:
+            if "dir_file" not in file or not follow:
                 raise InputError(f"{path} has no xdirection; is it a direction file?")
             named = Path(file["dir_file"].asstr()[()])
     except FileNotFoundError as error:
         raise InputError(f"no such direction file: {path}") from error
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"{path} is not an HDF5 file of directions, or damaged ({error})"
         ) from error
@@ -71,7 +74,7 @@ def read_directions(path: Path, layout: ParameterLayout, module: nn.Module) -> l
     other = named if named.is_file() else beside
     if not other.is_file() or other.resolve() == path.resolve():
         raise InputError(f"{path} has its directions in {named}, which is not there")
-    return read_directions(other, layout, module)
+    return read_directions(other, layout, module, follow=False)
 
 
 def _read(group: h5py.Group, layout: ParameterLayout, module: nn.Module, path: Path) -> Direction:

@@ -17,7 +17,8 @@ from torch.distributed.rendezvous import rendezvous
 
 from landscape.errors import InputError
 
-# A rank may wait for another one's last point for as long as that takes.
+# Ranks meet soon or never; once they have met, one waits for another's points as long as it takes.
+JOINING = timedelta(minutes=5)
 PATIENCE = timedelta(days=30)
 
 
@@ -85,7 +86,7 @@ def join_ranks(environment: Mapping[str, str] | None = None) -> Ranks:
     if count == 1:
         return ALONE
     try:
-        store, number, count = next(rendezvous("env://", timeout=PATIENCE))
+        store, number, count = next(rendezvous("env://", timeout=JOINING))
     except (RuntimeError, ValueError, dist.DistError) as error:
         raise InputError(
             f"the other processes can't be reached ({error}); start them with torchrun, or unset "

@@ -95,5 +95,7 @@ def mean_loss(loss: LossFunction, outputs: Any, targets: Any) -> Tensor:
 def _standard_error(values: Mapping[str, float], samples: int) -> float:
     if "second" not in values or samples < 2:
         return math.nan
-    variance = (values["second"] - values["first"] ** 2 / samples) / (samples - 1)
+    # A product of huge floats is infinite; a power would raise OverflowError.
+    squared = values["first"] * values["first"]
+    variance = (values["second"] - squared / samples) / (samples - 1)
     return math.sqrt(max(variance, 0.0) / samples) if math.isfinite(variance) else math.nan

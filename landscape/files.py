@@ -32,8 +32,8 @@ def replacing(path: Path) -> Iterator[Path]:
     A reader sees the old file or the new one, never a part: the temporary file is flushed to disk
     and then renamed. If the block raises, the temporary file goes and ``path`` is untouched.
     """
-    # A hidden name that no other process uses.
-    temporary = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}"
+    # A hidden name that no other process uses, and that is nobody's idea of a finished file.
+    temporary = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
     try:
         yield temporary
         with temporary.open("rb") as written:
@@ -41,6 +41,12 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed writes of ``path`` left. Only for who alone writes it."""
+    for leftover in path.parent.glob(f".{path.name}.*"):
+        leftover.unlink(missing_ok=True)
 
 
 def put_aside(path: Path) -> Path:

@@ -25,9 +25,12 @@ KINDS = (
     "other",
 )
 _BY_NAME = (
-    (re.compile(r"(cls|class|dist|distillation|reg|register|mask)_?tokens?$"), "class-token"),
-    (re.compile(r"pos(ition(al)?)?_?(emb|enc)|(^|_)positions?$"), "position"),
-    (re.compile(r"layer_?scale|lambda_?\d|^ls\d?$"), "layer-scale"),
+    (
+        re.compile(r"(cls|class|dist|distillation|reg|register|mask)_?(tokens?|emb\w*)$"),
+        "class-token",
+    ),
+    (re.compile(r"(^|_)(relative_)?pos(ition(al)?)?_?(emb|enc|bias)|(^|_)positions?$"), "position"),
+    (re.compile(r"layer_?scale|lambda_?\d|^ls\d?$|^gamma(_?\d)?$"), "layer-scale"),
 )
 
 
@@ -92,7 +95,7 @@ def _kind(model: nn.Module, name: str, parameter: Tensor) -> str:
     path, _, own = name.rpartition(".")
     owner = model.get_submodule(path)
     of_owner = type(owner).__name__.lower()
-    if "norm" in of_owner:
+    if "norm" in of_owner or of_owner == "affine":
         return "norm"
     # A position embedding may be an nn.Embedding, whose tensor is called weight.
     described = path.rpartition(".")[2] if own in ("weight", "gamma") else own

@@ -12,12 +12,22 @@ from landscape.provenance import Provenance
 from landscape.results import plain
 
 # What the origin of an objective says about the function itself, and not about its history.
-OF_THE_FUNCTION = ("model", "model_args", "split", "loss", "evaluation", "metrics", "others")
+OF_THE_FUNCTION = (
+    "model",
+    "model_args",
+    "split",
+    "loss",
+    "evaluation",
+    "metrics",
+    "others",
+    "files",
+)
 HASHES = {
     "weights": "other weights",
     "sample": "another sample",
     "coordinates": "other coordinates",
     "vectors": "other directions",
+    "files": "another content of the files it was laid by",
 }
 
 
@@ -29,7 +39,7 @@ def question_of(settings: Any, provenance: Provenance) -> dict[str, Any]:
             "weights": provenance.weights_sha256,
             "sample": provenance.sample_sha256,
             "precision": provenance.precision,
-            **{key: provenance.origin.get(key) for key in OF_THE_FUNCTION},
+            **{key: provenance.origin.get(key) or None for key in OF_THE_FUNCTION},
         }
     )
 

@@ -8,12 +8,15 @@ from types import ModuleType
 import pytest
 import torch
 
+from landscape.progress import be_quiet
+
 SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+    be_quiet(False)  # what a --quiet command in this process has left
 
 
 @pytest.fixture(scope="session")

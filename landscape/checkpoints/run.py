@@ -20,7 +20,7 @@ import torch
 
 from landscape.checkpoints.foreign.torch_file import read_torch_file
 from landscape.errors import InputError
-from landscape.files import make_directory, replacing
+from landscape.files import make_directory, replacing, sweep
 
 CONFIG, METRICS, LAST, BEST = "config.json", "metrics.csv", "last.pt", "best.pt"
 EPOCHS = "epochs"
@@ -64,8 +64,7 @@ class RunDirectory:
     def sweep(self) -> None:
         """Remove what a write that was killed left behind. Only the run's own process may."""
         for name in (CONFIG, METRICS, LAST, BEST):
-            for leftover in self.path.glob(f".{name}.*"):
-                leftover.unlink(missing_ok=True)
+            sweep(self.path / name)
         for leftover in (self.path / EPOCHS).glob(".[0-9]*.pt.*"):
             leftover.unlink(missing_ok=True)
 

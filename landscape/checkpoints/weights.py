@@ -3,10 +3,12 @@
 import copy
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from landscape.checkpoints.load import fit_weights, locate, read_state
 from landscape.derived_directions import Weights
+from landscape.errors import InputError
 from landscape.objective import Objective
 from landscape.parameters import flatten
 from landscape.twin import share_storage, statistics_of
@@ -18,6 +20,7 @@ def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> We
     Raises InputError, naming keys and shapes, for a checkpoint of another model.
     """
     path, _ = locate(path)
+    trust = trust or bool(objective.origin.get("trusted"))
     twin = copy.deepcopy(objective.module)
     fit_weights(twin, read_state(path, twin, trust=trust), path)
     return weights_of(twin, objective)
@@ -26,6 +29,12 @@ def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> We
 def weights_of(model: nn.Module, objective: Objective) -> Weights:
     """Theta and statistics of a model that has the objective's parameters, by name."""
     parameters = dict(model.named_parameters())
+    for name, own in objective.module.named_parameters():
+        if not own.requires_grad and not torch.equal(parameters[name].to(own), own):
+            raise InputError(
+                f"{name} is frozen in the model and different in the other checkpoint: no line "
+                "through the trainable weights leads there; unfreeze it"
+            )
     theta = flatten(parameters[name].detach() for name in objective.layout.names)
     statistics = share_storage(list(statistics_of(copy.deepcopy(model)).values()))
     return Weights(theta.to(objective.theta), statistics.to(objective.statistics))

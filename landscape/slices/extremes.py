@@ -12,6 +12,7 @@ from torch import Tensor
 
 from landscape.curvature.lanczos import lanczos
 from landscape.curvature.operators import HessianOperator
+from landscape.errors import NotMeasurableError
 from landscape.objective import Objective
 
 TOLERANCE = 1e-2
@@ -40,7 +41,10 @@ def extreme_eigenvalues(objective: Objective) -> list[float]:
         return [math.nan] * 3
     operator = HessianOperator(objective)
     generator = torch.Generator().manual_seed(SEED)
-    dominant = lanczos(operator, 1, generator, tolerance=TOLERANCE)
+    try:
+        dominant = lanczos(operator, 1, generator, tolerance=TOLERANCE)
+    except NotMeasurableError:
+        return [math.nan] * 3
     first, scale = dominant.eigenvalues[0].item(), abs(dominant.eigenvalues[0].item())
     if scale == 0:
         return [0.0, 0.0, 0.0]

@@ -60,11 +60,14 @@ def fold_batch_norms(module: nn.Module) -> nn.Module | None:
     The result shares all parameters and buffers with ``module``, which is left as it is. A model
     whose code can't be traced symbolically is left alone.
     """
-    if not any(type(part) in _NORMS for part in module.modules()):
+    if not any(type(part) in _NORMS for part in module.modules()) or _has_hooks(module):
         return None
     try:
         traced = fx.symbolic_trace(module)
     except Exception:  # the user's own code runs under tracing, and may raise anything
+        return None
+    # What the model computes from its buffers alone was computed once, while it was traced.
+    if any(str(node.target).startswith("_tensor_constant") for node in traced.graph.nodes):
         return None
     parts = dict(traced.named_modules())
     folded = 0
@@ -84,7 +87,8 @@ def fold_batch_norms(module: nn.Module) -> nn.Module | None:
     if not folded:
         return None
     traced.recompile()
-    return traced.eval()
+    traced.training = False
+    return traced
 
 
 def folded_convolutions(module: nn.Module) -> Iterator[FoldedConvolution]:
@@ -98,6 +102,8 @@ def _pair(node: fx.Node, parts: dict[str, nn.Module]) -> tuple[nn.Module, nn.Mod
         return None
     before = node.args[0]
     if before.op != "call_module" or len(before.users) > 1:
+        return None
+    if before.kwargs or node.kwargs or len(before.args) != 1 or len(node.args) != 1:
         return None
     norm, convolution = parts.get(str(node.target)), parts.get(str(before.target))
     if (

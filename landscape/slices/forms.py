@@ -14,7 +14,6 @@ from landscape.directions import Direction
 from landscape.errors import InputError
 from landscape.evaluation import Evaluation
 from landscape.objective import Objective
-from landscape.progress import message
 from landscape.slices.evaluator import PointEvaluator
 from landscape.slices.forward import Form, can_be_rewritten
 
@@ -69,7 +68,8 @@ def _with_precision(
 ) -> _Trial:
     if asked in ("tf32", "bf16"):
         trial = run.attempt(replace(best.form, precision=asked), reference, float("inf"))
-        assert trial is not None
+        if trial is None:
+            raise InputError(f"--precision {asked}: the model can't be evaluated in it; use fp32")
         return trial
     if asked == "auto":
         for precision in ("tf32", "bf16") if cuda else ("bf16",):
@@ -88,15 +88,10 @@ def _with_compilation(
     ):
         return best.form
     limit = ROUNDING if best.form.precision == "fp32" else float("inf")
-    try:
-        trial = run.attempt(replace(best.form, compiled=True), reference, limit)
-    except Exception as error:  # the compiler runs the user's code, and needs one of its own
-        if asked == "on":
-            first = (str(error).splitlines() or [type(error).__name__])[0]
-            raise InputError(f"--compile on: the model can't be compiled here: {first}") from error
-        return best.form
+    trial = run.attempt(replace(best.form, compiled=True), reference, limit)
     if trial is None:
-        message("the compiled model gives other losses; it is not used")
+        if asked == "on":
+            raise InputError(f"--compile on: the model can't be compiled here: {run.reason}")
         return best.form
     gain = best.seconds / trial.seconds
     return trial.form if asked == "on" or gain > WORTHWHILE_GAIN else best.form
@@ -116,12 +111,19 @@ class _Runner:
         self._directions = directions
         self._split = split
         self._probes = probes
+        self.reason = ""  # why the last attempt came to nothing
 
     def attempt(self, form: Form, reference: list[Evaluation], limit: float) -> _Trial | None:
-        """The form with its error and time; None if the error is more than ``limit``."""
-        found, seconds = self.evaluate(form)
-        error = max(map(_difference, found, reference))
-        return _Trial(replace(form, error=error), seconds) if error <= limit else None
+        """The form with its error and time; None if it can't be had or errs by over ``limit``."""
+        try:
+            found, seconds = self.evaluate(form)
+        except Exception as error:
+            # A model may allow no other memory layout, lack a bfloat16 kernel, or not compile.
+            self.reason = (str(error).splitlines() or [type(error).__name__])[0]
+            return None
+        largest = max(map(_difference, found, reference))
+        self.reason = f"its losses differ by {largest:.1e}"
+        return _Trial(replace(form, error=largest), seconds) if largest <= limit else None
 
     def evaluate(self, form: Form) -> tuple[list[Evaluation], float]:
         """What the probes give, and the seconds that the fastest took."""

@@ -62,7 +62,7 @@ class Forward:
             batch = Batch(map_tensors(_channels_last, batch.inputs), batch.targets, batch.size)
         outputs = call_model(self._call, batch)
         if self.form.precision == "bf16":
-            outputs = map_tensors(lambda t: t.float() if t.is_floating_point() else t, outputs)
+            outputs = _single(outputs)
         return outputs
 
     @contextmanager
@@ -88,6 +88,17 @@ def can_be_rewritten(module: nn.Module) -> bool:
 def prefers_channels_last(module: nn.Module) -> bool:
     """Whether the model is a convolutional one; a ViT's patch embedding alone is not."""
     return sum(isinstance(part, nn.Conv2d) for part in module.modules()) > 1
+
+
+def _single(outputs: Any) -> Any:
+    """Low-precision tensors as float32; whatever else a model returns as it is."""
+    if isinstance(outputs, Tensor):
+        return outputs.float() if outputs.is_floating_point() else outputs
+    if type(outputs) in (tuple, list):
+        return type(outputs)(map(_single, outputs))
+    if type(outputs) is dict:
+        return {key: _single(value) for key, value in outputs.items()}
+    return outputs
 
 
 def _channels_last(tensor: Tensor) -> Tensor:

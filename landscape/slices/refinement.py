@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 from scipy.spatial import KDTree
 
 from landscape.slices.kriging import Prediction, krige
@@ -29,8 +30,8 @@ SPACING = 1.5
 # With more than this measured, interpolating saves nothing worth its error.
 ENOUGH = 0.6
 # The predicted error, before tests have calibrated it and at the least.
-START_FACTOR, LEAST_FACTOR = 0.8, 0.7
-TESTS_NEEDED = 20
+START_FACTOR, LEAST_FACTOR = 1.0, 0.75
+TESTS_NEEDED, TESTS_TRUSTED = 20, 200
 # So many of the tests have to lie within one standard error.
 ONE_SIGMA = 0.683
 
@@ -58,6 +59,7 @@ class Refinement:
         self._values: Floats = np.full((rows, columns), np.nan)
         self._tests: list[float] = []
         self._claimed: Prediction | None = None
+        self._claimed_logarithmic = True
         # Which cell each point lies in.
         self._cells = _cell(rows)[:, None] * JUDGED + _cell(columns)[None, :]
 
@@ -74,7 +76,9 @@ class Refinement:
             self._values[row, column] = value
         if len(self._tests) >= TESTS_NEEDED:
             quantile = float(np.quantile(self._tests, ONE_SIGMA))
-            self.factor = max(LEAST_FACTOR, quantile)
+            # Tests are made where the claim is largest, which flatters it: few don't lower it much.
+            least = max(LEAST_FACTOR, START_FACTOR - len(self._tests) / TESTS_TRUSTED)
+            self.factor = max(least, quantile)
 
     def next(self) -> list[tuple[int, int]]:
         """The points to measure next; none when every cell meets the tolerance."""
@@ -84,7 +88,7 @@ class Refinement:
         prediction = self._predict()
         if prediction is None:  # hardly anything is finite
             return left
-        self._claimed = prediction
+        self._claimed, self._claimed_logarithmic = prediction, self._logarithmic
         claim = self._claim(prediction)
         mean_square = np.bincount(self._cells.ravel(), (claim**2).ravel()) / np.maximum(
             np.bincount(self._cells.ravel()), 1
@@ -98,6 +102,9 @@ class Refinement:
         if self.measured.all():
             return Filled(values, np.zeros_like(values), logarithmic)
         known = self.measured & np.isfinite(values)
+        if not _span_a_plane(known):
+            nothing = np.where(self.measured, values, np.nan)
+            return Filled(nothing, np.where(self.measured, 0.0, np.nan), False)
         logarithmic = logarithmic and bool((values[known] > 0).all())
         prediction = self._krige(known, np.log(values) if logarithmic else values)
         estimate = np.exp(prediction.value) if logarithmic else prediction.value
@@ -112,8 +119,7 @@ class Refinement:
 
     def _predict(self) -> Prediction | None:
         known = self.measured & np.isfinite(self._values)
-        rows, columns = np.nonzero(known)
-        if len(set(rows)) < 3 or len(set(columns)) < 3:
+        if not _span_a_plane(known):
             return None
         return self._krige(known, np.log(self._values) if self._logarithmic else self._values)
 
@@ -122,10 +128,13 @@ class Refinement:
         claim = self.factor * prediction.error.reshape(self.measured.shape)
         if not self._logarithmic:
             known = self._values[self.measured & np.isfinite(self._values)]
-            claim = claim / max(float(np.ptp(known)), np.finfo(np.float64).tiny)
+            # Of a constant surface only rounding is left, which is no error.
+            scale = max(float(np.ptp(known)), 1e-6 * float(np.abs(known).max()), 1e-300)
+            claim = claim / scale
         broken = self.measured & ~np.isfinite(self._values)
         if broken.any():
-            claim = np.where(self._nearest_is(broken), np.inf, claim)
+            beside = binary_dilation(broken, np.ones((3, 3), dtype=bool))
+            claim = np.where(self._nearest_is(broken) | beside, np.inf, claim)
         return np.where(self.measured, 0.0, claim)
 
     def _test(self, row: int, column: int, value: float) -> None:
@@ -134,7 +143,9 @@ class Refinement:
             return
         place = row * self.measured.shape[1] + column
         predicted, error = self._claimed.value[place], self._claimed.error[place]
-        if self._logarithmic and value > 0:
+        if self._claimed_logarithmic:
+            if value <= 0:  # it could not have been predicted
+                return
             value = float(np.log(value))
         if error > 0:
             self._tests.append(abs(value - predicted) / error)
@@ -170,6 +181,12 @@ class Refinement:
         known = np.flatnonzero(self.measured.ravel())
         _, nearest = KDTree(points[known]).query(points)
         return broken.ravel()[known[nearest]].reshape(broken.shape)
+
+
+def _span_a_plane(known: Mask) -> bool:
+    """Whether a trend and its errors can be had from these points: they lie on no line."""
+    rows, columns = np.nonzero(known)
+    return len(set(rows)) >= 3 and len(set(columns)) >= 3 and len(rows) >= 6
 
 
 def _cell(count: int) -> NDArray[np.int64]:

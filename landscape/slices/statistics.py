@@ -39,6 +39,7 @@ def reestimate_statistics(objective: Objective, batches: Sequence[Batch]) -> Non
     seen = 0
     try:
         for norm in norms:
+            norm.reset_running_stats()  # what overflowed elsewhere would stay nan
             norm.train()
         with torch.no_grad(), full_precision():
             for batch in batches:
@@ -46,6 +47,10 @@ def reestimate_statistics(objective: Objective, batches: Sequence[Batch]) -> Non
                 for norm in norms:
                     norm.momentum = batch.size / seen
                 call_model(objective.module, batch)
+    except ValueError as error:
+        raise NotMeasurableError(
+            f"--bn reestimate: {error}; choose another --batch-size"
+        ) from error
     finally:
         for norm, momentum, count in zip(norms, momenta, counts, strict=True):
             norm.eval()

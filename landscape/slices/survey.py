@@ -32,7 +32,7 @@ class Survey:
         journal: where points are kept while the question is not answered; None keeps none.
         ranks: the processes that share the work. All have to make the same calls.
         task: what the progress bar says.
-        on_progress: called by rank 0 now and then with the points that are there.
+        on_progress: called by rank 0 now and then with a function that gives what points there are.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Survey:
         ranks: Ranks = ALONE,
         *,
         task: str = "points",
-        on_progress: Callable[[dict[Key, Values]], None] | None = None,
+        on_progress: Callable[[Callable[[], dict[Key, Values]]], None] | None = None,
     ) -> None:
         self._ranks = ranks
         self._question = ranks.share(f"{task}/question", dict(question))
@@ -98,7 +98,7 @@ class Survey:
                     bar.update(1)
                 taken = start + count
                 if self._on_progress is not None and self._ranks.is_first:
-                    self._on_progress(self._visible())
+                    self._on_progress(self._visible)
         sent = [[list(key), [v.hex() for v in map(float, found)]] for key, found in own.items()]
         for share in self._ranks.gather(f"{name}/done", sent)[1:]:
             self._receive(share)
@@ -110,6 +110,10 @@ class Survey:
         found = self._ranks.share(f"{self._task}/{self._round}/values", own)
         arrays = (np.array([float.fromhex(value) for value in values]) for values in found)
         return dict(zip(keys, arrays, strict=True))
+
+    def finish(self) -> None:
+        """Rank 0, which may hold the store, waits until every other rank has read its last."""
+        self._ranks.gather(f"{self._task}/finish", True)
 
     def close(self) -> None:
         """Let go of the journal; :func:`remove_journals` deletes it once the answer is saved."""

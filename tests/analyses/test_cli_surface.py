@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from landscape.models.catalog import ModelSpec
 from tests.analyses.written import arrays, headline
-from tests.commands import content
+from tests.commands import assert_one_line, content
 
 GRID = ("--x=-1:1:3", "--y=-0.5:1.5:5")
 LINE = ("--x=-1:1:3",)
@@ -52,7 +52,7 @@ def of_split(split):
     return torch.randn(40, 1, 2, 2, generator=generator), torch.arange(40) % 7
 
 
-def moved(path, x, y=None, precision=torch.float32):
+def moved(path, x, y=None):
     """The user's network at a point of a result file, made of the file's own directions."""
     state = torch.load(path.parents[2] / "net.pth", weights_only=True)
     with h5py.File(path) as file:
@@ -113,7 +113,7 @@ def test_metrics_on_two_splits(done, mine, tmp_path):
         for name in ("loss", "acc", "loss_stderr", *METRICS):
             assert said["own"][f"{split}_{name}"] == stored[f"{split}_{name}"][1, 1]
     assert said["split"] == "train"
-    assert said["provenance"]["origin"]["metrics"] == sorted(METRICS)
+    assert sorted(said["provenance"]["origin"]["metrics"]) == sorted(METRICS)
 
 
 def test_the_standard_error_of_each_point_is_that_of_its_samples(done, mine, tmp_path):
@@ -211,14 +211,41 @@ def test_what_is_asked_for_more_is_measured_anew(done, mine, tmp_path, words, me
         (("--directions", "randomly"), "unknown directions 'randomly'; expected random, gradient"),
         (("--policy", "li"), "invalid choice: 'li'"),
         (("--perturb", "bias=some"), "bias=some"),
-        (("--zmin", "2", "--zmax", "1"), "--zmin has to be less than --zmax"),
     ],
 )
 def test_what_can_not_be_asked_is_one_line(refused, mine, tmp_path, words, message):
     source, first = mine
     words = [word.replace("FILE", str(source)) for word in words]
-    shown = () if "--zmin" not in words else ("--format", "png")
-    assert message in refused("line", *first, *LINE, *words, *shown)
+    assert message in refused("line", *first, *LINE, *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--zmin", "2", "--zmax", "1"), "--zmin has to be less than --zmax, got 2.0 and 1.0"),
+        (("--scale", "log", "--zmin", "0"), "--scale log needs --zmin and --zmax above 0"),
+        (("--scale", "cubic"), "invalid choice: 'cubic'"),
+        (("--zmax", "high"), "argument --zmax"),
+    ],
+)
+def test_a_look_that_nothing_can_have_is_one_line(plot, mine, words, message):
+    status, _, err = plot("line", *mine[1], *LINE, "--format", "png", *words, "--quiet")
+    assert status == 2
+    assert_one_line(err, "landscape-plot")
+    assert message in err
+
+
+def test_the_look_changes_the_picture_and_not_the_result(done, mine, tmp_path):
+    _, first = mine
+    pictures = []
+    done("surface", *first, *GRID)
+    before = content(tmp_path / "out")
+    for look in ((), ("--scale", "log"), ("--zmax", "2.5"), ("--zmin", "0.5", "--zmax", "3")):
+        _, err = done("surface", *first, *GRID, "--format", "png", *look)
+        assert "net: surface is already measured" in err
+        pictures.append((tmp_path / "out" / "surface.png").read_bytes())
+    assert len(set(pictures)) == len(pictures)
+    assert content(tmp_path / "out")["net/surface.h5"] == before["net/surface.h5"]
 
 
 @pytest.mark.parametrize("analysis", ["hessian", "sparsity", "report"])
@@ -255,7 +282,7 @@ def test_repeats_are_the_slices_of_the_next_seeds(done, mine, tmp_path):
     np.testing.assert_array_equal(several[0], first)
     for k in range(3):
         seed = ("--seed", str(4 + k), "--samples", "0")
-        done("surface", *words[:-4], *GRID, *seed, *QUIET, "--output-dir", tmp_path / str(k))
+        done("surface", *words, *GRID, *seed, "--output-dir", tmp_path / str(k))
         alone = arrays(tmp_path / str(k) / "net" / "surface.h5")["train_loss"]
         np.testing.assert_allclose(several[k], alone, rtol=1e-6)
     said = headline(tmp_path / "out", "net", "surface")
@@ -268,7 +295,7 @@ def test_refinement_claims_its_error(done, mine, tmp_path):
     done("surface", *words, *plane, "--refine", "--tolerance", "0.01")
     found = arrays(tmp_path / "out" / "net" / "surface.h5")
     said = headline(tmp_path / "out", "net", "surface")
-    done("surface", *words[:-4], *plane, *QUIET, "--output-dir", tmp_path / "all")
+    done("surface", *words, *plane, "--output-dir", tmp_path / "all")
     truth = arrays(tmp_path / "all" / "net" / "surface.h5")
     measured = found["measured"].astype(bool)
     assert said["points"] == 21 * 17
@@ -283,15 +310,13 @@ def test_refinement_claims_its_error(done, mine, tmp_path):
 
 def test_toward_two_checkpoints(done, runs, tmp_path):
     """The plane through three networks: each lies where it should."""
-    third = runs[1].parent / "third"
-    if not third.exists():
-        other = torch.load(runs[1] / "last.pt", weights_only=True)
-        third.mkdir()
-        (third / "config.json").write_text((runs[1] / "config.json").read_text())
-        source = torch.Generator().manual_seed(0)
-        for tensor in other["model"].values():
-            tensor += 0.01 * torch.randn(tensor.shape, generator=source)
-        torch.save(other, third / "last.pt")
+    third = tmp_path / "third"
+    third.mkdir()
+    (third / "config.json").write_text((runs[1] / "config.json").read_text())
+    other = torch.load(runs[1] / "last.pt", weights_only=True)
+    for tensor in other["model"].values():
+        tensor += 0.01 * torch.randn(tensor.shape)
+    torch.save(other, third / "last.pt")
     toward = ("--toward-x", runs[1], "--toward-y", third, "--samples", "48", *QUIET)
     done("surface", runs[0], "--x=0:1:3", "--y=0:1:3", *toward, "--output-dir", tmp_path / "plane")
     own = ("--samples", "48", *LINE, *QUIET, "--output-dir", tmp_path / "own")

@@ -1,4 +1,5 @@
 import copy
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -342,3 +343,36 @@ def test_what_is_no_pair(refused, runs, tmp_path):
     assert "have the same weights" in refused("interpolate", *same, *words)
     absent = tmp_path / "absent"
     assert f"no such checkpoint: {absent}" in refused("interpolate", runs[0], absent, *words)
+
+
+def test_the_other_checkpoint_is_part_of_the_question(done, runs, tmp_path):
+    """Other weights under the same name are another interpolation."""
+    other = shutil.copytree(runs[1], tmp_path / "other")
+    words = (runs[0], other, *SMALL, "--format", "none", "--output-dir", tmp_path / "figures")
+    done("interpolate", *words)
+    before = arrays(tmp_path / "figures" / "plain-to-other" / "interpolate.h5")["train_loss"]
+    state = torch.load(other / "last.pt", weights_only=True)
+    for tensor in state["model"].values():
+        tensor *= 1.1
+    torch.save(state, other / "last.pt")
+    _, err = done("interpolate", *words)
+    assert "another content of the files it was laid by" in err
+    folder = tmp_path / "figures" / "plain-to-other"
+    kept, after = (arrays(folder / f"interpolate{k}.h5")["train_loss"] for k in (".1", ""))
+    np.testing.assert_array_equal(kept, before)
+    assert after[ZERO] == before[ZERO]
+    assert abs(after[ONE] - before[ONE]) > 1e-4
+
+
+def test_a_stored_interpolation_is_drawn_again(done, runs, tmp_path):
+    words = (*SMALL, "--format", "none", "--output-dir", tmp_path / "one")
+    done("interpolate", *runs, *words)
+    stored = tmp_path / "one" / "plain-to-sam" / "interpolate.h5"
+    before = stored.read_bytes()
+    words = ("--format", "svg", "--output-dir", tmp_path / "two")
+    out, _ = done("interpolate", f"once more={stored}", *words)
+    assert out.splitlines() == [str(tmp_path / "two" / "interpolate.svg")]
+    text = (tmp_path / "two" / "interpolate.svg").read_text()
+    assert "once more" in text
+    assert "barrier" in text
+    assert stored.read_bytes() == before

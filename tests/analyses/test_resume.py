@@ -208,7 +208,7 @@ def test_a_surface_that_is_killed_again_and_again(warm, subject, unkilled, tmp_p
         else:
             time.sleep(instants.uniform(0, 2 * unkilled[1] / KILLS))
         killed += running.kill() == -signal.SIGKILL
-        for path in tmp_path.glob("net/[!.]*.h5"):
+        for path in tmp_path.rglob("*.h5"):
             with h5py.File(path) as file:
                 assert file["train_loss"].shape == (9, 9)
         now = num_points(journal_of(tmp_path))
@@ -224,7 +224,7 @@ def test_what_killed_writes_leave_behind_goes(warm, subject, tmp_path):
     leftovers = tmp_path / "net"
     running.wait_for(lambda: list(leftovers.glob(".surface.h5.*")))
     running.kill()
-    leftovers.joinpath(".surface.h5.99999999-00000000.h5").write_bytes(b"half")  # if it was late
+    leftovers.joinpath(".surface.h5.99999999-00000000.part").write_bytes(b"half")  # if it was late
     warm.run("surface", *subject, *GRID, "--output-dir", tmp_path)
     assert {path.name for path in leftovers.iterdir()} == {"surface.h5", "surface.json"}
 

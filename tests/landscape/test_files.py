@@ -3,7 +3,7 @@ import hashlib
 import pytest
 
 from landscape.errors import InputError
-from landscape.files import make_directory, put_aside, replacing, sha256
+from landscape.files import make_directory, put_aside, replacing, sha256, sweep
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,24 @@ def test_replacing_is_all_or_nothing(tmp_path):
         fail_half_way()
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("result.h5", "old")]
     with replacing(path) as temporary:
-        assert temporary.suffix == ".h5"
+        # Whoever looks for *.h5 does not find it.
+        assert temporary.name.startswith(".result.h5.")
+        assert temporary.suffix == ".part"
         temporary.write_text("new")
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("result.h5", "new")]
+
+
+def test_sweep_removes_what_killed_writes_left_and_nothing_else(tmp_path):
+    path = tmp_path / "surface.h5"
+    sweep(path)
+    with replacing(path) as temporary:
+        left = temporary.name
+        temporary.write_text("whole")
+    others = {"surface.h5", "surface.1.h5", "surface.json", ".surface.json.1-a.part", ".hidden"}
+    for name in (*others, left, ".surface.h5.12-ab.h5"):
+        (tmp_path / name).write_text("")
+    sweep(path)
+    assert {found.name for found in tmp_path.iterdir()} == others
 
 
 def test_make_directory(tmp_path):

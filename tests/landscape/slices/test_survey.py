@@ -240,7 +240,7 @@ def test_find_and_remove_journals(journal):
 def test_progress_is_shown_what_is_there(monkeypatch):
     monkeypatch.setattr(survey_module, "CLAIM_SECONDS", 0.005)
     seen = []
-    survey = Survey(QUESTION, on_progress=lambda found: seen.append(list(found)))
+    survey = Survey(QUESTION, on_progress=lambda visible: seen.append(list(visible())))
     survey.begin(DECISIONS)
     survey.measure(KEYS, Recorder(seconds=0.002))
     assert seen[0] == KEYS[:1]
@@ -255,7 +255,9 @@ def test_ranks_share_the_points(journal, monkeypatch):
 
     def work(ranks):
         evaluate = Recorder(seconds=0.002)
-        survey = Survey(QUESTION, journal, ranks, on_progress=lambda found: seen.append(found))
+        survey = Survey(
+            QUESTION, journal, ranks, on_progress=lambda visible: seen.append(visible())
+        )
         survey.begin(DECISIONS if ranks.is_first else {})
         survey.measure(KEYS, evaluate)
         found = survey.shared_values(KEYS)

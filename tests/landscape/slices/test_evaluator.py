@@ -1,0 +1,308 @@
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from landscape.directions import Direction, random_direction
+from landscape.errors import InputError
+from landscape.losses import brier, confidence
+from landscape.objective import Objective
+from landscape.slices.evaluator import PointEvaluator
+from landscape.slices.forward import Form
+from tests.oracles.cases import BY_NAME, CASES, randomise
+from tests.oracles.dense import dense_hessian
+
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+POINTS = [(0.0, 0.0), (0.5, 0.0), (-0.25, 0.75), (1.0, -1.0)]
+
+
+def make_direction(objective, seed=0, statistics=False):
+    draw = torch.Generator().manual_seed(seed)
+    direction = random_direction(objective.layout, objective.theta, draw)
+    moved = torch.rand(objective.statistics.shape, generator=draw, dtype=torch.float64)
+    moving = 0.2 * moved.to(objective.statistics) if statistics else None
+    return Direction(direction.vector, direction.layout, moving)
+
+
+def plane_of(objective, **options):
+    return [make_direction(objective, seed, **options) for seed in (0, 1)]
+
+
+def objective_of(case, dtype=torch.float64, batch_size=3, **options):
+    return Objective(
+        case.model(), case.data, case.loss, batch_size=batch_size, device="cpu", dtype=dtype,
+        **options,
+    )  # fmt: skip
+
+
+def moved_by_hand(model, directions, point):
+    """A float64 copy of the model with each parameter and statistic moved by itself."""
+    moved = copy.deepcopy(model).double().eval()
+    parameters = [p for p in moved.parameters() if p.requires_grad]
+    buffers = [b for b in moved.buffers() if b.is_floating_point()]
+    with torch.no_grad():
+        for coordinate, direction in zip(point, directions, strict=True):
+            for tensors, vector in (
+                (parameters, direction.vector),
+                (buffers, direction.statistics),
+            ):
+                start = 0
+                for tensor in tensors if vector is not None else ():
+                    piece = vector[start : start + tensor.numel()].double()
+                    tensor += coordinate * piece.reshape(tensor.shape)
+                    start += tensor.numel()
+    return moved
+
+
+def images(count, classes=3, seed=5):
+    draw = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(count, 3, 4, 4, dtype=torch.float64, generator=draw)
+    return inputs, torch.randint(classes, (count,), generator=draw)
+
+
+def resnet(dtype=torch.float64, **options):
+    return objective_of(BY_NAME["resnet with batch norm"], dtype, **options)
+
+
+# ------------------------------------------------------------------------------------- values
+
+
+@every_case
+@pytest.mark.parametrize("rewritten", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_values_are_those_of_a_model_moved_by_hand(case, rewritten, dtype):
+    objective = objective_of(case, dtype)
+    directions, tolerance = plane_of(objective), {torch.float32: 2e-5, torch.float64: 1e-12}[dtype]
+    form = Form("fp64" if dtype == torch.float64 else "fp32", rewritten=rewritten)
+    evaluator = PointEvaluator(objective, directions, "train", form=form)
+    inputs, targets = case.data
+    for point in POINTS:
+        values = dict(zip(evaluator.names, evaluator(point), strict=True))
+        with torch.no_grad():
+            outputs = moved_by_hand(case.model(), directions, point)(inputs)
+            loss = case.loss(outputs, targets).item()
+        assert values["train_loss"] == pytest.approx(loss, rel=tolerance)
+        if targets.is_floating_point():
+            assert math.isnan(values["train_acc"])
+            each = F.mse_loss(outputs, targets, reduction="none").mean(1)
+        else:
+            correct = 100 * (outputs.argmax(1) == targets).double().mean().item()
+            assert values["train_acc"] == pytest.approx(correct)
+            each = F.cross_entropy(outputs, targets, reduction="none")
+        stderr = each.std(correction=1).item() / len(targets) ** 0.5
+        assert values["train_loss_stderr"] == pytest.approx(stderr, rel=100 * tolerance)
+
+
+def test_a_line():
+    case = BY_NAME["mlp with tied weights"]
+    objective = objective_of(case)
+    line = [make_direction(objective)]
+    evaluator = PointEvaluator(objective, line, "train")
+    for coordinate in (-1.0, 0.0, 0.3):
+        model = moved_by_hand(case.model(), line, (coordinate,))
+        expected = case.loss(model(case.data[0]), case.data[1]).item()
+        assert evaluator([coordinate])[0] == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize("form", [Form(), Form(rewritten=True), Form("bf16"), Form("bf16", True)])
+def test_the_origin_is_exactly_the_objective(form):
+    objective = resnet(torch.float32)
+    evaluator = PointEvaluator(objective, plane_of(objective), "train", form=form)
+    evaluator((0.5, -0.5))
+    loss, accuracy, stderr = evaluator((0.0, 0.0))
+    evaluator.close()
+    expected = objective.evaluate()
+    assert (loss, accuracy, stderr) == (expected.loss, expected.accuracy, expected.loss_stderr)
+
+
+def test_splits_and_metrics_in_one_pass():
+    case = BY_NAME["resnet with batch norm"]
+    others = {"test": images(5, seed=6), "noise": images(4, seed=7)}
+    metrics = {"brier": brier, "confidence": confidence}
+    objective = objective_of(case, others=others, metrics=metrics)
+    directions = plane_of(objective)
+    evaluator = PointEvaluator(objective, directions, "train")
+    expected_names = [
+        f"{split}_{what}"
+        for split in ("train", "test", "noise")
+        for what in ("loss", "acc", "loss_stderr", "brier", "confidence")
+    ]
+    assert evaluator.names == expected_names
+    for point in POINTS:
+        values = dict(zip(evaluator.names, evaluator(point), strict=True))
+        model = moved_by_hand(case.model(), directions, point)
+        for split, (inputs, targets) in {"train": case.data, **others}.items():
+            with torch.no_grad():
+                outputs = model(inputs)
+            probabilities = outputs.softmax(1)
+            errors = (probabilities - torch.eye(3, dtype=torch.float64)[targets]).square().sum(1)
+            expected = {
+                "loss": -probabilities.log()[range(len(targets)), targets].mean(),
+                "acc": 100 * (outputs.argmax(1) == targets).double().mean(),
+                "brier": errors.mean(),
+                "confidence": probabilities.max(1).values.mean(),
+            }
+            for name, value in expected.items():
+                assert values[f"{split}_{name}"] == pytest.approx(value.item(), rel=1e-11)
+
+
+@pytest.mark.parametrize("rewritten", [False, True])
+def test_statistics_move_along_directions_of_states(rewritten):
+    case = BY_NAME["resnet with batch norm"]
+    objective = resnet()
+    both = plane_of(objective, statistics=True)
+    alone = [both[0], make_direction(objective, 1)]  # one with statistics, one without
+    form = Form("fp64", rewritten=rewritten)
+    for directions in (both, alone):
+        evaluator = PointEvaluator(objective, directions, "train", form=form)
+        for point in POINTS:
+            model = moved_by_hand(case.model(), directions, point)
+            with torch.no_grad():
+                expected = case.loss(model(case.data[0]), case.data[1]).item()
+            # Both moved, or an accumulation over points would show.
+            assert evaluator(point)[0] == pytest.approx(expected, rel=1e-12)
+        evaluator.close()
+    unmoved = PointEvaluator(objective, plane_of(objective), "train", form=form)
+    assert unmoved(POINTS[2])[0] != pytest.approx(expected, rel=1e-6)
+
+
+def test_statistics_taken_anew_are_of_the_training_samples():
+    case = BY_NAME["resnet with batch norm"]
+    objective = resnet(batch_size=7, others={"test": images(5)})
+    directions = plane_of(objective)
+    evaluator = PointEvaluator(objective, directions, "train", bn="reestimate")
+    for point in POINTS:
+        values = dict(zip(evaluator.names, evaluator(point), strict=True))
+        model = moved_by_hand(case.model(), directions, point)
+        for part in model.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.momentum = 1.0
+        with torch.no_grad():
+            model.train()(case.data[0])
+            model.eval()
+            for split, (inputs, targets) in {"train": case.data, "test": images(5)}.items():
+                expected = case.loss(model(inputs), targets).item()
+                assert values[f"{split}_loss"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_eigenvalues_are_those_of_the_hessian_there():
+    case = BY_NAME["mlp with tied weights"]
+    objective = objective_of(case)
+    directions = plane_of(objective)
+    evaluator = PointEvaluator(objective, directions, "train", eigenvalues=True)
+    assert evaluator.names[-3:] == ["min_eig", "max_eig", "eig_residual"]
+    for point in POINTS[:3]:
+        values = dict(zip(evaluator.names, evaluator(point), strict=True))
+        model = moved_by_hand(case.model(), directions, point)
+        dense = torch.linalg.eigvalsh(dense_hessian(model, *case.data, case.loss))
+        scale = dense.abs().max().item()
+        assert values["min_eig"] == pytest.approx(dense[0].item(), abs=1e-2 * scale)
+        assert values["max_eig"] == pytest.approx(dense[-1].item(), abs=1e-2 * scale)
+
+
+def test_losses_of_single_samples():
+    case = BY_NAME["resnet with batch norm"]
+    objective = resnet(torch.float32)
+    directions = plane_of(objective)
+    evaluator = PointEvaluator(objective, directions, "train", form=Form("bf16", rewritten=True))
+    evaluator.place(POINTS[2])
+    outputs = moved_by_hand(case.model(), directions, POINTS[2])(case.data[0])
+    expected = F.cross_entropy(outputs, case.data[1], reduction="none").detach()
+    found = evaluator.losses_here("train")
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_loss_that_is_not_finite_is_what_it_is():
+    data = torch.randn(4, 3), torch.randn(4, 2)
+    objective = Objective(nn.Linear(3, 2), data, F.mse_loss, device="cpu")
+    evaluator = PointEvaluator(objective, plane_of(objective), "train")
+    assert evaluator((1e30, 0.0))[0] == math.inf
+    assert math.isnan(evaluator((math.nan, 0.0))[0])
+    assert math.isfinite(evaluator((0.1, 0.0))[0])
+
+
+def test_a_loss_beyond_the_squares_of_float64():
+    data = torch.randn(4, 3, dtype=torch.float64), torch.randn(4, 2, dtype=torch.float64)
+    objective = Objective(nn.Linear(3, 2), data, F.mse_loss, device="cpu", dtype=torch.float64)
+    evaluator = PointEvaluator(objective, plane_of(objective), "train")
+    loss, _, stderr = evaluator((1e100, 0.0))
+    assert 1e150 < loss < math.inf
+    assert stderr >= 0 or math.isnan(stderr)
+
+
+# ---------------------------------------------------------------------------- order and restoring
+
+
+@pytest.mark.parametrize("bn", ["fixed", "reestimate"])
+@pytest.mark.parametrize("statistics", [False, True])
+@given(order=st.permutations([(x, y) for x in (-1.0, 0.0, 0.7) for y in (-0.5, 0.0, 1.0)]))
+@settings(max_examples=15, deadline=None)
+def test_the_order_of_the_points_does_not_change_a_bit(bn, statistics, order):
+    case = BY_NAME["resnet with batch norm"]
+    objective = objective_of(case, torch.float32, batch_size=4)
+    directions = plane_of(objective, statistics=statistics)
+    form = Form(rewritten=True)
+    evaluator = PointEvaluator(objective, directions, "train", form=form, bn=bn)
+    for point in order:
+        fresh = PointEvaluator(
+            objective_of(case, torch.float32, batch_size=4), directions, "train", form=form, bn=bn
+        )
+        assert evaluator(point).tobytes() == fresh(point).tobytes()
+
+
+@pytest.mark.parametrize("bn", ["fixed", "reestimate"])
+def test_close_puts_weights_and_statistics_back(bn):
+    objective = resnet()
+    before = {key: value.clone() for key, value in objective.module.state_dict().items()}
+    evaluation, hashed = objective.evaluate(), objective.weights_hash()
+    evaluator = PointEvaluator(objective, plane_of(objective, statistics=True), "train", bn=bn)
+    for point in POINTS:
+        evaluator(point)
+    assert objective.weights_hash() != hashed or bn == "fixed"
+    evaluator.close()
+    after = objective.module.state_dict()
+    assert all(torch.equal(after[key], value) for key, value in before.items())
+    assert objective.evaluate() == evaluation
+    assert objective.weights_hash() == hashed
+
+
+@pytest.mark.parametrize("bn", ["fixed", "reestimate"])
+def test_close_puts_them_back_when_the_loss_raises(bn):
+    objective = resnet()
+    before = {key: value.clone() for key, value in objective.module.state_dict().items()}
+    evaluator = PointEvaluator(objective, plane_of(objective, statistics=True), "train", bn=bn)
+
+    def broken(outputs, targets):
+        raise ZeroDivisionError
+
+    objective.loss_function = broken
+    with pytest.raises(ZeroDivisionError):
+        evaluator((0.5, 0.5))
+    evaluator.close()
+    after = objective.module.state_dict()
+    assert all(torch.equal(after[key], value) for key, value in before.items())
+    assert not any(part.training for part in objective.module.modules())
+
+
+def test_the_users_model_is_not_touched():
+    model = randomise(nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 3)))
+    state = copy.deepcopy(model.state_dict())
+    data = torch.randn(6, 5), torch.randint(3, (6,))
+    objective = Objective(model, data, device="cpu")
+    evaluator = PointEvaluator(objective, plane_of(objective), "train", bn="reestimate")
+    evaluator((1.0, 1.0))
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_one_or_two_directions(count):
+    objective = resnet()
+    with pytest.raises(InputError, match=f"one or two directions, got {count}"):
+        PointEvaluator(objective, [make_direction(objective)] * count, "train")

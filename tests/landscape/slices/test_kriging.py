@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.interpolate import RBFInterpolator
+
+from landscape.slices import kriging
+from landscape.slices.kriging import krige
+
+
+def scattered(count=30, seed=0):
+    return np.random.default_rng(seed).random((count, 2))
+
+
+def rough(points):
+    x, y = points.T
+    return np.sin(5 * x) * np.cos(3 * y) + np.abs(x - y)
+
+
+POINTS = scattered(40, seed=1)
+
+
+def test_exact_at_the_nodes():
+    nodes = scattered()
+    found = krige(nodes, rough(nodes), nodes)
+    np.testing.assert_allclose(found.value, rough(nodes), rtol=0, atol=1e-10)
+    assert (found.error < 1e-5).all()
+    assert (krige(nodes, rough(nodes), POINTS).error > 1e-4).all()
+
+
+@given(st.tuples(*[st.floats(-10, 10)] * 3))
+@settings(max_examples=25, deadline=None)
+def test_linear_functions_are_reproduced_without_error(coefficients):
+    a, b, c = coefficients
+    nodes = scattered()
+    found = krige(nodes, a + nodes @ [b, c], POINTS)
+    scale = max(map(abs, coefficients))
+    np.testing.assert_allclose(found.value, a + POINTS @ [b, c], rtol=0, atol=1e-9 * scale)
+    np.testing.assert_allclose(found.error, 0, atol=1e-9 * scale)
+
+
+@pytest.mark.parametrize("count", [4, 5, 16, 17, 60])
+def test_values_are_those_of_cubic_radial_basis_functions(count):
+    nodes = scattered(count)
+    expected = RBFInterpolator(nodes, rough(nodes), kernel="cubic", degree=1)(POINTS)
+    found = krige(nodes, rough(nodes), POINTS)
+    np.testing.assert_allclose(found.value, expected, rtol=1e-8, atol=1e-8)
+    assert found.value.shape == found.error.shape == (40,)
+    assert np.isfinite(found.error).all()
+
+
+def test_leave_one_out_residuals_are_those_of_fits_without_the_node(monkeypatch):
+    nodes = scattered(20)
+    values = rough(nodes)
+    recorded = []
+
+    def unit(_nodes, residuals, points):
+        recorded.append(residuals)
+        return np.ones(len(points))
+
+    monkeypatch.setattr(kriging, "_local_deviation", unit)
+    krige(nodes, values, POINTS)
+    standardised = recorded[0]
+    for left_out in range(20):
+        others = np.arange(20) != left_out
+        found = krige(nodes[others], values[others], nodes[[left_out]])
+        # With a roughness of 1 the error is the kriging deviation itself.
+        residual = (values[left_out] - found.value[0]) / found.error[0]
+        assert abs(standardised[left_out]) == pytest.approx(abs(residual), rel=1e-6)
+
+
+def test_errors_go_with_the_values_and_not_with_where_they_are():
+    nodes = scattered()
+    values = rough(nodes)
+    one = krige(nodes, values, POINTS)
+    other = krige(nodes + [3, -2], 5 - 7 * values, POINTS + [3, -2])
+    np.testing.assert_allclose(other.value, 5 - 7 * one.value, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(other.error, 7 * one.error, rtol=1e-4)
+    larger = krige(10 * nodes, values, 10 * POINTS)
+    np.testing.assert_allclose(larger.value, one.value, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(larger.error, one.error, rtol=1e-4)
+
+
+def test_errors_grow_away_from_the_nodes_and_with_the_roughness_there():
+    nodes = np.stack(np.meshgrid(*[np.linspace(0, 1, 9)] * 2), axis=-1).reshape(-1, 2)
+    values = np.where(nodes[:, 0] > 0.5, 0.3 * (-1) ** np.arange(81), 0.001 * nodes[:, 0] ** 2)
+    near, far = krige(nodes, values, np.array([[0.5, 1.02], [0.5, 1.3]])).error
+    assert near < far / 5
+    smooth, uneven = krige(nodes, values, np.array([[0.0625, 0.5625], [0.9375, 0.5625]])).error
+    assert smooth < uneven / 5
