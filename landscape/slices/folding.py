@@ -5,10 +5,12 @@ w s and bias (b - mean) s + beta, where s = gamma / sqrt(var + eps). On a surfac
 move, so the kernel is folded anew at every point (:func:`fold`), once for all batches.
 """
 
+import operator
 from collections.abc import Iterator
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -86,6 +88,7 @@ def fold_batch_norms(module: nn.Module) -> nn.Module | None:
         folded += 1
     if not folded:
         return None
+    _relu_in_place(traced)
     traced.recompile()
     traced.training = False
     return traced
@@ -94,6 +97,33 @@ def fold_batch_norms(module: nn.Module) -> nn.Module | None:
 def folded_convolutions(module: nn.Module) -> Iterator[FoldedConvolution]:
     """What has to be folded anew after the weights have moved."""
     return (part for part in module.modules() if isinstance(part, FoldedConvolution))
+
+
+def _relu_in_place(traced: fx.GraphModule) -> None:
+    """Let a ReLU overwrite its input where nothing else reads it: a pass over memory less."""
+    parts = dict(traced.named_modules())
+    for node in list(traced.graph.nodes):
+        is_module = node.op == "call_module" and type(parts.get(str(node.target))) is nn.ReLU
+        is_function = node.op == "call_function" and node.target in (F.relu, torch.relu)
+        if not (is_module or is_function) or len(node.args) != 1 or node.kwargs.get("inplace"):
+            continue
+        before = node.args[0]
+        if not isinstance(before, fx.Node) or len(before.users) > 1 or not _is_fresh(before, parts):
+            continue
+        with traced.graph.inserting_before(node):
+            replacement = traced.graph.call_function(torch.relu_, (before,))
+        node.replace_all_uses_with(replacement)
+        traced.graph.erase_node(node)
+
+
+def _is_fresh(node: fx.Node, parts: dict[str, nn.Module]) -> bool:
+    """Whether a node's result is memory of its own, which no other node shows."""
+    if node.op == "call_module":
+        return type(parts.get(str(node.target))) is FoldedConvolution
+    if node.op == "call_function" and node.target is operator.iadd:
+        left = node.args[0]
+        return isinstance(left, fx.Node) and len(left.users) == 1 and _is_fresh(left, parts)
+    return node.op == "call_function" and node.target is operator.add
 
 
 def _pair(node: fx.Node, parts: dict[str, nn.Module]) -> tuple[nn.Module, nn.Module] | None:
