@@ -164,7 +164,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     objective = Objective(model, (values, targets), device="cpu")
     generator = torch.Generator().manual_seed(0)
     directions = [random_direction(objective.layout, objective.theta, generator) for _ in range(2)]
-    side = np.linspace(0.0, 0.5, max(2, round(arguments.points**0.5)))
+    # Not the origin, one point of a whole surface, which is always evaluated by the plain module.
+    side = np.linspace(0.1, 0.5, max(2, round(arguments.points**0.5)))
     points = [(float(x), float(y)) for y in side for x in side][: arguments.points]
     steps = max(2, round(arguments.points**0.5))
     with tempfile.TemporaryDirectory() as folder:
