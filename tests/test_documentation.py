@@ -12,7 +12,12 @@ import landscape.cli
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-COMMANDS = re.findall(r"^    (landscape-(?:train|plot) .*)$", README, flags=re.MULTILINE)
+PAGES = [README, *(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))]
+COMMANDS = [
+    command
+    for page in PAGES
+    for command in re.findall(r"^    (landscape-(?:train|plot) .*)$", page, flags=re.MULTILINE)
+]
 PICTURES = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
 
 

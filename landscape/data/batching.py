@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 # What the largest intermediate result of a batch may take: on a processor it then stays in the
-# cache of a core from one layer to the next (measured: benchmarks/RESULTS.md); a GPU wants work
-# for all its cores.
+# cache of a core from one layer to the next (measured: benchmarks/RESULTS.md). A GPU wants work
+# for all its cores; how much was not measured.
 CACHE_BYTES = 2 << 20
 GPU_BYTES = 256 << 20
 SMALLEST, LARGEST = 16, 1024
