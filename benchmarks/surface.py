@@ -15,6 +15,9 @@ those of the module evaluated plainly in float64.
     loss and hits fetched from the device after every batch.
 (b) The package loss-landscapes: ``planar_interpolation``, all data in one batch. Its grid zigzags,
     so its points are compared with the coordinates that it really evaluates.
+
+Like its commands, this project's methods run with freed memory kept (landscape/allocator.py); the
+others with what glibc comes to by itself.
 """
 
 import argparse
@@ -38,6 +41,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from landscape.allocator import keep_freed_memory, return_freed_memory
 from landscape.checkpoints.load import load_checkpoint
 from landscape.data.imagefolder import image_folder
 from landscape.direction_files import direction_arrays
@@ -159,6 +163,7 @@ class Package:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measure; returns rows and circumstances."""
+    keep_freed_memory()
     model, pixels, targets = _case(arguments)
     values = normalised(torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(255))
     objective = Objective(model, (values, targets), device="cpu")
@@ -174,6 +179,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             for name, direction in zip(("xdirection", "ydirection"), directions, strict=True):
                 for key, array in direction_arrays(direction, name, model).items():
                     opened[key] = array
+        chosen = _forms(objective, directions, arguments)
+        return_freed_memory()
         methods: dict[str, Callable[[], list[float]]] = {}
         original = OriginalLoop(copy.deepcopy(model), Pictures(pixels, targets), file)
         methods["(a) the original's loop"] = lambda: original(points)
@@ -186,7 +193,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             found = package
             methods["(b) loss-landscapes"] = lambda: found(steps)
             where["(b) loss-landscapes"] = package.points(steps)
-        for name, form in _forms(objective, directions, arguments).items():
+        for name, form in chosen.items():
             evaluator = PointEvaluator(objective, directions, "train", form=form)
             methods[name] = _timed_points(evaluator, points)
             where[name] = points
@@ -207,8 +214,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _timed_points(evaluator: PointEvaluator, points: Sequence[Point]) -> Callable[[], list[float]]:
     def measure() -> list[float]:
+        keep_freed_memory()
         found = [float(evaluator(point)[0]) for point in points]
         evaluator.close()
+        return_freed_memory()
         return found
 
     return measure

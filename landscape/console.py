@@ -1,4 +1,4 @@
-"""What both commands share: one-line errors, exit statuses, ``--debug`` and ``--quiet``."""
+"""What both commands share: one-line errors, exit statuses, memory, ``--debug``, ``--quiet``."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from landscape.allocator import keep_freed_memory
 from landscape.errors import InputError, LandscapeError
 from landscape.progress import be_quiet
 
@@ -73,6 +74,7 @@ def run_command(
     """Parse, run ``command``, and turn what it raises into a line and an exit status."""
     arguments = parser.parse_args(join_ranges(sys.argv[1:] if argv is None else argv))
     be_quiet(arguments.quiet)
+    keep_freed_memory()
     try:
         command(arguments)
     except InputError as error:
