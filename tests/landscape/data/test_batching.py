@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -124,3 +127,13 @@ def test_structures_are_rebatched():
 )
 def test_what_comes_in_batches(data, expected):
     assert is_batched(data) == expected
+
+
+def test_choosing_does_not_import_the_compiler():
+    program = (
+        "import sys, torch; from landscape.data.batching import choose_batch_size;"
+        "print(choose_batch_size(lambda: torch.zeros(8192) + 1, torch.device('cpu')),"
+        "'torch._dynamo' in sys.modules)"
+    )
+    found = subprocess.check_output([sys.executable, "-c", program], text=True)
+    assert found.split() == ["64", "False"]
