@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
@@ -44,6 +45,21 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
 def describe_device(device: torch.device) -> str:
     """The device in words; a GPU by its name."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that can still be allocated there; an eighth of all memory where the system won't tell.
+
+    Of a processor it is what is available without swapping.
+    """
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        fields = dict(line.split(":", 1) for line in lines)
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 8
 
 
 @contextmanager

@@ -145,9 +145,10 @@ class Objective:
     def hessian_product(self, vectors: Tensor, theta: Tensor | None = None) -> Tensor:
         """The Hessian of L at ``theta`` times ``vectors`` of shape (P,) or (P, K).
 
-        Exact (double backward; Pearlmutter, 1994). The K vectors share the forward and first
-        backward pass of each batch. Attention runs in its plain form, since the fused kernels
-        have no second derivative. Raises InputError for vectors of another shape.
+        Exact (double backward; Pearlmutter, 1994), by the plain module. The K vectors share the
+        forward and first backward pass of each batch. For many products at one theta
+        :class:`landscape.curvature.products.HessianProducts` is faster. Raises InputError for
+        vectors of another shape.
         """
         if vectors.dim() not in (1, 2) or len(vectors) != self.num_parameters:
             raise InputError(
@@ -156,29 +157,50 @@ class Objective:
             )
         columns = vectors.reshape(self.num_parameters, -1).to(self.theta)
         products = torch.zeros_like(columns)
+        with self.second_derivatives(theta):
+            for batch in self.batches:
+                gradient = self.share_of_gradient(batch, self.forward(batch))
+                if gradient.requires_grad:  # else the loss is linear in theta
+                    products += self.differentiate(gradient, columns)
+        return products.reshape(vectors.shape)
+
+    @contextmanager
+    def second_derivatives(self, theta: Tensor | None = None) -> Iterator[None]:
+        """The settings in which second derivatives at ``theta`` are right.
+
+        Attention runs in its plain form, since the fused kernels have no second derivative.
+        """
         with (
             self._at(theta),
             full_precision(),
             sdpa_kernel(SDPBackend.MATH),
             differentiable(self.module),
         ):
-            for batch in self.batches:
-                loss = self._batch_loss(batch) * (batch.size / self.num_samples)
-                gradient = self._gradient(loss, create_graph=True)
-                if not gradient.requires_grad:  # a loss that is linear in theta
-                    continue
-                # One by one: batched (vmapped) double backward of layer norm is wrong in torch.
-                last = columns.shape[1] - 1
-                for k in range(columns.shape[1]):
-                    pieces = torch.autograd.grad(
-                        gradient,
-                        self._parameters,
-                        grad_outputs=columns[:, k],
-                        retain_graph=k < last,
-                        materialize_grads=True,
-                    )
-                    products[:, k] += flatten(pieces)
-        return products.reshape(vectors.shape)
+            yield
+
+    def share_of_gradient(self, batch: Batch, outputs: Any) -> Tensor:
+        """What a batch adds to the gradient of L, of shape (P,), to be differentiated again."""
+        loss = mean_loss(self.loss_function, outputs, batch.targets)
+        return self._gradient(loss * (batch.size / self.num_samples), create_graph=True)
+
+    def differentiate(self, gradient: Tensor, columns: Tensor, *, keep: bool = False) -> Tensor:
+        """The derivatives of ``gradient``, of shape (P,), times ``columns`` of shape (P, K).
+
+        ``keep`` leaves its graph for another time.
+        """
+        products = torch.empty_like(columns)
+        # One by one: batched (vmapped) double backward of layer norm is wrong in torch.
+        last = columns.shape[1] - 1
+        for k in range(columns.shape[1]):
+            pieces = torch.autograd.grad(
+                gradient,
+                self._parameters,
+                grad_outputs=columns[:, k],
+                retain_graph=keep or k < last,
+                materialize_grads=True,
+            )
+            products[:, k] = flatten(pieces)
+        return products
 
     def sample_hash(self) -> str:
         """SHA-256 of the samples as the model sees them, which says whether two runs saw one."""

@@ -36,7 +36,7 @@ def certify(
     Norms and inner products are taken in float64, whatever the precision of the product.
     """
     vectors = vectors / torch.linalg.vector_norm(vectors, dim=0)
-    products = operator.matmat(vectors).double()
+    products = operator.exact_matmat(vectors).double()
     doubles = vectors.double()
     # The quotient of the rounded vector, whose norm is 1 only to the precision of its type.
     values = (doubles * products).sum(0) / (doubles * doubles).sum(0)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
+from landscape.curvature.products import HessianProducts
 from landscape.objective import Objective
 
 
@@ -21,10 +22,14 @@ class SymmetricOperator(Protocol):
     def matmat(self, vectors: Tensor) -> Tensor:
         """The product with ``vectors`` of shape (size, K)."""
 
+    def exact_matmat(self, vectors: Tensor) -> Tensor:
+        """The same by the plainest way there is, for certificates."""
+
 
 class HessianOperator:
     """The Hessian of an objective at its own weights, or at ``theta``.
 
+    Products keep graphs in memory (:class:`HessianProducts`), so drop the operator with the last.
     ``products`` counts the Hessian-vector products spent so far, each over the whole sample.
     """
 
@@ -35,9 +40,15 @@ class HessianOperator:
         self.dtype = objective.dtype
         self.device = objective.device
         self.products = 0
+        self._multiply = HessianProducts(objective, theta)
 
     def matmat(self, vectors: Tensor) -> Tensor:
-        """H times ``vectors`` of shape (P, K); the K share each batch's first backward pass."""
+        """H times ``vectors`` of shape (P, K)."""
+        self.products += vectors.shape[1]
+        return self._multiply(vectors)
+
+    def exact_matmat(self, vectors: Tensor) -> Tensor:
+        """The same by the plain module, nothing kept and nothing replaced."""
         self.products += vectors.shape[1]
         return self.objective.hessian_product(vectors, self.theta)
 

@@ -30,6 +30,9 @@ class _Shifted:
     def matmat(self, vectors: Tensor) -> Tensor:
         return self.shift * vectors - self.operator.matmat(vectors)
 
+    def exact_matmat(self, vectors: Tensor) -> Tensor:
+        return self.shift * vectors - self.operator.exact_matmat(vectors)
+
 
 def extreme_eigenvalues(objective: Objective) -> list[float]:
     """Smallest and largest eigenvalue at the weights in place, and the larger relative residual.

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from landscape.data.batches import Batch, map_tensors
 from landscape.devices import full_precision, tf32_allowed
+from landscape.folding import fold_batch_norms, folded_convolutions
 from landscape.objective import Objective, call_model
-from landscape.slices.folding import fold_batch_norms, folded_convolutions
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ class MatrixOperator:
         self.products += vectors.shape[1]
         return self.matrix @ vectors
 
+    def exact_matmat(self, vectors: Tensor) -> Tensor:
+        return self.matmat(vectors)
+
 
 def planted(eigenvalues, seed: int = 0, dtype: torch.dtype = torch.float64) -> MatrixOperator:
     """A dense symmetric matrix with these eigenvalues and random eigenvectors."""

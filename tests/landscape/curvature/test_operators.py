@@ -50,13 +50,13 @@ def test_the_hessian_elsewhere():
 def test_products_are_counted(monkeypatch):
     operator = operator_of(BY_NAME["mlp with frozen parameters"])
     counted = []
-    product = operator.objective.hessian_product
+    differentiate = operator.objective.differentiate
 
-    def count(vectors, theta=None):
-        counted.append(vectors.shape[1])
-        return product(vectors, theta)
+    def count(gradient, columns, **options):
+        counted.append(columns.shape[1])
+        return differentiate(gradient, columns, **options)
 
-    monkeypatch.setattr(operator.objective, "hessian_product", count)
+    monkeypatch.setattr(operator.objective, "differentiate", count)
     assert operator.products == 0
     operator.matvec(torch.randn(operator.size))
     assert operator.products == 1
@@ -65,7 +65,10 @@ def test_products_are_counted(monkeypatch):
     operator.to_scipy() @ np.ones(operator.size)
     assert operator.products == 6
     operator.to_scipy() @ np.ones((operator.size, 2))
-    assert operator.products == 8 == sum(counted)
+    assert operator.products == 8
+    operator.exact_matmat(torch.randn(operator.size, 3, dtype=torch.float64))
+    assert operator.products == 11
+    assert sum(counted) == 11 * len(operator.objective.batches)
 
 
 # --------------------------------------------------------------------------------------- SciPy

@@ -12,7 +12,7 @@ from landscape.slices.evaluator import PointEvaluator
 from landscape.slices.forms import ROUNDING, choose_form
 from landscape.slices.forward import Form
 from tests.landscape.slices.test_evaluator import objective_of, plane_of
-from tests.landscape.slices.test_folding import NamedArguments
+from tests.landscape.test_folding import NamedArguments
 from tests.oracles.cases import BY_NAME, CASES, randomise
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

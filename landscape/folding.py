@@ -2,7 +2,8 @@
 
 In eval mode BatchNorm is an affine map by channel, so conv then norm is a convolution with kernel
 w s and bias (b - mean) s + beta, where s = gamma / sqrt(var + eps). On a surface all of these
-move, so the kernel is folded anew at every point (:func:`fold`), once for all batches.
+move, so the kernel is folded anew at every point (:func:`fold`), once for all batches. Where
+gradients are on it is a function of gamma, beta and w like any other.
 """
 
 import operator
@@ -34,6 +35,14 @@ class FoldedConvolution(nn.Module):
     @torch.no_grad()
     def fold(self) -> None:
         """Make the kernel of the weights and statistics as they are now."""
+        kernel, offset = self._folded()
+        if self.kernel.numel():  # in place: a compiled or captured graph reads this very memory
+            self.kernel.copy_(kernel)
+            self.offset.copy_(offset)
+        else:
+            self.kernel, self.offset = kernel, offset
+
+    def _folded(self) -> tuple[Tensor, Tensor]:
         conv: Any = self.convolution
         norm: Any = self.norm
         scale = torch.rsqrt(norm.running_var + norm.eps)
@@ -44,16 +53,14 @@ class FoldedConvolution(nn.Module):
         kernel = conv.weight * scale.view(-1, *[1] * (conv.weight.dim() - 1))
         if kernel.dim() == 4:
             kernel = kernel.contiguous(memory_format=torch.channels_last)
-        if self.kernel.numel():  # in place: a compiled or captured graph reads this very memory
-            self.kernel.copy_(kernel)
-            self.offset.copy_(offset)
-        else:
-            self.kernel, self.offset = kernel, offset
+        return kernel, offset
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same as the two modules one after the other."""
+        """The same as the two modules one after the other, and so are its derivatives."""
         convolution: Any = self.convolution
-        return convolution._conv_forward(x, self.kernel, self.offset)
+        differentiable = torch.is_grad_enabled()
+        kernel, offset = self._folded() if differentiable else (self.kernel, self.offset)
+        return convolution._conv_forward(x, kernel, offset)
 
 
 def fold_batch_norms(module: nn.Module) -> nn.Module | None:

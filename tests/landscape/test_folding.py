@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from landscape.folding import FoldedConvolution, fold_batch_norms, folded_convolutions
 from landscape.models.resnet import ResNet
-from landscape.slices.folding import FoldedConvolution, fold_batch_norms, folded_convolutions
 from tests.oracles.cases import randomise
 
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}

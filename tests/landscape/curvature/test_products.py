@@ -1,0 +1,150 @@
+"""Fast products are the products of the dense Hessian, whatever is kept."""
+
+import copy
+import gc
+import weakref
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from landscape.curvature import products as module
+from landscape.curvature.products import HessianProducts
+from landscape.data.batches import Batch
+from landscape.objective import Objective
+from tests.oracles.cases import BY_NAME, CASES
+
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+LIMITS = {"everything": 1 << 40, "nothing": 0}
+
+
+def objective_of(case, batch_size=3, dtype=torch.float64):
+    return Objective(
+        case.model(), case.data, case.loss, batch_size=batch_size, device="cpu", dtype=dtype
+    )
+
+
+def vectors_for(objective, count=3):
+    generator = torch.Generator().manual_seed(0)
+    shape = objective.num_parameters, count
+    return torch.randn(shape, generator=generator, dtype=torch.float64).to(objective.dtype)
+
+
+@every_case
+@pytest.mark.parametrize("kept", LIMITS)
+@pytest.mark.parametrize("batch_size", [1, 3, 7])
+def test_they_are_those_of_the_dense_hessian(case, kept, batch_size):
+    objective = objective_of(case, batch_size)
+    multiply = HessianProducts(objective, budget=LIMITS[kept])
+    vectors = vectors_for(objective)
+    expected = case.hessian() @ vectors
+    scale = float(expected.abs().max())
+    for _ in range(2):  # the second uses what the first has kept
+        found = multiply(vectors)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-11 * scale)
+    torch.testing.assert_close(multiply(vectors[:, 1:2]), found[:, 1:2], rtol=0, atol=0)
+    assert multiply.num_kept == (len(objective.batches) if kept == "everything" else 0)
+
+
+@every_case
+def test_single_precision(case):
+    objective = objective_of(case, dtype=torch.float32)
+    vectors = vectors_for(objective)
+    expected = case.hessian() @ vectors.double()
+    found = HessianProducts(objective)(vectors).double()
+    torch.testing.assert_close(found, expected, rtol=0, atol=2e-5 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("kept", LIMITS)
+def test_at_another_theta_with_the_weights_put_back(kept):
+    case = BY_NAME["resnet with batch norm"]
+    objective = objective_of(case)
+    moved = copy.deepcopy(case.model())
+    with torch.no_grad():
+        for parameter in moved.parameters():
+            parameter.mul_(1.1)
+    there = Objective(moved, case.data, case.loss, device="cpu", dtype=torch.float64)
+    vectors = vectors_for(objective)
+    multiply = HessianProducts(objective, there.theta, budget=LIMITS[kept])
+    before = objective.loss()
+    for _ in range(2):
+        torch.testing.assert_close(multiply(vectors), there.hessian_product(vectors))
+        assert objective.loss() == before
+        assert torch.equal(objective.live_weights, objective.theta)
+
+
+def test_graphs_are_kept_as_far_as_the_budget_goes():
+    objective = objective_of(BY_NAME["vit"], 1)
+    probe = HessianProducts(objective)
+    with objective.second_derivatives():
+        probe._choose()
+        each = probe._graph_bytes(objective.batches[0])
+    assert each > 10 * objective.batches[0].inputs.nbytes
+    multiply = HessianProducts(objective, budget=3 * each + each // 2)
+    vectors = vectors_for(objective)
+    torch.testing.assert_close(multiply(vectors), objective.hessian_product(vectors))
+    assert multiply.num_kept == 3
+
+
+def test_graphs_go_with_the_products():
+    objective = objective_of(BY_NAME["resnet with batch norm"])
+    multiply = HessianProducts(objective)
+    multiply(vectors_for(objective))
+    gc.collect()
+    gone = [weakref.ref(graph) for graph in multiply._graphs.values()]
+    gc.disable()
+    try:
+        del multiply
+        assert gone
+        assert all(reference() is None for reference in gone)
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("how", ["raises", "differs"])
+def test_a_form_that_does_not_agree_is_not_used(how, monkeypatch):
+    case = BY_NAME["resnet with batch norm"]
+    objective = objective_of(case)
+
+    class Wrong(nn.Module):
+        def forward(self, x):
+            if how == "raises":
+                raise RuntimeError("an operation that will not have it")
+            return objective.module(x) * 1.001
+
+    monkeypatch.setattr(module, "fold_batch_norms", lambda model: Wrong())
+    vectors = vectors_for(objective)
+    multiply = HessianProducts(objective)
+    assert torch.equal(multiply(vectors), objective.hessian_product(vectors))
+
+
+def test_a_loss_that_is_linear_in_theta():
+    model, data = nn.Linear(3, 1), (torch.randn(4, 3), torch.zeros(4))
+    objective = Objective(model, data, lambda out, _: out.mean(), device="cpu")
+    vectors = vectors_for(objective)
+    multiply = HessianProducts(objective)
+    assert not multiply(vectors).any()
+    assert not multiply(vectors).any()
+
+
+def test_dict_inputs_and_in_place_activations():
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(
+                nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Flatten()
+            )
+            self.head = nn.Linear(16, 3)
+
+        def forward(self, image):
+            return self.head(self.layers(image))
+
+    torch.manual_seed(0)
+    inputs, targets = {"image": torch.randn(6, 3, 4, 4)}, torch.randint(3, (6,))
+    objective = Objective(Named(), [(inputs, targets)], F.cross_entropy, device="cpu")
+    assert isinstance(objective.batches[0], Batch)
+    vectors = vectors_for(objective)
+    multiply = HessianProducts(objective)
+    torch.testing.assert_close(multiply(vectors), objective.hessian_product(vectors))
+    assert multiply._is_fast
