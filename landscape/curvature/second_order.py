@@ -2,9 +2,9 @@
 
 A Hessian-vector product by double backward differentiates the backward pass. For a convolution
 torch does that by general formulas, convolutions over transposed batches and channels, which take
-three quarters of the product (benchmarks/RESULTS.md). Inside :class:`SecondOrder` a convolution's
-backward pass is an operation of its own, whose derivative takes two convolutions and one ordinary
-backward pass: all there is to do. Numbers agree to rounding.
+three quarters of the product (benchmarks/RESULTS.md). Inside :class:`SecondOrder` the backward
+pass of a convolution or a linear layer is an operation of its own, whose derivative takes two
+forward products and one ordinary backward pass: all there is to do. Numbers agree to rounding.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,15 +13,14 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 from torch.overrides import TorchFunctionMode
 
-_CONVOLUTIONS: dict[Any, int] = {torch.conv1d: 1, torch.conv2d: 2, torch.conv3d: 3}
+from landscape.curvature.convolution import CONVOLUTIONS, convolution
+from landscape.curvature.linear import linear
 
 
 class SecondOrder(TorchFunctionMode):
-    """While it is entered, convolutions and eval-mode BatchNorms are twice differentiable fast."""
+    """While it is entered, convolutions, linear layers and eval-mode BatchNorms are replaced."""
 
     def __torch_function__(
         self,
@@ -32,36 +31,13 @@ class SecondOrder(TorchFunctionMode):
     ) -> Any:
         """``func`` itself, or what replaces it."""
         kwargs = kwargs or {}
-        if func in _CONVOLUTIONS:
-            return _convolution(func, *args, **kwargs)
+        if func in CONVOLUTIONS:
+            return convolution(func, *args, **kwargs)
+        if func is F.linear:
+            return linear(*args, **kwargs)
         if func is F.batch_norm:
             return _batch_norm(*args, **kwargs)
         return func(*args, **kwargs)
-
-
-def _convolution(
-    func: Callable[..., Tensor],
-    input: Tensor,  # noqa: A002  (torch's own names, which callers may use)
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: int | Sequence[int] = 1,
-    padding: int | str | Sequence[int] = 0,
-    dilation: int | Sequence[int] = 1,
-    groups: int = 1,
-) -> Tensor:
-    dimensions = _CONVOLUTIONS[func]
-    if isinstance(padding, str) or input.dim() != dimensions + 2:
-        return func(input, weight, bias, stride, padding, dilation, groups)
-    geometry = (
-        _each(stride, dimensions),
-        _each(padding, dimensions),
-        _each(dilation, dimensions),
-        False,
-        (0,) * dimensions,
-        groups,
-    )
-    apply: Callable[..., Tensor] = _Convolution.apply
-    return apply(input, _layout(weight), bias, geometry)
 
 
 def _batch_norm(
@@ -82,90 +58,3 @@ def _batch_norm(
     shift = -running_mean * scale if bias is None else bias - running_mean * scale
     shape = (1, -1, *[1] * (input.dim() - 2))
     return torch.addcmul(shift.view(shape), input, scale.view(shape))
-
-
-class _Convolution(Function):
-    """``geometry``: what torch.convolution takes after the bias."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Any) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.geometry = geometry
-        return torch.convolution(x, weight, bias, *geometry)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Any:
-        x, weight = ctx.saved_tensors
-        wanted = tuple(ctx.needs_input_grad[:3])
-        apply: Callable[..., tuple[Tensor, ...]] = _ConvolutionBackward.apply
-        return (*apply(gradient, x, weight, ctx.geometry, wanted), None)
-
-
-class _ConvolutionBackward(Function):
-    """The gradients of input, weight and bias, as far as ``wanted``."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, gradient: Tensor, x: Tensor, weight: Tensor, geometry: Any, wanted: Any
-    ) -> tuple[Tensor, ...]:
-        gradient = _layout(gradient)
-        ctx.save_for_backward(gradient, x, weight)
-        ctx.set_materialize_grads(False)
-        ctx.geometry = geometry
-        return _backward(gradient, x, weight, geometry, wanted)
-
-    @staticmethod
-    @once_differentiable
-    def backward(
-        ctx: Any, of_x: Tensor | None, of_weight: Tensor | None, of_bias: Tensor | None
-    ) -> Any:
-        """With g the gradient, u, v, c what stands for those of x, w, b: the scalar is
-        <u, conv'(g, w)> + <v, g * x> + <c, sum g>, bilinear in each pair.
-        """
-        gradient, x, weight = ctx.saved_tensors
-        along = torch.zeros_like(gradient)
-        if of_x is not None:
-            along = torch.convolution(_layout(of_x), weight, of_bias, *ctx.geometry)
-        elif of_bias is not None:
-            along = along + of_bias.view(-1, *[1] * (gradient.dim() - 2))
-        if of_weight is not None:
-            of_weight = _layout(of_weight)
-            along = along + torch.convolution(x, of_weight, None, *ctx.geometry)
-        # The input's part needs v, the weight's needs u; one backward pass gives both.
-        wanted = (
-            ctx.needs_input_grad[1] and of_weight is not None,
-            ctx.needs_input_grad[2] and of_x is not None,
-            False,
-        )
-        to_x, to_weight = None, None
-        if any(wanted):
-            to_x, to_weight, _ = _backward(
-                gradient,
-                x if of_x is None else _layout(of_x),
-                weight if of_weight is None else of_weight,
-                ctx.geometry,
-                wanted,
-            )
-        return along, to_x, to_weight, None, None
-
-
-def _backward(
-    gradient: Tensor, x: Tensor, weight: Tensor, geometry: Any, wanted: Sequence[bool]
-) -> tuple[Tensor, ...]:
-    found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
-        gradient, x, weight, [len(weight)], *geometry, list(wanted)
-    )
-    return found
-
-
-def _layout(tensor: Tensor) -> Tensor:
-    """Channels last on processors, where convolutions are faster in it."""
-    if tensor.dim() == 4 and tensor.device.type == "cpu":
-        return tensor.contiguous(memory_format=torch.channels_last)
-    return tensor
-
-
-def _each(value: int | Sequence[int], dimensions: int) -> tuple[int, ...]:
-    """One number for every dimension."""
-    found = (value,) if isinstance(value, int) else tuple(value)
-    return found * dimensions if len(found) == 1 else found

@@ -83,6 +83,31 @@ def test_modules_come_through_it(layer, monkeypatch):
     assert seen
 
 
+@pytest.mark.parametrize("wanted", [w for w in itertools.product((0, 1), repeat=3) if any(w)])
+@pytest.mark.parametrize("shape", [(7, 4), (2, 3, 4), (4,)], ids=str)
+def test_linear_for_every_choice_of_what_is_differentiated(shape, wanted):
+    tensors = [normal(*shape), normal(5, 4), normal(5)]
+    for tensor, want in zip(tensors, wanted, strict=True):
+        tensor.requires_grad_(bool(want))
+    check(lambda x, w, b: F.linear(x, w, b), tensors)
+    if any(wanted[:2]):
+        check(lambda x, w: F.linear(x, weight=w), tensors[:2])
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (70, 4)], ids=str)
+def test_linear_in_single_precision(shape):
+    x, weight, bias = (normal(*s).float().requires_grad_() for s in (shape, (5, 4), (5,)))
+    with SecondOrder():
+        found = F.linear(x, weight, bias)
+        gradients = torch.autograd.grad(found.sin().sum(), (x, weight, bias))
+    expected = F.linear(x, weight, bias)
+    torch.testing.assert_close(found, expected)
+    for a, b in zip(
+        gradients, torch.autograd.grad(expected.sin().sum(), (x, weight, bias)), strict=True
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize("dimensions", [0, 1, 2, 3])
 def test_batch_norm_of_running_statistics(dimensions, affine):
