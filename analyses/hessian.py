@@ -172,11 +172,17 @@ def compute(
         raise NotMeasurableError(
             f"the loss at the network's own weights is {loss}: it has no Hessian"
         )
+    gradient = objective.gradient()
     pairs = METHODS[settings.method](
-        operator, settings.top, generator, tolerance=settings.tol, max_steps=settings.max_steps
+        operator,
+        settings.top,
+        generator,
+        tolerance=settings.tol,
+        max_steps=settings.max_steps,
+        **({"hint": gradient} if settings.method == "lanczos" else {}),
     )
     quadrature = _density(operator, settings, generator)
-    gradient_norm = torch.linalg.vector_norm(objective.gradient().double()).item()
+    gradient_norm = torch.linalg.vector_norm(gradient.double()).item()
     return Spectrum(
         label=objective.origin.get("label", ""),
         settings=settings,

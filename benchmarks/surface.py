@@ -164,7 +164,7 @@ class Package:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measure; returns rows and circumstances."""
     keep_freed_memory()
-    model, pixels, targets = _case(arguments)
+    model, pixels, targets = load_case(arguments)
     values = normalised(torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(255))
     objective = Objective(model, (values, targets), device="cpu")
     generator = torch.Generator().manual_seed(0)
@@ -285,7 +285,8 @@ def _compare(
     return rows
 
 
-def _case(arguments: argparse.Namespace) -> tuple[nn.Module, NDArray[np.uint8], Tensor]:
+def load_case(arguments: argparse.Namespace) -> tuple[nn.Module, NDArray[np.uint8], Tensor]:
+    """The model in eval mode, pictures (N, 32, 32, 3) and targets that the arguments ask for."""
     source = np.random.default_rng(0)
     if arguments.data_dir:
         samples = image_folder(Path(arguments.data_dir), "train", 32, None, resident_bytes=0)

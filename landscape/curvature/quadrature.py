@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from landscape.curvature.lanczos import Krylov
+from landscape.curvature.krylov import Krylov
 from landscape.curvature.operators import SymmetricOperator, rademacher_vectors
 from landscape.errors import InputError
 from landscape.progress import track

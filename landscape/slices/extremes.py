@@ -45,7 +45,7 @@ def extreme_eigenvalues(objective: Objective) -> list[float]:
     operator = HessianOperator(objective)
     generator = torch.Generator().manual_seed(SEED)
     try:
-        dominant = lanczos(operator, 1, generator, tolerance=TOLERANCE)
+        dominant = lanczos(operator, 1, generator, tolerance=TOLERANCE, copies=False)
     except NotMeasurableError:
         return [math.nan] * 3
     first, scale = dominant.eigenvalues[0].item(), abs(dominant.eigenvalues[0].item())
@@ -53,7 +53,7 @@ def extreme_eigenvalues(objective: Objective) -> list[float]:
         return [0.0, 0.0, 0.0]
     # The other end of the spectrum is dominant after a shift by the first.
     shifted = _Shifted(operator, first)
-    other = lanczos(shifted, 1, generator, tolerance=TOLERANCE / 2)
+    other = lanczos(shifted, 1, generator, tolerance=TOLERANCE / 2, copies=False)
     distance = other.eigenvalues[0].item()
     second = first - distance
     residuals = (
