@@ -7,7 +7,7 @@ model, so the user's module is never moved, trained, perturbed or put into anoth
 """
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ from landscape.data.batching import choose_batch_size
 from landscape.devices import PRECISIONS, describe_device, full_precision, resolve_device
 from landscape.errors import InputError
 from landscape.evaluation import Evaluation, evaluate_batches, mean_loss
+from landscape.gradient_graph import GradientGraph
 from landscape.hashing import hash_batches, hash_tensors
 from landscape.losses import LossFunction
 from landscape.parameters import ParameterLayout, flatten
@@ -139,29 +140,35 @@ class Objective:
         with self._at(theta), full_precision(), differentiable(self.module):
             for batch in self.batches:
                 loss = self._batch_loss(batch) * (batch.size / self.num_samples)
-                gradient += self._gradient(loss, create_graph=False)
+                if loss.requires_grad:  # else no trainable parameter takes part
+                    gradient += flatten(
+                        torch.autograd.grad(loss, self._parameters, materialize_grads=True)
+                    )
         return gradient
 
-    def hessian_product(self, vectors: Tensor, theta: Tensor | None = None) -> Tensor:
+    def hessian_product(
+        self, vectors: Tensor, theta: Tensor | None = None, group: Sequence[int] | None = None
+    ) -> Tensor:
         """The Hessian of L at ``theta`` times ``vectors`` of shape (P,) or (P, K).
 
         Exact (double backward; Pearlmutter, 1994), by the plain module. The K vectors share the
-        forward and first backward pass of each batch. For many products at one theta
-        :class:`landscape.curvature.products.HessianProducts` is faster. Raises InputError for
-        vectors of another shape.
+        forward and first backward pass of each batch. With a ``group`` of tensors of the layout,
+        by number, it is the diagonal block of those, and the vectors have its size. For many
+        products at one theta :class:`landscape.curvature.products.HessianProducts` is faster.
+        Raises InputError for vectors of another shape.
         """
-        if vectors.dim() not in (1, 2) or len(vectors) != self.num_parameters:
+        size = self.layout.group_size(group)
+        if vectors.dim() not in (1, 2) or len(vectors) != size:
             raise InputError(
-                f"expected vectors of shape (P,) or (P, K) with P = {self.num_parameters}, "
+                f"expected vectors of shape (P,) or (P, K) with P = {size}, "
                 f"got {tuple(vectors.shape)}"
             )
-        columns = vectors.reshape(self.num_parameters, -1).to(self.theta)
+        columns = vectors.reshape(size, -1).to(self.theta)
         products = torch.zeros_like(columns)
         with self.second_derivatives(theta):
             for batch in self.batches:
-                gradient = self.share_of_gradient(batch, self.forward(batch))
-                if gradient.requires_grad:  # else the loss is linear in theta
-                    products += self.differentiate(gradient, columns)
+                graph = self.gradient_graph(batch, self.forward(batch))
+                products += graph.products(columns, group)
         return products.reshape(vectors.shape)
 
     @contextmanager
@@ -178,29 +185,10 @@ class Objective:
         ):
             yield
 
-    def share_of_gradient(self, batch: Batch, outputs: Any) -> Tensor:
-        """What a batch adds to the gradient of L, of shape (P,), to be differentiated again."""
+    def gradient_graph(self, batch: Batch, outputs: Any) -> GradientGraph:
+        """What a batch with these outputs adds to the gradient of L, to be differentiated again."""
         loss = mean_loss(self.loss_function, outputs, batch.targets)
-        return self._gradient(loss * (batch.size / self.num_samples), create_graph=True)
-
-    def differentiate(self, gradient: Tensor, columns: Tensor, *, keep: bool = False) -> Tensor:
-        """The derivatives of ``gradient``, of shape (P,), times ``columns`` of shape (P, K).
-
-        ``keep`` leaves its graph for another time.
-        """
-        products = torch.empty_like(columns)
-        # One by one: batched (vmapped) double backward of layer norm is wrong in torch.
-        last = columns.shape[1] - 1
-        for k in range(columns.shape[1]):
-            pieces = torch.autograd.grad(
-                gradient,
-                self._parameters,
-                grad_outputs=columns[:, k],
-                retain_graph=keep or k < last,
-                materialize_grads=True,
-            )
-            products[:, k] = flatten(pieces)
-        return products
+        return GradientGraph(loss * (batch.size / self.num_samples), self._parameters)
 
     def sample_hash(self) -> str:
         """SHA-256 of the samples as the model sees them, which says whether two runs saw one."""
@@ -273,15 +261,6 @@ class Objective:
 
     def _batch_loss(self, batch: Batch) -> Tensor:
         return mean_loss(self.loss_function, self.forward(batch), batch.targets)
-
-    def _gradient(self, loss: Tensor, *, create_graph: bool) -> Tensor:
-        if not loss.requires_grad:  # no trainable parameter takes part
-            return torch.zeros_like(self.theta)
-        return flatten(
-            torch.autograd.grad(
-                loss, self._parameters, create_graph=create_graph, materialize_grads=True
-            )
-        )
 
 
 def call_model(model: Callable[..., Any], batch: Batch) -> Any:

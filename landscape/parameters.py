@@ -68,6 +68,12 @@ class ParameterLayout:
         """P, the number of scalars in theta."""
         return sum(shape.numel() for shape in self.shapes)
 
+    def group_size(self, group: Sequence[int] | None) -> int:
+        """The number of scalars in the tensors of a group, given by number; P without a group."""
+        if group is None:
+            return self.size
+        return sum(self.shapes[number].numel() for number in group)
+
     def views(self, flat: Tensor) -> list[Tensor]:
         """The tensors that make up ``flat`` of shape (P,), as views of it."""
         if flat.shape != (self.size,):

@@ -1,5 +1,6 @@
 """Symmetric linear operators on the flat parameter space."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,14 +30,21 @@ class SymmetricOperator(Protocol):
 class HessianOperator:
     """The Hessian of an objective at its own weights, or at ``theta``.
 
-    Products keep graphs in memory (:class:`HessianProducts`), so drop the operator with the last.
-    ``products`` counts the Hessian-vector products spent so far, each over the whole sample.
+    With a ``group`` of tensors of the objective's layout, by number, it is the diagonal block of
+    those. Products keep graphs in memory (:class:`HessianProducts`), so drop the operator with the
+    last. ``products`` counts the Hessian-vector products spent so far, each over the whole sample.
     """
 
-    def __init__(self, objective: Objective, theta: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        objective: Objective,
+        theta: Tensor | None = None,
+        group: Sequence[int] | None = None,
+    ) -> None:
         self.objective = objective
         self.theta = theta
-        self.size = objective.num_parameters
+        self.group = group
+        self.size = objective.layout.group_size(group)
         self.dtype = objective.dtype
         self.device = objective.device
         self.products = 0
@@ -45,12 +53,18 @@ class HessianOperator:
     def matmat(self, vectors: Tensor) -> Tensor:
         """H times ``vectors`` of shape (P, K)."""
         self.products += vectors.shape[1]
-        return self._multiply(vectors)
+        return self._multiply(vectors, self.group)
 
     def exact_matmat(self, vectors: Tensor) -> Tensor:
         """The same by the plain module, nothing kept and nothing replaced."""
         self.products += vectors.shape[1]
-        return self.objective.hessian_product(vectors, self.theta)
+        return self.objective.hessian_product(vectors, self.theta, self.group)
+
+    def block(self, group: Sequence[int]) -> "HessianOperator":
+        """The diagonal block of a group; it shares the graphs with this operator."""
+        block = HessianOperator(self.objective, self.theta, group)
+        block._multiply = self._multiply
+        return block
 
     def matvec(self, vector: Tensor) -> Tensor:
         """H times ``vector`` of shape (P,)."""

@@ -9,7 +9,7 @@ reported eigenpair is certified by that plain product.
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -21,6 +21,7 @@ from landscape.curvature.second_order import SecondOrder
 from landscape.data.batches import Batch
 from landscape.devices import free_memory
 from landscape.folding import fold_batch_norms
+from landscape.gradient_graph import GradientGraph
 from landscape.objective import Objective, call_model
 
 # Of the memory that is free, so much may be kept as graphs.
@@ -45,10 +46,14 @@ class HessianProducts:
         self._budget = budget
         self._model: Callable[..., Any] | None = None  # chosen with the first product
         self._is_fast = False
-        self._graphs: dict[int, Tensor] = {}
+        self._graphs: dict[int, GradientGraph] = {}
 
-    def __call__(self, vectors: Tensor) -> Tensor:
-        """H times ``vectors`` of shape (P, K)."""
+    def __call__(self, vectors: Tensor, group: Sequence[int] | None = None) -> Tensor:
+        """H times ``vectors`` of shape (P, K).
+
+        With a ``group`` of tensors of the layout, by number, the product with the diagonal block
+        of those; all groups share the graphs.
+        """
         products = torch.zeros_like(vectors)
         objective = self._objective
         with objective.second_derivatives(self._theta):
@@ -56,9 +61,8 @@ class HessianProducts:
                 self._choose()
             for number, batch in enumerate(objective.batches):
                 kept = self._graphs.get(number)
-                gradient = self._gradient(batch) if kept is None else kept
-                if gradient.requires_grad:  # else the loss is linear in theta
-                    products += objective.differentiate(gradient, vectors, keep=kept is not None)
+                graph = self._graph(batch) if kept is None else kept
+                products += graph.products(vectors, group, keep=kept is not None)
         return products
 
     @property
@@ -71,10 +75,10 @@ class HessianProducts:
         objective = self._objective
         first = objective.batches[0]
         self._model = objective.module
-        plain = self._gradient(first).detach()
+        plain = self._graph(first).gradient
         self._model, self._is_fast = fold_batch_norms(objective.module) or objective.module, True
         try:
-            error = torch.linalg.vector_norm(self._gradient(first).detach() - plain)
+            error = torch.linalg.vector_norm(self._graph(first).gradient - plain)
         except RuntimeError:  # some operation will not have it
             error = torch.tensor(float("inf"))
         limit = ROUNDINGS * torch.finfo(plain.dtype).eps * torch.linalg.vector_norm(plain)
@@ -86,13 +90,13 @@ class HessianProducts:
             taken += int(each * batch.size)
             if taken > self._budget:
                 break
-            self._graphs[number] = self._gradient(batch)
+            self._graphs[number] = self._graph(batch)
 
-    def _gradient(self, batch: Batch) -> Tensor:
+    def _graph(self, batch: Batch) -> GradientGraph:
         with SecondOrder() if self._is_fast else nullcontext():
             assert self._model is not None
             outputs = call_model(self._model, batch)
-        return self._objective.share_of_gradient(batch, outputs)
+        return self._objective.gradient_graph(batch, outputs)
 
     def _graph_bytes(self, batch: Batch) -> int:
         """What the graph of a batch keeps in memory."""
@@ -106,6 +110,6 @@ class HessianProducts:
             return tensor
 
         with saved_tensors_hooks(note, lambda tensor: tensor):
-            self._gradient(batch)
+            self._graph(batch)
         gc.collect()  # hooks make cycles of what an operation keeps of its own result
         return sum(storages.values())

@@ -13,6 +13,7 @@ from analyses.hessian import METHODS, Settings
 from analyses.hessian_figures import linear_region, symmetric_log_grid
 from landscape.curvature.quadrature import Quadrature, stochastic_lanczos
 from landscape.errors import InputError, LandscapeError
+from landscape.gradient_graph import GradientGraph
 from landscape.objective import Objective
 from tests.analyses.pictures import coloured, render
 from tests.analyses.problems import network, objective, result, results, samples
@@ -68,13 +69,13 @@ def test_loss_gradient_and_trace():
 def test_products_are_counted_as_they_are_made(method, probes, monkeypatch):
     problem = objective()
     made = []
-    differentiate = problem.differentiate
+    products = GradientGraph.products
 
-    def count(gradient, columns, **options):
+    def count(graph, columns, *rest, **options):
         made.append(columns.shape[1])
-        return differentiate(gradient, columns, **options)
+        return products(graph, columns, *rest, **options)
 
-    monkeypatch.setattr(problem, "differentiate", count)
+    monkeypatch.setattr(GradientGraph, "products", count)
     settings = Settings(top=2, method=method, probes=probes, density_steps=5, max_steps=10)
     found = hessian.compute(problem, settings)
     assert found.products * len(problem.batches) == sum(made)

@@ -4,6 +4,8 @@ import torch
 from scipy.sparse.linalg import eigsh
 
 from landscape.curvature.operators import HessianOperator, rademacher_vectors, random_vector
+from landscape.errors import InputError
+from landscape.gradient_graph import GradientGraph
 from landscape.objective import Objective
 from tests.landscape.curvature.planted import by_magnitude, diagonal, generator
 from tests.oracles.cases import BY_NAME, CASES
@@ -50,13 +52,13 @@ def test_the_hessian_elsewhere():
 def test_products_are_counted(monkeypatch):
     operator = operator_of(BY_NAME["mlp with frozen parameters"])
     counted = []
-    differentiate = operator.objective.differentiate
+    products = GradientGraph.products
 
-    def count(gradient, columns, **options):
+    def count(graph, columns, *rest, **options):
         counted.append(columns.shape[1])
-        return differentiate(gradient, columns, **options)
+        return products(graph, columns, *rest, **options)
 
-    monkeypatch.setattr(operator.objective, "differentiate", count)
+    monkeypatch.setattr(GradientGraph, "products", count)
     assert operator.products == 0
     operator.matvec(torch.randn(operator.size))
     assert operator.products == 1
@@ -143,3 +145,40 @@ def test_rademacher_vectors_are_fair_signs():
     gram = signs.T @ signs / 1000 - torch.eye(20)
     assert gram.abs().max() < 5 / np.sqrt(1000)
     assert torch.equal(signs, rademacher_vectors(operator, 20, generator()))
+
+
+# ------------------------------------------------------------------------------------------ groups
+
+
+@every_case
+@pytest.mark.parametrize("batch_size", [3, 7])
+def test_blocks_are_those_of_the_dense_hessian(case, batch_size):
+    operator, dense = operator_of(case, batch_size=batch_size), case.hessian()
+    layout = operator.objective.layout
+    ends = np.cumsum([shape.numel() for shape in layout.shapes])
+    rows = [np.arange(end - s.numel(), end) for end, s in zip(ends, layout.shapes, strict=True)]
+    last = len(rows) - 1
+    for group in ([0], [last], sorted({0, last}), list(range(0, last + 1, 2)), range(last + 1)):
+        index = torch.from_numpy(np.concatenate([rows[number] for number in group]))
+        block = dense[index][:, index]
+        restricted = operator.block(group)
+        assert restricted.size == len(block)
+        identity = torch.eye(len(block), dtype=torch.float64)
+        for product in (restricted.matmat, restricted.exact_matmat):
+            found = product(identity)
+            torch.testing.assert_close(found, block, rtol=0, atol=1e-10 * dense.abs().max().item())
+
+
+def test_blocks_share_the_graphs():
+    operator = operator_of(BY_NAME["vit"])
+    operator.matvec(torch.ones(operator.size, dtype=torch.float64))
+    block = operator.block([0, 1])
+    assert block._multiply is operator._multiply
+    block.matmat(torch.ones(block.size, 4, dtype=torch.float64))
+    assert (block.products, operator.products) == (4, 1)
+
+
+def test_vectors_have_the_size_of_the_block():
+    objective = operator_of(BY_NAME["vit"]).objective
+    with pytest.raises(InputError, match="expected vectors of shape"):
+        objective.hessian_product(objective.theta, group=[0])
