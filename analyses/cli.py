@@ -13,7 +13,7 @@ from typing import Any
 from analyses.export import EXPORTS, export
 from analyses.measure import SHARED, measure
 from analyses.preview import Preview, Watchers
-from analyses.report import write_page
+from analyses.report import write_markdown, write_numbers, write_page
 from analyses.stored import is_result_file, read_result
 from analyses.style import FORMATS, Look, save_figures, styled
 from analyses.subjects import ObjectiveMaker, Subject, SubjectSettings, parse_subjects
@@ -102,11 +102,11 @@ def _add_shared(parser: Parser) -> None:
     output.add_argument(
         "--format",
         type=argument_type(_formats),
-        default=("png", "html"),
+        default=("png", "html", "md"),
         metavar="LIST",
-        help=f"pictures in any of {','.join(FORMATS)}; html: a page with tables and pictures; "
+        help=f"pictures in any of {','.join(FORMATS)}; html, md: a page with tables and pictures; "
         "interactive: 3D surfaces to turn, in one HTML file; vts, vtp: for ParaView "
-        "(default: png,html); none measures and draws nothing",
+        "(default: png,html,md); none measures and draws nothing",
     )
     output.add_argument("--force", action="store_true", help="measure again what DIR already holds")
     output.add_argument(
@@ -141,7 +141,7 @@ def _formats(text: str) -> tuple[str, ...]:
     if text == "none":
         return ()
     formats = tuple(text.split(","))
-    known = (*FORMATS, "html", *EXPORTS)
+    known = (*FORMATS, "html", "md", *EXPORTS)
     unknown = sorted(set(formats) - set(known))
     if unknown:
         raise InputError(f"unknown format {', '.join(unknown)}; expected {', '.join(known)}")
@@ -262,6 +262,8 @@ def _check_precision(arguments: argparse.Namespace, names: Sequence[str]) -> Non
 def _draw(
     results: dict[str, list[Result]], arguments: argparse.Namespace, folder: Path, look: Look
 ) -> None:
+    name = arguments.analysis
+    show(write_numbers(results, folder / f"{name}.json"))
     if not arguments.format:
         return
     with styled():
@@ -271,8 +273,10 @@ def _draw(
         for drawn in figures.values():
             for path in save_figures(drawn, folder, arguments.format):
                 show(path)
-        if "html" in arguments.format or arguments.analysis == "report":
-            show(write_page(results, figures, folder / f"{arguments.analysis}.html"))
+        if "html" in arguments.format or name == "report":
+            show(write_page(results, figures, folder / f"{name}.html"))
+        if "md" in arguments.format:
+            show(write_markdown(results, figures, folder / f"{name}.md"))
     for found in results.values():
         for path in export(found, folder, arguments.format, look):
             show(path)

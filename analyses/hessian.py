@@ -1,28 +1,37 @@
-"""The Hessian spectrum: top eigenvalues with residuals, spectral density, trace."""
+"""The Hessian spectrum: certified eigenvalues, density, trace, and the curvature of components."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from analyses import hessian_result
+from analyses.hessian_result import Components, Spectrum
+from landscape.components import components
+from landscape.curvature.blocks import block_eigenvalues
 from landscape.curvature.eigenpairs import Eigenpairs
 from landscape.curvature.lanczos import lanczos
-from landscape.curvature.operators import HessianOperator
+from landscape.curvature.leading import Span, refine
+from landscape.curvature.operators import CurvatureOperator, rademacher_vectors
 from landscape.curvature.power_iteration import power_iteration
+from landscape.curvature.products import Products
 from landscape.curvature.pyhessian_check import pyhessian_eigenpairs
 from landscape.curvature.quadrature import Quadrature, stochastic_lanczos
-from landscape.errors import InputError, NotMeasurableError
+from landscape.curvature.recording import RecordedProducts
+from landscape.curvature.sampling import sampling_error
+from landscape.curvature.sharding import shared_products
+from landscape.curvature.trace import Estimate, deflated_trace, frobenius_norm
+from landscape.errors import NotMeasurableError
+from landscape.groups import Group, groups_by_pattern
 from landscape.objective import Objective
-from landscape.options import option
-from landscape.provenance import Provenance
-from landscape.results import Array, Result
+from landscape.progress import message
+from landscape.question import question_of
 from landscape.work import IN_MEMORY, Work
 
 if TYPE_CHECKING:
@@ -30,159 +39,93 @@ if TYPE_CHECKING:
 
     from analyses.style import Look
 
+
+Settings = hessian_result.Settings
+
 TITLE = "Hessian spectrum"
-SUMMARY = "top Hessian eigenvalues with residuals, spectral density and trace"
-READING = (
-    "The eigenvalues of the Hessian are the curvatures of the loss along its principal directions; "
-    "the largest says how sharp the minimum is where it is sharpest. The density shows how many of "
-    "all the directions have which curvature: nearly all lie close to 0, and the few that stick "
-    "out on the right (stems) are the steep ones. The trace is the sum over all directions. "
-    "Together with its residual an eigenvalue is a bound: a true one lies within residual × |λ|. "
-    "The density is known only as finely as the quadrature has nodes (--density-steps): single "
-    "humps and gaps beside the bulk are nodes, not groups of eigenvalues; bands are standard "
-    "errors over the random probes."
-)
+SUMMARY = "top Hessian eigenvalues with residuals, spectral density, trace and components"
+READING = {
+    "": (
+        "The eigenvalues of the Hessian are the curvatures of the loss along its principal "
+        "directions; the largest says how sharp the minimum is where it is sharpest, the trace is "
+        "the sum over all directions. Together with its residual an eigenvalue is a bound: a true "
+        "one of this sample's Hessian lies within residual × |λ|. The sampling error says how far "
+        "λ₁ may be from that of all the data."
+    ),
+    "hessian": (
+        "Above, the eigenvalues from the largest down: the higher a curve, the sharper the "
+        "minimum, and a steep fall means that few directions carry the curvature. Below, for each "
+        "network, how many of all directions have which curvature: the hump around 0 is the bulk "
+        "of flat directions, the stems on the right are the steep ones."
+    ),
+    "hessian-tails": (
+        "Read at a curvature on the horizontal axis which share of all directions is more curved "
+        "than that, upwards on the left and downwards (negative curvature) on the right. A curve "
+        "further to the right is sharper in as many directions; nothing is smoothed here, each "
+        "step is a node of the quadrature."
+    ),
+    "hessian-linear": (
+        "The same densities with the curvature on a linear axis, on which distances are true. "
+        "The band is the standard error over the random probes; between two nodes of the "
+        "quadrature the curve is a guess, so single humps beside the bulk are no finding."
+    ),
+    "hessian-components": (
+        "The largest curvature within each part of the network, all other weights held fixed. "
+        "Every part's is at most that of the whole network, and the part that comes closest to it "
+        "is where the sharpness sits."
+    ),
+}
 
 METHODS: dict[str, Callable[..., Eigenpairs]] = {
     "lanczos": lanczos,
     "power": power_iteration,
     "pyhessian": pyhessian_eigenpairs,
 }
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is asked of the spectrum."""
-
-    top: int = option(5, "how many eigenvalues, by magnitude", metavar="K")
-    method: str = option("lanczos", "how they are found", choices=tuple(METHODS))
-    tol: float | None = option(
-        None,
-        "relative residual to reach (default: 1e-4, in fp64 1e-6)",
-        parse=float,
-    )
-    max_steps: int = option(300, "iterations at most (power, pyhessian: for each)", metavar="N")
-    probes: int = option(6, "random probes of density and trace; 0 leaves them out", metavar="N")
-    density_steps: int = option(40, "Lanczos steps of each probe", metavar="N")
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Raise InputError for counts that ask for nothing."""
-        for name in ("top", "max_steps", "density_steps"):
-            if getattr(self, name) < 1:
-                flag = name.replace("_", "-")
-                raise InputError(f"--{flag} has to be at least 1, got {getattr(self, name)}")
-        if self.probes < 0:
-            raise InputError(f"--probes can't be negative, got {self.probes}")
-        if self.tol is not None and not self.tol > 0:
-            raise InputError(f"--tol has to be positive, got {self.tol}")
-
-
-@dataclass(frozen=True)
-class Spectrum(Result):
-    """Eigenvalues (K,), largest magnitude first, with residuals relative to their magnitude.
-
-    ``quadrature`` has the density's raw nodes and weights and the trace's samples. ``products``
-    counts every Hessian-vector product over the sample, those of the certificates included (the
-    products that pyhessian makes inside are its own and not counted).
-    """
-
-    eigenvalues: NDArray[np.float64]
-    residuals: NDArray[np.float64]
-    converged: NDArray[np.bool_]
-    quadrature: Quadrature
-    loss: float
-    gradient_norm: float
-    steps: int
-    products: int
-
-    analysis: ClassVar[str] = "hessian"
-    settings_type: ClassVar[type[Any]] = Settings
-
-    def arrays(self) -> dict[str, Array]:
-        """Eigenvalues, residuals, and the density's raw nodes and weights."""
-        unit = self.provenance.loss_unit
-        quadrature = self.quadrature
-        return {
-            "eigenvalues": Array(self.eigenvalues, unit, ("rank",)),
-            "residuals": Array(self.residuals, "relative", ("rank",)),
-            "converged": Array(self.converged, "", ("rank",)),
-            "density_nodes": Array(quadrature.nodes, unit, ("probe", "node")),
-            "density_weights": Array(quadrature.weights, "", ("probe", "node")),
-            "trace_samples": Array(quadrature.traces, unit, ("probe",)),
-            "loss": Array(self.loss, unit),
-            "gradient_norm": Array(self.gradient_norm, unit),
-            "steps": Array(self.steps),
-            "products": Array(self.products),
-        }
-
-    @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
-    ) -> Self:
-        """The inverse of :meth:`arrays`."""
-        return cls(
-            label,
-            settings,
-            provenance,
-            arrays["eigenvalues"],
-            arrays["residuals"],
-            arrays["converged"].astype(bool),
-            Quadrature(arrays["density_nodes"], arrays["density_weights"], arrays["trace_samples"]),
-            float(arrays["loss"]),
-            float(arrays["gradient_norm"]),
-            int(arrays["steps"]),
-            int(arrays["products"]),
-        )
-
-    def headline(self) -> dict[str, Any]:
-        """Eigenvalues with residuals and verdicts, trace with its standard error, cost."""
-        pairs = zip(self.eigenvalues, self.residuals, self.converged, strict=True)
-        return {
-            "eigenvalues": self.eigenvalues,
-            "residuals": self.residuals,
-            "converged": bool(self.converged.all()),
-            "eigenpairs": [
-                {"eigenvalue": value, "residual": residual, "converged": bool(verdict)}
-                for value, residual, verdict in pairs
-            ],
-            "trace": self.quadrature.trace if self.settings.probes else None,
-            "trace_stderr": self.quadrature.trace_stderr if self.settings.probes else None,
-            "loss": self.loss,
-            "gradient_norm": self.gradient_norm,
-            "products": self.products,
-            "seconds": self.provenance.seconds,
-        }
+NO_QUADRATURE = Quadrature(np.empty((0, 0)), np.empty((0, 0)), np.empty(0))
+UNKNOWN = Estimate(math.nan, math.nan)
 
 
 def compute(
     objective: Objective, settings: Settings | None = None, work: Work = IN_MEMORY
-) -> Spectrum:
-    """The spectrum of the Hessian at the objective's own weights."""
+) -> Spectrum | None:
+    """The spectrum at the objective's own weights; None in all ranks but the first.
+
+    Raises NotMeasurableError where the loss is not finite or has fewer parameters than asked for.
+    """
     settings = settings or Settings()
     started = time.perf_counter()
-    operator = HessianOperator(objective)
-    generator = torch.Generator().manual_seed(settings.seed)
-    if settings.top > operator.size:
+    loss = objective.evaluate()
+    if not math.isfinite(loss.loss):
         raise NotMeasurableError(
-            f"--top {settings.top} is more than the {operator.size} parameters"
+            f"the loss at the network's own weights is {loss.loss}: it has no Hessian"
         )
-    loss = objective.loss()
-    if not math.isfinite(loss):
+    if settings.top > objective.num_parameters:
         raise NotMeasurableError(
-            f"the loss at the network's own weights is {loss}: it has no Hessian"
+            f"--top {settings.top} is more than the {objective.num_parameters} parameters"
         )
-    gradient = objective.gradient()
-    pairs = METHODS[settings.method](
-        operator,
-        settings.top,
-        generator,
-        tolerance=settings.tol,
-        max_steps=settings.max_steps,
-        **({"hint": gradient} if settings.method == "lanczos" else {}),
-    )
-    quadrature = _density(operator, settings, generator)
-    gradient_norm = torch.linalg.vector_norm(gradient.double()).item()
+    groups = _groups(objective, settings)
+    with shared_products(objective, work.ranks, settings.matrix) as answer:
+        if answer is None:
+            return None
+        with _recorded(answer, objective, settings, work) as recorded:
+            operator = CurvatureOperator(objective, shift=settings.l2, answer=recorded)
+            gradient = answer.gradient() + settings.l2 * objective.theta
+            generator = torch.Generator().manual_seed(settings.seed)
+            probes = rademacher_vectors(operator, settings.probes, generator)
+            quadrature, span = _density(operator, settings, probes, generator)
+            pairs = _eigenpairs(operator, settings, generator, gradient, span)
+            parts = block_eigenvalues(
+                operator,
+                groups,
+                generator,
+                hint=gradient,
+                tolerance=None if settings.tol is None else 100 * settings.tol,
+                max_steps=settings.max_steps,
+            )
+    first = pairs.vectors[:, 0]
+    norm = torch.linalg.vector_norm(gradient.double()).item()
+    error = sampling_error(objective, first, settings.matrix)
+    measured = settings.probes > 0
     return Spectrum(
         label=objective.origin.get("label", ""),
         settings=settings,
@@ -190,48 +133,119 @@ def compute(
         eigenvalues=pairs.eigenvalues.cpu().numpy(),
         residuals=pairs.residuals.cpu().numpy(),
         converged=pairs.converged.cpu().numpy(),
+        sampling_error=error,
         quadrature=quadrature,
-        loss=loss,
-        gradient_norm=gradient_norm,
+        trace=deflated_trace(quadrature, probes, pairs) if measured else UNKNOWN,
+        frobenius=frobenius_norm(quadrature, probes, pairs) if measured else UNKNOWN,
+        components=_table(parts, groups),
+        loss=loss.loss + 0.5 * settings.l2 * objective.theta.double().square().sum().item(),
+        loss_stderr=loss.loss_stderr,
+        gradient_norm=norm,
+        cosine=abs(gradient.double().dot(first.double()).item()) / norm if norm else 0.0,
         steps=pairs.steps,
-        products=operator.products,
+        products=operator.products + 1,
+        block_products=operator.counter.blocks,
+        vectors=pairs.vectors.T.float().cpu().numpy()
+        if settings.save_vectors
+        else np.empty((0, 0), np.float32),
     )
 
 
+@contextmanager
+def _recorded(
+    answer: Products, objective: Objective, settings: Settings, work: Work
+) -> Iterator[Products]:
+    """The same products, from the journal of an earlier run as far as it goes."""
+    path = work.journal("hessian")
+    if path is None:
+        yield answer
+        return
+    recorded = RecordedProducts(answer, path, question_of(settings, objective.provenance(0.0)))
+    if recorded.left:
+        message(f"going on after {recorded.left} Lanczos steps that are done")
+    try:
+        yield recorded
+    finally:
+        recorded.close()
+
+
+def _groups(objective: Objective, settings: Settings) -> dict[str, Group]:
+    found: dict[str, Group] = {}
+    if settings.components == "auto":
+        found.update(components(objective.module, objective.layout))
+    found.update(groups_by_pattern(objective.layout, settings.patterns))
+    return found
+
+
 def _density(
-    operator: HessianOperator, settings: Settings, generator: torch.Generator
-) -> Quadrature:
-    if settings.probes == 0:
-        return Quadrature(np.empty((0, 0)), np.empty((0, 0)), np.empty(0))
-    return stochastic_lanczos(operator, settings.probes, settings.density_steps, generator)
+    operator: CurvatureOperator,
+    settings: Settings,
+    probes: torch.Tensor,
+    generator: torch.Generator,
+) -> tuple[Quadrature, Span | None]:
+    if not settings.probes:
+        return NO_QUADRATURE, None
+    leading = settings.top if settings.method == "lanczos" else 0
+    return stochastic_lanczos(
+        operator,
+        probes,
+        settings.density_steps,
+        generator,
+        leading=leading,
+        which=settings.which,
+    )
 
 
-def tabulate(results: Sequence[Spectrum]) -> list[dict[str, str]]:
-    """A row of the report for each checkpoint."""
-    from analyses.style import number, with_error
+def _eigenpairs(
+    operator: CurvatureOperator,
+    settings: Settings,
+    generator: torch.Generator,
+    gradient: torch.Tensor,
+    span: Span | None,
+) -> Eigenpairs:
+    """The top eigenpairs: from what the density has found out, or by themselves."""
+    if span is not None:
+        return refine(
+            operator,
+            span,
+            settings.top,
+            tolerance=settings.tol,
+            max_products=settings.max_steps,
+            which=settings.which,
+        )
+    own = {"hint": gradient, "which": settings.which} if settings.method == "lanczos" else {}
+    return METHODS[settings.method](
+        operator,
+        settings.top,
+        generator,
+        tolerance=settings.tol,
+        max_steps=settings.max_steps,
+        **own,
+    )
 
-    return [
-        {
-            "checkpoint": result.label,
-            "λ₁": number(float(result.eigenvalues[0])),
-            "other eigenvalues": ", ".join(number(float(v)) for v in result.eigenvalues[1:]) or "–",
-            "largest relative residual": f"{result.residuals.max():.0e}",
-            "converged": "all" if result.converged.all() else f"{result.converged.sum()} only",
-            "trace, ± standard error": with_error(
-                result.quadrature.trace, result.quadrature.trace_stderr
-            )
-            if result.settings.probes
-            else "not measured",
-            "‖gradient‖": number(result.gradient_norm),
-            "products": f"{result.products}",
-            "seconds": f"{result.provenance.seconds:.1f}",
-        }
-        for result in results
-    ]
+
+def _table(parts: dict[str, Eigenpairs], groups: dict[str, Group]) -> Components:
+    def column(name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+        return np.array([getattr(pairs, name)[0].item() for pairs in parts.values()])
+
+    return Components(
+        names=tuple(parts),
+        sizes=np.array([groups[name].size for name in parts], dtype=np.int64),
+        eigenvalues=column("eigenvalues"),
+        residuals=column("residuals"),
+        converged=column("converged").astype(bool),
+    )
+
+
+def tabulate(results: Sequence[Spectrum]) -> dict[str, list[dict[str, str]]]:
+    """The tables of the report: eigenvalues, components, context, method and cost."""
+    from analyses.hessian_tables import tables
+
+    return tables(results)
 
 
 def draw(results: Sequence[Spectrum], look: Look | None = None) -> dict[str, Figure]:
-    """The eigenvalues by rank, and the densities on shared axes with stems for the outliers."""
-    from analyses.hessian_figures import spectra
+    """Eigenvalues and densities, tails, densities on a linear axis, components."""
+    from analyses.hessian_figures import pictures
 
-    return {"hessian": spectra(results)}
+    return pictures(results)

@@ -30,12 +30,15 @@ if TYPE_CHECKING:
 
 TITLE = "Interpolation"
 SUMMARY = "the loss on the straight line between two checkpoints, and the barrier between them"
-READING = (
-    "The loss of the weighted mean of two networks' weights: 0 is the first, 1 the second. Without "
-    "a barrier both lie in one basin. A wide valley about one end and steep walls about the other "
-    "say which of the two lies in the flatter place, along this one line. BatchNorm's "
-    "statistics go along with the weights unless they are re-estimated at every point."
-)
+READING = {
+    "": (
+        "The loss of the weighted mean of two networks' weights: 0 is the first, 1 the second. "
+        "Without a barrier both lie in one basin. A wide valley about one end and steep walls "
+        "about the other say which of the two lies in the flatter place, along this one line. "
+        "BatchNorm's statistics go along with the weights unless they are re-estimated at every "
+        "point."
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,7 @@ def _barrier(evaluator: PointEvaluator, found: Slice, split: str) -> np.ndarray[
     return np.array([height, paired.std(ddof=1) / np.sqrt(len(paired)), place])
 
 
-def tabulate(results: Sequence[Interpolation]) -> list[dict[str, str]]:
+def tabulate(results: Sequence[Interpolation]) -> dict[str, list[dict[str, str]]]:
     """A row of the report for each pair."""
     from analyses.style import with_error
 
@@ -138,7 +141,7 @@ def tabulate(results: Sequence[Interpolation]) -> list[dict[str, str]]:
             row[f"{split} barrier, ± sampling error"] = with_error(height, error)
             row[f"at ({split})"] = f"{place:.2f}"
         rows.append(row)
-    return rows
+    return {"": rows}
 
 
 def draw(results: Sequence[Interpolation], look: Look | None = None) -> dict[str, Figure]:

@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 
 TITLE = "Loss along a line"
 SUMMARY = "the loss along one direction through the weights"
-READING = (
-    "The loss as the weights move along one direction; 0 is the trained network. A wide valley "
-    "means a flat minimum, steep walls a sharp one. A random line is one cut of very many, so "
-    "small differences between curves mean little; where several were drawn, the band holds them "
-    "all and the curve is their mean. The lighter band about a single curve is twice the sampling "
-    "error of the loss."
-)
+READING = {
+    "": (
+        "The loss as the weights move along one direction; 0 is the trained network. A wide "
+        "valley means a flat minimum, steep walls a sharp one. A random line is one cut of very "
+        "many, so small differences between curves mean little; where several were drawn, the "
+        "band holds them all and the curve is their mean. The lighter band about a single curve "
+        "is twice the sampling error of the loss."
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -69,21 +71,23 @@ def compute(
     return found
 
 
-def tabulate(results: Sequence[Slice]) -> list[dict[str, str]]:
+def tabulate(results: Sequence[Slice]) -> dict[str, list[dict[str, str]]]:
     """A row of the report for each checkpoint."""
     from analyses.style import number, with_error
 
-    return [
-        {
-            "checkpoint": result.label,
-            f"{result.split} loss at 0, ± sampling error": with_error(
-                result.own_loss, result.loss_stderr
-            ),
-            f"loss at {result.x[0]:g}": number(float(result.loss[0])),
-            f"loss at {result.x[-1]:g}": number(float(result.loss[-1])),
-        }
-        for result in results
-    ]
+    return {
+        "": [
+            {
+                "checkpoint": result.label,
+                f"{result.split} loss at 0, ± sampling error": with_error(
+                    result.own_loss, result.loss_stderr
+                ),
+                f"loss at {result.x[0]:g}": number(float(result.loss[0])),
+                f"loss at {result.x[-1]:g}": number(float(result.loss[-1])),
+            }
+            for result in results
+        ]
+    }
 
 
 def draw(results: Sequence[Slice], look: Look | None = None) -> dict[str, Figure]:

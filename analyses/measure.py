@@ -53,8 +53,8 @@ def measure(
     return found
 
 
-# The analyses whose points all ranks share; the others are computed by the first one.
-SHARED = ("surface", "line", "interpolate", "trajectory")
+# The analyses whose work all ranks share; the others are computed by the first one.
+SHARED = ("surface", "line", "interpolate", "trajectory", "hessian")
 
 
 def find_stored(name: str, objective: Objective, settings: Any, folder: Path) -> Result | None:

@@ -1,9 +1,14 @@
-"""One page a person can read: every table and picture of a set of results, in one HTML file."""
+"""One page a person can read: every table and picture of a set of results.
+
+As HTML in one file that needs no other and no network, as Markdown beside the pictures, and the
+numbers as JSON.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,25 +19,56 @@ from analyses.style import number
 from analyses.table import ANALYSES
 from landscape.files import replacing
 from landscape.provenance import now, versions
-from landscape.results import Result
+from landscape.results import Result, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Figures = Mapping[str, "Figure"]
+Found = Mapping[str, Sequence[Result]]
 
 
-def write_page(
-    results: Mapping[str, Sequence[Result]], figures: Mapping[str, Figures], path: Path
-) -> Path:
-    """Write the page for results and figures by analysis; it needs no other file and no network."""
+def write_page(results: Found, figures: Mapping[str, Figures], path: Path) -> Path:
+    """Write the HTML page for results and figures by analysis."""
+    return _write("report.html.j2", results, figures, path)
+
+
+def write_markdown(results: Found, figures: Mapping[str, Figures], path: Path) -> Path:
+    """Write the same as Markdown; it shows the PNG files of the pictures that lie beside it."""
+    return _write("report.md.j2", results, figures, path)
+
+
+def write_numbers(results: Found, path: Path) -> Path:
+    """Write the headline numbers of all results as JSON: by analysis, then by label."""
+    content = {
+        name: {
+            result.label: {**result.headline(), "num_samples": result.provenance.num_samples}
+            for result in measured
+        }
+        for name, measured in results.items()
+        if measured
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
+    return path
+
+
+def _write(template: str, results: Found, figures: Mapping[str, Figures], path: Path) -> Path:
+    is_page = template.endswith(".html.j2")
     sections = [
         {
             "name": name,
             "title": ANALYSES[name].TITLE,
-            "reading": ANALYSES[name].READING,
-            "rows": ANALYSES[name].tabulate(measured),
-            "pictures": [{"name": key, "data": _png(page)} for key, page in figures[name].items()],
+            "reading": ANALYSES[name].READING[""],
+            "tables": ANALYSES[name].tabulate(measured),
+            "pictures": [
+                {
+                    "name": key,
+                    "reading": ANALYSES[name].READING.get(key, ""),
+                    "data": _png(page) if is_page else "",
+                }
+                for key, page in figures[name].items()
+            ],
         }
         for name, measured in results.items()
         if measured
@@ -41,11 +77,11 @@ def write_page(
     subjects = {result.label: result for found in results.values() for result in found}
     environment = Environment(
         loader=PackageLoader("analyses", "templates"),
-        autoescape=select_autoescape(default=True),
+        autoescape=select_autoescape(default=is_page),
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    html = environment.get_template("report.html.j2").render(
+    text = environment.get_template(template).render(
         title=sections[0]["title"] if len(sections) == 1 else "Loss-landscape report",
         sections=sections,
         subjects=[_subject(result) for result in subjects.values()],
@@ -53,7 +89,7 @@ def write_page(
         versions=versions(),
     )
     with replacing(path) as temporary:
-        temporary.write_text(html, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
     return path
 
 

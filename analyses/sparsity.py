@@ -34,11 +34,13 @@ if TYPE_CHECKING:
 
 TITLE = "Activation sparsity"
 SUMMARY = "the share of active neurons in each layer"
-READING = (
-    "For each activation layer, from the first to the last, the share of neurons whose value is "
-    "greater than 0, averaged over the sample, tokens or pixels, and neurons. The lower a curve, "
-    "the fewer neurons take part in each decision."
-)
+READING = {
+    "": (
+        "For each activation layer, from the first to the last, the share of neurons whose "
+        "value is greater than 0, averaged over the sample, tokens or pixels, and neurons. The "
+        "lower a curve, the fewer neurons take part in each decision."
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -136,24 +138,26 @@ def series(result: Sparsity) -> dict[str, list[int]]:
     return dict(kinds)
 
 
-def tabulate(results: Sequence[Sparsity]) -> list[dict[str, str]]:
+def tabulate(results: Sequence[Sparsity]) -> dict[str, list[dict[str, str]]]:
     """A row of the report for each checkpoint."""
     from analyses.style import with_error
 
-    return [
-        {
-            "checkpoint": result.label,
-            "layers": str(len(result.layers)),
-            "mean active, %": f"{100 * result.mean:.1f}",
-            "first layer, %, ± standard error": with_error(
-                100 * float(result.active[0]), 100 * float(result.stderr[0])
-            ),
-            "last layer, %, ± standard error": with_error(
-                100 * float(result.active[-1]), 100 * float(result.stderr[-1])
-            ),
-        }
-        for result in results
-    ]
+    return {
+        "": [
+            {
+                "checkpoint": result.label,
+                "layers": str(len(result.layers)),
+                "mean active, %": f"{100 * result.mean:.1f}",
+                "first layer, %, ± standard error": with_error(
+                    100 * float(result.active[0]), 100 * float(result.stderr[0])
+                ),
+                "last layer, %, ± standard error": with_error(
+                    100 * float(result.active[-1]), 100 * float(result.stderr[-1])
+                ),
+            }
+            for result in results
+        ]
+    }
 
 
 def draw(results: Sequence[Sparsity], look: Look | None = None) -> dict[str, Figure]:

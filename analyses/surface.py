@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 
 TITLE = "Loss surface"
 SUMMARY = "the loss on a plane through the weights, along two directions"
-READING = (
-    "Each picture shows the loss as the weights move away from the trained network (marked) along "
-    "two directions; random ones are scaled filter by filter, so that networks with larger weights "
-    "don't look flatter. Tightly packed contours mean that small changes of the weights raise the "
-    "loss quickly: a sharp minimum; wide spacing means a flat one."
-)
+READING = {
+    "": (
+        "Each picture shows the loss as the weights move away from the trained network (marked) "
+        "along two directions; random ones are scaled filter by filter, so that networks with "
+        "larger weights don't look flatter. Tightly packed contours mean that small changes of "
+        "the weights raise the loss quickly: a sharp minimum; wide spacing means a flat one."
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def compute(
     return found
 
 
-def tabulate(results: Sequence[Slice]) -> list[dict[str, str]]:
+def tabulate(results: Sequence[Slice]) -> dict[str, list[dict[str, str]]]:
     """A row of the report for each checkpoint."""
     from analyses.style import number, with_error
 
@@ -111,7 +113,7 @@ def tabulate(results: Sequence[Slice]) -> list[dict[str, str]]:
         row["largest loss on the plane"] = number(float(headline["max_loss"]))
         row["points measured"] = f"{headline['measured']:,} of {headline['points']:,}"
         rows.append(row)
-    return rows
+    return {"": rows}
 
 
 _OF_LOSS = ("loss", "loss_stderr")

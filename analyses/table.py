@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from analyses import hessian, interpolate, line, sparsity, surface, trajectory
+from analyses import hessian, hessian_result, interpolate, line, sparsity, surface, trajectory
 from landscape.objective import Objective
 from landscape.results import Result
 from landscape.work import IN_MEMORY, Work
@@ -17,7 +17,8 @@ class Analysis(Protocol):
 
     TITLE: str
     SUMMARY: str  # for --help
-    READING: str  # how to read its pictures, for the report
+    # How to read the analysis, under "", and its pictures, by their names: for the report.
+    READING: dict[str, str]
 
     @property
     def Settings(self) -> type[Any]:  # noqa: N802
@@ -26,8 +27,8 @@ class Analysis(Protocol):
     def compute(self, objective: Objective, settings: Any = None, work: Work = IN_MEMORY) -> Any:
         """Ask the objective; returns a Result. ``work`` is for what takes long."""
 
-    def tabulate(self, results: Sequence[Any]) -> list[dict[str, str]]:
-        """A row of the report's table for each result."""
+    def tabulate(self, results: Sequence[Any]) -> dict[str, list[dict[str, str]]]:
+        """The report's tables by caption, each a list of rows by column."""
 
     def draw(self, results: Sequence[Any], look: Any = None) -> "dict[str, Figure]":
         """Pictures of all results together, by file name; ``look`` is for surfaces and lines."""
@@ -47,6 +48,6 @@ RESULTS: dict[str, type[Result]] = {
     "line": line.Line,
     "interpolate": interpolate.Interpolation,
     "trajectory": trajectory.Trajectory,
-    "hessian": hessian.Spectrum,
+    "hessian": hessian_result.Spectrum,
     "sparsity": sparsity.Sparsity,
 }

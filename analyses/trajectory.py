@@ -38,13 +38,16 @@ if TYPE_CHECKING:
 
 TITLE = "Training trajectory"
 SUMMARY = "the path of a run's saved epochs on their principal plane, over the loss there"
-READING = (
-    "The path that training took, seen on the plane that it varied in most; the axes say how much "
-    "of the path's variance each explains. The contours are the loss on the plane, which the path "
-    "meets only at its end: the right panel compares the loss of the saved networks with that of "
-    "their projections, and says how far off the plane they are. A random walk in many dimensions "
-    "also looks like a smooth curve on its principal plane, so its shape proves little."
-)
+READING = {
+    "": (
+        "The path that training took, seen on the plane that it varied in most; the axes say "
+        "how much of the path's variance each explains. The contours are the loss on the plane, "
+        "which the path meets only at its end: the right panel compares the loss of the saved "
+        "networks with that of their projections, and says how far off the plane they are. A "
+        "random walk in many dimensions also looks like a smooth curve on its principal plane, "
+        "so its shape proves little."
+    )
+}
 # How much further than the path the plane is drawn, on each side.
 MARGIN = 0.2
 
@@ -213,24 +216,26 @@ def _losses(
     return {"loss": np.array(own), "plane_loss": np.array(below)}
 
 
-def tabulate(results: Sequence[Trajectory]) -> list[dict[str, str]]:
+def tabulate(results: Sequence[Trajectory]) -> dict[str, list[dict[str, str]]]:
     """A row of the report for each run."""
     from analyses.style import number
 
-    return [
-        {
-            "checkpoint": result.label,
-            "epochs": str(len(result.path["epoch"])),
-            "variance explained by x and y, %": " and ".join(
-                f"{100 * share:.1f}" for share in result.path["explained"][:2]
-            ),
-            "largest distance from the plane": number(float(result.path["distance"].max())),
-            "largest |path loss - plane loss|": number(
-                float(np.abs(result.path["loss"] - result.path["plane_loss"]).max())
-            ),
-        }
-        for result in results
-    ]
+    return {
+        "": [
+            {
+                "checkpoint": result.label,
+                "epochs": str(len(result.path["epoch"])),
+                "variance explained by x and y, %": " and ".join(
+                    f"{100 * share:.1f}" for share in result.path["explained"][:2]
+                ),
+                "largest distance from the plane": number(float(result.path["distance"].max())),
+                "largest |path loss - plane loss|": number(
+                    float(np.abs(result.path["loss"] - result.path["plane_loss"]).max())
+                ),
+            }
+            for result in results
+        ]
+    }
 
 
 def draw(results: Sequence[Slice], look: Look | None = None) -> dict[str, Figure]:

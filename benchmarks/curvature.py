@@ -36,7 +36,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from benchmarks.surface import load_case, normalised
 from landscape.allocator import keep_freed_memory
 from landscape.curvature.lanczos import lanczos
-from landscape.curvature.operators import HessianOperator
+from landscape.curvature.operators import CurvatureOperator
 from landscape.models.vit import VisionTransformer
 from landscape.objective import Objective
 from landscape.parameters import flatten
@@ -99,7 +99,7 @@ def gradient(case: Case) -> Callable[[], Any]:
 
 def our_product(case: Case) -> Callable[[Tensor], Any]:
     """Graphs kept, as an analysis with many products has them."""
-    return HessianOperator(case.objective()).matvec
+    return CurvatureOperator(case.objective()).matvec
 
 
 def our_plain_product(case: Case) -> Callable[[Tensor], Any]:
@@ -138,7 +138,7 @@ def our_search(copies: bool) -> Callable[..., tuple[Tensor, int | None]]:
 
     def search(case: Case, arguments: argparse.Namespace) -> tuple[Tensor, int | None]:
         objective = case.objective()
-        operator = HessianOperator(objective)
+        operator = CurvatureOperator(objective)
         found = lanczos(
             operator,
             TOP,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landscape.curvature.lanczos import lanczos
-from landscape.curvature.operators import HessianOperator
+from landscape.curvature.operators import CurvatureOperator
 from landscape.directions import Direction
 from landscape.errors import InputError, NotMeasurableError
 from landscape.objective import Objective
@@ -52,7 +52,7 @@ def eigenvector_directions(
 
     Raises NotMeasurableError if they can't be had to the tolerance of the solver.
     """
-    found = lanczos(HessianOperator(objective), count, generator)
+    found = lanczos(CurvatureOperator(objective), count, generator)
     if not found.converged.all():
         raise NotMeasurableError(
             "the Hessian's top eigenvectors did not converge (relative residuals "

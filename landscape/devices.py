@@ -62,6 +62,11 @@ def free_memory(device: torch.device) -> int:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 8
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether it says that memory could not be had; on the CPU there is no type for that."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
 @contextmanager
 def full_precision() -> Iterator[None]:
     """Products and convolutions in the precision of their operands: no TF32 on CUDA."""

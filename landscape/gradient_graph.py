@@ -1,11 +1,30 @@
-"""A gradient that can be differentiated again."""
+"""A gradient that can be differentiated again, and the Gauss-Newton form of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from landscape.parameters import flatten
+
+
+class CurvatureGraph(Protocol):
+    """A symmetric matrix of curvature, of which one batch's graph is kept."""
+
+    @property
+    def gradient(self) -> Tensor:
+        """The gradient of the batch's loss, of shape (P,)."""
+
+    def products(
+        self, columns: Tensor, tensors: Sequence[int] | None = None, *, keep: bool = False
+    ) -> Tensor:
+        """The matrix times ``columns``, both of shape (P, K).
+
+        With ``tensors``, some parameters by number, it is their diagonal block: the columns are
+        taken to be 0 elsewhere, and so are the products, which are not computed there. ``keep``
+        leaves the graph for another time.
+        """
 
 
 class GradientGraph:
@@ -16,13 +35,7 @@ class GradientGraph:
 
     def __init__(self, value: Tensor, parameters: Sequence[Tensor]) -> None:
         self._parameters = parameters
-        self._pieces: Sequence[Tensor]
-        if value.requires_grad:
-            self._pieces = torch.autograd.grad(
-                value, parameters, create_graph=True, materialize_grads=True
-            )
-        else:  # no trainable parameter takes part
-            self._pieces = [torch.zeros_like(parameter) for parameter in parameters]
+        self._pieces = _derivative(value, parameters)
 
     @property
     def gradient(self) -> Tensor:
@@ -30,32 +43,117 @@ class GradientGraph:
         return flatten(piece.detach() for piece in self._pieces)
 
     def products(
-        self, columns: Tensor, group: Sequence[int] | None = None, *, keep: bool = False
+        self, columns: Tensor, tensors: Sequence[int] | None = None, *, keep: bool = False
     ) -> Tensor:
-        """The Hessian times ``columns`` of shape (P, K).
-
-        With a ``group`` of parameters, by number, it is the diagonal block of those, of as many
-        rows as they have scalars; what they don't depend on is not computed. ``keep`` leaves the
-        graph for another time.
-        """
-        numbers = range(len(self._pieces)) if group is None else group
-        wanted = [self._parameters[number] for number in numbers]
+        """The Hessian times ``columns`` of shape (P, K)."""
+        numbers = range(len(self._pieces)) if tensors is None else tensors
         # A piece that does not depend on the parameters, as of a loss linear in them, has no graph.
-        active = [k for k, n in enumerate(numbers) if self._pieces[n].requires_grad]
+        active = [number for number in numbers if self._pieces[number].requires_grad]
         if not active:
             return torch.zeros_like(columns)
-        outputs = [self._pieces[numbers[k]] for k in active]
-        found = torch.empty_like(columns)
-        # One by one: batched (vmapped) double backward of layer norm is wrong in torch.
-        last = columns.shape[1] - 1
-        for k in range(columns.shape[1]):
-            parts = columns[:, k].split([parameter.numel() for parameter in wanted])
-            pieces = torch.autograd.grad(
-                outputs,
-                wanted,
-                grad_outputs=[parts[a].view_as(wanted[a]) for a in active],
-                retain_graph=keep or k < last,
+        return _by_column(
+            lambda parts, keep: torch.autograd.grad(
+                [self._pieces[number] for number in active],
+                [self._parameters[number] for number in numbers],
+                grad_outputs=[parts[number] for number in active],
+                retain_graph=keep,
+                materialize_grads=True,
+            ),
+            columns,
+            self._parameters,
+            numbers,
+            keep,
+        )
+
+
+class GaussNewtonGraph:
+    """J'CJ for the Jacobian J of ``outputs`` and a symmetric C that ``curve`` multiplies by.
+
+    J times a vector is had by differentiating J'u, which is linear in u, once more.
+    """
+
+    def __init__(
+        self,
+        value: Tensor,
+        outputs: Tensor,
+        curve: Callable[[Tensor], Tensor],
+        parameters: Sequence[Tensor],
+    ) -> None:
+        self._value = value
+        self._outputs = outputs
+        self._curve = curve
+        self._parameters = parameters
+        self._point = torch.zeros_like(outputs, requires_grad=True)
+        if outputs.requires_grad:
+            self._pieces: Sequence[Tensor] = torch.autograd.grad(
+                outputs, parameters, self._point, create_graph=True, materialize_grads=True
+            )
+        else:
+            self._pieces = [torch.zeros_like(parameter) for parameter in parameters]
+
+    @property
+    def gradient(self) -> Tensor:
+        """The gradient of the value, of shape (P,)."""
+        return flatten(_derivative(self._value, self._parameters, create_graph=False))
+
+    def products(
+        self, columns: Tensor, tensors: Sequence[int] | None = None, *, keep: bool = False
+    ) -> Tensor:
+        """J'CJ times ``columns`` of shape (P, K)."""
+        numbers = range(len(self._pieces)) if tensors is None else tensors
+        active = [number for number in numbers if self._pieces[number].requires_grad]
+        if not active:
+            return torch.zeros_like(columns)
+
+        def multiply(parts: Sequence[Tensor], keep: bool) -> Sequence[Tensor]:
+            (forward,) = torch.autograd.grad(
+                [self._pieces[number] for number in active],
+                [self._point],
+                grad_outputs=[parts[number] for number in active],
+                retain_graph=True,
                 materialize_grads=True,
             )
-            found[:, k] = flatten(pieces)
-        return found
+            return torch.autograd.grad(
+                [self._outputs],
+                [self._parameters[number] for number in numbers],
+                grad_outputs=[self._curve(forward)],
+                retain_graph=keep,
+                materialize_grads=True,
+            )
+
+        return _by_column(multiply, columns, self._parameters, numbers, keep)
+
+
+def _derivative(
+    value: Tensor, parameters: Sequence[Tensor], *, create_graph: bool = True
+) -> Sequence[Tensor]:
+    if not value.requires_grad:  # no trainable parameter takes part
+        return [torch.zeros_like(parameter) for parameter in parameters]
+    return torch.autograd.grad(
+        value, parameters, create_graph=create_graph, retain_graph=True, materialize_grads=True
+    )
+
+
+def _by_column(
+    multiply: Callable[[Sequence[Tensor], bool], Sequence[Tensor]],
+    columns: Tensor,
+    parameters: Sequence[Tensor],
+    numbers: Sequence[int],
+    keep: bool,
+) -> Tensor:
+    """The products of columns (P, K), taken one by one, with the parameters' numbers filled in.
+
+    One by one: batched (vmapped) double backward of layer norm is wrong in torch.
+    """
+    sizes = [parameter.numel() for parameter in parameters]
+    # Rows, so that every vector is contiguous: some kernels are a hundred times slower otherwise.
+    rows = columns.T.contiguous()
+    found = torch.zeros_like(rows)
+    for k, (row, place) in enumerate(zip(rows, found, strict=True)):
+        parts = zip(row.split(sizes), parameters, strict=True)
+        views = [part.view_as(parameter) for part, parameter in parts]
+        pieces = multiply(views, keep or k < len(rows) - 1)
+        places = place.split(sizes)
+        for number, piece in zip(numbers, pieces, strict=True):
+            places[number].copy_(piece.reshape(-1))
+    return found.T

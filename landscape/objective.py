@@ -7,7 +7,7 @@ model, so the user's module is never moved, trained, perturbed or put into anoth
 """
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -99,9 +99,9 @@ class Objective:
         self.others = {name: self._read(found, size) for name, found in (others or {}).items()}
         self.origin.update(self._evaluated())
         self.layout = ParameterLayout.of(self.module)
-        self._parameters = [p for p in self.module.parameters() if p.requires_grad]
+        self.parameters = [p for p in self.module.parameters() if p.requires_grad]
         # The weights the module computes with are views of one vector: setting theta is one copy.
-        self.live_weights = share_storage(list(self._parameters))
+        self.live_weights = share_storage(list(self.parameters))
         self.live_statistics = share_storage(list(statistics_of(self.module).values()))
         self.theta = self.live_weights.clone()
         self.statistics = self.live_statistics.clone()
@@ -142,33 +142,29 @@ class Objective:
                 loss = self._batch_loss(batch) * (batch.size / self.num_samples)
                 if loss.requires_grad:  # else no trainable parameter takes part
                     gradient += flatten(
-                        torch.autograd.grad(loss, self._parameters, materialize_grads=True)
+                        torch.autograd.grad(loss, self.parameters, materialize_grads=True)
                     )
         return gradient
 
-    def hessian_product(
-        self, vectors: Tensor, theta: Tensor | None = None, group: Sequence[int] | None = None
-    ) -> Tensor:
+    def hessian_product(self, vectors: Tensor, theta: Tensor | None = None) -> Tensor:
         """The Hessian of L at ``theta`` times ``vectors`` of shape (P,) or (P, K).
 
         Exact (double backward; Pearlmutter, 1994), by the plain module. The K vectors share the
-        forward and first backward pass of each batch. With a ``group`` of tensors of the layout,
-        by number, it is the diagonal block of those, and the vectors have its size. For many
-        products at one theta :class:`landscape.curvature.products.HessianProducts` is faster.
-        Raises InputError for vectors of another shape.
+        forward and first backward pass of each batch. For many products at one theta
+        :class:`landscape.curvature.operators.CurvatureOperator` is faster. Raises InputError for
+        vectors of another shape.
         """
-        size = self.layout.group_size(group)
-        if vectors.dim() not in (1, 2) or len(vectors) != size:
+        if vectors.dim() not in (1, 2) or len(vectors) != self.num_parameters:
             raise InputError(
-                f"expected vectors of shape (P,) or (P, K) with P = {size}, "
+                f"expected vectors of shape (P,) or (P, K) with P = {self.num_parameters}, "
                 f"got {tuple(vectors.shape)}"
             )
-        columns = vectors.reshape(size, -1).to(self.theta)
+        columns = vectors.reshape(self.num_parameters, -1).to(self.theta)
         products = torch.zeros_like(columns)
         with self.second_derivatives(theta):
             for batch in self.batches:
-                graph = self.gradient_graph(batch, self.forward(batch))
-                products += graph.products(columns, group)
+                loss = self._batch_loss(batch) * (batch.size / self.num_samples)
+                products += GradientGraph(loss, self.parameters).products(columns)
         return products.reshape(vectors.shape)
 
     @contextmanager
@@ -185,10 +181,9 @@ class Objective:
         ):
             yield
 
-    def gradient_graph(self, batch: Batch, outputs: Any) -> GradientGraph:
-        """What a batch with these outputs adds to the gradient of L, to be differentiated again."""
-        loss = mean_loss(self.loss_function, outputs, batch.targets)
-        return GradientGraph(loss * (batch.size / self.num_samples), self._parameters)
+    def loss_of(self, outputs: Any, batch: Batch) -> Tensor:
+        """The mean loss of a batch with these outputs."""
+        return mean_loss(self.loss_function, outputs, batch.targets)
 
     def sample_hash(self) -> str:
         """SHA-256 of the samples as the model sees them, which says whether two runs saw one."""
@@ -260,7 +255,7 @@ class Objective:
         return rebatch(batches, size)
 
     def _batch_loss(self, batch: Batch) -> Tensor:
-        return mean_loss(self.loss_function, self.forward(batch), batch.targets)
+        return self.loss_of(self.forward(batch), batch)
 
 
 def call_model(model: Callable[..., Any], batch: Batch) -> Any:

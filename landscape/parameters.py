@@ -7,6 +7,7 @@ shape (P,). A :class:`ParameterLayout` says which stretch of it is which tensor.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor, nn
@@ -68,11 +69,11 @@ class ParameterLayout:
         """P, the number of scalars in theta."""
         return sum(shape.numel() for shape in self.shapes)
 
-    def group_size(self, group: Sequence[int] | None) -> int:
-        """The number of scalars in the tensors of a group, given by number; P without a group."""
-        if group is None:
-            return self.size
-        return sum(self.shapes[number].numel() for number in group)
+    @property
+    def stretches(self) -> tuple[tuple[int, int], ...]:
+        """Where each tensor starts and stops in theta."""
+        ends = list(accumulate((shape.numel() for shape in self.shapes), initial=0))
+        return tuple(pairwise(ends))
 
     def views(self, flat: Tensor) -> list[Tensor]:
         """The tensors that make up ``flat`` of shape (P,), as views of it."""

@@ -64,8 +64,7 @@ def find_hidden(
             if krylov.steps >= PROBE_STEPS:
                 break
             continue
-        coefficients = torch.from_numpy(weights[:, best].copy()).to(krylov.basis)
-        vector = krylov.basis.T @ coefficients
-        if abs(krylov.betas[-1] * weights[-1, best]) <= tolerance * abs(value):
+        vector = krylov.ritz_vectors(weights[:, [best]]).squeeze(1)
+        if krylov.errors(weights)[best] <= tolerance * abs(value):
             break
     return value, vector, krylov.steps

@@ -2,22 +2,28 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from landscape.curvature.operators import SymmetricOperator
 from landscape.errors import InputError
 
+# Which eigenvalues: those of largest magnitude, or as many from each end of the spectrum.
+WHICH = ("magnitude", "ends")
+
 
 @dataclass(frozen=True)
 class Eigenpairs:
-    """The K eigenvalues of largest magnitude, largest first.
+    """The K eigenvalues that were asked for, largest magnitude first.
 
     ``residuals`` holds ||H v - lambda v|| / |lambda| for each pair, measured with one more exact
     product after the method had finished: an eigenvalue of H lies within residual * |lambda| of
-    lambda. ``converged`` says whether it is within the tolerance that was asked for. Vectors are
-    the columns of (P, K), of unit norm. ``steps`` counts the method's iterations; of
-    pyhessian, which does not tell, it is the limit for each pair.
+    lambda. ``converged`` says whether it is within the tolerance that was asked for, of the ends
+    of a spectrum relative to the largest magnitude. Vectors are the columns of (P, K), of unit
+    norm. ``steps`` counts the method's products before that; of pyhessian, which does not tell, it
+    is the limit for each pair.
     """
 
     eigenvalues: Tensor
@@ -29,24 +35,61 @@ class Eigenpairs:
 
 
 def certify(
-    operator: SymmetricOperator, vectors: Tensor, tolerance: float, method: str, steps: int
+    operator: SymmetricOperator,
+    vectors: Tensor,
+    tolerance: float,
+    method: str,
+    steps: int,
+    which: str = "magnitude",
 ) -> Eigenpairs:
     """Measure each vector's Rayleigh quotient and residual; order by magnitude.
 
     Norms and inner products are taken in float64, whatever the precision of the product.
     """
     vectors = vectors / torch.linalg.vector_norm(vectors, dim=0)
-    products = operator.exact_matmat(vectors).double()
-    doubles = vectors.double()
+    products = operator.exact_matmat(vectors)
+    return certificate(vectors, products, tolerance, method, steps, which)
+
+
+def certificate(
+    vectors: Tensor,
+    products: Tensor,
+    tolerance: float,
+    method: str,
+    steps: int,
+    which: str = "magnitude",
+) -> Eigenpairs:
+    """The same for vectors of unit norm whose exact products are known, both of shape (P, K)."""
+    products, doubles = products.double(), vectors.double()
     # The quotient of the rounded vector, whose norm is 1 only to the precision of its type.
     values = (doubles * products).sum(0) / (doubles * doubles).sum(0)
     errors = torch.linalg.vector_norm(products - doubles * values, dim=0)
     residuals = torch.where(errors > 0, errors / values.abs(), 0.0)
+    allowed = tolerance * scale_of(values.abs(), which)
     order = values.abs().argsort(descending=True)
-    residuals = residuals[order]
     return Eigenpairs(
-        values[order], vectors[:, order], residuals, residuals <= tolerance, method, steps
+        eigenvalues=values[order],
+        vectors=vectors[:, order],
+        residuals=residuals[order],
+        converged=(errors <= allowed)[order],
+        method=method,
+        steps=steps,
     )
+
+
+def scale_of(magnitudes: Tensor, which: str) -> Tensor:
+    """What a residual has to be small against: its own eigenvalue, or the largest for the ends."""
+    return magnitudes.max().expand(magnitudes.shape) if which == "ends" else magnitudes
+
+
+def choose(values: NDArray[np.float64], count: int, which: str) -> NDArray[np.intp]:
+    """The numbers of the ``count`` largest by magnitude, or of as many from each end."""
+    if which == "magnitude":
+        return np.argsort(-np.abs(values), kind="stable")[:count]
+    order = np.argsort(values, kind="stable")
+    if len(order) <= 2 * count:
+        return order
+    return np.concatenate([order[:count], order[-count:]])
 
 
 def check_count(operator: SymmetricOperator, count: int) -> None:

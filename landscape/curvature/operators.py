@@ -1,6 +1,5 @@
 """Symmetric linear operators on the flat parameter space."""
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
-from landscape.curvature.products import HessianProducts
+from landscape.curvature.products import LocalProducts, Products, Request
+from landscape.groups import Group
 from landscape.objective import Objective
 
 
@@ -27,48 +27,83 @@ class SymmetricOperator(Protocol):
         """The same by the plainest way there is, for certificates."""
 
 
-class HessianOperator:
-    """The Hessian of an objective at its own weights, or at ``theta``.
+class Counter:
+    """How many products have been spent: with the whole matrix, and with blocks of it."""
 
-    With a ``group`` of tensors of the objective's layout, by number, it is the diagonal block of
-    those. Products keep graphs in memory (:class:`HessianProducts`), so drop the operator with the
-    last. ``products`` counts the Hessian-vector products spent so far, each over the whole sample.
+    def __init__(self) -> None:
+        self.whole = 0
+        self.blocks = 0
+
+    def add(self, columns: int, group: Group | None) -> None:
+        """Count the products with so many columns."""
+        if group is None:
+            self.whole += columns
+        else:
+            self.blocks += columns
+
+
+class CurvatureOperator:
+    """A curvature matrix of an objective at its own weights, or at ``theta``.
+
+    ``matrix`` is ``hessian``, ``ggn`` or ``fisher`` (:mod:`landscape.curvature.matrices`). With a
+    ``group`` it is the diagonal block of that part of theta. Products keep graphs in memory, so
+    drop the operator with the last. ``counter`` counts them, each over the whole sample. With
+    ``shift`` it is the matrix of the loss with an L2 term shift/2 ||theta||^2 added.
     """
 
     def __init__(
         self,
         objective: Objective,
         theta: Tensor | None = None,
-        group: Sequence[int] | None = None,
+        *,
+        matrix: str = "hessian",
+        group: Group | None = None,
+        shift: float = 0.0,
+        answer: Products | None = None,
     ) -> None:
         self.objective = objective
-        self.theta = theta
         self.group = group
-        self.size = objective.layout.group_size(group)
+        self.size = objective.layout.size if group is None else group.size
         self.dtype = objective.dtype
         self.device = objective.device
-        self.products = 0
-        self._multiply = HessianProducts(objective, theta)
+        self.shift = shift
+        self.counter = Counter()
+        self.answer = answer or LocalProducts(objective, theta, matrix=matrix)
+
+    @property
+    def products(self) -> int:
+        """How many products have been spent on this operator and its blocks."""
+        return self.counter.whole + self.counter.blocks
 
     def matmat(self, vectors: Tensor) -> Tensor:
-        """H times ``vectors`` of shape (P, K)."""
-        self.products += vectors.shape[1]
-        return self._multiply(vectors, self.group)
+        """The matrix times ``vectors`` of shape (P, K)."""
+        return self.together([(self, vectors)])[0]
 
     def exact_matmat(self, vectors: Tensor) -> Tensor:
         """The same by the plain module, nothing kept and nothing replaced."""
-        self.products += vectors.shape[1]
-        return self.objective.hessian_product(vectors, self.theta, self.group)
-
-    def block(self, group: Sequence[int]) -> "HessianOperator":
-        """The diagonal block of a group; it shares the graphs with this operator."""
-        block = HessianOperator(self.objective, self.theta, group)
-        block._multiply = self._multiply
-        return block
+        return self.together([(self, vectors)], exact=True)[0]
 
     def matvec(self, vector: Tensor) -> Tensor:
-        """H times ``vector`` of shape (P,)."""
+        """The matrix times ``vector`` of shape (P,)."""
         return self.matmat(vector.unsqueeze(1)).squeeze(1)
+
+    def block(self, group: Group) -> "CurvatureOperator":
+        """The diagonal block of a group of theta; it shares graphs and counter with this one."""
+        block = CurvatureOperator(self.objective, group=group, shift=self.shift, answer=self.answer)
+        block.counter = self.counter
+        return block
+
+    def together(
+        self, asked: "list[tuple[CurvatureOperator, Tensor]]", *, exact: bool = False
+    ) -> list[Tensor]:
+        """The products of blocks of this operator, each with its vectors, in one data pass."""
+        for block, vectors in asked:
+            self.counter.add(vectors.shape[1], block.group)
+        requests = [Request(vectors, block.group) for block, vectors in asked]
+        products = self.answer(requests, exact=exact)
+        if not self.shift:
+            return products
+        return [p + self.shift * one.vectors for p, one in zip(products, requests, strict=True)]
 
     def to_scipy(self) -> LinearOperator:
         """The same operator for ``scipy.sparse.linalg``."""
@@ -82,6 +117,27 @@ class HessianOperator:
         return LinearOperator(
             (self.size, self.size), matvec=multiply, matmat=multiply, rmatvec=multiply, dtype=kind
         )
+
+
+class Preconditioned:
+    """P^-1/2 H P^-1/2 for a positive diagonal P of shape (P,).
+
+    It has the eigenvalues of P^-1 H, the sharpness that an adaptive optimizer with the
+    preconditioner P sees (Cohen et al., 2022); the eigenvectors of that are P^-1/2 times its own.
+    """
+
+    def __init__(self, operator: SymmetricOperator, preconditioner: Tensor) -> None:
+        self.operator = operator
+        self.scale = preconditioner.rsqrt().unsqueeze(1)
+        self.size, self.dtype, self.device = operator.size, operator.dtype, operator.device
+
+    def matmat(self, vectors: Tensor) -> Tensor:
+        """The product with ``vectors`` of shape (P, K)."""
+        return self.scale * self.operator.matmat(self.scale * vectors)
+
+    def exact_matmat(self, vectors: Tensor) -> Tensor:
+        """The same by the plainest product."""
+        return self.scale * self.operator.exact_matmat(self.scale * vectors)
 
 
 def random_vector(operator: SymmetricOperator, generator: torch.Generator) -> Tensor:

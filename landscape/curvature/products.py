@@ -1,28 +1,33 @@
-"""Hessian-vector products at one theta, many of them, as fast as they can be had.
+"""Products of one objective's curvature at one theta, many of them, as fast as they can be had.
 
 What all products share is done once: for each batch the forward and first backward pass are kept
 as a graph, while memory lasts, and a product is one more backward pass through it (Pearlmutter,
 1994). The passes run with BatchNorms folded into their convolutions and with convolutions whose
-second derivatives are cheap (:mod:`landscape.curvature.second_order`). The same numbers as
-``Objective.hessian_product`` to rounding, with which they are compared where it matters: every
-reported eigenpair is certified by that plain product.
+second derivatives are cheap (:mod:`landscape.curvature.second_order`). The same numbers as by the
+plain module to rounding, with which they are compared where it matters: every reported eigenpair
+is certified by that.
 """
 
 import gc
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
+from landscape.curvature.matrices import MATRICES
 from landscape.curvature.second_order import SecondOrder
 from landscape.data.batches import Batch
-from landscape.devices import free_memory
+from landscape.devices import free_memory, is_out_of_memory
+from landscape.errors import NotMeasurableError
 from landscape.folding import fold_batch_norms
-from landscape.gradient_graph import GradientGraph
+from landscape.gradient_graph import CurvatureGraph
+from landscape.groups import Group
 from landscape.objective import Objective, call_model
+from landscape.progress import message
 
 # Of the memory that is free, so much may be kept as graphs.
 SHARE_OF_MEMORY = 0.4
@@ -30,73 +35,164 @@ SHARE_OF_MEMORY = 0.4
 ROUNDINGS = 1e4
 
 
-class HessianProducts:
-    """The products of one objective's Hessian, at its own weights or at ``theta``.
+@dataclass(frozen=True)
+class Request:
+    """The product of a diagonal block, or of the whole matrix, with ``vectors`` (size, K)."""
 
-    ``budget`` is how many bytes of graphs may be kept; by default a share of the free memory.
+    vectors: Tensor
+    group: Group | None = None
+
+
+class Products(Protocol):
+    """Whoever answers requests for products over one sample."""
+
+    def __call__(self, requests: Sequence[Request], *, exact: bool = False) -> list[Tensor]:
+        """An answer of the vectors' shape to each request.
+
+        ``exact``: by the plain module, nothing kept and nothing replaced.
+        """
+
+    def gradient(self) -> Tensor:
+        """The gradient of the loss, of shape (P,)."""
+
+
+class LocalProducts:
+    """The products of one objective, at its own weights or at ``theta``, in this process.
+
+    Args:
+        objective: of whose loss they are.
+        theta: where, of shape (P,).
+        matrix: one of ``landscape.curvature.matrices.MATRICES``.
+        batches: a part of the objective's sample in place of all of it.
+        num_samples: what the mean is over; by default the samples of the batches.
+        budget: how many bytes of graphs may be kept; by default a share of the free memory.
+
+    Where memory runs out it goes on with less: nothing kept, then halves of the batches.
     """
 
     def __init__(
-        self, objective: Objective, theta: Tensor | None = None, budget: int | None = None
+        self,
+        objective: Objective,
+        theta: Tensor | None = None,
+        *,
+        matrix: str = "hessian",
+        batches: Sequence[Batch] | None = None,
+        num_samples: int = 0,
+        budget: int | None = None,
     ) -> None:
         self._objective = objective
         self._theta = theta
+        self._make_graph = MATRICES[matrix]
+        self._batches = list(objective.batches if batches is None else batches)
+        self._num_samples = num_samples or sum(batch.size for batch in self._batches)
         if budget is None:
             budget = int(SHARE_OF_MEMORY * free_memory(objective.device))
         self._budget = budget
         self._model: Callable[..., Any] | None = None  # chosen with the first product
         self._is_fast = False
-        self._graphs: dict[int, GradientGraph] = {}
+        self._graphs: dict[int, CurvatureGraph] = {}
 
-    def __call__(self, vectors: Tensor, group: Sequence[int] | None = None) -> Tensor:
-        """H times ``vectors`` of shape (P, K).
+    def __call__(self, requests: Sequence[Request], *, exact: bool = False) -> list[Tensor]:
+        """All requests share the graph of each batch."""
+        while True:
+            try:
+                return self._answer(requests, exact)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._back_off(error)
 
-        With a ``group`` of tensors of the layout, by number, the product with the diagonal block
-        of those; all groups share the graphs.
-        """
-        products = torch.zeros_like(vectors)
-        objective = self._objective
-        with objective.second_derivatives(self._theta):
-            if self._model is None:
-                self._choose()
-            for number, batch in enumerate(objective.batches):
-                kept = self._graphs.get(number)
-                graph = self._graph(batch) if kept is None else kept
-                products += graph.products(vectors, group, keep=kept is not None)
-        return products
+    def gradient(self) -> Tensor:
+        """The gradient of the loss, of shape (P,)."""
+        gradient = torch.zeros_like(self._objective.theta)
+        with self._objective.second_derivatives(self._theta):
+            for batch in self._batches:
+                gradient += self._graph(batch, exact=True).gradient
+        return gradient
 
     @property
     def num_kept(self) -> int:
         """How many batches have their graph kept."""
         return len(self._graphs)
 
+    def _answer(self, requests: Sequence[Request], exact: bool) -> list[Tensor]:
+        layout = self._objective.layout
+        columns: list[Tensor] = []
+        tensors: list[list[int] | None] = []
+        for one in requests:
+            if one.group is None:
+                columns.append(one.vectors)
+                tensors.append(None)
+            else:
+                columns.append(one.group.scatter(one.vectors, layout.size))
+                tensors.append(one.group.tensors(layout))
+        answers = [torch.zeros_like(one) for one in columns]
+        last = len(requests) - 1
+        with self._objective.second_derivatives(self._theta):
+            if self._model is None and self._batches and not exact:
+                self._choose()
+            for number, batch in enumerate(self._batches):
+                kept = None if exact else self._graphs.get(number)
+                graph = self._graph(batch, exact=exact) if kept is None else kept
+                for k, answer in enumerate(answers):
+                    keep = kept is not None or k < last
+                    answer += graph.products(columns[k], tensors[k], keep=keep)
+        return [
+            answer if one.group is None else one.group.gather(answer)
+            for one, answer in zip(requests, answers, strict=True)
+        ]
+
     def _choose(self) -> None:
         """Take the fast form if it gives the plain one's gradient; keep what graphs fit."""
         objective = self._objective
-        first = objective.batches[0]
-        self._model = objective.module
-        plain = self._graph(first).gradient
+        first = self._batches[0]
+        plain = self._graph(first, exact=True).gradient
         self._model, self._is_fast = fold_batch_norms(objective.module) or objective.module, True
         try:
             error = torch.linalg.vector_norm(self._graph(first).gradient - plain)
-        except RuntimeError:  # some operation will not have it
+        except RuntimeError as refused:  # some operation will not have it
+            if is_out_of_memory(refused):
+                raise
             error = torch.tensor(float("inf"))
         limit = ROUNDINGS * torch.finfo(plain.dtype).eps * torch.linalg.vector_norm(plain)
         if not error <= limit:
             self._model, self._is_fast = objective.module, False
         taken = 0
         each = self._graph_bytes(first) / first.size
-        for number, batch in enumerate(objective.batches):
+        for number, batch in enumerate(self._batches):
             taken += int(each * batch.size)
             if taken > self._budget:
                 break
             self._graphs[number] = self._graph(batch)
 
-    def _graph(self, batch: Batch) -> GradientGraph:
-        with SecondOrder() if self._is_fast else nullcontext():
-            assert self._model is not None
-            outputs = call_model(self._model, batch)
-        return self._objective.gradient_graph(batch, outputs)
+    def _back_off(self, error: RuntimeError) -> None:
+        """Ask for less the next time. Raises NotMeasurableError if one sample is too much."""
+        largest = max(batch.size for batch in self._batches)
+        if self._graphs:
+            message("out of memory: going on without kept graphs")
+        elif largest > 1:
+            message(f"out of memory: going on with batches of {(largest + 1) // 2}")
+            halves = [b.slice(*part) for b in self._batches for part in _halves(b, largest)]
+            self._batches = halves
+        else:
+            raise NotMeasurableError(
+                "there is not enough memory for the product with a single sample; "
+                "take a smaller model or a device with more memory"
+            ) from error
+        self._graphs.clear()
+        self._budget = 0
+        self._model = None
+        gc.collect()
+        if self._objective.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _graph(self, batch: Batch, *, exact: bool = False) -> CurvatureGraph:
+        model = self._objective.module if exact else self._model
+        assert model is not None
+        with SecondOrder() if self._is_fast and not exact else nullcontext():
+            outputs = call_model(model, batch)
+        weight = batch.size / self._num_samples
+        return self._make_graph(self._objective, batch, outputs, weight)
 
     def _graph_bytes(self, batch: Batch) -> int:
         """What the graph of a batch keeps in memory."""
@@ -113,3 +209,10 @@ class HessianProducts:
             self._graph(batch)
         gc.collect()  # hooks make cycles of what an operation keeps of its own result
         return sum(storages.values())
+
+
+def _halves(batch: Batch, largest: int) -> list[tuple[int, int]]:
+    middle = (largest + 1) // 2
+    if batch.size <= middle:
+        return [(0, batch.size)]
+    return [(0, middle), (middle, batch.size)]

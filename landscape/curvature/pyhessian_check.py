@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from landscape.curvature.eigenpairs import Eigenpairs, certify, default_tolerance
-from landscape.curvature.operators import HessianOperator
+from landscape.curvature.operators import CurvatureOperator
 from landscape.devices import full_precision
 from landscape.errors import InputError
 from landscape.parameters import flatten
 
 
 def pyhessian_eigenpairs(
-    operator: HessianOperator,
+    operator: CurvatureOperator,
     count: int,
     generator: torch.Generator,
     *,

@@ -13,14 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from landscape.curvature.basis import affordable_rows, basis_bytes
 from landscape.curvature.krylov import Krylov
-from landscape.curvature.operators import SymmetricOperator, rademacher_vectors
-from landscape.errors import InputError
+from landscape.curvature.leading import Span, joined, ritz_span
+from landscape.curvature.operators import SymmetricOperator
+from landscape.errors import InputError, NotMeasurableError
 from landscape.progress import track
 
 Array = NDArray[np.float64]
 
+# The standard deviation of a node's Gaussian, in distances of nodes.
+SMOOTHING = 0.5
 # The bases of probes that run side by side, and share backward passes, take no more than this.
 BASIS_BYTES = 4 * 2**30
 
@@ -44,49 +49,116 @@ class Quadrature:
     @property
     def trace_stderr(self) -> float:
         """Its standard error; nan for a single probe."""
-        if len(self.traces) < 2:
-            return math.nan
-        return float(self.traces.std(ddof=1) / math.sqrt(len(self.traces)))
+        return _stderr(self.traces)
 
-    def density(self, grid: Array, width: float, relative: float = 0.0) -> tuple[Array, Array]:
-        """The density on ``grid``, every node smoothed by a Gaussian.
+    @property
+    def widths(self) -> Array:
+        """How finely each node is known, of the nodes' shape: the mean distance to its neighbours.
 
-        The standard deviation at a node t is ``width + relative * |t|``, so that far outliers
-        need not be as narrow as the bulk. Returns the mean over the probes and its standard
-        error (0 for a single probe), each of the grid's shape, per unit of the eigenvalue; the
-        integral over the line is 1.
+        Between two nodes of one probe nothing is known of where the weight is. So a bulk of many
+        nodes comes out sharp, however far away the outliers are.
         """
-        widths = width + relative * np.abs(self.nodes)
+        if self.nodes.shape[1] == 1:
+            return np.maximum(np.abs(self.nodes), np.finfo(float).tiny)
+        gaps = np.diff(self.nodes, axis=1)
+        around = np.concatenate([gaps[:, :1], (gaps[:, 1:] + gaps[:, :-1]) / 2, gaps[:, -1:]], 1)
+        # Nodes that are one to rounding: copies of an eigenvalue, or a zero operator.
+        scale = np.abs(self.nodes).max(1, keepdims=True)
+        return np.maximum(around, np.maximum(1e-9 * scale, np.finfo(float).tiny))
+
+    def density(self, grid: Array, finest: float = 0.0) -> tuple[Array, Array]:
+        """The density on ``grid``, every node smoothed by a Gaussian of its own width.
+
+        Half of :attr:`widths` is the standard deviation, and ``finest`` the least there is.
+        Returns the mean over the probes and its standard error (0 for a single probe), each of
+        the grid's shape, per unit of the eigenvalue; the integral over the line is 1.
+        """
+        widths = np.maximum(SMOOTHING * self.widths, finest)
         z = (grid[:, None, None] - self.nodes) / widths
         kernels = np.exp(-0.5 * z**2) / (widths * math.sqrt(2 * math.pi))
-        by_probe = (kernels * self.weights).sum(-1)
-        probes = by_probe.shape[1]
-        error = by_probe.std(1, ddof=1) / math.sqrt(probes) if probes > 1 else 0 * by_probe[:, 0]
-        return by_probe.mean(1), error
+        return _with_error((kernels * self.weights).sum(-1))
+
+    def beyond(self, thresholds: Array) -> tuple[Array, Array]:
+        """The share of eigenvalues further from 0 than each threshold, on its side of 0.
+
+        Thresholds are not 0. Nothing is smoothed: steps at the nodes. Mean and standard error.
+        """
+        signs = np.sign(thresholds)[:, None, None]
+        further = signs * self.nodes > np.abs(thresholds)[:, None, None]
+        return _with_error((further * self.weights).sum(-1))
+
+    @property
+    def negative_share(self) -> tuple[float, float]:
+        """How much of the curvature is negative, and the standard error over the probes.
+
+        The sum of |lambda| over the negative eigenvalues as a share of that over all. (How many
+        are negative says little: most are 0 up to rounding, of either sign.)
+        """
+        sizes = np.abs(self.nodes) * self.weights
+        negative = (sizes * (self.nodes < 0)).sum(1).mean()
+        whole = sizes.sum(1).mean()
+        if not whole:
+            return 0.0, 0.0
+        share = negative / whole
+        # The error of a ratio of means, to first order.
+        differences = (sizes * (self.nodes < 0)).sum(1) - share * sizes.sum(1)
+        return float(share), _stderr(differences) / float(whole)
+
+
+def _with_error(by_probe: Array) -> tuple[Array, Array]:
+    """Mean and standard error over the probes, the columns."""
+    probes = by_probe.shape[1]
+    error = by_probe.std(1, ddof=1) / math.sqrt(probes) if probes > 1 else 0 * by_probe[:, 0]
+    return by_probe.mean(1), error
+
+
+def _stderr(samples: Array) -> float:
+    """The standard error of their mean; nan for a single one."""
+    return float(samples.std(ddof=1) / math.sqrt(len(samples))) if len(samples) > 1 else math.nan
 
 
 def stochastic_lanczos(
-    operator: SymmetricOperator, probes: int, steps: int, generator: torch.Generator
-) -> Quadrature:
-    """Run ``steps`` Lanczos steps from each of ``probes`` random-sign vectors, side by side."""
-    if probes < 1 or steps < 1:
-        raise InputError(f"expected at least one probe and one step, got {probes} and {steps}")
+    operator: SymmetricOperator,
+    probes: Tensor,
+    steps: int,
+    generator: torch.Generator,
+    *,
+    leading: int = 0,
+    which: str = "magnitude",
+) -> tuple[Quadrature, Span | None]:
+    """Run ``steps`` Lanczos steps from each of ``probes`` (P, n), side by side.
+
+    With ``leading`` the second is the span of the Ritz vectors that come closest to so many
+    leading eigenvectors (:mod:`landscape.curvature.leading`), for which no product is spent.
+    Raises NotMeasurableError if the memory does not hold the basis of one probe.
+    """
+    count = probes.shape[1]
+    if count < 1 or steps < 1:
+        raise InputError(f"expected at least one probe and one step, got {count} and {steps}")
     steps = min(steps, operator.size)
-    starts = rademacher_vectors(operator, probes, generator).T
-    bytes_a_probe = (steps + 1) * operator.size * starts.element_size()
-    together = max(1, BASIS_BYTES // bytes_a_probe)
-    alphas, rules = [], []
-    for group in starts.split(together):
-        processes = [Krylov(operator, start, generator, steps) for start in group]
+    room = affordable_rows(operator.size, operator.dtype, operator.device)
+    if room < steps + 1:
+        raise NotMeasurableError(
+            f"the spectral density needs {steps + 1} vectors of {operator.size:,} numbers, and "
+            f"there is memory for {room}; take fewer steps (--density-steps)"
+        )
+    bytes_a_probe = basis_bytes(operator.size, steps + 1, operator.dtype)
+    together = max(1, min(BASIS_BYTES // bytes_a_probe, room // (steps + 1)))
+    quotients, rules, spans = [], [], []
+    for group in probes.T.split(together):
+        processes = [Krylov(operator, start, generator, steps, steps) for start in group]
         for _ in track(range(steps), f"spectral density (Lanczos steps of {len(group)} probes)"):
             products = operator.matmat(torch.stack([p.vector for p in processes], dim=1))
             for process, product in zip(processes, products.T, strict=True):
                 process.advance(product.contiguous())
         rules += [process.ritz() for process in processes]
-        alphas += [process.alphas[0] for process in processes]
-    # A start vector has norm sqrt(P), and Lanczos divides by it: v'Hv is P times alpha_1.
-    return Quadrature(
+        quotients += [process.quotient for process in processes]
+        if leading:
+            spans.append(joined([ritz_span(p, leading, which) for p in processes], leading, which))
+    # A start vector of random signs has norm sqrt(P), and Lanczos divides by it.
+    quadrature = Quadrature(
         nodes=np.stack([nodes for nodes, _ in rules]),
         weights=np.stack([vectors[0] ** 2 for _, vectors in rules]),
-        traces=operator.size * np.array(alphas),
+        traces=operator.size * np.array(quotients),
     )
+    return quadrature, joined(spans, leading, which) if leading else None

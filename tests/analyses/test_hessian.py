@@ -290,9 +290,9 @@ def test_the_grid_of_the_density_covers_both_ends():
 
 def test_the_density_that_is_drawn_has_its_mass_where_the_eigenvalues_are():
     case = BY_NAME["mlp with an unused layer"]
-    from landscape.curvature.operators import HessianOperator
+    from landscape.curvature.operators import CurvatureOperator
 
-    operator = HessianOperator(objective_of("mlp with an unused layer"))
+    operator = CurvatureOperator(objective_of("mlp with an unused layer"))
     quadrature = stochastic_lanczos(operator, 30, 40, torch.Generator().manual_seed(0))
     truth = np.linalg.eigvalsh(case.hessian())
     grid = symmetric_log_grid(truth[0], truth[-1], 0.01, 4000)

@@ -6,7 +6,7 @@ import torch
 
 from landscape.checkpoints.load import load_checkpoint
 from landscape.curvature.lanczos import lanczos
-from landscape.curvature.operators import HessianOperator
+from landscape.curvature.operators import CurvatureOperator
 from landscape.objective import Objective
 
 SIZES = {"image_size": 32, "patch_size": 8, "dim": 32, "depth": 2, "num_classes": 10}
@@ -37,7 +37,7 @@ def test_both_ends_of_the_spectrum_are_those_of_jax(shared_data, family, sizes, 
     assert gradient.norm().item() == pytest.approx(float(truth["grad_norm"]), rel=1e-10)
 
     pairs = lanczos(
-        HessianOperator(objective), count, torch.Generator().manual_seed(0), tolerance=1e-5
+        CurvatureOperator(objective), count, torch.Generator().manual_seed(0), tolerance=1e-5
     )
     assert pairs.converged.all()
     found = np.sort(pairs.eigenvalues.numpy())

@@ -1,11 +1,21 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from scipy.sparse.linalg import eigsh
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from landscape.curvature.operators import HessianOperator, rademacher_vectors, random_vector
-from landscape.errors import InputError
+from landscape.curvature.lanczos import lanczos
+from landscape.curvature.operators import (
+    CurvatureOperator,
+    Preconditioned,
+    rademacher_vectors,
+    random_vector,
+)
+from landscape.errors import NotMeasurableError
 from landscape.gradient_graph import GradientGraph
+from landscape.groups import Group, tensors_group
 from landscape.objective import Objective
 from tests.landscape.curvature.planted import by_magnitude, diagonal, generator
 from tests.oracles.cases import BY_NAME, CASES
@@ -16,7 +26,7 @@ every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 def operator_of(case, dtype=torch.float64, batch_size=3):
     model = case.model().to(dtype)
-    return HessianOperator(
+    return CurvatureOperator(
         Objective(model, case.data, case.loss, batch_size=batch_size, device="cpu", dtype=dtype)
     )
 
@@ -43,9 +53,9 @@ def test_the_hessian_elsewhere():
             parameter.copy_(value)
     dense = dense_hessian(model, *case.data, case.loss)
     identity = torch.eye(len(dense), dtype=torch.float64)
-    there = HessianOperator(objective, theta).matmat(identity)
+    there = CurvatureOperator(objective, theta).matmat(identity)
     torch.testing.assert_close(there, dense, rtol=0, atol=1e-10)
-    here = HessianOperator(objective).matmat(identity)
+    here = CurvatureOperator(objective).matmat(identity)
     torch.testing.assert_close(here, case.hessian(), rtol=0, atol=1e-10)
 
 
@@ -150,35 +160,159 @@ def test_rademacher_vectors_are_fair_signs():
 # ------------------------------------------------------------------------------------------ groups
 
 
+def some_groups(layout):
+    """Single tensors, several, rows of one, all of them."""
+    last = len(layout.names) - 1
+    start, stop = layout.stretches[0]
+    return [
+        tensors_group(layout, [0]),
+        tensors_group(layout, {0, last}),
+        tensors_group(layout, range(0, last + 1, 2)),
+        Group.of([(start, (start + stop + 1) // 2)]),
+        Group.of([(start + (stop - start) // 3, stop), layout.stretches[last]]),
+        Group.of([(0, layout.size)]),
+    ]
+
+
 @every_case
 @pytest.mark.parametrize("batch_size", [3, 7])
 def test_blocks_are_those_of_the_dense_hessian(case, batch_size):
     operator, dense = operator_of(case, batch_size=batch_size), case.hessian()
-    layout = operator.objective.layout
-    ends = np.cumsum([shape.numel() for shape in layout.shapes])
-    rows = [np.arange(end - s.numel(), end) for end, s in zip(ends, layout.shapes, strict=True)]
-    last = len(rows) - 1
-    for group in ([0], [last], sorted({0, last}), list(range(0, last + 1, 2)), range(last + 1)):
-        index = torch.from_numpy(np.concatenate([rows[number] for number in group]))
-        block = dense[index][:, index]
+    limit = 1e-9 * dense.abs().max().item()
+    asked, expected = [], []
+    for group in some_groups(operator.objective.layout):
+        rows = group.gather(torch.arange(len(dense)))
+        block = dense[rows][:, rows]
         restricted = operator.block(group)
         assert restricted.size == len(block)
-        identity = torch.eye(len(block), dtype=torch.float64)
-        for product in (restricted.matmat, restricted.exact_matmat):
-            found = product(identity)
-            torch.testing.assert_close(found, block, rtol=0, atol=1e-10 * dense.abs().max().item())
+        vectors = torch.randn(len(block), 2, dtype=torch.float64)
+        torch.testing.assert_close(restricted.matmat(vectors), block @ vectors, rtol=0, atol=limit)
+        asked.append((restricted, vectors))
+        expected.append(block @ vectors)
+    for exact in (False, True):
+        for found, one in zip(operator.together(asked, exact=exact), expected, strict=True):
+            torch.testing.assert_close(found, one, rtol=0, atol=limit)
 
 
-def test_blocks_share_the_graphs():
+def test_blocks_share_graphs_and_counter():
     operator = operator_of(BY_NAME["vit"])
     operator.matvec(torch.ones(operator.size, dtype=torch.float64))
-    block = operator.block([0, 1])
-    assert block._multiply is operator._multiply
+    block = operator.block(tensors_group(operator.objective.layout, [0, 1]))
+    assert block.answer is operator.answer
     block.matmat(torch.ones(block.size, 4, dtype=torch.float64))
-    assert (block.products, operator.products) == (4, 1)
+    assert (operator.counter.whole, operator.counter.blocks) == (1, 4)
+    assert operator.products == block.products == 5
 
 
-def test_vectors_have_the_size_of_the_block():
-    objective = operator_of(BY_NAME["vit"]).objective
-    with pytest.raises(InputError, match="expected vectors of shape"):
-        objective.hessian_product(objective.theta, group=[0])
+# ------------------------------------------------------------------------------- other matrices
+
+
+def jacobian(function, parameters):
+    """Of a vector-valued function, row by row, with respect to all parameters."""
+    outputs = function()
+    rows = [
+        torch.cat(
+            [
+                g.reshape(-1)
+                for g in torch.autograd.grad(
+                    output, parameters, retain_graph=True, materialize_grads=True
+                )
+            ]
+        )
+        for output in outputs.reshape(-1)
+    ]
+    return outputs, torch.stack(rows)
+
+
+CLASSIFIERS = ["vit", "mixer", "resnet with batch norm", "mlp with frozen parameters"]
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_the_gauss_newton_matrix(name):
+    case = BY_NAME[name]
+    model, inputs = case.model().eval(), case.data[0]
+    with sdpa_kernel(SDPBackend.MATH):
+        outputs, rows = jacobian(
+            lambda: model(inputs), [p for p in model.parameters() if p.requires_grad]
+        )
+    assert case.loss is F.cross_entropy
+    chances = outputs.detach().softmax(1)
+    dense = torch.zeros(rows.shape[1], rows.shape[1], dtype=torch.float64)
+    for sample, p in zip(rows.view(*outputs.shape, -1), chances, strict=True):
+        dense += sample.T @ (torch.diag(p) - torch.outer(p, p)) @ sample / len(inputs)
+    objective = Objective(
+        model, case.data, case.loss, batch_size=3, device="cpu", dtype=torch.float64
+    )
+    check_matrix(CurvatureOperator(objective, matrix="ggn"), dense)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_the_empirical_fisher_matrix(name):
+    case = BY_NAME[name]
+    model, (inputs, targets) = case.model().eval(), case.data
+    with sdpa_kernel(SDPBackend.MATH):
+        _, rows = jacobian(
+            lambda: F.cross_entropy(model(inputs), targets, reduction="none"),
+            [p for p in model.parameters() if p.requires_grad],
+        )
+    objective = Objective(
+        model, case.data, case.loss, batch_size=3, device="cpu", dtype=torch.float64
+    )
+    check_matrix(CurvatureOperator(objective, matrix="fisher"), rows.T @ rows / len(inputs))
+
+
+def check_matrix(operator, dense):
+    scale = dense.abs().max().item()
+    assert operator.size == len(dense)
+    vectors = torch.randn(operator.size, 3, dtype=torch.float64)
+    for product in (operator.matmat, operator.exact_matmat, operator.matmat):
+        torch.testing.assert_close(product(vectors), dense @ vectors, rtol=0, atol=1e-9 * scale)
+    rows = torch.arange(0, operator.size, max(1, operator.size // 40))
+    block = operator.block(Group.of((int(row), int(row) + 1) for row in rows))
+    expected = dense[rows][:, rows] @ vectors[rows]
+    torch.testing.assert_close(block.matmat(vectors[rows]), expected, rtol=0, atol=1e-9 * scale)
+
+
+def test_without_outputs_or_losses_of_single_samples_there_is_only_the_hessian():
+    def spread(outputs, targets):
+        return (outputs - outputs.mean()).square().mean()
+
+    model, data = nn.Linear(3, 2), (torch.randn(5, 3), torch.randn(5, 2))
+    objective = Objective(model, data, spread, device="cpu", verify=False)
+
+    class Both(nn.Linear):
+        def forward(self, x):
+            out = super().forward(x)
+            return out, out
+
+    pair = Objective(Both(3, 2), data, lambda out, target: F.mse_loss(out[0], target), device="cpu")
+    for one, matrix in ((pair, "ggn"),):
+        with pytest.raises(NotMeasurableError, match="use the hessian"):
+            CurvatureOperator(one, matrix=matrix).matvec(one.theta)
+    assert CurvatureOperator(objective).matvec(objective.theta).shape == (8,)
+
+
+# --------------------------------------------------------------------- an L2 term, preconditioning
+
+
+@pytest.mark.parametrize("name", ["vit", "mlp with frozen parameters"])
+def test_an_l2_term(name):
+    case = BY_NAME[name]
+    objective = operator_of(case).objective
+    operator = CurvatureOperator(objective, shift=0.3)
+    dense = case.hessian()
+    dense = dense + 0.3 * torch.eye(len(dense), dtype=torch.float64)
+    check_matrix(operator, dense)
+
+
+def test_preconditioning_gives_the_eigenvalues_of_the_preconditioned_hessian():
+    case = BY_NAME["mlp with tied weights"]
+    operator, dense = operator_of(case), case.hessian()
+    preconditioner = torch.rand(operator.size, dtype=torch.float64) + 0.1
+    conditioned = Preconditioned(operator, preconditioner)
+    found = lanczos(conditioned, 4, generator())
+    expected = np.linalg.eigvals((dense / preconditioner.unsqueeze(1)).numpy()).real
+    np.testing.assert_allclose(found.eigenvalues, by_magnitude(expected)[:4], rtol=1e-6)
+    vectors = found.vectors * preconditioner.rsqrt().unsqueeze(1)
+    images = dense @ vectors / preconditioner.unsqueeze(1)
+    np.testing.assert_allclose(images, vectors * found.eigenvalues, atol=1e-5)

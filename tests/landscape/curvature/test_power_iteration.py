@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from landscape.curvature.operators import HessianOperator
+from landscape.curvature.operators import CurvatureOperator
 from landscape.curvature.power_iteration import power_iteration
 from landscape.objective import Objective
 from tests.landscape.curvature.planted import (
@@ -90,7 +90,7 @@ def test_networks_agree_with_the_dense_hessian(name, count):
     objective = Objective(
         case.model(), case.data, case.loss, batch_size=4, device="cpu", dtype=torch.float64
     )
-    operator = HessianOperator(objective)
+    operator = CurvatureOperator(objective)
     pairs = power_iteration(operator, count, generator(), max_steps=400)
     expected = by_magnitude(np.linalg.eigvalsh(case.hessian()))[:count]
     assert pairs.converged.all()

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from landscape.curvature import products as module
-from landscape.curvature.products import HessianProducts
+from landscape.curvature.products import LocalProducts, Request
 from landscape.data.batches import Batch
 from landscape.objective import Objective
 from tests.oracles.cases import BY_NAME, CASES
@@ -25,6 +25,11 @@ def objective_of(case, batch_size=3, dtype=torch.float64):
     )
 
 
+def times(products, vectors):
+    (found,) = products([Request(vectors)])
+    return found
+
+
 def vectors_for(objective, count=3):
     generator = torch.Generator().manual_seed(0)
     shape = objective.num_parameters, count
@@ -36,14 +41,14 @@ def vectors_for(objective, count=3):
 @pytest.mark.parametrize("batch_size", [1, 3, 7])
 def test_they_are_those_of_the_dense_hessian(case, kept, batch_size):
     objective = objective_of(case, batch_size)
-    multiply = HessianProducts(objective, budget=LIMITS[kept])
+    multiply = LocalProducts(objective, budget=LIMITS[kept])
     vectors = vectors_for(objective)
     expected = case.hessian() @ vectors
     scale = float(expected.abs().max())
     for _ in range(2):  # the second uses what the first has kept
-        found = multiply(vectors)
+        found = times(multiply, vectors)
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-11 * scale)
-    torch.testing.assert_close(multiply(vectors[:, 1:2]), found[:, 1:2], rtol=0, atol=0)
+    torch.testing.assert_close(times(multiply, vectors[:, 1:2]), found[:, 1:2], rtol=0, atol=0)
     assert multiply.num_kept == (len(objective.batches) if kept == "everything" else 0)
 
 
@@ -52,7 +57,7 @@ def test_single_precision(case):
     objective = objective_of(case, dtype=torch.float32)
     vectors = vectors_for(objective)
     expected = case.hessian() @ vectors.double()
-    found = HessianProducts(objective)(vectors).double()
+    found = times(LocalProducts(objective), vectors).double()
     torch.testing.assert_close(found, expected, rtol=0, atol=2e-5 * float(expected.abs().max()))
 
 
@@ -66,31 +71,31 @@ def test_at_another_theta_with_the_weights_put_back(kept):
             parameter.mul_(1.1)
     there = Objective(moved, case.data, case.loss, device="cpu", dtype=torch.float64)
     vectors = vectors_for(objective)
-    multiply = HessianProducts(objective, there.theta, budget=LIMITS[kept])
+    multiply = LocalProducts(objective, there.theta, budget=LIMITS[kept])
     before = objective.loss()
     for _ in range(2):
-        torch.testing.assert_close(multiply(vectors), there.hessian_product(vectors))
+        torch.testing.assert_close(times(multiply, vectors), there.hessian_product(vectors))
         assert objective.loss() == before
         assert torch.equal(objective.live_weights, objective.theta)
 
 
 def test_graphs_are_kept_as_far_as_the_budget_goes():
     objective = objective_of(BY_NAME["vit"], 1)
-    probe = HessianProducts(objective)
+    probe = LocalProducts(objective)
     with objective.second_derivatives():
         probe._choose()
         each = probe._graph_bytes(objective.batches[0])
     assert each > 10 * objective.batches[0].inputs.nbytes
-    multiply = HessianProducts(objective, budget=3 * each + each // 2)
+    multiply = LocalProducts(objective, budget=3 * each + each // 2)
     vectors = vectors_for(objective)
-    torch.testing.assert_close(multiply(vectors), objective.hessian_product(vectors))
+    torch.testing.assert_close(times(multiply, vectors), objective.hessian_product(vectors))
     assert multiply.num_kept == 3
 
 
 def test_graphs_go_with_the_products():
     objective = objective_of(BY_NAME["resnet with batch norm"])
-    multiply = HessianProducts(objective)
-    multiply(vectors_for(objective))
+    multiply = LocalProducts(objective)
+    times(multiply, vectors_for(objective))
     gc.collect()
     gone = [weakref.ref(graph._pieces[0]) for graph in multiply._graphs.values()]
     gc.disable()
@@ -115,17 +120,17 @@ def test_a_form_that_does_not_agree_is_not_used(how, monkeypatch):
 
     monkeypatch.setattr(module, "fold_batch_norms", lambda model: Wrong())
     vectors = vectors_for(objective)
-    multiply = HessianProducts(objective)
-    assert torch.equal(multiply(vectors), objective.hessian_product(vectors))
+    multiply = LocalProducts(objective)
+    assert torch.equal(times(multiply, vectors), objective.hessian_product(vectors))
 
 
 def test_a_loss_that_is_linear_in_theta():
     model, data = nn.Linear(3, 1), (torch.randn(4, 3), torch.zeros(4))
     objective = Objective(model, data, lambda out, _: out.mean(), device="cpu")
     vectors = vectors_for(objective)
-    multiply = HessianProducts(objective)
-    assert not multiply(vectors).any()
-    assert not multiply(vectors).any()
+    multiply = LocalProducts(objective)
+    assert not times(multiply, vectors).any()
+    assert not times(multiply, vectors).any()
 
 
 def test_dict_inputs_and_in_place_activations():
@@ -145,6 +150,6 @@ def test_dict_inputs_and_in_place_activations():
     objective = Objective(Named(), [(inputs, targets)], F.cross_entropy, device="cpu")
     assert isinstance(objective.batches[0], Batch)
     vectors = vectors_for(objective)
-    multiply = HessianProducts(objective)
-    torch.testing.assert_close(multiply(vectors), objective.hessian_product(vectors))
+    multiply = LocalProducts(objective)
+    torch.testing.assert_close(times(multiply, vectors), objective.hessian_product(vectors))
     assert multiply._is_fast

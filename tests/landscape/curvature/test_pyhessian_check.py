@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from landscape.curvature.operators import HessianOperator
+from landscape.curvature.operators import CurvatureOperator
 from landscape.curvature.pyhessian_check import pyhessian_eigenpairs
 from landscape.errors import InputError
 from landscape.objective import Objective
@@ -18,7 +18,7 @@ from tests.oracles.cases import BY_NAME
 def operator_of(name, dtype=torch.float64, batch_size=7):
     case = BY_NAME[name]
     model = case.model().to(dtype)
-    return HessianOperator(
+    return CurvatureOperator(
         Objective(model, case.data, case.loss, batch_size=batch_size, device="cpu", dtype=dtype)
     )
 
@@ -99,7 +99,7 @@ def test_inputs_that_are_not_one_tensor_are_refused():
             return self.linear(a + b)
 
     data = [((torch.randn(4, 3), torch.randn(4, 3)), torch.randint(2, (4,)))]
-    operator = HessianOperator(Objective(Sum(), data, device="cpu"))
+    operator = CurvatureOperator(Objective(Sum(), data, device="cpu"))
     with pytest.raises(InputError, match="inputs that are one tensor; use lanczos"):
         pyhessian_eigenpairs(operator, 1, generator())
 

@@ -1,0 +1,136 @@
+"""The leading eigenpairs out of Lanczos processes that ran for something else.
+
+The processes of a spectral density have the leading eigenvectors in their bases, each to its own
+accuracy, and several of them see several copies of a repeated eigenvalue. The best that all of
+them know together is had by diagonalising H in the span of their Ritz vectors (Rayleigh and Ritz);
+it takes no product, since H times a Ritz vector is known. What is not yet good enough is improved
+by adding the residuals to the span (Davidson, J. Comput. Phys. 17, 1975, without a
+preconditioner; for one process it is thick-restart Lanczos).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from landscape.curvature.eigenpairs import (
+    Eigenpairs,
+    certify,
+    check_count,
+    choose,
+    default_tolerance,
+    scale_of,
+)
+from landscape.curvature.krylov import Krylov
+from landscape.curvature.operators import SymmetricOperator
+from landscape.progress import track
+
+# Ritz vectors beyond those asked for that a process contributes.
+SPARE = 4
+# Directions of the joint span whose squared length is below this share are rounding.
+DEPENDENT = {torch.float32: 1e-5, torch.float64: 1e-11}
+# The span is cut back to so many times the pairs asked for.
+WIDEST = 6
+
+
+@dataclass(frozen=True)
+class Span:
+    """Orthonormal ``vectors`` (P, m) and their ``images`` H V (P, m)."""
+
+    vectors: Tensor
+    images: Tensor
+
+    def ritz(self) -> tuple[Tensor, Tensor]:
+        """Ritz values and coordinates, in float64."""
+        matrix = (self.vectors.T @ self.images).double()
+        values, coordinates = torch.linalg.eigh((matrix + matrix.T) / 2)
+        return values, coordinates
+
+    def rotated(self, coordinates: Tensor) -> "Span":
+        """The span of the vectors with these coordinates (m, K), orthonormal."""
+        turn = coordinates.to(self.vectors)
+        return Span(self.vectors @ turn, self.images @ turn)
+
+
+def ritz_span(process: Krylov, count: int, which: str = "magnitude") -> Span:
+    """What one process knows of the leading eigenvectors."""
+    values, coordinates = process.ritz()
+    chosen = coordinates[:, choose(values, count + SPARE, which)]
+    return Span(process.ritz_vectors(chosen), process.images(chosen))
+
+
+def joined(spans: list[Span], count: int, which: str = "magnitude") -> Span:
+    """The leading Ritz vectors of the sum of several spans."""
+    vectors = torch.cat([span.vectors for span in spans], dim=1)
+    images = torch.cat([span.images for span in spans], dim=1)
+    gram = (vectors.T @ vectors).double()
+    lengths, turn = torch.linalg.eigh(gram)
+    real = lengths > DEPENDENT[vectors.dtype] * lengths.max()
+    whole = Span(vectors, images).rotated(turn[:, real] / lengths[real].sqrt())
+    values, coordinates = whole.ritz()
+    chosen = choose(values.cpu().numpy(), count + SPARE, which)
+    return whole.rotated(coordinates[:, torch.from_numpy(chosen.copy())])
+
+
+def refine(
+    operator: SymmetricOperator,
+    span: Span,
+    count: int,
+    *,
+    tolerance: float | None = None,
+    max_products: int = 300,
+    which: str = "magnitude",
+) -> Eigenpairs:
+    """The leading eigenpairs, from a span that is close to them, each with its residual.
+
+    Spends products only on pairs that are not within ``tolerance`` yet, ``max_products`` at most,
+    and one more a pair for the certificate.
+    """
+    check_count(operator, count)
+    tolerance = default_tolerance(operator) if tolerance is None else tolerance
+    spent = 0
+    with track(range(max_products), "top eigenvalues (products at most)") as progress:
+        for _ in progress:
+            values, coordinates = span.ritz()
+            chosen = torch.from_numpy(choose(values.cpu().numpy(), count, which).copy())
+            top = span.rotated(coordinates[:, chosen])
+            residuals = top.images - top.vectors * values[chosen].to(top.vectors)
+            errors = torch.linalg.vector_norm(residuals.double(), dim=0)
+            allowed = 0.5 * tolerance * scale_of(values[chosen].abs(), which)
+            missed = torch.nonzero(errors > allowed).flatten()
+            if not len(missed) or spent + len(missed) > max_products:
+                break
+            fresh = _outside(span.vectors, residuals[:, missed])
+            if not fresh.shape[1]:
+                break
+            if span.vectors.shape[1] + fresh.shape[1] > min(WIDEST * count + 20, operator.size):
+                span = _narrowed(span, values, coordinates, count, which)
+                fresh = _outside(span.vectors, fresh)
+            images = operator.matmat(fresh)
+            spent += fresh.shape[1]
+            span = Span(
+                torch.cat([span.vectors, fresh], dim=1), torch.cat([span.images, images], dim=1)
+            )
+    values, coordinates = span.ritz()
+    chosen = torch.from_numpy(choose(values.cpu().numpy(), count, which).copy())
+    vectors = span.rotated(coordinates[:, chosen]).vectors
+    return certify(operator, vectors, tolerance, "lanczos", spent, which)
+
+
+def _narrowed(span: Span, values: Tensor, coordinates: Tensor, count: int, which: str) -> Span:
+    keep = choose(values.cpu().numpy(), 2 * count + SPARE, which)
+    return span.rotated(coordinates[:, torch.from_numpy(np.sort(keep))])
+
+
+def _outside(basis: Tensor, vectors: Tensor) -> Tensor:
+    """An orthonormal basis of the part of ``vectors`` outside ``basis``, both of shape (P, ...)."""
+    vectors = vectors / torch.linalg.vector_norm(vectors, dim=0).clamp_min(
+        torch.finfo(vectors.dtype).tiny
+    )
+    for _ in range(2):
+        vectors = vectors - basis @ (basis.T @ vectors)
+        lengths, turn = torch.linalg.eigh((vectors.T @ vectors).double())
+        real = lengths > DEPENDENT[vectors.dtype]
+        vectors = vectors @ (turn[:, real] / lengths[real].sqrt()).to(vectors)
+    return vectors

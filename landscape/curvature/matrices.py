@@ -1,0 +1,67 @@
+"""The curvature matrices that products can be had of.
+
+- ``hessian``: of the loss.
+- ``ggn``: the generalised Gauss-Newton matrix (Schraudolph, 2002), mean of J'CJ with the Jacobian
+  J of the outputs and the Hessian C of the loss with respect to them; never negative for a convex
+  loss, and for cross-entropy the Fisher matrix.
+- ``fisher``: the empirical Fisher matrix, the mean of gg' over the gradients g of single samples.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from landscape.data.batches import Batch
+from landscape.errors import NotMeasurableError
+from landscape.gradient_graph import CurvatureGraph, GaussNewtonGraph, GradientGraph
+from landscape.losses import sample_losses
+from landscape.objective import Objective
+
+MakeGraph = Callable[[Objective, Batch, Any, float], CurvatureGraph]
+
+
+def hessian_graph(objective: Objective, batch: Batch, outputs: Any, weight: float) -> GradientGraph:
+    """The Hessian of the batch's mean loss, times ``weight``."""
+    return GradientGraph(weight * objective.loss_of(outputs, batch), objective.parameters)
+
+
+def gauss_newton_graph(
+    objective: Objective, batch: Batch, outputs: Any, weight: float
+) -> GaussNewtonGraph:
+    """The Gauss-Newton matrix of the batch's mean loss, times ``weight``."""
+    if not isinstance(outputs, Tensor):
+        raise NotMeasurableError(
+            f"the Gauss-Newton matrix needs outputs that are one tensor, got "
+            f"{type(outputs).__name__}; use the hessian"
+        )
+    point = outputs.detach().requires_grad_()
+    slope = GradientGraph(weight * objective.loss_of(point, batch), [point])
+
+    def curve(vector: Tensor) -> Tensor:
+        return slope.products(vector.reshape(-1, 1), keep=True).reshape(outputs.shape)
+
+    return GaussNewtonGraph(
+        weight * objective.loss_of(outputs, batch), outputs, curve, objective.parameters
+    )
+
+
+def fisher_graph(
+    objective: Objective, batch: Batch, outputs: Any, weight: float
+) -> GaussNewtonGraph:
+    """The empirical Fisher matrix of the batch, times ``weight``."""
+    losses = sample_losses(objective.loss_function, outputs, batch.targets)
+    if losses is None or losses.shape != (batch.size,):
+        raise NotMeasurableError(
+            "the empirical Fisher matrix needs a loss that can be taken sample by sample; "
+            "use the hessian or ggn"
+        )
+    share = weight / batch.size
+    return GaussNewtonGraph(share * losses.sum(), losses, lambda v: share * v, objective.parameters)
+
+
+MATRICES: dict[str, MakeGraph] = {
+    "hessian": hessian_graph,
+    "ggn": gauss_newton_graph,
+    "fisher": fisher_graph,
+}
