@@ -92,8 +92,8 @@ def tails(results: Sequence[Spectrum]) -> Figure:
             )
             (handles[result.label],) = panel.plot(thresholds, shown, **style)
     for panel, direction in zip(panels, ("upwards", "downwards"), strict=True):
-        panel.set(xscale="log", yscale="log", title=f"curved {direction}")
-        panel.set_xlabel(with_unit("more than |λ| =", results))
+        panel.set(xscale="log", yscale="log", title=f"curved {direction} by more than |λ|")
+        panel.set_xlabel(with_unit("|λ|", results))
         panel.grid(color="0.92")
         panel.set_ylim(floor, 1.0)
     panels[0].set_ylabel("share of all directions")
@@ -151,9 +151,10 @@ def _one_eigenvalue(results: Sequence[Spectrum]) -> float:
 
 
 def _ticks(low: float, high: float, linear: float) -> list[float]:
-    """0 and every second power of ten outside the linear region."""
+    """0 and the powers of ten outside the linear region, every second one where they are many."""
     start = round(math.log10(linear)) + 1
-    powers = [10.0**k for k in range(start, start + 12, 2)]
+    powers = [10.0**k for k in range(start, start + 12) if 10.0**k <= max(high, -low)]
+    powers = powers[:: 1 if len(powers) <= 3 else 2]
     negative = [-power for power in powers if power <= -low]
     return sorted([*negative, 0.0, *(power for power in powers if power <= high)])
 

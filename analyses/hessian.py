@@ -143,7 +143,7 @@ def compute(
         gradient_norm=norm,
         cosine=abs(gradient.double().dot(first.double()).item()) / norm if norm else 0.0,
         steps=pairs.steps,
-        products=operator.products + 1,
+        products=operator.products + (not math.isnan(error)),
         block_products=operator.counter.blocks,
         vectors=pairs.vectors.T.float().cpu().numpy()
         if settings.save_vectors

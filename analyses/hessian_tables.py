@@ -1,5 +1,6 @@
 """The tables of a Hessian-spectrum report."""
 
+import math
 from collections.abc import Sequence
 
 from analyses.hessian_result import Spectrum
@@ -13,8 +14,8 @@ def tables(results: Sequence[Spectrum]) -> dict[str, Rows]:
     """Captions and rows; tables that nothing was measured for are left out."""
     found = {
         "Spectrum": [_summary(result) for result in results],
-        "Eigenvalues, each ± the residual that bounds its error": _eigenvalues(results),
-        "Largest eigenvalue of each component, ± residual": _components(results),
+        "Eigenvalues (relative residual, which bounds the relative error)": _eigenvalues(results),
+        "Largest eigenvalue of each component (relative residual)": _components(results),
         "Sharpness in context": [_context(result) for result in results],
         "Method and cost": [_cost(result) for result in results],
     }
@@ -126,7 +127,10 @@ def _cost(result: Spectrum) -> dict[str, str]:
 
 
 def _with_residual(value: float, residual: float, converged: bool) -> str:
-    shown = number(value) if residual == 0 else with_error(value, residual * abs(value))
+    """As many digits as are certain, five at most, and the residual relative to the value."""
+    certain = 1 - math.floor(math.log10(residual)) if 0 < residual < 1 else 2
+    digits = max(2, min(5, certain)) if residual else 5
+    shown = f"{number(value, digits)} ({residual:.0e})"
     return shown if converged else f"{shown}, not converged"
 
 

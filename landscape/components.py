@@ -47,6 +47,8 @@ def components(module: nn.Module, layout: ParameterLayout) -> dict[str, Group]:
     members: dict[str, list[tuple[int, int]]] = defaultdict(list)
     inside = [number for number, block in enumerate(blocks) if block is not None]
     has_tokens = any(_TOKENS.search(layout.names[number]) for number in inside)
+    has_attention = any(_ATTENTION.search(layout.names[number]) for number in inside)
+    first = "embedding" if has_tokens or has_attention else "stem"
     names = dict.fromkeys(block for block in blocks if block is not None)
     for number, name in enumerate(layout.names):
         stretch = layout.stretches[number]
@@ -61,8 +63,7 @@ def components(module: nn.Module, layout: ParameterLayout) -> dict[str, Group]:
                 for part, piece in _parts(within, stretch):
                     members[part].append(piece)
         elif inside:
-            before = number < inside[0]
-            members[_before(layout) if before else "head"].append(stretch)
+            members[first if number < inside[0] else "head"].append(stretch)
     found = {name: Group.of(members[name]) for name in ORDER if members[name]}
     titles = _titles(list(names))
     for block, title in titles.items():
@@ -94,15 +95,6 @@ def _parts(within: str, stretch: tuple[int, int]) -> list[tuple[str, tuple[int, 
     return [(part, stretch) for part, pattern in _PARTS.items() if pattern.search(within)]
 
 
-def _before(layout: ParameterLayout) -> str:
-    tokens = {"embedding", "class-token", "position"}
-    return "embedding" if tokens & set(layout.kinds) or _has_patches(layout) else "stem"
-
-
-def _has_patches(layout: ParameterLayout) -> bool:
-    return any("embed" in name for name in layout.names)
-
-
 def _blocks(module: nn.Module, layout: ParameterLayout) -> list[str | None]:
     """For each tensor of the layout the path of its block, or None."""
     modules = dict(module.named_modules())
@@ -116,11 +108,12 @@ def _blocks(module: nn.Module, layout: ParameterLayout) -> list[str | None]:
 def _block_of(
     name: str, modules: dict[str, nn.Module], counts: dict[type[nn.Module], int]
 ) -> str | None:
-    """The outermost ancestor that stands in a list with others of its type."""
+    """The outermost ancestor in a ModuleList, or in a Sequential with others of its type."""
     path = ""
     for part in name.split(".")[:-1]:
         path = f"{path}.{part}" if path else part
-        if _is_element(path, modules) and counts[type(modules[path])] > 1:
+        is_listed = isinstance(modules[path.rpartition(".")[0]], nn.ModuleList)
+        if _is_element(path, modules) and (is_listed or counts[type(modules[path])] > 1):
             return path
     return None
 

@@ -9,9 +9,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from analyses import hessian
+from analyses.density_figures import linear_region, symmetric_log_grid
 from analyses.hessian import METHODS, Settings
-from analyses.hessian_figures import linear_region, symmetric_log_grid
+from landscape.curvature.operators import CurvatureOperator, rademacher_vectors
 from landscape.curvature.quadrature import Quadrature, stochastic_lanczos
+from landscape.curvature.sampling import _parts
 from landscape.errors import InputError, LandscapeError
 from landscape.gradient_graph import GradientGraph
 from landscape.objective import Objective
@@ -47,7 +49,8 @@ def test_pyhessian_finds_them_too():
     found = hessian.compute(objective_of(name), Settings(top=2, method="pyhessian", probes=0))
     expected = by_magnitude(np.linalg.eigvalsh(BY_NAME[name].hessian()))[:2]
     np.testing.assert_allclose(found.eigenvalues, expected, rtol=1e-5)
-    assert found.products == 2
+    # Two certificates and a sampling error, besides what the components took.
+    assert found.products - found.block_products == 3
 
 
 def test_loss_gradient_and_trace():
@@ -60,8 +63,10 @@ def test_loss_gradient_and_trace():
     assert abs(headline["trace"] - case.hessian().trace().item()) < 4 * headline["trace_stderr"]
     traces = found.quadrature.traces
     assert traces.shape == (40,)
-    assert headline["trace"] == traces.mean()
-    assert headline["trace_stderr"] == pytest.approx(traces.std(ddof=1) / math.sqrt(40), rel=1e-12)
+    # What the first eigenvector is known to contribute has no error any more.
+    assert headline["trace_stderr"] < found.quadrature.trace_stderr
+    norm = np.linalg.norm(case.hessian())
+    assert abs(headline["frobenius"] - norm) < 4 * headline["frobenius_stderr"]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -78,9 +83,12 @@ def test_products_are_counted_as_they_are_made(method, probes, monkeypatch):
     monkeypatch.setattr(GradientGraph, "products", count)
     settings = Settings(top=2, method=method, probes=probes, density_steps=5, max_steps=10)
     found = hessian.compute(problem, settings)
-    assert found.products * len(problem.batches) == sum(made)
+    # The sampling error's product goes through smaller pieces than batches.
+    pieces = len(list(_parts(problem)))
+    assert (found.products - 1) * len(problem.batches) + pieces == sum(made)
     steps = {"pyhessian": 0}.get(method, found.steps)
-    assert found.products == steps + 2 + 5 * probes
+    # Two certificates, and one product for the sampling error.
+    assert found.products - found.block_products == steps + 2 + 5 * probes + 1
 
 
 def test_a_seed_means_one_answer():
@@ -144,16 +152,16 @@ def test_without_probes_there_is_no_trace(tmp_path):
     assert content["trace"] is None
     assert content["trace_stderr"] is None
     assert found.quadrature.nodes.size == found.quadrature.traces.size == 0
-    assert found.products == found.steps + 2
-    assert hessian.tabulate([found])[0]["trace, ± standard error"] == "not measured"
+    assert found.products - found.block_products == found.steps + 3
+    assert hessian.tabulate([found])["Spectrum"][0]["trace, ± standard error"] == "not measured"
 
 
 def test_a_single_probe_has_no_standard_error(tmp_path):
     found = hessian.compute(objective(), Settings(top=1, probes=1, density_steps=3))
     content = strict_json(found, tmp_path / "hessian.json")
-    assert content["trace"] == found.quadrature.traces[0]
+    assert content["trace"] == found.trace.value
     assert content["trace_stderr"] is None
-    assert "no error" in hessian.tabulate([found])[0]["trace, ± standard error"]
+    assert "no error" in hessian.tabulate([found])["Spectrum"][0]["trace, ± standard error"]
     render(hessian.draw([found])["hessian"])
 
 
@@ -170,6 +178,14 @@ def test_a_single_probe_has_no_standard_error(tmp_path):
         ({"tol": 0.0}, "--tol has to be positive"),
         ({"tol": -1e-3}, "--tol has to be positive"),
         ({"tol": math.nan}, "--tol has to be positive"),
+        ({"l2": -1.0}, "--l2 can't be negative"),
+        ({"l2": math.nan}, "--l2 can't be negative"),
+        ({"which": "ends", "method": "power"}, "--which ends is for lanczos, got --method power"),
+        ({"l2": 0.1, "method": "pyhessian"}, "--method pyhessian knows neither"),
+        ({"matrix": "ggn", "method": "pyhessian"}, "--method pyhessian knows neither"),
+        ({"group": ("a",)}, "--group takes NAME=REGEX, got 'a'"),
+        ({"group": ("a=",)}, "--group takes NAME=REGEX"),
+        ({"group": ("a=x", "a=y")}, "--group names 'a' twice"),
     ],
 )
 def test_settings_that_ask_for_nothing_are_refused(changed, message):
@@ -254,7 +270,7 @@ def test_pairs_that_did_not_converge_can_be_drawn():
     page = hessian.draw([one])["hessian"]
     assert "cross: not converged" in page.axes[0].get_xlabel()
     render(page)
-    assert hessian.tabulate([one])[0]["converged"] == "1 only"
+    assert hessian.tabulate([one])["Spectrum"][0]["converged"] == "1 only"
 
 
 def test_results_with_and_without_a_density_can_be_drawn_together():
@@ -290,13 +306,13 @@ def test_the_grid_of_the_density_covers_both_ends():
 
 def test_the_density_that_is_drawn_has_its_mass_where_the_eigenvalues_are():
     case = BY_NAME["mlp with an unused layer"]
-    from landscape.curvature.operators import CurvatureOperator
-
     operator = CurvatureOperator(objective_of("mlp with an unused layer"))
-    quadrature = stochastic_lanczos(operator, 30, 40, torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    probes = rademacher_vectors(operator, 30, generator)
+    quadrature, _ = stochastic_lanczos(operator, probes, 40, generator)
     truth = np.linalg.eigvalsh(case.hessian())
     grid = symmetric_log_grid(truth[0], truth[-1], 0.01, 4000)
-    mean, error = quadrature.density(grid, 0.0012, relative=0.12)
+    mean, error = quadrature.density(grid)
     for low, high in ((-0.05, 0.05), (0.3, 10.0), (-10.0, -0.3)):
         inside = (grid > low) & (grid < high)
         mass, spread = (np.trapezoid(y[inside], grid[inside]) for y in (mean, error))

@@ -20,7 +20,7 @@ PICTURES = {
     "surface": ["surface", "surface_lines", "surface_3d"],
     "line": ["line"],
     "interpolate": ["interpolate"],
-    "hessian": ["hessian"],
+    "hessian": ["hessian", "hessian-tails", "hessian-linear"],
     "sparsity": ["sparsity"],
 }
 
@@ -30,7 +30,8 @@ def test_an_analysis_has_what_the_command_and_the_report_need(name):
     analysis = ANALYSES[name]
     assert analysis.TITLE
     assert analysis.SUMMARY
-    assert analysis.READING.endswith(".")
+    assert all(text.endswith(".") for text in analysis.READING.values())
+    assert analysis.READING[""]
     assert RESULTS[name].analysis == name
     assert RESULTS[name].settings_type is analysis.Settings
     assert dataclasses.is_dataclass(analysis.Settings)
@@ -62,10 +63,12 @@ def test_pictures_are_drawn_and_not_blank(name, count):
     with styled():
         pages = ANALYSES[name].draw(results(name, count))
         assert list(pages) == PICTURES[name]
-        for page in pages.values():
+        fewest = {"line": 2, "interpolate": 2, "sparsity": 1, "hessian-linear": 2}
+        fewest["hessian-tails"] = count
+        for key, page in pages.items():
             assert isinstance(page, Figure)
             found = coloured(page)
-            assert len(found) >= {"line": 2, "interpolate": 2, "sparsity": 1}.get(name, count + 1)
+            assert len(found) >= fewest.get(key, count + 1)
             assert min(found.values()) > 50
 
 
@@ -107,12 +110,12 @@ def test_a_label_is_no_formula(name, tmp_path):
 
 @every_analysis
 def test_a_table_has_a_row_for_each_checkpoint(name):
-    rows = ANALYSES[name].tabulate(results(name, 6))
-    assert [row["checkpoint"] for row in rows] == list(LABELS)
-    for row in rows:
-        assert row.keys() == rows[0].keys()
-        assert next(iter(row)) == "checkpoint"
-        assert all(isinstance(value, str) and value for value in row.values())
+    for caption, rows in ANALYSES[name].tabulate(results(name, 6)).items():
+        assert [row["checkpoint"] for row in rows] == list(LABELS), caption
+        for row in rows:
+            assert row.keys() == rows[0].keys()
+            assert next(iter(row)) == "checkpoint"
+            assert all(isinstance(value, str) and value for value in row.values())
 
 
 COMPUTE = """

@@ -12,6 +12,7 @@ from torch import nn
 from landscape.curvature import products as module
 from landscape.curvature.products import LocalProducts, Request
 from landscape.data.batches import Batch
+from landscape.errors import NotMeasurableError
 from landscape.objective import Objective
 from tests.oracles.cases import BY_NAME, CASES
 
@@ -48,7 +49,8 @@ def test_they_are_those_of_the_dense_hessian(case, kept, batch_size):
     for _ in range(2):  # the second uses what the first has kept
         found = times(multiply, vectors)
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-11 * scale)
-    torch.testing.assert_close(times(multiply, vectors[:, 1:2]), found[:, 1:2], rtol=0, atol=0)
+    alone = times(multiply, vectors[:, 1:2])
+    torch.testing.assert_close(alone, found[:, 1:2], rtol=0, atol=1e-14 * scale)
     assert multiply.num_kept == (len(objective.batches) if kept == "everything" else 0)
 
 
@@ -153,3 +155,74 @@ def test_dict_inputs_and_in_place_activations():
     multiply = LocalProducts(objective)
     torch.testing.assert_close(times(multiply, vectors), objective.hessian_product(vectors))
     assert multiply._is_fast
+
+
+# ------------------------------------------------------------------------------ out of memory
+
+
+class Limited(nn.Module):
+    """Refuses more than ``limit`` samples at once, as a full device does."""
+
+    def __init__(self, model, limit):
+        super().__init__()
+        self.model, self.limit = model, limit
+
+    def forward(self, x):
+        if len(x) > self.limit:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 MiB")
+        return self.model(x)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_where_memory_runs_out_it_goes_on_with_less(exact, capsys):
+    case = BY_NAME["mixer"]
+    objective = objective_of(case, 6)
+    vectors = vectors_for(objective)
+    products = LocalProducts(objective)
+    objective.module = Limited(objective.module, 2)
+    (found,) = products([Request(vectors)], exact=exact)
+    expected = case.hessian() @ vectors
+    scale = float(expected.abs().max())
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-11 * scale)
+    assert "out of memory: going on with batches of" in capsys.readouterr().err
+
+
+def test_kept_graphs_are_given_up_first(capsys):
+    case = BY_NAME["mixer"]
+    objective = objective_of(case, 3)
+    vectors = vectors_for(objective)
+    products = LocalProducts(objective)
+    expected = times(products, vectors)
+    assert products.num_kept
+    refusals = [RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")]
+    answer = products._answer
+
+    def once(requests, exact):
+        if refusals:
+            raise refusals.pop()
+        return answer(requests, exact)
+
+    products._answer = once
+    torch.testing.assert_close(times(products, vectors), expected, rtol=0, atol=1e-11)
+    assert products.num_kept == 0
+    assert "going on without kept graphs" in capsys.readouterr().err
+
+
+def test_a_single_sample_that_is_too_much_is_said_so():
+    objective = objective_of(BY_NAME["mixer"])
+    products = LocalProducts(objective)
+    objective.module = Limited(objective.module, 0)
+    with pytest.raises(NotMeasurableError, match="not enough memory for the product with a single"):
+        times(products, vectors_for(objective))
+
+
+def test_other_errors_are_passed_on():
+    objective = objective_of(BY_NAME["mixer"])
+    products = LocalProducts(objective)
+
+    def fail(*_):
+        raise RuntimeError("something else")
+
+    objective.module.register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeError, match="something else"):
+        times(products, vectors_for(objective))

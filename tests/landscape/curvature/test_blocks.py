@@ -1,0 +1,86 @@
+"""Components' eigenvalues are those of the dense diagonal blocks."""
+
+import numpy as np
+import pytest
+import torch
+
+from landscape.components import components
+from landscape.curvature.blocks import block_eigenvalues
+from landscape.curvature.operators import CurvatureOperator
+from landscape.groups import Group, groups_by_pattern, tensors_group
+from landscape.objective import Objective
+from tests.landscape.curvature.planted import by_magnitude, generator
+from tests.oracles.cases import BY_NAME
+
+NETWORKS = ["vit", "mixer", "resnet with batch norm", "mlp with an unused layer"]
+
+
+def operator_of(name, dtype=torch.float64, batch_size=3):
+    case = BY_NAME[name]
+    model = case.model().to(dtype)
+    return CurvatureOperator(
+        Objective(model, case.data, case.loss, batch_size=batch_size, device="cpu", dtype=dtype)
+    )
+
+
+def groups_of(operator):
+    objective = operator.objective
+    found = components(objective.module, objective.layout)
+    names = objective.layout.names
+    first, last = objective.layout.stretches[0]
+    return {
+        **found,
+        "first tensor": tensors_group(objective.layout, [0]),
+        "biases": groups_by_pattern(objective.layout, {"b": r"bias$"})["b"],
+        "half a tensor": Group.of([(first, (first + last) // 2 + 1)]),
+        "everything": tensors_group(objective.layout, range(len(names))),
+    }
+
+
+def check(case, groups, found, rtol):
+    dense = case.hessian().numpy()
+    assert list(found) == list(groups)
+    for name, group in groups.items():
+        rows = group.gather(torch.arange(len(dense))).numpy()
+        block = dense[np.ix_(rows, rows)]
+        expected = by_magnitude(np.linalg.eigvalsh(block))[0]
+        pairs = found[name]
+        value, vector = pairs.eigenvalues[0].item(), pairs.vectors[:, 0].double().numpy()
+        assert value == pytest.approx(expected, rel=rtol, abs=1e-12), name
+        true = np.linalg.norm(block @ vector - value * vector)
+        assert pairs.residuals[0].item() * abs(value) >= 0.99 * true - 1e-6 * abs(expected), name
+        assert pairs.converged.all(), name
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_they_are_those_of_the_dense_blocks(name):
+    operator = operator_of(name)
+    groups = groups_of(operator)
+    found = block_eigenvalues(operator, groups, generator(), tolerance=1e-6)
+    check(BY_NAME[name], groups, found, 1e-9)
+    assert operator.counter.whole == 0
+    assert operator.counter.blocks == sum(p.steps + 1 for p in found.values())
+
+
+@pytest.mark.parametrize("name", ["vit", "resnet with batch norm"])
+def test_by_default_the_eigenvalue_is_far_closer_than_its_residual(name):
+    for dtype, rtol in ((torch.float32, 2e-3), (torch.float64, 1e-5)):
+        operator = operator_of(name, dtype)
+        groups = groups_of(operator)
+        hint = operator.objective.gradient()
+        found = block_eigenvalues(operator, groups, generator(), hint=hint)
+        check(BY_NAME[name], groups, found, rtol)
+
+
+def test_no_groups_no_products():
+    operator = operator_of("mixer")
+    assert block_eigenvalues(operator, {}, generator()) == {}
+    assert operator.products == 0
+
+
+def test_too_few_steps_are_owned_up_to():
+    operator = operator_of("vit")
+    groups = groups_of(operator)
+    found = block_eigenvalues(operator, groups, generator(), tolerance=1e-9, max_steps=2)
+    assert all(pairs.steps == min(2, groups[name].size) for name, pairs in found.items())
+    assert not all(pairs.converged.all() for pairs in found.values())
