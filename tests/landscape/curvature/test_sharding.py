@@ -1,0 +1,97 @@
+"""Samples shared by several processes: the same products, and the same eigenvalues."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from landscape.curvature.products import LocalProducts, Request
+from landscape.curvature.sharding import share_of
+from landscape.data.batches import Batch
+from landscape.objective import Objective
+from tests.oracles.cases import BY_NAME
+
+
+@pytest.mark.parametrize("sizes", [[5, 5, 3], [1], [7, 1, 1, 1, 9], [2, 2]])
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_every_sample_has_one_rank(sizes, count):
+    starts = [sum(sizes[:k]) for k in range(len(sizes))]
+    batches = [
+        Batch(torch.arange(start, start + size), torch.arange(start, start + size), size)
+        for start, size in zip(starts, sizes, strict=True)
+    ]
+    shares = [share_of(batches, number, count) for number in range(count)]
+    samples = [sample for share in shares for batch in share for sample in batch.inputs.tolist()]
+    assert samples == list(range(sum(sizes)))
+    lengths = [sum(batch.size for batch in share) for share in shares]
+    assert max(lengths) - min(lengths) <= 1
+    assert all(batch.size == len(batch.inputs) > 0 for share in shares for batch in share)
+
+
+@pytest.mark.parametrize("name", ["vit", "resnet with batch norm"])
+@pytest.mark.parametrize("count", [2, 3, 9])
+def test_the_shares_add_up(name, count):
+    case = BY_NAME[name]
+    objective = Objective(
+        case.model(), case.data, case.loss, batch_size=3, device="cpu", dtype=torch.float64
+    )
+    vectors = torch.randn(objective.num_parameters, 2, dtype=torch.float64)
+    total, gradient = torch.zeros_like(vectors), torch.zeros_like(objective.theta)
+    for number in range(count):
+        share = share_of(objective.batches, number, count)
+        products = LocalProducts(objective, batches=share, num_samples=objective.num_samples)
+        total += products([Request(vectors)])[0]
+        total += products([Request(vectors)], exact=True)[0]
+        gradient += products.gradient()
+    expected = 2 * case.hessian() @ vectors
+    torch.testing.assert_close(total, expected, rtol=0, atol=1e-10 * expected.abs().max().item())
+    torch.testing.assert_close(gradient, case.gradient(), rtol=0, atol=1e-10)
+
+
+WORK = """
+import json, sys
+import torch
+from analyses import hessian
+from landscape.distributed import join_ranks
+from landscape.objective import Objective
+from landscape.work import Work
+from tests.oracles.cases import BY_NAME
+
+torch.set_num_threads(1)
+case = BY_NAME[sys.argv[1]]
+objective = Objective(case.model().float(), case.data, case.loss, batch_size=2, device="cpu")
+ranks = join_ranks()
+settings = hessian.Settings(top=4, probes=2, density_steps=8, tol=1e-4)
+found = hessian.compute(objective, settings, Work(ranks=ranks))
+assert (found is None) == (not ranks.is_first)
+if found is not None:
+    print(json.dumps({
+        "eigenvalues": found.eigenvalues.tolist(),
+        "components": found.components.eigenvalues.tolist(),
+        "gradient": found.gradient_norm,
+    }))
+"""
+
+
+@pytest.mark.parametrize("name", ["vit", "resnet with batch norm"])
+def test_eigenvalues_are_the_same_for_any_number_of_ranks(name, tmp_path):
+    (tmp_path / "work.py").write_text(WORK)
+    found = {}
+    for count in (1, 2, 3):
+        launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+        done = subprocess.run(
+            [sys.executable, *launch, str(tmp_path / "work.py"), name],
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        found[count] = json.loads(done.stdout.strip().splitlines()[-1])
+    for count in (2, 3):
+        for key, values in found[1].items():
+            torch.testing.assert_close(
+                torch.tensor(found[count][key]), torch.tensor(values), rtol=1e-5, atol=1e-7
+            )
