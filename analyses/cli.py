@@ -263,7 +263,6 @@ def _draw(
     results: dict[str, list[Result]], arguments: argparse.Namespace, folder: Path, look: Look
 ) -> None:
     name = arguments.analysis
-    show(write_numbers(results, folder / f"{name}.json"))
     if not arguments.format:
         return
     with styled():
@@ -275,6 +274,8 @@ def _draw(
                 show(path)
         if "html" in arguments.format or name == "report":
             show(write_page(results, figures, folder / f"{name}.html"))
+        if {"html", "md"} & set(arguments.format) or name == "report":
+            show(write_numbers(results, folder / f"{name}.json"))
         if "md" in arguments.format:
             show(write_markdown(results, figures, folder / f"{name}.md"))
     for found in results.values():

@@ -211,9 +211,10 @@ class Spectrum(Result):
         rate = training.get("lr")
         if training.get("opt") != "sgd" or not rate:
             return {}
-        found = {"lr": rate, "edge": gradient_descent_edge(rate, training.get("momentum") or 0.0)}
+        momentum = training.get("momentum") or 0.0
+        found = {"lr": rate, "edge": gradient_descent_edge(rate, momentum)}
         if training.get("rho"):
-            found["sam_edge"] = sam_edge(rate, training["rho"], self.gradient_norm)
+            found["sam_edge"] = sam_edge(rate, training["rho"], self.gradient_norm, momentum)
         return found
 
     def headline(self) -> dict[str, Any]:

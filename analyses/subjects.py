@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from landscape.checkpoints.load import Checkpoint, load_checkpoint
-from landscape.checkpoints.run import LAST, RunDirectory, run_of
+from landscape.checkpoints.run import LAST, run_of
 from landscape.data.catalog import DataSettings, canonical_split, data_facts, load_data
 from landscape.data.samples import Samples, check_targets, choose, count_classes
 from landscape.devices import PRECISIONS
@@ -205,11 +205,17 @@ def _training(checkpoint: Checkpoint) -> dict[str, Any]:
     if checkpoint.config is None:
         return {}
     facts: dict[str, Any] = {}
-    training = checkpoint.config.get("training", {})
-    facts["training"] = {key: training.get(key) for key in ("opt", "rho", "epochs", "seed")}
-    rows = RunDirectory(checkpoint.path.parent).read_metrics()
-    if rows and checkpoint.path.name == LAST:
+    settings = checkpoint.config.get("training", {})
+    names = ("opt", "rho", "epochs", "seed", "momentum")
+    training = {name: settings.get(name) for name in names}
+    run, file = run_of(checkpoint.path), checkpoint.path
+    rows = run.read_metrics() if run is not None else []
+    if rows and file.name == LAST:
         facts["validation_accuracy"] = rows[-1]["val_accuracy"]
+        training["lr"] = rows[-1]["lr"]
+    if file.stem.isdecimal():
+        training["lr"] = {int(row["epoch"]): row["lr"] for row in rows}.get(int(file.stem))
+    facts["training"] = training
     return facts
 
 

@@ -3,7 +3,17 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from analyses import hessian, hessian_result, interpolate, line, sparsity, surface, trajectory
+from analyses import (
+    hessian,
+    hessian_result,
+    interpolate,
+    line,
+    minibatch,
+    sharpness,
+    sparsity,
+    surface,
+    trajectory,
+)
 from landscape.objective import Objective
 from landscape.results import Result
 from landscape.work import IN_MEMORY, Work
@@ -40,6 +50,8 @@ ANALYSES: dict[str, Analysis] = {
     "interpolate": interpolate,
     "trajectory": trajectory,
     "hessian": hessian,
+    "minibatch": minibatch,
+    "sharpness": sharpness,
     "sparsity": sparsity,
 }
 
@@ -49,5 +61,7 @@ RESULTS: dict[str, type[Result]] = {
     "interpolate": interpolate.Interpolation,
     "trajectory": trajectory.Trajectory,
     "hessian": hessian_result.Spectrum,
+    "minibatch": minibatch.MinibatchSpectra,
+    "sharpness": sharpness.Sharpness,
     "sparsity": sparsity.Sparsity,
 }

@@ -72,7 +72,9 @@ class Result(ABC):
             file.attrs["settings"] = json.dumps(to_plain(self.settings))
             file.attrs["provenance"] = json.dumps(asdict(self.provenance))
             for name, array in self.arrays().items():
-                stored = file.create_dataset(name, data=array.values)
+                is_text = getattr(array.values, "dtype", None) == np.dtype(object)
+                kind = h5py.string_dtype() if is_text else None
+                stored = file.create_dataset(name, data=array.values, dtype=kind)
                 stored.attrs["unit"] = array.unit
                 stored.attrs["axes"] = json.dumps(array.axes)
 

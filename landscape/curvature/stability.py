@@ -13,14 +13,15 @@ def gradient_descent_edge(rate: float, momentum: float = 0.0) -> float:
     return 2 * (1 + momentum) / rate
 
 
-def sam_edge(rate: float, rho: float, gradient_norm: float) -> float:
-    """The largest stable curvature for SAM without momentum (Long and Bartlett, 2023, section 3).
+def sam_edge(rate: float, rho: float, gradient_norm: float, momentum: float = 0.0) -> float:
+    """The largest stable curvature for SAM (Long and Bartlett, 2023, section 3).
 
     The ascent step multiplies the gradient by 1 + rho lambda / ||g||, so that stability asks for
-    eta lambda (1 + rho lambda / ||g||) <= 2. It shrinks with the gradient.
+    eta lambda (1 + rho lambda / ||g||) <= 2 (1 + beta). It shrinks with the gradient.
     """
+    edge = gradient_descent_edge(rate, momentum)
     if rho == 0:
-        return gradient_descent_edge(rate)
+        return edge
     if gradient_norm == 0:
         return 0.0
-    return gradient_norm / (2 * rho) * (math.sqrt(1 + 8 * rho / (rate * gradient_norm)) - 1)
+    return gradient_norm / (2 * rho) * (math.sqrt(1 + 4 * rho * edge / gradient_norm) - 1)

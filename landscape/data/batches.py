@@ -29,6 +29,15 @@ class Batch:
         inputs, targets = map_tensors(part, self.inputs), map_tensors(part, self.targets)
         return Batch(inputs, targets, stop - start)
 
+    def take(self, indices: Tensor) -> "Batch":
+        """The samples with these numbers."""
+
+        def part(tensor: Tensor) -> Tensor:
+            return tensor[indices.to(tensor.device)]
+
+        inputs, targets = map_tensors(part, self.inputs), map_tensors(part, self.targets)
+        return Batch(inputs, targets, len(indices))
+
 
 def resident_batches(
     data: Any, batch_size: int, device: torch.device, dtype: torch.dtype | None
@@ -75,13 +84,18 @@ def rebatch(batches: Sequence[Batch], batch_size: int) -> list[Batch]:
     """The same samples in batches of another size."""
     if {batch.size for batch in batches[:-1]} <= {batch_size} and batches[-1].size <= batch_size:
         return list(batches)
-    whole = Batch(
+    whole = merge(batches)
+    starts = range(0, whole.size, batch_size)
+    return [whole.slice(start, min(start + batch_size, whole.size)) for start in starts]
+
+
+def merge(batches: Sequence[Batch]) -> Batch:
+    """All samples in one batch."""
+    return Batch(
         _concatenate([batch.inputs for batch in batches]),
         _concatenate([batch.targets for batch in batches]),
         sum(batch.size for batch in batches),
     )
-    starts = range(0, whole.size, batch_size)
-    return [whole.slice(start, min(start + batch_size, whole.size)) for start in starts]
 
 
 def _concatenate(structures: Sequence[Any]) -> Any:

@@ -18,12 +18,14 @@ from tests.commands import TIMEOUT, content, run, start, status_of, write_pictur
 
 SAMPLES = ("--samples", "48")
 SPECTRUM = ("--top", "2", "--probes", "2", "--density-steps", "4")
+MINIBATCHES = ("--minibatches", "3", "--minibatch-top", "2")
 SMALL = {
     "surface": (*SAMPLES, "--x=-1:1:3", "--y=-0.5:1.5:5"),
     "line": (*SAMPLES, "--x=-1:1:3"),
     "hessian": (*SAMPLES, *SPECTRUM),
+    "minibatch": (*SAMPLES, *MINIBATCHES),
     "sparsity": SAMPLES,
-    "report": (*SAMPLES, "--x=-1:1:3", "--y=-0.5:1.5:5", *SPECTRUM),
+    "report": (*SAMPLES, "--x=-1:1:3", "--y=-0.5:1.5:5", *SPECTRUM, *MINIBATCHES),
 }
 VIT = ("image_size=32", "patch_size=8", "dim=32", "depth=2", "heads=4", "mlp_dim=64")
 
@@ -64,7 +66,9 @@ class Setup(dict):
 
 
 # What a report holds of two runs without saved epochs.
-REPORTED = tuple(name for name in ANALYSES if name not in ("interpolate", "trajectory"))
+HESSIAN = ("hessian-tails", "hessian-linear", "hessian-components")
+NOT_REPORTED = ("interpolate", "trajectory", "sharpness")
+REPORTED = tuple(name for name in ANALYSES if name not in NOT_REPORTED)
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +109,9 @@ def test_the_files_of_the_contract(report):
         for name in REPORTED
         for kind in ("h5", "json")
     }
-    names = (*REPORTED, "surface_lines", "surface_3d")
+    names = (*REPORTED, "surface_lines", "surface_3d", *HESSIAN)
     pictures = {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
-    assert set(content(folder)) == results | pictures | {"report.html"}
+    assert set(content(folder)) == results | pictures | {"report.html", "report.json"}
     for name in names:
         with Image.open(folder / f"{name}.png") as picture:
             picture.load()
@@ -116,7 +120,7 @@ def test_the_files_of_the_contract(report):
 
 def test_the_report_is_one_page_about_all_of_it(report):
     page = (report[0] / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 6
+    assert page.count("data:image/png;base64,") == 10
     for text in ("plain", "sam", "Loss surface", "Loss along a line", "Hessian", "sparsity"):
         assert text in page
     assert 'src="http' not in page
@@ -234,10 +238,21 @@ def test_all_samples(done, runs, tmp_path):
 
 
 def test_formats(done, runs, tmp_path):
-    words = ("line", runs[0], *SMALL["line"], "--format", "pdf,svg,html", "--output-dir", tmp_path)
+    words = (
+        "line",
+        runs[0],
+        *SMALL["line"],
+        "--format",
+        "pdf,svg,html,md",
+        "--output-dir",
+        tmp_path,
+    )
     done(*words)
-    names = {"line.pdf", "line.svg", "line.html", "plain/line.h5", "plain/line.json"}
-    assert set(content(tmp_path)) == names
+    names = {f"line.{kind}" for kind in ("pdf", "svg", "html", "md", "json")}
+    assert set(content(tmp_path)) == names | {"plain/line.h5", "plain/line.json"}
+    side_by_side = json.loads((tmp_path / "line.json").read_text())
+    assert side_by_side["line"]["plain"]["loss"] == headline(tmp_path, "plain", "line")["loss"]
+    assert "| plain |" in (tmp_path / "line.md").read_text()
     assert (tmp_path / "line.pdf").read_bytes().startswith(b"%PDF")
 
 
@@ -636,7 +651,14 @@ def test_quiet_leaves_results_only(plot, runs, tmp_path):
     assert (status, err) == (0, "")
     assert out.splitlines() == [
         str(tmp_path / name)
-        for name in ("plain/line.h5", "plain/line.json", "line.png", "line.html")
+        for name in (
+            "plain/line.h5",
+            "plain/line.json",
+            "line.png",
+            "line.html",
+            "line.json",
+            "line.md",
+        )
     ]
 
 

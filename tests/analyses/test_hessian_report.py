@@ -119,6 +119,9 @@ def test_edges_of_stability():
     # It solves eta lambda (1 + rho lambda / ||g||) = 2.
     edge = sam_edge(0.01, 0.1, 0.5)
     assert 0.01 * edge * (1 + 0.1 * edge / 0.5) == pytest.approx(2)
+    edge = sam_edge(0.01, 0.1, 0.5, 0.9)
+    assert 0.01 * edge * (1 + 0.1 * edge / 0.5) == pytest.approx(3.8)
+    assert sam_edge(0.01, 0.0, 3.0, 0.9) == 380
     assert sam_edge(0.01, 0.1, 0.0) == 0
 
 
