@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analyses.export import EXPORTS, export
-from analyses.measure import SHARED, measure
+from analyses.measure import SLICES, measure
 from analyses.preview import Preview, Watchers
 from analyses.report import write_markdown, write_numbers, write_page
 from analyses.stored import is_result_file, read_result
@@ -252,10 +252,10 @@ def _pairs(subjects: list[Subject], settings: Any, maker: ObjectiveMaker) -> lis
 
 def _check_precision(arguments: argparse.Namespace, names: Sequence[str]) -> None:
     precision = getattr(arguments, "precision", "fp32")
-    others = [name for name in names if name not in SHARED]
+    others = [name for name in names if name not in SLICES]
     if precision in ("tf32", "bf16", "auto") and others:
         raise InputError(
-            f"--precision {precision} is for {', '.join(SHARED)}; {others[0]} takes fp32 or fp64"
+            f"--precision {precision} is for {', '.join(SLICES)}; {others[0]} takes fp32 or fp64"
         )
 
 

@@ -21,6 +21,7 @@ from landscape.provenance import Provenance
 from landscape.results import Array, Result
 
 METHODS = ("lanczos", "power", "pyhessian")
+COUNTS = ("steps", "products", "block_products")
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,8 @@ class Spectrum(Result):
         cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
     ) -> Self:
         """The inverse of :meth:`arrays`."""
-        scalars = {name: arrays[name].item() for name in _scalars("")}
+        scalars: dict[str, Any] = {name: float(arrays[name]) for name in _scalars("")}
+        scalars |= {name: int(arrays[name]) for name in COUNTS}
         return cls(
             label,
             settings,
@@ -266,7 +268,5 @@ def _scalars(unit: str) -> dict[str, str]:
         "loss_stderr": unit,
         "gradient_norm": unit,
         "cosine": "",
-        "steps": "",
-        "products": "",
-        "block_products": "",
+        **dict.fromkeys(COUNTS, ""),
     }

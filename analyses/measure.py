@@ -54,7 +54,8 @@ def measure(
 
 
 # The analyses whose work all ranks share; the others are computed by the first one.
-SHARED = ("surface", "line", "interpolate", "trajectory", "hessian")
+SLICES = ("surface", "line", "interpolate", "trajectory")
+SHARED = (*SLICES, "hessian")
 
 
 def find_stored(name: str, objective: Objective, settings: Any, folder: Path) -> Result | None:

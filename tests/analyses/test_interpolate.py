@@ -226,7 +226,7 @@ def test_a_loss_that_is_not_taken_sample_by_sample_leaves_no_error():
     )
     assert height == pytest.approx(expected[0], rel=1e-6)
     assert np.isnan(error)
-    assert "(no error)" in interpolate.tabulate([found])[0]["train barrier, ± sampling error"]
+    assert "(no error)" in interpolate.tabulate([found])[""][0]["train barrier, ± sampling error"]
     render(interpolate.draw([found])["interpolate"])
 
 
@@ -305,6 +305,7 @@ def test_two_runs_on_two_splits(done, runs, tmp_path):
     out, err = done("interpolate", *runs, *words)
     names = ("plain-to-sam/interpolate.h5", "plain-to-sam/interpolate.json")
     names = (*names, "interpolate.png", "interpolate.html")
+    names = (*names, "interpolate.json", "interpolate.md")
     assert out.splitlines() == [str(tmp_path / name) for name in names]
     assert "plain-to-sam: measuring interpolate" in err
     stored = arrays(tmp_path / "plain-to-sam" / "interpolate.h5")

@@ -168,7 +168,7 @@ def test_the_curves_are_the_results():
 
 
 def test_a_table_row_for_each():
-    rows = line.tabulate(results("line", 2))
+    rows = line.tabulate(results("line", 2))[""]
     assert [row["checkpoint"] for row in rows] == ["plain", "sam & co"]
     assert rows[0]["loss at -1"] == f"{result('line').loss[0]:.2f}"
     assert rows[0]["loss at 2"] == f"{result('line').loss[-1]:.2f}"

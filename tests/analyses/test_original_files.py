@@ -155,8 +155,9 @@ def test_an_old_surface_is_drawn_without_its_model(done, tmp_path, name):
     before = old.read_bytes()
     out, err = done("surface", old, "--output-dir", tmp_path / "D")
     pictures = ("surface.png", "surface_lines.png", "surface_3d.png", "surface.html")
-    assert out.splitlines() == [str(tmp_path / "D" / picture) for picture in pictures]
-    assert set(content(tmp_path / "D")) == set(pictures)
+    pages = (*pictures, "surface.json", "surface.md")
+    assert out.splitlines() == [str(tmp_path / "D" / page) for page in pages]
+    assert set(content(tmp_path / "D")) == set(pages)
     assert old.read_bytes() == before
     assert "old" in (tmp_path / "D" / "surface.html").read_text()
     assert err == ""

@@ -170,7 +170,7 @@ def test_one_sample_has_no_standard_error(tmp_path):
     found.write_json(tmp_path / "x.json")
     assert json.loads((tmp_path / "x.json").read_text())["stderr"] == {"1": None, "3": None}
     render(sparsity.draw([found])["sparsity"])
-    assert "no error" in sparsity.tabulate([found])[0]["first layer, %, ± standard error"]
+    assert "no error" in sparsity.tabulate([found])[""][0]["first layer, %, ± standard error"]
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_different_architectures_have_panels_of_their_own():
 
 
 def test_a_table_row_for_each():
-    (row,) = sparsity.tabulate([result("sparsity")])
+    (row,) = sparsity.tabulate([result("sparsity")])[""]
     one = result("sparsity")
     assert row["checkpoint"] == "plain"
     assert row["layers"] == "2"

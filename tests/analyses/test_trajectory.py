@@ -263,7 +263,7 @@ def test_headline_and_row(measured):
     assert said["loss"] == found.own_loss
     assert said["largest_distance"] == found.path["distance"].max()
     np.testing.assert_array_equal(said["path_loss"], found.path["loss"])
-    (row,) = trajectory.tabulate([found])
+    (row,) = trajectory.tabulate([found])[""]
     assert row["checkpoint"] == "walk"
     assert row["epochs"] == str(EPOCHS)
     first, second = (100 * share for share in found.path["explained"][:2])
@@ -312,6 +312,7 @@ def kept(tmp_path_factory):
 def test_the_trajectory_of_a_run(done, kept, tmp_path):
     out, _ = done("trajectory", kept, *SMALL, "--output-dir", tmp_path)
     names = ("run/trajectory.h5", "run/trajectory.json", "trajectory.png", "trajectory.html")
+    names = (*names, "trajectory.json", "trajectory.md")
     assert out.splitlines() == [str(tmp_path / name) for name in names]
     said = headline(tmp_path, "run", "trajectory")
     assert said["epochs"] == [0, 1, 2, 3]

@@ -139,6 +139,7 @@ EXPECTED = {
         "path/train_barrier": ("", ["height, standard error, place"]),
     },
     "hessian": {"eigenvalues": ("nats", ["rank"]), "density_nodes": ("nats", ["probe", "node"])},
+    "minibatch": {"eigenvalues": ("nats", ["minibatch", "rank"])},
     "sparsity": {"active": ("fraction", ["layer"]), "stderr": ("fraction", ["layer"])},
 }
 
