@@ -1,0 +1,151 @@
+"""What a whole Hessian report costs beside its parts, on a ViT of twelve blocks.
+
+    python -m benchmarks.spectrum            about three minutes on two cores
+    python -m benchmarks.spectrum --json FILE
+
+Two questions: the components' eigenvalues against the whole network's first one, and the whole
+report (top 10, density, trace, components, certificates, sampling error) against the density
+alone. Each in products over the sample and in seconds, one after the other in one process.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from analyses import hessian
+from landscape.allocator import keep_freed_memory
+from landscape.components import components
+from landscape.curvature.blocks import block_eigenvalues
+from landscape.curvature.lanczos import lanczos
+from landscape.curvature.operators import CurvatureOperator, rademacher_vectors
+from landscape.curvature.quadrature import stochastic_lanczos
+from landscape.models.vit import VisionTransformer
+from landscape.objective import Objective
+
+STEPS = 40  # of training, so that the spectrum is that of a network that has learned something
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one part took: products with the whole Hessian, with blocks of it, and seconds."""
+
+    part: str
+    products: int
+    block_products: int
+    seconds: float
+    largest_residual: float
+
+
+def make_case(images: int, width: int) -> Objective:
+    """A ViT of twelve blocks, trained a little on pictures that can be told apart."""
+    torch.manual_seed(0)
+    model = VisionTransformer(
+        image_size=32,
+        patch_size=4,
+        dim=width,
+        depth=12,
+        heads=3,
+        mlp_dim=4 * width,
+        num_classes=10,
+    )
+    targets = torch.arange(images) % 10
+    patterns = torch.randn(10, 3, 32, 32)
+    inputs = patterns[targets] + torch.randn(images, 3, 32, 32)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        F.cross_entropy(model(inputs), targets).backward()
+        optimizer.step()
+    return Objective(model.eval(), (inputs, targets), device="cpu")
+
+
+def top_eigenvalue(objective: Objective) -> Cost:
+    """The whole network's first eigenvalue, certified."""
+    started = time.perf_counter()
+    operator = CurvatureOperator(objective)
+    hint = objective.gradient()
+    found = lanczos(operator, 1, torch.Generator().manual_seed(0), hint=hint)
+    return _cost("first eigenvalue", operator, started, float(found.residuals.max()))
+
+
+def all_components(objective: Objective) -> Cost:
+    """The first eigenvalue of every component, certified."""
+    started = time.perf_counter()
+    operator = CurvatureOperator(objective)
+    groups = components(objective.module, objective.layout)
+    hint = objective.gradient()
+    found = block_eigenvalues(operator, groups, torch.Generator().manual_seed(0), hint=hint)
+    largest = max(float(pairs.residuals[0]) for pairs in found.values())
+    return _cost(f"{len(groups)} components", operator, started, largest)
+
+
+def density_alone(objective: Objective, settings: hessian.Settings) -> Cost:
+    """What the spectral density takes by itself."""
+    started = time.perf_counter()
+    operator = CurvatureOperator(objective)
+    generator = torch.Generator().manual_seed(0)
+    probes = rademacher_vectors(operator, settings.probes, generator)
+    stochastic_lanczos(operator, probes, settings.density_steps, generator)
+    return _cost("density", operator, started, 0.0)
+
+
+def whole_report(objective: Objective, settings: hessian.Settings) -> Cost:
+    """All that the report holds."""
+    started = time.perf_counter()
+    found = hessian.compute(objective, settings)
+    assert found is not None
+    whole = found.products - found.block_products
+    seconds = time.perf_counter() - started
+    return Cost("report", whole, found.block_products, seconds, float(found.residuals.max()))
+
+
+def _cost(part: str, operator: CurvatureOperator, started: float, residual: float) -> Cost:
+    seconds = time.perf_counter() - started
+    return Cost(part, operator.counter.whole, operator.counter.blocks, seconds, residual)
+
+
+def main() -> None:
+    """Print the table and the two ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--images", type=int, default=64)
+    parser.add_argument("--width", type=int, default=48)
+    parser.add_argument("--probes", type=int, default=6)
+    parser.add_argument("--density-steps", type=int, default=40)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    keep_freed_memory()
+    objective = make_case(arguments.images, arguments.width)
+    settings = hessian.Settings(
+        top=10, probes=arguments.probes, density_steps=arguments.density_steps
+    )
+    top_eigenvalue(objective)  # whatever is slow the first time
+    rows = [
+        top_eigenvalue(objective),
+        all_components(objective),
+        density_alone(objective, settings),
+        whole_report(objective, settings),
+    ]
+    print(f"{objective.num_parameters:,} parameters, {objective.num_samples} pictures")
+    print(f"{'part':20} {'products':>9} {'of blocks':>10} {'seconds':>8} {'residual':>9}")
+    for row in rows:
+        residual = f"{row.largest_residual:.0e}" if row.largest_residual else "–"
+        counts = f"{row.products:9d} {row.block_products:10d}"
+        print(f"{row.part:20} {counts} {row.seconds:8.1f} {residual:>9}")
+    first, parts, density, report = rows
+    print(f"components / first eigenvalue: {parts.seconds / first.seconds:.2f} in seconds")
+    all_products = report.products + report.block_products
+    print(
+        f"report / density: {all_products / density.products:.2f} in products, "
+        f"{report.seconds / density.seconds:.2f} in seconds"
+    )
+    if arguments.json:
+        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
