@@ -118,7 +118,7 @@ def compute(
                 operator,
                 groups,
                 generator,
-                hint=gradient,
+                pairs=pairs,
                 tolerance=None if settings.tol is None else 100 * settings.tol,
                 max_steps=settings.max_steps,
             )

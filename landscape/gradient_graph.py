@@ -1,12 +1,33 @@
 """A gradient that can be differentiated again, and the Gauss-Newton form of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from landscape.parameters import flatten
+
+# Where the parameters lie whose derivatives nobody asks for in the backward pass under way: a
+# torch.autograd.Function is not told. Not thread-local: on a GPU its backward has its own thread.
+_skipped: frozenset[int] = frozenset()
+
+
+def is_skipped(parameter: Tensor) -> bool:
+    """Whether its derivative is not wanted in the backward pass under way."""
+    return parameter.data_ptr() in _skipped
+
+
+@contextmanager
+def _only(parameters: Sequence[Tensor], numbers: Sequence[int]) -> Iterator[None]:
+    global _skipped
+    places = [parameter.data_ptr() for parameter in parameters]
+    _skipped = frozenset(places) - {places[number] for number in numbers}
+    try:
+        yield
+    finally:
+        _skipped = frozenset()
 
 
 class CurvatureGraph(Protocol):
@@ -152,7 +173,8 @@ def _by_column(
     for k, (row, place) in enumerate(zip(rows, found, strict=True)):
         parts = zip(row.split(sizes), parameters, strict=True)
         views = [part.view_as(parameter) for part, parameter in parts]
-        pieces = multiply(views, keep or k < len(rows) - 1)
+        with _only(parameters, numbers):
+            pieces = multiply(views, keep or k < len(rows) - 1)
         places = place.split(sizes)
         for number, piece in zip(numbers, pieces, strict=True):
             places[number].copy_(piece.reshape(-1))

@@ -14,11 +14,14 @@ from landscape.curvature.eigenpairs import Eigenpairs, certificate, choose, defa
 from landscape.curvature.krylov import Krylov
 from landscape.curvature.lanczos import is_finished, restart
 from landscape.curvature.operators import CurvatureOperator, random_vector
+from landscape.curvature.sums import unit
 from landscape.groups import Group
 from landscape.progress import track
 
 # An eigenvalue is as exact as the square of its residual over the distance to the next.
 LOOSE = 100
+# How much of a start is random, so that nothing is missed that the known pairs don't show.
+RANDOM = 0.3
 
 
 def block_eigenvalues(
@@ -26,19 +29,20 @@ def block_eigenvalues(
     groups: Mapping[str, Group],
     generator: torch.Generator,
     *,
-    hint: Tensor | None = None,
+    pairs: Eigenpairs | None = None,
     tolerance: float | None = None,
     max_steps: int = 300,
 ) -> dict[str, Eigenpairs]:
     """The eigenpair of largest magnitude of each group's diagonal block, with its residual.
 
-    ``hint`` of shape (P,), the gradient say, is added to the random starts as in Lanczos.
+    ``pairs`` are leading eigenpairs V, L of the whole matrix, if they are known: to the random
+    starts the first eigenvectors of the blocks of VLV' are added, which are close to those sought.
     ``tolerance`` is of the residual, by default 1e-2 and in float64 1e-4: the value is much closer.
     """
     tolerance = LOOSE * default_tolerance(operator) if tolerance is None else tolerance
     blocks = {name: operator.block(group) for name, group in groups.items()}
     processes = {
-        name: _process(block, generator, hint, max_steps) for name, block in blocks.items()
+        name: _process(block, generator, pairs, max_steps) for name, block in blocks.items()
     }
     active = dict(processes)
     with track(range(max_steps), "components (Lanczos steps at most)") as steps:
@@ -61,15 +65,21 @@ def block_eigenvalues(
 
 
 def _process(
-    block: CurvatureOperator, generator: torch.Generator, hint: Tensor | None, limit: int
+    block: CurvatureOperator, generator: torch.Generator, pairs: Eigenpairs | None, limit: int
 ) -> Krylov:
     start = random_vector(block, generator)
-    if hint is not None:
-        assert block.group is not None
-        part = block.group.gather(hint)
-        norm = torch.linalg.vector_norm(part)
-        start = start + part / norm if norm > 0 and norm.isfinite() else start
+    if pairs is not None:
+        start = RANDOM * start + _first_of_block(block, pairs)
     return Krylov(block, start, generator, limit)
+
+
+def _first_of_block(block: CurvatureOperator, pairs: Eigenpairs) -> Tensor:
+    """The first eigenvector of the block of VLV', of the block's size."""
+    assert block.group is not None
+    basis, coordinates = torch.linalg.qr(block.group.gather(pairs.vectors))
+    small = (coordinates.double() * pairs.eigenvalues) @ coordinates.double().T
+    values, vectors = torch.linalg.eigh(small)
+    return basis @ vectors[:, values.abs().argmax()].to(basis)
 
 
 def _is_done(process: Krylov, tolerance: float) -> bool:
@@ -79,4 +89,4 @@ def _is_done(process: Krylov, tolerance: float) -> bool:
 def _leading(process: Krylov) -> Tensor:
     values, coordinates = process.ritz()
     vector = process.ritz_vectors(coordinates[:, choose(values, 1, "magnitude")])
-    return vector / torch.linalg.vector_norm(vector)
+    return unit(vector)

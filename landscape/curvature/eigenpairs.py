@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landscape.curvature.operators import SymmetricOperator
+from landscape.curvature.sums import unit
 from landscape.errors import InputError
 
 # Which eigenvalues: those of largest magnitude, or as many from each end of the spectrum.
@@ -46,7 +47,7 @@ def certify(
 
     Norms and inner products are taken in float64, whatever the precision of the product.
     """
-    vectors = vectors / torch.linalg.vector_norm(vectors, dim=0)
+    vectors = unit(vectors)
     products = operator.exact_matmat(vectors)
     return certificate(vectors, products, tolerance, method, steps, which)
 

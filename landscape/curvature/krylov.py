@@ -17,6 +17,7 @@ from torch import Tensor
 
 from landscape.curvature.basis import Basis, affordable_rows
 from landscape.curvature.operators import SymmetricOperator, random_vector
+from landscape.curvature.sums import unit
 from landscape.errors import NotMeasurableError
 
 # What is left of an exhausted space, in units of rounding.
@@ -51,7 +52,7 @@ class Krylov:
         room = columns or affordable_rows(operator.size, operator.dtype, operator.device) - 1
         self._columns = min(limit, operator.size, room)
         self._basis = Basis(start, self._columns + 1)  # one for the vector that comes next
-        self._basis.append(start / torch.linalg.vector_norm(start))
+        self._basis.append(unit(start))
         self._kept = 0  # columns from before the last restart, in which T is no tridiagonal
         self._coupling: Array = np.empty(0)  # of those with the first after them
         self._alphas: list[float] = []
@@ -103,7 +104,7 @@ class Krylov:
         if exhausted:
             self.starts.append(m + 1)
             residual = self._basis.without(random_vector(self.operator, self.generator))
-        self._basis.append(residual / torch.linalg.vector_norm(residual))
+        self._basis.append(unit(residual))
 
     def ritz(self, start: int = 0) -> tuple[Array, Array]:
         """Eigenvalues and eigenvectors (as columns) of T, or of its part from ``start``."""

@@ -1,6 +1,5 @@
 """The leading eigenvalues by Lanczos, each with a certificate."""
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +17,7 @@ from landscape.curvature.eigenpairs import (
 )
 from landscape.curvature.krylov import Krylov
 from landscape.curvature.operators import SymmetricOperator, random_vector
+from landscape.curvature.sums import unit
 from landscape.errors import NotMeasurableError
 from landscape.progress import track
 
@@ -132,9 +132,8 @@ def _with_copies(
 
 def _start(operator: SymmetricOperator, generator: torch.Generator, hint: Tensor | None) -> Tensor:
     start = random_vector(operator, generator)
-    norm = 0.0 if hint is None else torch.linalg.vector_norm(hint).item()
-    if hint is not None and 0 < norm < math.inf:
-        start = start + hint / norm
+    if hint is not None and hint.isfinite().all():
+        start = start + unit(hint)
     return start
 
 

@@ -24,6 +24,7 @@ from landscape.curvature.eigenpairs import (
 )
 from landscape.curvature.krylov import Krylov
 from landscape.curvature.operators import SymmetricOperator
+from landscape.curvature.sums import inner, unit
 from landscape.progress import track
 
 # Ritz vectors beyond those asked for that a process contributes.
@@ -43,7 +44,7 @@ class Span:
 
     def ritz(self) -> tuple[Tensor, Tensor]:
         """Ritz values and coordinates, in float64."""
-        matrix = (self.vectors.T @ self.images).double()
+        matrix = inner(self.vectors, self.images)
         values, coordinates = torch.linalg.eigh((matrix + matrix.T) / 2)
         return values, coordinates
 
@@ -64,7 +65,7 @@ def joined(spans: list[Span], count: int, which: str = "magnitude") -> Span:
     """The leading Ritz vectors of the sum of several spans."""
     vectors = torch.cat([span.vectors for span in spans], dim=1)
     images = torch.cat([span.images for span in spans], dim=1)
-    gram = (vectors.T @ vectors).double()
+    gram = inner(vectors, vectors)
     lengths, turn = torch.linalg.eigh(gram)
     real = lengths > DEPENDENT[vectors.dtype] * lengths.max()
     whole = Span(vectors, images).rotated(turn[:, real] / lengths[real].sqrt())
@@ -125,12 +126,10 @@ def _narrowed(span: Span, values: Tensor, coordinates: Tensor, count: int, which
 
 def _outside(basis: Tensor, vectors: Tensor) -> Tensor:
     """An orthonormal basis of the part of ``vectors`` outside ``basis``, both of shape (P, ...)."""
-    vectors = vectors / torch.linalg.vector_norm(vectors, dim=0).clamp_min(
-        torch.finfo(vectors.dtype).tiny
-    )
+    vectors = unit(vectors)
     for _ in range(2):
         vectors = vectors - basis @ (basis.T @ vectors)
-        lengths, turn = torch.linalg.eigh((vectors.T @ vectors).double())
+        lengths, turn = torch.linalg.eigh(inner(vectors, vectors))
         real = lengths > DEPENDENT[vectors.dtype]
         vectors = vectors @ (turn[:, real] / lengths[real].sqrt()).to(vectors)
     return vectors

@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from landscape.gradient_graph import is_skipped
+
 
 def linear(
     input: Tensor,  # noqa: A002  (torch's own names, which callers may use)
@@ -38,7 +40,8 @@ class _Linear(Function):
     def backward(ctx: Any, gradient: Tensor) -> Any:
         x, weight = ctx.saved_tensors
         apply: Callable[..., Any] = _LinearBackward.apply
-        return apply(gradient, x, weight, ctx.needs_input_grad)
+        of_x, of_weight, of_bias = ctx.needs_input_grad
+        return apply(gradient, x, weight, (of_x, of_weight and not is_skipped(weight), of_bias))
 
 
 class _LinearBackward(Function):
@@ -71,7 +74,7 @@ class _LinearBackward(Function):
         to_x = to_weight = None
         if of_weight is not None and ctx.needs_input_grad[1]:
             to_x = _product(gradient, of_weight.t())
-        if of_x is not None and ctx.needs_input_grad[2]:
+        if of_x is not None and ctx.needs_input_grad[2] and not is_skipped(weight):
             to_weight = _product(gradient.t(), of_x.t())
         return along, to_x, to_weight, None
 

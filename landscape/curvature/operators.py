@@ -9,6 +9,7 @@ from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
 from landscape.curvature.products import LocalProducts, Products, Request
+from landscape.curvature.sums import unit
 from landscape.groups import Group
 from landscape.objective import Objective
 
@@ -143,7 +144,7 @@ class Preconditioned:
 def random_vector(operator: SymmetricOperator, generator: torch.Generator) -> Tensor:
     """A Gaussian vector of unit norm, drawn on the CPU so that a seed means one vector."""
     draw = torch.randn(operator.size, generator=generator).to(operator.device, operator.dtype)
-    return draw / torch.linalg.vector_norm(draw)
+    return unit(draw)
 
 
 def rademacher_vectors(

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from landscape.curvature.eigenpairs import Eigenpairs, certify, check_count, default_tolerance
 from landscape.curvature.operators import SymmetricOperator, random_vector
+from landscape.curvature.sums import inner, norms, unit
 from landscape.progress import track
 
 
@@ -32,8 +33,8 @@ def power_iteration(
             product = operator.matmat(vector.unsqueeze(1)).squeeze(1)
             steps += 1
             product = _deflated(product, found, normalize=False)
-            quotient = torch.dot(vector, product)
-            residual = torch.linalg.vector_norm(product - quotient * vector)
+            quotient = inner(vector.unsqueeze(1), product.unsqueeze(1)).squeeze().to(vector)
+            residual = norms(product - quotient * vector)
             if residual <= 0.5 * tolerance * quotient.abs():
                 break
             vector = _deflated(product, found)
@@ -42,7 +43,7 @@ def power_iteration(
     # the span of all of them goes by diagonalising H there (Rayleigh and Ritz).
     basis = torch.stack(found, dim=1)
     steps += count
-    _, rotation = torch.linalg.eigh(basis.T @ operator.matmat(basis))
+    _, rotation = torch.linalg.eigh(inner(basis, operator.matmat(basis)).to(basis))
     return certify(operator, basis @ rotation, tolerance, "power", steps)
 
 
@@ -50,5 +51,4 @@ def _deflated(vector: Tensor, found: list[Tensor], *, normalize: bool = True) ->
     for _ in range(2):
         for other in found:
             vector = vector - torch.dot(other, vector) * other
-    norm = torch.linalg.vector_norm(vector)
-    return vector / norm if normalize and norm > 0 else vector
+    return unit(vector) if normalize else vector

@@ -21,6 +21,7 @@ from torch import Tensor
 from landscape.curvature.eigenpairs import Eigenpairs
 from landscape.curvature.operators import SymmetricOperator, rademacher_vectors
 from landscape.curvature.quadrature import Quadrature
+from landscape.curvature.sums import inner
 from landscape.errors import InputError
 
 
@@ -41,7 +42,7 @@ class Estimate:
 def hutchinson(operator: SymmetricOperator, count: int, generator: torch.Generator) -> Estimate:
     """The trace from ``count`` products."""
     vectors = rademacher_vectors(operator, count, generator)
-    return Estimate.of(_inner(vectors, operator.matmat(vectors)))
+    return Estimate.of(_quotients(vectors, operator.matmat(vectors)))
 
 
 def hutch_plus_plus(
@@ -53,11 +54,11 @@ def hutch_plus_plus(
     third = min(count // 3, operator.size)
     sketch = operator.matmat(rademacher_vectors(operator, third, generator))
     basis, _ = torch.linalg.qr(sketch)
-    inside = _inner(basis, operator.matmat(basis)).sum()
+    inside = _quotients(basis, operator.matmat(basis)).sum()
     vectors = rademacher_vectors(operator, count - 2 * third, generator)
     for _ in range(2):
         vectors = vectors - basis @ (basis.T @ vectors)
-    return Estimate.of(_inner(vectors, operator.matmat(vectors)), float(inside))
+    return Estimate.of(_quotients(vectors, operator.matmat(vectors)), float(inside))
 
 
 def deflated_trace(
@@ -71,7 +72,7 @@ def deflated_trace(
     """
     moments = len(probes) * (quadrature.weights * quadrature.nodes**power).sum(1)
     values = pairs.eigenvalues.double() ** power
-    overlaps = (pairs.vectors.T @ probes).double() ** 2
+    overlaps = inner(pairs.vectors, probes) ** 2
     samples = moments - (values @ overlaps).cpu().numpy()
     return Estimate.of(samples, float(values.sum()))
 
@@ -83,6 +84,6 @@ def frobenius_norm(quadrature: Quadrature, probes: Tensor, pairs: Eigenpairs) ->
     return Estimate(norm, square.stderr / (2 * norm) if norm else square.stderr)
 
 
-def _inner(left: Tensor, right: Tensor) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = (left.double() * right.double()).sum(0).cpu().numpy()
+def _quotients(vectors: Tensor, products: Tensor) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = inner(vectors, products).diagonal().cpu().numpy()
     return found
