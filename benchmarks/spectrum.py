@@ -1,6 +1,6 @@
 """What a whole Hessian report costs beside its parts, on a ViT of twelve blocks.
 
-    python -m benchmarks.spectrum            about ten minutes on two cores
+    python -m benchmarks.spectrum            about five minutes on two cores
     python -m benchmarks.spectrum --json FILE
 
 Two questions: the components' eigenvalues against the whole network's first one, and the whole
@@ -113,8 +113,8 @@ def main() -> None:
     """Print the table and the two ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--images", type=int, default=16)
-    parser.add_argument("--width", type=int, default=192)
-    parser.add_argument("--probes", type=int, default=6)
+    parser.add_argument("--width", type=int, default=96)
+    parser.add_argument("--probes", type=int, default=6, help="0: components alone")
     parser.add_argument("--density-steps", type=int, default=40)
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
@@ -125,25 +125,24 @@ def main() -> None:
     )
     top_eigenvalue(objective)  # whatever is slow the first time
     first, pairs = top_eigenvalue(objective)
-    rows = [
-        first,
-        all_components(objective, pairs),
-        density_alone(objective, settings),
-        whole_report(objective, settings),
-    ]
+    parts = all_components(objective, pairs)
+    rows = [first, parts]
+    if arguments.probes:
+        rows += [density_alone(objective, settings), whole_report(objective, settings)]
     print(f"{objective.num_parameters:,} parameters, {objective.num_samples} pictures")
     print(f"{'part':20} {'products':>9} {'of blocks':>10} {'seconds':>8} {'residual':>9}")
     for row in rows:
         residual = f"{row.largest_residual:.0e}" if row.largest_residual else "–"
         counts = f"{row.products:9d} {row.block_products:10d}"
         print(f"{row.part:20} {counts} {row.seconds:8.1f} {residual:>9}")
-    _, parts, density, report = rows
     print(f"components / first eigenvalue: {parts.seconds / first.seconds:.2f} in seconds")
-    all_products = report.products + report.block_products
-    print(
-        f"report / density: {all_products / density.products:.2f} in products, "
-        f"{report.seconds / density.seconds:.2f} in seconds"
-    )
+    if arguments.probes:
+        density, report = rows[2:]
+        all_products = report.products + report.block_products
+        print(
+            f"report / density: {all_products / density.products:.2f} in products, "
+            f"{report.seconds / density.seconds:.2f} in seconds"
+        )
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
 

@@ -51,7 +51,8 @@ def read_directions(
 ) -> list[Direction]:
     """The x direction, and the y direction if there is one, of a direction or surface file.
 
-    A surface file of the original tool names the file of its directions, which is then read, with
+    Of a Hessian spectrum with its eigenvectors, rows of unit norm, it is the first two. A surface
+    file of the original tool names the file of its directions, which is then read, with
     ``follow``.
     Raises InputError if the stored tensors are not shaped like the model's.
     """
@@ -60,6 +61,8 @@ def read_directions(
             names = [name for name in ("xdirection", "ydirection") if name in file]
             if "xdirection" in names:
                 return [_read(file[name], layout, module, path) for name in names]
+            if "eigenvectors" in file:
+                return _eigenvectors(file["eigenvectors"][:2], layout, path)
             if "dir_file" not in file or not follow:
                 raise InputError(f"{path} has no xdirection; is it a direction file?")
             named = Path(file["dir_file"].asstr()[()])
@@ -75,6 +78,15 @@ def read_directions(
     if not other.is_file() or other.resolve() == path.resolve():
         raise InputError(f"{path} has its directions in {named}, which is not there")
     return read_directions(other, layout, module, follow=False)
+
+
+def _eigenvectors(rows: NDArray[Any], layout: ParameterLayout, path: Path) -> list[Direction]:
+    if rows.shape[1] != layout.size:
+        raise InputError(
+            f"{path} has eigenvectors of {rows.shape[1]:,} parameters, the model has "
+            f"{layout.size:,}; they have to be of the same architecture"
+        )
+    return [Direction(torch.from_numpy(row), layout) for row in rows]
 
 
 def _read(group: h5py.Group, layout: ParameterLayout, module: nn.Module, path: Path) -> Direction:

@@ -12,7 +12,7 @@ import gc
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -28,6 +28,8 @@ from landscape.gradient_graph import CurvatureGraph
 from landscape.groups import Group
 from landscape.objective import Objective, call_model
 from landscape.progress import message
+
+Answer = TypeVar("Answer")
 
 # Of the memory that is free, so much may be kept as graphs.
 SHARE_OF_MEMORY = 0.4
@@ -94,16 +96,22 @@ class LocalProducts:
 
     def __call__(self, requests: Sequence[Request], *, exact: bool = False) -> list[Tensor]:
         """All requests share the graph of each batch."""
+        return self._with_what_memory_there_is(lambda: self._answer(requests, exact))
+
+    def gradient(self) -> Tensor:
+        """The gradient of the loss, of shape (P,)."""
+        return self._with_what_memory_there_is(self._gradient)
+
+    def _with_what_memory_there_is(self, ask: Callable[[], Answer]) -> Answer:
         while True:
             try:
-                return self._answer(requests, exact)
+                return ask()
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
                 self._back_off(error)
 
-    def gradient(self) -> Tensor:
-        """The gradient of the loss, of shape (P,)."""
+    def _gradient(self) -> Tensor:
         gradient = torch.zeros_like(self._objective.theta)
         with self._objective.second_derivatives(self._theta):
             for batch in self._batches:

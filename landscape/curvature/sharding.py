@@ -5,6 +5,7 @@ their share of the samples, and the answers are summed (gloo, or nccl on GPUs). 
 anything by itself, and none can take another path than the rest.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,9 @@ from landscape.data.batches import Batch
 from landscape.distributed import PATIENCE, Ranks
 from landscape.groups import Group
 from landscape.objective import Objective
+
+# Every group meets under keys of its own; all ranks make the same groups in the same order.
+_GROUPS = itertools.count()
 
 
 @contextmanager
@@ -119,7 +123,7 @@ def _process_group(ranks: Ranks, device: torch.device) -> Iterator[None]:
     # One rank may think for long between two requests; the others wait.
     dist.init_process_group(
         "nccl" if device.type == "cuda" else "gloo",
-        store=PrefixStore("curvature", ranks.store),
+        store=PrefixStore(f"curvature/{next(_GROUPS)}", ranks.store),
         rank=ranks.number,
         world_size=ranks.count,
         timeout=PATIENCE,

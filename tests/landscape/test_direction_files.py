@@ -13,10 +13,11 @@ from torch import nn
 from landscape.direction_files import direction_arrays, read_directions
 from landscape.directions import Direction
 from landscape.errors import InputError
+from landscape.objective import Objective
 from landscape.parameters import ParameterLayout
 from landscape.twin import statistics_of
 from tests.landscape.drawing import Everything, draw, layout_and_theta
-from tests.oracles.cases import TiedWeights
+from tests.oracles.cases import BY_NAME, TiedWeights
 
 
 def write_group(path, name, tensors, mode="a"):
@@ -395,3 +396,21 @@ def test_a_surface_that_names_no_file_is_refused(tmp_path):
         file["dir_file"] = 3.0
     with pytest.raises(InputError, match=r"surface\.h5 is not an HDF5 file of directions"):
         read_directions(tmp_path / "surface.h5", layout, Everything())
+
+
+def test_eigenvectors_of_a_spectrum_are_directions(tmp_path):
+    from analyses import hessian
+
+    case = BY_NAME["mlp with frozen parameters"]
+    objective = Objective(case.model(), case.data, case.loss, device="cpu", dtype=torch.float64)
+    asked = hessian.Settings(top=3, probes=0, save_vectors=True)
+    found = hessian.compute(objective, asked)
+    found.save(tmp_path / "hessian.h5")
+    read = read_directions(tmp_path / "hessian.h5", objective.layout, objective.module)
+    assert len(read) == 2
+    for direction, vector in zip(read, found.vectors, strict=False):
+        np.testing.assert_array_equal(direction.vector, vector)
+        assert direction.statistics is None
+    other = Objective(BY_NAME["mixer"].model(), BY_NAME["mixer"].data, device="cpu")
+    with pytest.raises(InputError, match="has eigenvectors of .* parameters, the model has"):
+        read_directions(tmp_path / "hessian.h5", other.layout, other.module)
