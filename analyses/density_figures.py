@@ -34,13 +34,14 @@ def log_densities(page: FigureBase, results: Sequence[Spectrum], rows: int, colu
     low, high = _range(results)
     linear = linear_region(results)
     grid = symmetric_log_grid(low, high, linear)
-    floor = _one_eigenvalue(results)
+    floor, ceiling = _one_eigenvalue(results), 0.0
     for position, panel in enumerate(panels.flat):
         if position >= len(results):
             panel.set_axis_off()
             continue
         result = results[position]
-        _density(panel, result, grid, floor, finest=0.05 * linear)
+        ceiling = max(ceiling, _density(panel, result, grid, floor, finest=0.05 * linear))
+        panel.set_ylim(floor, 2 * ceiling)
         panel.set_title(f"{plain_text(result.label)}, λ₁ = {number(float(result.eigenvalues[0]))}")
         panel.set_xscale("symlog", linthresh=linear, linscale=0.5)
         panel.set_xticks(_ticks(low, high, linear))
@@ -101,8 +102,8 @@ def tails(results: Sequence[Spectrum]) -> Figure:
     return page
 
 
-def _density(panel: Axes, result: Spectrum, grid: Array, floor: float, finest: float) -> None:
-    """The curve with its band, and stems for the eigenvalues."""
+def _density(panel: Axes, result: Spectrum, grid: Array, floor: float, finest: float) -> float:
+    """Draw the curve with its band, and stems for the eigenvalues; returns how high it reaches."""
     mean, error = result.quadrature.density(grid, finest)
     band = np.maximum(mean - error, floor), np.maximum(mean + error, floor)
     panel.fill_between(grid, *band, color=COLOURS[0], alpha=0.3, linewidth=0)
@@ -114,6 +115,7 @@ def _density(panel: Axes, result: Spectrum, grid: Array, floor: float, finest: f
     panel.plot(result.eigenvalues, heads, "o", color=COLOURS[1], ms=3, transform=stems)
     panel.set_yscale("log")
     panel.set_ylim(floor, None)
+    return max(float(band[1].max()), 10 * floor)
 
 
 def _label(panels: Any, results: Sequence[Spectrum], rows: int, columns: int) -> None:
@@ -155,7 +157,8 @@ def _ticks(low: float, high: float, linear: float) -> list[float]:
     start = round(math.log10(linear)) + 1
     powers = [10.0**k for k in range(start, start + 12) if 10.0**k <= max(high, -low)]
     powers = powers[:: 1 if len(powers) <= 3 else 2]
-    negative = [-power for power in powers if power <= -low]
+    # Of the negative side, mostly short, the end alone: labels must not run into each other.
+    negative = [-power for power in powers if power <= -low][-1:]
     return sorted([*negative, 0.0, *(power for power in powers if power <= high)])
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure, FigureBase
 
 from analyses.density_figures import linear_densities, log_densities, tails
-from analyses.hessian_result import Spectrum
+from analyses.hessian_result import Spectrum, component_names
 from analyses.style import (
     add_legend,
     figure,
@@ -81,7 +81,7 @@ def _eigenvalues(page: FigureBase, results: Sequence[Spectrum]) -> None:
 
 def components(results: Sequence[Spectrum]) -> Figure:
     """The largest eigenvalue of each component, and of the whole network below."""
-    names = list(dict.fromkeys(name for result in results for name in result.components.names))
+    names = component_names(results)
     rows = [*names, "whole network"]
     page = figure(5.8, 0.7 + 0.21 * len(rows) + 0.12 * len(results))
     axes = page.subplots()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.components import ORDER
 from landscape.curvature.eigenpairs import WHICH
 from landscape.curvature.matrices import MATRICES
 from landscape.curvature.quadrature import Quadrature
@@ -111,6 +112,13 @@ class Components:
     eigenvalues: NDArray[np.float64]
     residuals: NDArray[np.float64]
     converged: NDArray[np.bool_]
+
+
+def component_names(results: Sequence[Spectrum]) -> list[str]:
+    """The names of all results' components: kinds of layers in the usual order, then blocks."""
+    names = dict.fromkeys(name for result in results for name in result.components.names)
+    kinds = [name for name in ORDER if name in names]
+    return [*kinds, *(name for name in names if name not in kinds)]
 
 
 @dataclass(frozen=True)

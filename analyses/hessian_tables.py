@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from analyses.hessian_result import Spectrum
+from analyses.hessian_result import Spectrum, component_names
 from analyses.style import number, with_error
 
 Rows = list[dict[str, str]]
@@ -66,7 +66,7 @@ def _eigenvalues(results: Sequence[Spectrum]) -> Rows:
 
 def _components(results: Sequence[Spectrum]) -> Rows:
     """A row for each component, a column for each checkpoint, as in the paper's Table 3."""
-    names = dict.fromkeys(name for result in results for name in result.components.names)
+    names = component_names(results)
     if not names:
         return []
     rows = [
