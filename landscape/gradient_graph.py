@@ -67,9 +67,7 @@ class GradientGraph:
         self, columns: Tensor, tensors: Sequence[int] | None = None, *, keep: bool = False
     ) -> Tensor:
         """The Hessian times ``columns`` of shape (P, K)."""
-        numbers = range(len(self._pieces)) if tensors is None else tensors
-        # A piece that does not depend on the parameters, as of a loss linear in them, has no graph.
-        active = [number for number in numbers if self._pieces[number].requires_grad]
+        numbers, active = _chosen(self._pieces, tensors)
         if not active:
             return torch.zeros_like(columns)
         return _by_column(
@@ -121,8 +119,7 @@ class GaussNewtonGraph:
         self, columns: Tensor, tensors: Sequence[int] | None = None, *, keep: bool = False
     ) -> Tensor:
         """J'CJ times ``columns`` of shape (P, K)."""
-        numbers = range(len(self._pieces)) if tensors is None else tensors
-        active = [number for number in numbers if self._pieces[number].requires_grad]
+        numbers, active = _chosen(self._pieces, tensors)
         if not active:
             return torch.zeros_like(columns)
 
@@ -143,6 +140,17 @@ class GaussNewtonGraph:
             )
 
         return _by_column(multiply, columns, self._parameters, numbers, keep)
+
+
+def _chosen(
+    pieces: Sequence[Tensor], tensors: Sequence[int] | None
+) -> tuple[Sequence[int], list[int]]:
+    """The numbers asked for, all without ``tensors``, and those among them that have a graph.
+
+    A piece that does not depend on the parameters, as of a loss linear in them, has none.
+    """
+    numbers = range(len(pieces)) if tensors is None else tensors
+    return numbers, [number for number in numbers if pieces[number].requires_grad]
 
 
 def _derivative(
