@@ -119,7 +119,7 @@ def compute(
                 groups,
                 generator,
                 pairs=pairs,
-                tolerance=None if settings.tol is None else 100 * settings.tol,
+                tolerance=settings.tol,
                 max_steps=settings.max_steps,
             )
     first = pairs.vectors[:, 0]

@@ -10,7 +10,6 @@ preconditioner; for one process it is thick-restart Lanczos).
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,7 +23,7 @@ from landscape.curvature.eigenpairs import (
 )
 from landscape.curvature.krylov import Krylov
 from landscape.curvature.operators import SymmetricOperator
-from landscape.curvature.sums import inner, unit
+from landscape.curvature.sums import inner, norms, unit
 from landscape.progress import track
 
 # Ritz vectors beyond those asked for that a process contributes.
@@ -48,6 +47,12 @@ class Span:
         values, coordinates = torch.linalg.eigh((matrix + matrix.T) / 2)
         return values, coordinates
 
+    def leading(self, count: int, which: str) -> tuple[Tensor, "Span"]:
+        """Values and vectors of the leading Ritz pairs."""
+        values, coordinates = self.ritz()
+        chosen = torch.from_numpy(choose(values.cpu().numpy(), count, which).copy())
+        return values[chosen], self.rotated(coordinates[:, chosen])
+
     def rotated(self, coordinates: Tensor) -> "Span":
         """The span of the vectors with these coordinates (m, K), orthonormal."""
         turn = coordinates.to(self.vectors)
@@ -69,9 +74,7 @@ def joined(spans: list[Span], count: int, which: str = "magnitude") -> Span:
     lengths, turn = torch.linalg.eigh(gram)
     real = lengths > DEPENDENT[vectors.dtype] * lengths.max()
     whole = Span(vectors, images).rotated(turn[:, real] / lengths[real].sqrt())
-    values, coordinates = whole.ritz()
-    chosen = choose(values.cpu().numpy(), count + SPARE, which)
-    return whole.rotated(coordinates[:, torch.from_numpy(chosen.copy())])
+    return whole.leading(count + SPARE, which)[1]
 
 
 def refine(
@@ -93,12 +96,10 @@ def refine(
     spent = 0
     with track(range(max_products), "top eigenvalues (products at most)") as progress:
         for _ in progress:
-            values, coordinates = span.ritz()
-            chosen = torch.from_numpy(choose(values.cpu().numpy(), count, which).copy())
-            top = span.rotated(coordinates[:, chosen])
-            residuals = top.images - top.vectors * values[chosen].to(top.vectors)
-            errors = torch.linalg.vector_norm(residuals.double(), dim=0)
-            allowed = 0.5 * tolerance * scale_of(values[chosen].abs(), which)
+            values, top = span.leading(count, which)
+            residuals = top.images - top.vectors * values.to(top.vectors)
+            allowed = 0.5 * tolerance * scale_of(values.abs(), which)
+            errors = norms(residuals)
             missed = torch.nonzero(errors > allowed).flatten()
             if not len(missed) or spent + len(missed) > max_products:
                 break
@@ -106,22 +107,15 @@ def refine(
             if not fresh.shape[1]:
                 break
             if span.vectors.shape[1] + fresh.shape[1] > min(WIDEST * count + 20, operator.size):
-                span = _narrowed(span, values, coordinates, count, which)
+                _, span = span.leading(2 * count + SPARE, which)
                 fresh = _outside(span.vectors, fresh)
             images = operator.matmat(fresh)
             spent += fresh.shape[1]
             span = Span(
                 torch.cat([span.vectors, fresh], dim=1), torch.cat([span.images, images], dim=1)
             )
-    values, coordinates = span.ritz()
-    chosen = torch.from_numpy(choose(values.cpu().numpy(), count, which).copy())
-    vectors = span.rotated(coordinates[:, chosen]).vectors
-    return certify(operator, vectors, tolerance, "lanczos", spent, which)
-
-
-def _narrowed(span: Span, values: Tensor, coordinates: Tensor, count: int, which: str) -> Span:
-    keep = choose(values.cpu().numpy(), 2 * count + SPARE, which)
-    return span.rotated(coordinates[:, torch.from_numpy(np.sort(keep))])
+    _, top = span.leading(count, which)
+    return certify(operator, top.vectors, tolerance, "lanczos", spent, which)
 
 
 def _outside(basis: Tensor, vectors: Tensor) -> Tensor:

@@ -76,7 +76,7 @@ class RecordedProducts:
         if self.left and self._records[self._place][0] == digest:
             _, start, length = self._records[self._place]
             self._place += 1
-            return _tensors(os.pread(self._file, length, start), like)
+            return _tensors(_read(self._file, length, start), like)
         del self._records[self._place :]
         found: list[Tensor] = compute()
         self._append(digest, b"".join(map(_bytes, found)))
@@ -91,8 +91,13 @@ class RecordedProducts:
             return
         start = self._records[-1][1] + self._records[-1][2] if self._records else self._start
         head = _HEAD.pack(digest, len(content), zlib.crc32(content))
-        os.ftruncate(self._file, start)
-        os.pwrite(self._file, head + content, start)
+        try:
+            os.ftruncate(self._file, start)
+            _write(self._file, head + content, start)
+        except OSError as error:
+            message(f"{self._path} records no further products: {error}")
+            self._is_recording = False
+            return
         self._records.append((digest, start + _HEAD.size, len(content)))
         self._place = len(self._records)
 
@@ -109,12 +114,29 @@ def _scan(file: int, place: int) -> list[tuple[bytes, int, int]]:
     while place + _HEAD.size <= size:
         digest, length, checksum = _HEAD.unpack(os.pread(file, _HEAD.size, place))
         place += _HEAD.size
-        content = os.pread(file, length, place) if place + length <= size else b""
+        content = _read(file, length, place) if place + length <= size else b""
         if len(content) != length or zlib.crc32(content) != checksum:
             break
         records.append((digest, place, length))
         place += length
     return records
+
+
+def _write(file: int, content: bytes, place: int) -> None:
+    """All of it: one call of the system writes no more than 2 GiB."""
+    left = memoryview(content)
+    while left:
+        written = os.pwrite(file, left, place)
+        left, place = left[written:], place + written
+
+
+def _read(file: int, length: int, place: int) -> bytes:
+    """So many bytes, of which one call of the system reads no more than 2 GiB."""
+    parts = []
+    while length and (part := os.pread(file, length, place)):
+        parts.append(part)
+        length, place = length - len(part), place + len(part)
+    return b"".join(parts)
 
 
 def _bytes(tensor: Tensor) -> bytes:

@@ -66,13 +66,13 @@ def deflated_trace(
 ) -> Estimate:
     """The trace of H^power from what quadrature and eigenpairs know, without a product.
 
-    ``probes`` (P, n) are those of the quadrature. The eigenvectors have to be exact to the
-    accuracy wanted, which their residuals say; the moments of a probe z are exact for a power up
-    to twice the steps.
+    ``probes`` (P, n) are those of the quadrature. Only pairs that have converged take part: the
+    error of an eigenvector would be one that the standard error does not show. The moments of a
+    probe z are exact for a power up to twice the steps.
     """
     moments = len(probes) * (quadrature.weights * quadrature.nodes**power).sum(1)
-    values = pairs.eigenvalues.double() ** power
-    overlaps = inner(pairs.vectors, probes) ** 2
+    values = pairs.eigenvalues[pairs.converged] ** power
+    overlaps = inner(pairs.vectors[:, pairs.converged], probes) ** 2
     samples = moments - (values @ overlaps).cpu().numpy()
     return Estimate.of(samples, float(values.sum()))
 

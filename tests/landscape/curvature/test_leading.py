@@ -1,5 +1,7 @@
 """Eigenpairs out of the density's processes: as right as Lanczos's own, for fewer products."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -142,6 +144,19 @@ def test_what_the_eigenvectors_know_makes_the_trace_better():
     truth = np.linalg.norm(SPECTRUM)
     assert abs(norm.value - truth) < 4 * norm.stderr < 0.1 * truth
     assert operator.products == 20 * 20 + pairs.steps + 4
+
+
+def test_pairs_that_did_not_converge_take_no_part_in_the_trace():
+    operator = planted(SPECTRUM)
+    pairs, quadrature, probes = together(operator, 4, probes=20)
+    bad = replace(
+        pairs,
+        vectors=torch.roll(pairs.vectors, 1, 0),
+        converged=torch.zeros_like(pairs.converged),
+    )
+    found = deflated_trace(quadrature, probes, bad)
+    assert found.value == pytest.approx(quadrature.trace)
+    assert found.stderr == pytest.approx(quadrature.trace_stderr)
 
 
 def test_hutch_plus_plus_is_exact_for_a_low_rank():

@@ -140,3 +140,31 @@ def test_a_full_disk_is_not_filled_further(tmp_path, monkeypatch, capsys):
     assert "the disk is nearly full" in capsys.readouterr().err
     assert len(answers) == len(asked)
     assert RecordedProducts(Counting(objective), path, QUESTION).left == 0
+
+
+def test_a_write_that_fails_ends_the_recording_and_not_the_work(tmp_path, monkeypatch, capsys):
+    from landscape.curvature import recording
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    objective, path = objective_of(), tmp_path / "hessian.journal"
+    monkeypatch.setattr(recording, "_write", full)
+    asked, answers = filled(objective, path)
+    assert len(answers) == len(asked)
+    assert capsys.readouterr().err.count("No space left on device") == 1
+
+
+def test_short_writes_and_reads_are_gone_on_with(tmp_path, monkeypatch):
+    from landscape.curvature import recording
+
+    write, read = recording.os.pwrite, recording.os.pread
+    monkeypatch.setattr(recording.os, "pwrite", lambda f, data, at: write(f, data[:100], at))
+    monkeypatch.setattr(recording.os, "pread", lambda f, count, at: read(f, min(count, 77), at))
+    objective, path = objective_of(), tmp_path / "hessian.journal"
+    asked, answers = filled(objective, path)
+    counting = Counting(objective)
+    recorded = RecordedProducts(counting, path, QUESTION)
+    for one, answer in zip(asked, answers, strict=True):
+        assert torch.equal(recorded([Request(one)])[0], answer)
+    assert counting.calls == 0
