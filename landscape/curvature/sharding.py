@@ -18,6 +18,7 @@ from torch.distributed.distributed_c10d import PrefixStore
 from landscape.curvature.products import LocalProducts, Products, Request
 from landscape.data.batches import Batch
 from landscape.distributed import PATIENCE, Ranks
+from landscape.errors import NotMeasurableError
 from landscape.groups import Group
 from landscape.objective import Objective
 
@@ -45,7 +46,11 @@ def shared_products(
     with _process_group(ranks, objective.device):
         shared = ShardedProducts(local, objective)
         if not ranks.is_first:
-            shared.serve()
+            try:
+                shared.serve()
+            except NotMeasurableError as error:
+                # Of this rank alone: a report would go on without it, and the first rank wait.
+                raise RuntimeError(f"rank {ranks.number}: {error}") from error
             yield None
             return
         try:
