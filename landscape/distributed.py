@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import torch.distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from landscape.errors import InputError
@@ -93,4 +94,6 @@ def join_ranks(environment: Mapping[str, str] | None = None) -> Ranks:
             "WORLD_SIZE"
         ) from error
     store.set_timeout(PATIENCE)
-    return Ranks(number, count, store)
+    # torchrun keeps its store when it starts all processes again after one has died.
+    attempt = environment.get("TORCHELASTIC_RESTART_COUNT", "0")
+    return Ranks(number, count, PrefixStore(f"attempt/{attempt}", store))

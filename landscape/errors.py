@@ -3,7 +3,8 @@
     LandscapeError
     ├── InputError              what was given is wrong: the command line exits with 2
     │   └── NotMeasurableError  this analysis makes no sense for this model; others may
-    └── DivergenceError         training reached a loss that is not finite: exit 1
+    ├── DivergenceError         training reached a loss that is not finite: exit 1
+    └── SaveError               a file can't be written; the one before it is intact: exit 1
 
 A message is one line for the person at the terminal: what was expected, what came, what to do.
 """
@@ -23,3 +24,7 @@ class NotMeasurableError(InputError):
 
 class DivergenceError(LandscapeError):
     """The training loss became nan or inf."""
+
+
+class SaveError(LandscapeError):
+    """A file can't be written, as on a full disk; what it was to replace is intact."""

@@ -21,9 +21,9 @@ def option(
     *,
     parse: Callable[[str], Any] | None = None,
     choices: Sequence[str] | None = None,
-    metavar: str | None = None,
+    metavar: str | tuple[str, ...] | None = None,
     short: str | None = None,
-    nargs: str | None = None,
+    nargs: str | int | None = None,
 ) -> Any:
     """A dataclass field that is also the flag ``--field-name``.
 

@@ -3,26 +3,29 @@
 checkpoints/RUN/
   config.json    every setting, the model and data in full, versions, git commit
   metrics.csv    one row an epoch
-  last.pt        weights and optimizer state after the last finished epoch
+  last.pt        weights and optimizer state after the last finished epoch, or within one
   best.pt        weights at the best validation accuracy
+  ema.pt         with --ema: the moving average of the weights
   epochs/        with --save-every: 0000.pt, the initial weights, 0010.pt, ...
 """
 
 import csv
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO, cast
 
 import torch
 
 from landscape.checkpoints.foreign.torch_file import read_torch_file
-from landscape.errors import InputError
+from landscape.errors import InputError, SaveError
 from landscape.files import make_directory, replacing, sweep
 
 CONFIG, METRICS, LAST, BEST = "config.json", "metrics.csv", "last.pt", "best.pt"
+EMA = "ema.pt"
 EPOCHS = "epochs"
 _EPOCH_FILE = re.compile(r"([0-9]{4,})\.pt")
 
@@ -35,6 +38,9 @@ METRIC_COLUMNS = (
     "lr",
     "grad_norm",
     "seconds",
+    "rho",
+    "surrogate_gap",
+    "images_per_second",
 )
 
 
@@ -43,7 +49,7 @@ def run_of(path: Path) -> "RunDirectory | None":
     if path.is_dir():
         return RunDirectory(path)
     folder = path.parent
-    is_own = path.name in (LAST, BEST)
+    is_own = path.name in (LAST, BEST, EMA)
     if _EPOCH_FILE.fullmatch(path.name):
         folder = path.absolute().parent  # named from inside epochs/, too
         is_own, folder = folder.name == EPOCHS, folder.parent
@@ -63,7 +69,7 @@ class RunDirectory:
 
     def sweep(self) -> None:
         """Remove what a write that was killed left behind. Only the run's own process may."""
-        for name in (CONFIG, METRICS, LAST, BEST):
+        for name in (CONFIG, METRICS, LAST, BEST, EMA):
             sweep(self.path / name)
         for leftover in (self.path / EPOCHS).glob(".[0-9]*.pt.*"):
             leftover.unlink(missing_ok=True)
@@ -72,7 +78,7 @@ class RunDirectory:
         """Remove all that a training wrote, so that another may start; config.json stays."""
         self.sweep()
         # last.pt first: without it a resumed run writes all the others again.
-        for name in (LAST, BEST, METRICS):
+        for name in (LAST, BEST, EMA, METRICS):
             (self.path / name).unlink(missing_ok=True)
         for _, file in self.epochs():
             file.unlink()
@@ -100,7 +106,7 @@ class RunDirectory:
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write config.json."""
-        with replacing(self.path / CONFIG) as temporary:
+        with self._writing(self.path / CONFIG) as temporary:
             temporary.write_text(json.dumps(config, indent=2) + "\n")
 
     def read_metrics(self) -> list[dict[str, float]]:
@@ -110,20 +116,25 @@ class RunDirectory:
             return []
         with file.open(newline="") as lines:
             return [
-                {key: float(row[key]) for key in METRIC_COLUMNS} for row in csv.DictReader(lines)
+                {key: float(value) for key, value in row.items()} for row in csv.DictReader(lines)
             ]
 
     def write_metrics(self, rows: list[dict[str, float]]) -> None:
         """Write metrics.csv."""
-        with replacing(self.path / METRICS) as temporary, temporary.open("w", newline="") as lines:
-            writer = csv.DictWriter(lines, METRIC_COLUMNS)
+        columns = list(rows[0]) if rows else METRIC_COLUMNS
+        target = self.path / METRICS
+        with self._writing(target) as temporary, temporary.open("w", newline="") as lines:
+            writer = csv.DictWriter(lines, columns)
             writer.writeheader()
             writer.writerows({**row, "epoch": int(row["epoch"])} for row in rows)
 
     def save(self, name: str, state: Mapping[str, Any]) -> None:
-        """Write ``last.pt`` or ``best.pt``; a kill leaves the old file or the new one."""
-        with replacing(self.path / name) as temporary:
-            torch.save(dict(state), temporary)
+        """Write one of the ``.pt`` files; a kill leaves the old file or the new one.
+
+        Raises SaveError, and leaves the old one, if there is no room for it.
+        """
+        with self._writing(self.path / name) as temporary:
+            _save(dict(state), temporary)
 
     def load(self, name: str) -> dict[str, Any]:
         """Read it back. Raises InputError if it is missing or damaged."""
@@ -141,6 +152,48 @@ class RunDirectory:
         The file holds them under ``model``, beside ``epoch``.
         """
         target = make_directory(self.path / EPOCHS) / f"{epoch:04d}.pt"
-        # Given a path, torch would write its name, which is random here, into the file.
-        with replacing(target) as temporary, temporary.open("wb") as file:
-            torch.save({"epoch": epoch, "model": state}, file)
+        with self._writing(target) as temporary:
+            _save({"epoch": epoch, "model": state}, temporary)
+
+    @contextmanager
+    def _writing(self, path: Path) -> Iterator[Path]:
+        try:
+            with replacing(path) as temporary:
+                yield temporary
+        except OSError as error:
+            kept = "the one that was there is intact; " if path.exists() else ""
+            raise SaveError(
+                f"{path} can't be written: {error.strerror or error}; {kept}make room, then "
+                f"continue with --resume --output-dir {self.path}"
+            ) from error
+
+
+class _Noting:
+    """A file that remembers why a write failed, which torch does not pass on."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _save(state: Mapping[str, Any], path: Path) -> None:
+    """As torch.save does; OSError, with the cause, where there is no room.
+
+    Given a path, torch would write its name, which is random here, into the file.
+    """
+    with path.open("wb") as file:
+        noting = _Noting(file)
+        try:
+            torch.save(state, cast(IO[bytes], noting))
+        except RuntimeError as error:
+            raise (noting.error or error) from error

@@ -5,13 +5,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def crop_and_flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift each of (n, C, H, W) by up to an eighth of its side, zero-padded, and mirror half."""
+def crop_and_flip(
+    images: Tensor, generator: torch.Generator, whole: int | None = None, start: int = 0
+) -> Tensor:
+    """Shift each of (n, C, H, W) by up to an eighth of its side, zero-padded, and mirror half.
+
+    Where the images are those from ``start`` on of a batch of ``whole``, the others are drawn for
+    as well, so that an image moves as it would in the batch.
+    """
     n, _, height, width = images.shape
     pad = max(1, min(height, width) // 8)
     padded = F.pad(images, (pad, pad, pad, pad))
-    rows, columns = torch.randint(0, 2 * pad + 1, (2, n, 1), generator=generator)
-    mirrored = torch.rand(n, 1, generator=generator) < 0.5
+    whole = n if whole is None else whole
+    shifts = torch.randint(0, 2 * pad + 1, (2, whole, 1), generator=generator)
+    rows, columns = shifts[:, start : start + n]
+    mirrored = torch.rand(whole, 1, generator=generator)[start : start + n] < 0.5
     row_index = (rows + torch.arange(height)).to(images.device)
     column_index = columns + torch.arange(width)
     column_index = torch.where(mirrored, column_index.flip(1), column_index).to(images.device)

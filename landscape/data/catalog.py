@@ -11,14 +11,21 @@ import torch
 from torch import Tensor
 
 from landscape.data.batches import resident_batches
+from landscape.data.cifar import cifar
 from landscape.data.digits import digits
 from landscape.data.imagefolder import RESIDENT_BYTES, image_folder
-from landscape.data.samples import Normalization, Samples, TensorSamples, count_classes
+from landscape.data.samples import (
+    Normalization,
+    Samples,
+    TensorSamples,
+    count_classes,
+    resized,
+)
 from landscape.errors import InputError
 from landscape.options import option
 from landscape.userfile import call_user_function, is_user_function
 
-NAMES = ("digits", "imagefolder")
+NAMES = ("digits", "cifar10", "cifar100", "imagefolder")
 SPLITS = ("train", "test", "val")
 
 
@@ -26,10 +33,25 @@ SPLITS = ("train", "test", "val")
 class DataSettings:
     """Which data, and how pictures become tensors."""
 
-    data: str = option("", "digits, imagefolder, or FILE.py:FUNCTION", metavar="NAME")
-    data_dir: str = option("", "the folder with train/ and val/ or test/ in it", metavar="DIR")
+    data: str = option(
+        "", "digits, cifar10, cifar100, imagefolder, or FILE.py:FUNCTION", metavar="NAME"
+    )
+    data_dir: str = option(
+        "",
+        "the folder with train/ and val/ or test/ in it; of CIFAR also its archive as published, "
+        "or the folder that it unpacks to",
+        metavar="DIR",
+    )
     image_size: int = option(
         0, "side in pixels that pictures are resized to; 0: as they are", metavar="PIXELS"
+    )
+    crop: float = option(
+        1.0,
+        "the share of the shorter side of a picture that is kept: 0.875 makes 224 pixels of 256",
+        metavar="SHARE",
+    )
+    skip_corrupt: bool = option(
+        False, "leave out pictures that can't be read, and name and count them"
     )
     mean: tuple[float, ...] = option(
         (), "mean of the pixels in [0, 1], one number or one a channel", parse=float, nargs="+"
@@ -56,10 +78,17 @@ def load_data(settings: DataSettings, split: str, *, resident: bool = True) -> S
     normalization = _normalization(settings)
     if settings.image_size < 0:
         raise InputError(f"--image-size has to be positive, got {settings.image_size}")
+    if not 0 < settings.crop <= 1:
+        raise InputError(f"--crop has to be above 0 and at most 1, got {settings.crop}")
     if settings.data == "digits":
         if settings.image_size not in (0, 8):
             raise InputError(f"digits are 8x8 pixels; --image-size {settings.image_size} is not")
         return digits(split, normalization)
+    if settings.data in ("cifar10", "cifar100"):
+        if not settings.data_dir:
+            raise InputError(f"--data {settings.data} needs --data-dir DIR, its archive or folder")
+        samples = cifar(Path(settings.data_dir), settings.data, split, normalization)
+        return resized(samples, settings.image_size)
     if settings.data == "imagefolder":
         if not settings.data_dir:
             raise InputError("--data imagefolder needs --data-dir DIR with train/CLASS/PICTURE")
@@ -69,6 +98,8 @@ def load_data(settings: DataSettings, split: str, *, resident: bool = True) -> S
             settings.image_size or None,
             normalization,
             resident_bytes=RESIDENT_BYTES if resident else 0,
+            crop=settings.crop,
+            skip_corrupt=settings.skip_corrupt,
         )
     if is_user_function(settings.data):
         return _user_data(settings, split, normalization)
@@ -76,7 +107,7 @@ def load_data(settings: DataSettings, split: str, *, resident: bool = True) -> S
     hint = f"did you mean {close[0]}? " if close else ""
     named = repr(settings.data) if settings.data else "none was named"
     raise InputError(
-        f"unknown data: {named}; {hint}expected --data digits, imagefolder or FILE.py:FUNCTION"
+        f"unknown data: {named}; {hint}expected --data {', '.join(NAMES)} or FILE.py:FUNCTION"
     )
 
 

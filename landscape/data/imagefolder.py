@@ -1,28 +1,21 @@
 """Image folders as torchvision and timm lay them out: ROOT/SPLIT/CLASS/PICTURE.
 
-Small sets are decoded once and kept as bytes; large ones are decoded when they are asked for, by
-threads (Pillow decodes outside the interpreter lock).
+Small sets are decoded once and kept as bytes; large ones are decoded when they are asked for.
 """
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from landscape.data.decoding import decode_all, readable, shorter_side
 from landscape.data.samples import Normalization, Samples, TensorSamples
 from landscape.errors import InputError
-from landscape.progress import track
 
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"}
 MEAN, STD = (0.5,), (0.5,)  # what the paper's ViT and Mixer are fed: [-1, 1]
-THREADS = 8
-MANY = 1000
 RESIDENT_BYTES = 4 * 2**30
 
 # Where a split may lie, in the order they are tried.
@@ -38,6 +31,7 @@ class FolderSamples:
     classes: tuple[str, ...]
     image_size: int
     normalization: Normalization
+    crop: float = 1.0
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -47,10 +41,19 @@ class FolderSamples:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def fetch(self, indices: Tensor) -> Tensor:
-        """The pictures at ``indices``, decoded, cropped to the centre and normalised."""
+    def fetch(self, indices: Tensor, boxes: Tensor | None = None) -> Tensor:
+        """The pictures at ``indices``, decoded, cropped to the centre and normalised.
+
+        ``boxes`` (n, 5), as :func:`landscape.data.inception_crop.draw_boxes` makes them, say where
+        else each is to be cropped.
+        """
         chosen = [self.paths[index] for index in indices.tolist()]
-        return self.normalization(decode_all(chosen, self.image_size))
+        return self.normalization(decode_all(chosen, self.image_size, self.crop, boxes))
+
+    def take(self, indices: Tensor) -> "FolderSamples":
+        """The samples at ``indices`` alone; the classes stay."""
+        paths = [self.paths[index] for index in indices.tolist()]
+        return replace(self, paths=paths, targets=self.targets[indices])
 
 
 def image_folder(
@@ -59,13 +62,17 @@ def image_folder(
     image_size: int | None = None,
     normalization: Normalization | None = None,
     resident_bytes: int = RESIDENT_BYTES,
+    crop: float = 1.0,
+    skip_corrupt: bool = False,
 ) -> Samples:
     """The pictures of one split, all of one size.
 
-    ``image_size`` defaults to the shorter side of the first training picture.
+    ``image_size`` defaults to the shorter side of the first training picture; ``crop`` is the
+    share of the shorter side that is kept.
 
     Raises InputError for a folder without pictures, splits whose classes differ, and a picture
-    that can't be read, with its path.
+    that can't be read, with its path. With ``skip_corrupt`` these are named and left out, for
+    which every picture is read once.
     """
     folder = _split_folder(root, split)
     classes = _class_names(folder)
@@ -78,51 +85,16 @@ def image_folder(
         )
     numbers = {name: number for number, name in enumerate(classes)}
     targets = torch.tensor([numbers[_class_of(path, folder)] for path in paths])
-    size = image_size or _shorter_side(_first_training_picture(root) or paths[0])
+    size = image_size or shorter_side(_first_training_picture(root) or paths[0])
     samples = FolderSamples(
-        paths, targets, tuple(classes), size, normalization or Normalization(MEAN, STD)
+        paths, targets, tuple(classes), size, normalization or Normalization(MEAN, STD), crop
     )
-    if len(paths) * 3 * size * size > resident_bytes:
+    if skip_corrupt:
+        samples = samples.take(readable(paths, root))
+    if len(samples) * 3 * size * size > resident_bytes:
         return samples
-    pixels = decode_all(paths, size)
-    return TensorSamples(pixels, targets, samples.classes, samples.normalization)
-
-
-def decode(path: Path, image_size: int) -> Tensor:
-    """One picture as bytes (3, size, size): the shorter side resized, then the centre cropped."""
-    try:
-        with Image.open(path) as picture:
-            rgb = _to_rgb(picture)
-    except Exception as error:  # decoders of damaged files fail in many ways
-        raise InputError(f"unreadable picture {path}: {error}; repair or remove it") from error
-    if rgb.size != (image_size, image_size):
-        scale = image_size / min(rgb.size)
-        width, height = (max(image_size, round(side * scale)) for side in rgb.size)
-        rgb = rgb.resize((width, height), Image.Resampling.BICUBIC)
-        left, top = (width - image_size) // 2, (height - image_size) // 2
-        rgb = rgb.crop((left, top, left + image_size, top + image_size))
-    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)
-
-
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
-        grey = np.asarray(picture).astype(np.uint32) // 257
-        picture = Image.fromarray(grey.astype(np.uint8))
-    if "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-    return picture.convert("RGB")
-
-
-def decode_all(paths: Sequence[Path], image_size: int) -> Tensor:
-    """The pictures as bytes (n, 3, size, size), decoded by threads; a bar if there are many."""
-    pixels = torch.empty(len(paths), 3, image_size, image_size, dtype=torch.uint8)
-    with ThreadPoolExecutor(THREADS) as pool:
-        decoded: Iterable[Tensor] = pool.map(partial(decode, image_size=image_size), paths)
-        if len(paths) > MANY:
-            decoded = track(decoded, "reading pictures", total=len(paths))
-        for k, picture in enumerate(decoded):
-            pixels[k] = picture
-    return pixels
+    pixels = decode_all(samples.paths, size, crop)
+    return TensorSamples(pixels, samples.targets, samples.classes, samples.normalization)
 
 
 def _split_folder(root: Path, split: str) -> Path:
@@ -170,11 +142,3 @@ def _first_training_picture(root: Path) -> Path | None:
     """Every split has the size of the training pictures, which the network was made for."""
     pictures = _pictures(root / "train") if (root / "train").is_dir() else []
     return next(iter(pictures), None)
-
-
-def _shorter_side(path: Path) -> int:
-    try:
-        with Image.open(path) as picture:
-            return min(picture.size)
-    except Exception as error:
-        raise InputError(f"unreadable picture {path}: {error}; repair or remove it") from error

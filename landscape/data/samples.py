@@ -1,10 +1,11 @@
 """Labelled images, however they are stored: ``fetch`` gives any of them as normalised tensors."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from landscape.errors import InputError
@@ -30,6 +31,9 @@ class Samples(Protocol):
     def fetch(self, indices: Tensor) -> Tensor:
         """The inputs at ``indices``, as floats ready for a model."""
 
+    def take(self, indices: Tensor) -> "Samples":
+        """The samples at ``indices`` alone."""
+
 
 @dataclass(frozen=True)
 class Normalization:
@@ -49,6 +53,11 @@ class Normalization:
             pixels = pixels.float() / 255
         mean, std = (self._by_channel(value, pixels) for value in (self.mean, self.std))
         return (pixels - mean) / std
+
+    def undo(self, inputs: Tensor) -> Tensor:
+        """The pixels, as floats, that normalised inputs (n, C, H, W) were made of."""
+        mean, std = (self._by_channel(value, inputs) for value in (self.mean, self.std))
+        return inputs * std + mean
 
     @staticmethod
     def _by_channel(values: tuple[float, ...], pixels: Tensor) -> Tensor:
@@ -82,6 +91,39 @@ class TensorSamples:
         inputs = self.inputs[indices]
         return inputs if self.normalization is None else self.normalization(inputs)
 
+    def take(self, indices: Tensor) -> "TensorSamples":
+        """The samples at ``indices`` alone; the classes stay."""
+        return replace(self, inputs=self.inputs[indices], targets=self.targets[indices])
+
+
+@dataclass(frozen=True)
+class ResizedSamples(TensorSamples):
+    """Pictures in memory that are resized, bicubically, when they are fetched."""
+
+    image_size: int = 0
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one input."""
+        return (self.inputs.shape[1], self.image_size, self.image_size)
+
+    def fetch(self, indices: Tensor) -> Tensor:
+        """The pictures at ``indices``, resized and normalised."""
+        pixels = self.inputs[indices]
+        pixels = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
+        size = (self.image_size, self.image_size)
+        pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(0, 1)
+        return pixels if self.normalization is None else self.normalization(pixels)
+
+
+def resized(samples: Samples, image_size: int) -> Samples:
+    """The same pictures at another size; 0 leaves them as they are."""
+    if not isinstance(samples, TensorSamples) or image_size in (0, samples.input_shape[1]):
+        return samples
+    return ResizedSamples(
+        samples.inputs, samples.targets, samples.classes, samples.normalization, image_size
+    )
+
 
 def choose(samples: Samples, count: int, seed: int) -> Tensor:
     """Indices of ``count`` samples drawn without replacement, in order; all if count is 0."""
@@ -91,6 +133,20 @@ def choose(samples: Samples, count: int, seed: int) -> Tensor:
         return torch.arange(len(samples))
     generator = torch.Generator().manual_seed(seed)
     return torch.randperm(len(samples), generator=generator)[:count].sort().values
+
+
+def balanced_share(targets: Tensor, share: float, seed: int) -> Tensor:
+    """Indices, in order, of ``share`` of each class's samples, at least one, drawn by seed.
+
+    The classes of the smaller of two shares are subsets of those of the larger.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    chosen = []
+    for number in targets.unique().tolist():
+        members = torch.nonzero(targets == number).flatten()
+        order = torch.randperm(len(members), generator=generator)
+        chosen.append(members[order[: max(1, round(share * len(members)))]])
+    return torch.cat(chosen).sort().values
 
 
 def count_classes(samples: Samples) -> int | None:

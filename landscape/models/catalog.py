@@ -46,15 +46,23 @@ NAMED: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "vit-s16": ("vit", {"patch_size": 16, **_VIT_S}),
     "vit-s32": ("vit", {"patch_size": 32, **_VIT_S}),
+    "vit-s14": ("vit", {"patch_size": 14, **_VIT_S}),
+    "vit-s8": ("vit", {"patch_size": 8, **_VIT_S}),
     "vit-b16": ("vit", {"patch_size": 16, **_VIT_B}),
     "vit-b32": ("vit", {"patch_size": 32, **_VIT_B}),
     "mixer-s16": ("mixer", {"patch_size": 16, **_MIXER_S}),
     "mixer-s32": ("mixer", {"patch_size": 32, **_MIXER_S}),
+    "mixer-s8": ("mixer", {"patch_size": 8, **_MIXER_S}),
+    "mixer-b8": ("mixer", {"patch_size": 8, **_MIXER_B}),
     "mixer-b16": ("mixer", {"patch_size": 16, **_MIXER_B}),
     "mixer-b32": ("mixer", {"patch_size": 32, **_MIXER_B}),
     "resnet50": ("resnet", {"layers": (3, 4, 6, 3), **_IMAGENET}),
     "resnet101": ("resnet", {"layers": (3, 4, 23, 3), **_IMAGENET}),
     "resnet152": ("resnet", {"layers": (3, 8, 36, 3), **_IMAGENET}),
+    # Every channel doubled (Kolesnikov et al., 2020), not the inner ones alone.
+    "resnet50x2": ("resnet", {"layers": (3, 4, 6, 3), "width": 128, **_IMAGENET}),
+    "resnet101x2": ("resnet", {"layers": (3, 4, 23, 3), "width": 128, **_IMAGENET}),
+    "resnet152x2": ("resnet", {"layers": (3, 8, 36, 3), "width": 128, **_IMAGENET}),
 }
 
 

@@ -42,6 +42,8 @@ class MlpMixer(nn.Module):
     """Images (N, channels, image_size, image_size) to logits (N, num_classes).
 
     ``drop_path`` is the stochastic-depth rate of the last block; it grows linearly from 0.
+    ``head_bias`` is what the head's biases start at; -10 suits the sigmoid loss, under which most
+    answers are no.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class MlpMixer(nn.Module):
         activation: str = "gelu",
         dropout: float = 0.0,
         drop_path: float = 0.0,
+        head_bias: float = 0.0,
     ) -> None:
         super().__init__()
         tokens = token_grid(image_size, patch_size) ** 2
@@ -79,6 +82,7 @@ class MlpMixer(nn.Module):
 
         self.apply(init_dense)
         nn.init.zeros_(self.head.weight)  # as published: the loss starts at log(num_classes)
+        nn.init.constant_(self.head.bias, head_bias)
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.stem(images)

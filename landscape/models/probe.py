@@ -1,5 +1,7 @@
 """What a model does with one input."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -27,3 +29,35 @@ def count_outputs(model: nn.Module, example: Tensor) -> int | None:
     if not isinstance(outputs, Tensor) or outputs.dim() != 2:
         return None
     return outputs.shape[1]
+
+
+def find_classifier(model: nn.Module, example: Tensor) -> str:
+    """The name of the dense layer whose output is the model's.
+
+    Raises InputError if there is none.
+    """
+    produced: list[tuple[str, Tensor]] = []
+
+    def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        return lambda _module, _inputs, output: produced.append((name, output))
+
+    handles = [
+        module.register_forward_hook(note(name))
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear)
+    ]
+    training = model.training
+    try:
+        with torch.no_grad():
+            outputs = model.eval()(example)
+    finally:
+        model.train(training)
+        for handle in handles:
+            handle.remove()
+    for name, output in reversed(produced):
+        if output.shape == outputs.shape and torch.equal(output, outputs):
+            return name
+    raise InputError(
+        f"{type(model).__name__} has no dense layer (nn.Linear) whose output is the model's: there "
+        "is no head to train alone or to leave out"
+    )

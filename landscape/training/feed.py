@@ -1,6 +1,6 @@
 """Training batches: which samples, in which order, the next one read while this one is used."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -43,23 +43,31 @@ def stream_seed(*keys: int) -> int:
 
 
 def batches(
-    samples: Samples, order: Tensor, batch_size: int, device: torch.device
+    samples: Samples,
+    parts: list[Tensor],
+    device: torch.device,
+    fetch: Callable[[Tensor, int], Tensor] | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """(inputs, targets) on ``device``, in ``order``, the next batch read in the background."""
-    parts = order.split(batch_size)
+    """(inputs, targets) on ``device`` for each of ``parts``, which are indices of samples.
 
-    def read(part: Tensor) -> tuple[Tensor, Tensor]:
-        inputs = samples.fetch(part.to(samples.targets.device))
-        targets = samples.targets[part.to(samples.targets.device)]
+    ``fetch`` reads the inputs of a part, given its indices and its number; the samples' own does
+    by default. What does not lie in memory is read in the background, one batch ahead.
+    """
+
+    def read(number: int) -> tuple[Tensor, Tensor]:
+        indices = parts[number].to(samples.targets.device)
+        inputs = samples.fetch(indices) if fetch is None else fetch(indices, number)
+        targets = samples.targets[indices]
         return inputs.to(device, non_blocking=True), targets.to(device, non_blocking=True)
 
+    numbers = range(len(parts))
     if isinstance(samples, TensorSamples):
-        yield from map(read, parts)
+        yield from map(read, numbers)
         return
     with ThreadPoolExecutor(1) as reader:
-        upcoming = reader.submit(read, parts[0])
-        for part in parts[1:]:
+        upcoming = reader.submit(read, 0) if parts else None
+        for number in numbers:
+            assert upcoming is not None
             ready = upcoming.result()
-            upcoming = reader.submit(read, part)
+            upcoming = reader.submit(read, number + 1) if number + 1 < len(parts) else None
             yield ready
-        yield upcoming.result()

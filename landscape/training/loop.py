@@ -2,42 +2,35 @@
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from tqdm import tqdm
 
-from landscape.checkpoints.run import BEST, LAST, RunDirectory
-from landscape.data.augment import crop_and_flip
-from landscape.data.samples import Samples
+from landscape.checkpoints.run import BEST, EMA, LAST, RunDirectory
+from landscape.data.samples import Samples, balanced_share
 from landscape.devices import resolve_device
 from landscape.errors import DivergenceError
 from landscape.progress import is_live, message, track
-from landscape.training.feed import (
-    batches,
-    epoch_order,
-    steps_per_epoch,
-    stream_seed,
-    to_device,
-)
-from landscape.training.sam import SharpnessAware, frozen_batch_statistics, gradient_norm
+from landscape.training.augmentation import Augmentation
+from landscape.training.board import Board
+from landscape.training.ema import MovingAverage
+from landscape.training.epoch import train_epoch
+from landscape.training.evaluation import evaluate, evaluate_embedding
+from landscape.training.feed import steps_per_epoch, to_device
+from landscape.training.interruption import StopRequest, StopRequested
+from landscape.training.optimizer import make_optimizer
+from landscape.training.prepare import prepare
 from landscape.training.settings import TrainSettings
+from landscape.training.state import Position, Row, load_state, state_of
+from landscape.training.step import Stepper
+from landscape.training.tasks.contrastive import Projected
+from landscape.training.team import ALONE, Team
 
-EVAL_BATCH = 512
 # Reading a loss waits for the device; on CUDA it is done for so many steps at once.
 CHECK_EVERY = {"cpu": 1, "cuda": 50}
-
-
-@dataclass(frozen=True)
-class EpochMeans:
-    """Means over one epoch's steps, taken at the weights before each step."""
-
-    loss: float
-    error: float
-    grad_norm: float
+# Over so many steps the loss beside the bar is a mean.
+SHOWN_STEPS = 50
 
 
 def train(
@@ -49,174 +42,243 @@ def train(
     *,
     resume: bool = False,
     name: str = "model",
-) -> list[dict[str, float]]:
+    team: Team = ALONE,
+    request: StopRequest | None = None,
+) -> list[Row]:
     """Train ``model`` and leave last.pt, best.pt, metrics.csv and kept epochs in ``run``.
 
-    With ``resume`` it goes on after the last finished epoch; the result is the same to the bit,
-    on the CPU, as that of a run that was never stopped. Returns the rows of metrics.csv. Raises
-    DivergenceError, with the last finished epoch still in last.pt, if the loss leaves the reals.
+    With ``resume`` it goes on where last.pt was saved; the result is the same to the bit, on the
+    CPU, as that of a run that was never stopped. Returns the rows of metrics.csv.
+
+    Raises DivergenceError, with the last finished epoch still in last.pt, if the loss leaves the
+    reals; SaveError, with the file that was there intact, if one can't be written; and
+    StopRequested, having saved, when ``request`` has come.
     """
-    device = resolve_device(settings.device)
-    model.to(device)
-    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
-    training, validation = (to_device(part, device, dtype) for part in (training, validation))
-    optimizer = make_optimizer(model, settings)
-    rows: list[dict[str, float]] = []
-    run.sweep()
-    if resume:
-        rows = _load_state(run, model, optimizer)
-        run.write_metrics(rows)
-    if not rows and settings.keeps(0):
-        run.save_epoch(0, model.state_dict())
-    best = max((row["val_accuracy"] for row in rows), default=-math.inf)
-    kind = f"SAM rho={settings.rho:g}" if settings.rho else "plain"
-    task = f"training {name} ({settings.opt}, {kind})"
-    message(f"{task}: {settings.epochs} epochs of {len(training):,} samples on {device}")
-
-    steps = steps_per_epoch(training, settings.batch_size)
-    with track(None, task, total=settings.epochs * steps, done=len(rows) * steps) as bar:
-        for epoch in range(len(rows), settings.epochs):
-            started = time.perf_counter()
-            means = train_epoch(model, optimizer, training, settings, epoch, device, bar.update)
-            val_loss, val_accuracy = evaluate(model, validation, device)
-            if not math.isfinite(val_loss):  # broken by the last step, after its training loss
-                rate = optimizer.param_groups[0]["lr"]
-                raise DivergenceError(_diverged("validation", val_loss, (epoch + 1) * steps, rate))
-            rows.append(
-                {
-                    "epoch": epoch + 1,
-                    "train_loss": means.loss,
-                    "train_error": means.error,
-                    "val_loss": val_loss,
-                    "val_accuracy": val_accuracy,
-                    "lr": optimizer.param_groups[0]["lr"],
-                    "grad_norm": means.grad_norm,
-                    "seconds": time.perf_counter() - started,
-                }
-            )
-            if val_accuracy > best:
-                best = val_accuracy
-                run.save(BEST, {"model": model.state_dict(), "epoch": epoch + 1})
-            # Before last.pt, after which nothing would come back to write it.
-            if settings.keeps(epoch + 1):
-                run.save_epoch(epoch + 1, model.state_dict())
-            run.save(LAST, _state(model, optimizer, rows))
-            run.write_metrics(rows)
-            bar.set_postfix(epoch=epoch + 1, loss=f"{means.loss:.3f}", val=f"{val_accuracy:.1f}%")
-            if not is_live() and (epoch + 1) % max(1, settings.epochs // 4) == 0:
-                message(f"  epoch {epoch + 1}: loss {means.loss:.4f}, val {val_accuracy:.1f}%")
-    return rows
+    request = request or StopRequest()
+    under_way = Training(model, training, validation, settings, run, name, team, request)
+    under_way.start(resume)
+    with request.noted(), settings.multiplication(), under_way.progress_bar():
+        while under_way.epoch < settings.epochs:
+            under_way.run_epoch()
+    return under_way.position.rows
 
 
-def train_epoch(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    samples: Samples,
-    settings: TrainSettings,
-    epoch: int,
-    device: torch.device,
-    after_step: Callable[[], object] = lambda: None,
-) -> EpochMeans:
-    """One pass over the data; every random draw depends on (seed, epoch, step) alone."""
-    steps = steps_per_epoch(samples, settings.batch_size)
-    order = epoch_order(samples, settings.seed, epoch)[: steps * settings.batch_size]
-    sam = SharpnessAware(model.parameters(), settings.rho) if settings.rho else None
-    augmentation = torch.Generator().manual_seed(stream_seed(settings.seed, epoch, 1))
-    records: list[Tensor] = []
-    checked = 0
-    model.train()
-    for k, (inputs, targets) in enumerate(batches(samples, order, settings.batch_size, device)):
-        step = epoch * steps + k
-        for group in optimizer.param_groups:
-            group["lr"] = settings.rate_at(step, steps)
-        if settings.augment == "crop-flip":
-            inputs = crop_and_flip(inputs, augmentation)
-        dropout_seed = stream_seed(settings.seed, epoch, 2, k)
-        records.append(
-            train_step(model, optimizer, sam, inputs, targets, settings.clip, dropout_seed)
+class Training:
+    """A training under way: what it works with, and how far it is."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        training: Samples,
+        validation: Samples,
+        settings: TrainSettings,
+        run: RunDirectory,
+        name: str,
+        team: Team,
+        request: StopRequest,
+    ) -> None:
+        self.model, self.settings, self.run, self.team = model, settings, run, team
+        self.device = device = resolve_device(settings.device)
+        self.request = request
+        if settings.train_fraction < 1:
+            chosen = balanced_share(training.targets, settings.train_fraction, settings.seed)
+            training = training.take(chosen)
+        prepared = prepare(model, training, settings, device, team)
+        dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+        self.training, self.validation = (
+            to_device(part, device, dtype) for part in (training, validation)
         )
-        if len(records) - checked >= CHECK_EVERY.get(device.type, 1) or k == steps - 1:
-            _check_finite(records[checked:], step, settings, steps)
-            checked = len(records)
-        after_step()
-    loss, error, norm = torch.stack(records).double().mean(0).tolist()
-    return EpochMeans(loss, 100 * error, norm)
+        self.stepper = Stepper(
+            prepared.module,
+            make_optimizer(prepared.module, settings),
+            prepared.task,
+            settings,
+            team,
+            compiled=prepared.compiled,
+            some_unused=prepared.some_unused,
+        )
+        self.augmentation = Augmentation(
+            settings, self.training, settings.seed, team.number, team.count
+        )
+        self.average = MovingAverage(model, settings.ema) if settings.ema else None
+        self.steps = steps_per_epoch(training, settings.batch_size)
+        self.position = Position()
+        kind = f"{settings.sam.upper()} rho={settings.rho:g}" if settings.rho else "plain"
+        self.purpose = f"training {name} ({settings.opt}, {kind})"
+        self.saved_at = time.monotonic()
 
+    @property
+    def epoch(self) -> int:
+        """How many epochs are finished: the number, from 0, of the one under way."""
+        return len(self.position.rows)
 
-def train_step(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    sam: SharpnessAware | None,
-    inputs: Tensor,
-    targets: Tensor,
-    clip: float,
-    dropout_seed: int,
-) -> Tensor:
-    """One step of the optimizer; returns (loss, share of errors, gradient norm) before it.
+    def start(self, resume: bool) -> None:
+        """From last.pt or from the initial network, which is kept if epochs are."""
+        settings, run = self.settings, self.run
+        if resume:
+            self.position = load_state(run, self.model, self.stepper, self.average)
+        if self.team.is_first:
+            run.sweep()
+            if resume:
+                run.write_metrics(self.position.rows)
+            if self.epoch == 0 and settings.keeps(0):
+                run.save_epoch(0, self.model.state_dict())
+        wants_board = settings.tensorboard and self.team.is_first
+        self.board = Board(run.path / "tensorboard", wants_board, self.epoch)
+        accuracies = [row["val_accuracy"] for row in self.position.rows]
+        self.best = max(accuracies, default=-math.inf)
+        count = self.team.count
+        where = str(self.device) if count == 1 else f"{count} processes, {self.device.type}"
+        message(
+            f"{self.purpose}: {settings.epochs} epochs of {len(self.training):,} samples on {where}"
+        )
 
-    Both passes of SAM drop the same units, so that they see one function.
-    """
-    torch.manual_seed(dropout_seed)
-    optimizer.zero_grad()
-    outputs = model(inputs)
-    loss = F.cross_entropy(outputs, targets)
-    loss.backward()
-    norm = gradient_norm(model.parameters())
-    if sam is not None:
-        sam.perturb()
-        optimizer.zero_grad()
-        torch.manual_seed(dropout_seed)
-        with frozen_batch_statistics(model):
-            F.cross_entropy(model(inputs), targets).backward()
-        sam.restore()
-    if clip > 0:
-        nn.utils.clip_grad_norm_(model.parameters(), clip)
-    optimizer.step()
-    error = (outputs.detach().argmax(1) != targets).float().mean()
-    return torch.stack([loss.detach(), error, norm])
+    def progress_bar(self) -> "tqdm[None]":
+        """The bar, for as long as it is entered."""
+        done = self.epoch * self.steps + len(self.position.records)
+        total = self.settings.epochs * self.steps
+        self.bar = track(None, self.purpose, total=total, done=done)
+        return self.bar
 
+    def run_epoch(self) -> None:
+        """Train, validate and save; what is under way is saved as well when that is due."""
+        position = self.position
+        # Time spent on this epoch before the process began counts.
+        self.started = time.perf_counter() - position.seconds
+        self.checked = len(position.records)
+        train_epoch(
+            self.stepper,
+            self.training,
+            self.augmentation,
+            self.epoch,
+            position.records,
+            self.after_step,
+        )
+        self.team.average_statistics(self.model)
+        row = self.measure()
+        position.rows.append(row)
+        position.records.clear()
+        position.seconds = 0.0
+        self.keep(row)
+        self.save()
+        if self.team.is_first:
+            self.run.write_metrics(position.rows)
+            self.board.write(row)
+        shown = max(1, self.settings.epochs // 4)
+        if not is_live() and self.epoch % shown == 0:
+            message(
+                f"  epoch {self.epoch}: loss {row['train_loss']:.4f}, "
+                f"val {row['val_accuracy']:.1f}%, {row['images_per_second']:,.0f} images/s"
+            )
+        is_over = self.epoch == self.settings.epochs
+        if not is_over and self.team.any_of(self.request.came)[0]:
+            raise StopRequested(self.request.name)
 
-def make_optimizer(model: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
-    """The base optimizer; only kernels decay."""
-    kernels: list[nn.Parameter] = []
-    rest: list[nn.Parameter] = []
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            is_embedding = name.rpartition(".")[2] in ("cls_token", "pos_embed")
-            (kernels if parameter.dim() > 1 and not is_embedding else rest).append(parameter)
-    groups = [
-        {"params": kernels, "weight_decay": settings.decay},
-        {"params": rest, "weight_decay": 0.0},
-    ]
-    if settings.opt == "adamw":
-        return torch.optim.AdamW(groups, lr=settings.peak_lr)
-    return torch.optim.SGD(groups, lr=settings.peak_lr, momentum=settings.momentum)
+    def after_step(self) -> None:
+        """Look at the losses, at the clock, and for a request to stop."""
+        records = self.position.records
+        if self.average is not None:
+            self.average.update(self.model)
+        self.bar.update()
+        is_last = len(records) == self.steps
+        unchecked = records[self.checked :]
+        if len(unchecked) < CHECK_EVERY.get(self.device.type, 1) and not is_last:
+            return
+        self.check_finite(unchecked)
+        self.checked = len(records)
+        self.position.seconds = time.perf_counter() - self.started
+        if is_live():
+            loss, error, *_ = torch.stack(records[-SHOWN_STEPS:]).mean(0).tolist()
+            pace = len(records) * self.settings.batch_size / self.position.seconds
+            self.bar.set_postfix_str(
+                f"epoch {self.epoch + 1}, loss {loss:.3f}, accuracy {100 - 100 * error:.1f}%, "
+                f"{pace:,.0f} images/s"
+            )
+        due = 60 * self.settings.save_minutes
+        is_due = self.team.is_first and 0 < due <= time.monotonic() - self.saved_at
+        stops, saves = self.team.any_of(self.request.came, is_due)
+        if stops or (saves and not is_last):
+            self.save()
+        if stops:
+            raise StopRequested(self.request.name)
 
+    def measure(self) -> Row:
+        """The row of the epoch just trained."""
+        settings, position = self.settings, self.position
+        means = torch.stack(position.records).mean(0)
+        self.team.average([means])
+        loss, error, norm, gap = means.tolist()
+        val_loss, val_accuracy = self.validate()
+        last_step = (self.epoch + 1) * self.steps - 1
+        rate = settings.rate_at(last_step, self.steps)
+        if not math.isfinite(val_loss):  # broken by the last step, after its training loss
+            raise DivergenceError(_diverged("validation", val_loss, last_step + 1, rate))
+        seconds = time.perf_counter() - self.started
+        row = {
+            "epoch": self.epoch + 1,
+            "train_loss": loss,
+            "train_error": 100 * error,
+            "val_loss": val_loss,
+            "val_accuracy": val_accuracy,
+            "lr": rate,
+            "grad_norm": norm,
+            "seconds": seconds,
+            "rho": settings.radius_at(last_step, self.steps),
+            "surrogate_gap": gap,
+            "images_per_second": self.steps * settings.batch_size / seconds,
+        }
+        if self.average is not None and settings.task != "contrastive":
+            row["ema_val_accuracy"] = self.evaluate(self.average.model)[1]
+        return row
 
-@torch.no_grad()
-def evaluate(model: nn.Module, samples: Samples, device: torch.device) -> tuple[float, float]:
-    """Mean loss and accuracy in per cent over ``samples``, in eval mode."""
-    model.eval()
-    loss = torch.zeros((), dtype=torch.float64, device=device)
-    correct = torch.zeros((), dtype=torch.int64, device=device)
-    for inputs, targets in batches(samples, torch.arange(len(samples)), EVAL_BATCH, device):
-        outputs = model(inputs)
-        loss += F.cross_entropy(outputs, targets, reduction="sum").double()
-        correct += (outputs.argmax(1) == targets).sum()
-    return loss.item() / len(samples), 100.0 * correct.item() / len(samples)
+    def validate(self) -> tuple[float, float]:
+        """Loss and accuracy in per cent on the held-out samples."""
+        trainable = self.stepper.model
+        if isinstance(trainable, Projected):
+            return evaluate_embedding(
+                trainable,
+                self.training,
+                self.validation,
+                self.device,
+                self.settings.temperature,
+            )
+        return self.evaluate(self.model)
 
+    def evaluate(self, model: nn.Module) -> tuple[float, float]:
+        """The same of a classifier."""
+        return evaluate(model, self.validation, self.device, self.stepper.task.loss, self.team)
 
-def _check_finite(
-    records: list[Tensor], last_step: int, settings: TrainSettings, steps_per_epoch: int
-) -> None:
-    """Look at the losses of the steps up to ``last_step``, in one wait for the device."""
-    losses = torch.stack([record[0] for record in records])
-    bad = (~losses.isfinite()).nonzero()
-    if len(bad):
-        first = int(bad[0])
-        step = last_step - (len(losses) - 1 - first)
-        rate = settings.rate_at(step, steps_per_epoch)
-        raise DivergenceError(_diverged("training", losses[first].item(), step, rate))
+    def keep(self, row: Row) -> None:
+        """Write the weights that others than last.pt hold."""
+        is_best = row["val_accuracy"] > self.best
+        self.best = max(self.best, row["val_accuracy"])
+        if not self.team.is_first:
+            return
+        if is_best:
+            self.run.save(BEST, {"model": self.model.state_dict(), "epoch": self.epoch})
+        if self.average is not None:
+            self.run.save(EMA, {"model": self.average.model.state_dict(), "epoch": self.epoch})
+        # Before last.pt, after which nothing would come back to write it.
+        if self.settings.keeps(self.epoch):
+            self.run.save_epoch(self.epoch, self.model.state_dict())
+
+    def save(self) -> None:
+        """Write last.pt; every rank has to take part."""
+        self.team.average(self.position.records)
+        if self.team.is_first:
+            state = state_of(self.model, self.stepper, self.average, self.position)
+            self.run.save(LAST, state)
+        self.saved_at = time.monotonic()
+
+    def check_finite(self, records: list[Tensor]) -> None:
+        """DivergenceError if the loss of one of the last steps is not; one wait for the device."""
+        losses = torch.stack([record[0] for record in records])
+        bad = (~losses.isfinite()).nonzero()
+        if len(bad):
+            first = int(bad[0])
+            step = self.epoch * self.steps + len(self.position.records) - len(losses) + first
+            rate = self.settings.rate_at(step, self.steps)
+            raise DivergenceError(_diverged("training", losses[first].item(), step, rate))
 
 
 def _diverged(which: str, loss: float, step: int, rate: float) -> str:
@@ -224,27 +286,3 @@ def _diverged(which: str, loss: float, step: int, rate: float) -> str:
         f"the {which} loss became {loss} at step {step} (learning rate {rate:.3g}); "
         "lower --lr or --rho, or lengthen --warmup-epochs"
     )
-
-
-def _state(
-    model: nn.Module, optimizer: torch.optim.Optimizer, rows: list[dict[str, float]]
-) -> dict[str, Any]:
-    """What last.pt holds. No random state: it is a function of the seed and the epoch."""
-    return {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "epoch": len(rows),
-        "metrics": rows,
-    }
-
-
-def _load_state(
-    run: RunDirectory, model: nn.Module, optimizer: torch.optim.Optimizer
-) -> list[dict[str, float]]:
-    """Continue where last.pt stopped; from the start if the run was killed before its first."""
-    if not (run.path / LAST).is_file():
-        return []
-    state = run.load(LAST)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    return [dict(row) for row in state["metrics"]]

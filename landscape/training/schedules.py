@@ -11,9 +11,13 @@ def learning_rate(step: int, *, peak: float, warmup: int, total: int, schedule: 
     """
     if step < warmup:
         return peak * (step + 1) / (warmup + 1)
-    progress = (step - warmup) / max(total - warmup, 1)
+    return peak * decay((step - warmup) / max(total - warmup, 1), schedule)
+
+
+def decay(progress: float, schedule: str) -> float:
+    """From 1 at ``progress`` 0 to 0 at 1 along half a ``cosine`` or a line; else 1."""
     if schedule == "cosine":
-        return peak * 0.5 * (1 + math.cos(math.pi * progress))
+        return 0.5 * (1 + math.cos(math.pi * progress))
     if schedule == "linear":
-        return peak * (1 - progress)
-    return peak
+        return 1 - progress
+    return 1.0

@@ -2,25 +2,29 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from landscape.errors import InputError
 from landscape.options import option
+from landscape.training.augmentation import AugmentSettings
+from landscape.training.sam.settings import SamSettings
+from landscape.training.scale import ScaleSettings
 from landscape.training.schedules import learning_rate
+from landscape.training.tasks.settings import TaskSettings
 
 # What --lr and --weight-decay default to, by optimizer.
 OPTIMIZER_DEFAULTS = {"adamw": (1e-3, 0.1), "sgd": (0.1, 5e-4)}
 
 
 @dataclass(frozen=True)
-class TrainSettings:
-    """How a model is trained. Every random draw is a function of ``seed``, epoch and step."""
+class OptimizerSettings:
+    """The base optimizer, its schedule, and what is kept."""
 
     opt: str = option("adamw", "base optimizer", choices=tuple(OPTIMIZER_DEFAULTS))
-    rho: float = option(
-        0.0, "radius of sharpness-aware minimisation; 0 is plain training", metavar="RADIUS"
-    )
     epochs: int = option(20, "passes over the training data", metavar="N")
-    batch_size: int = option(64, "images a step", short="-b", metavar="N")
+    batch_size: int = option(
+        64, "images a step, of all processes together", short="-b", metavar="N"
+    )
     lr: float | None = option(
         None, "peak learning rate (default: 0.001 for adamw, 0.1 for sgd)", parse=float
     )
@@ -32,17 +36,14 @@ class TrainSettings:
     )
     momentum: float = option(0.9, "momentum of sgd")
     warmup_epochs: float = option(2.0, "epochs of linear warm-up from 0", metavar="N")
+    warmup_steps: int | None = option(
+        None, "the same in steps, instead of --warmup-epochs", parse=int, metavar="N"
+    )
     schedule: str = option(
         "cosine", "learning rate after warm-up", choices=("cosine", "linear", "constant")
     )
     clip: float = option(
         0.0, "clip the norm of the gradient that is stepped along; 0: don't", metavar="NORM"
-    )
-    augment: str = option(
-        "auto",
-        "auto is crop-flip (shifts by up to an eighth, mirrored half the time) for imagefolder "
-        "and none for other data",
-        choices=("auto", "none", "crop-flip"),
     )
     seed: int = option(0, "seed of weights, order, augmentation and dropout")
     save_every: int = option(
@@ -59,9 +60,9 @@ class TrainSettings:
             if value is not None and not 0 < value < math.inf:
                 raise InputError(f"--{name.replace('_', '-')} has to be positive, got {value}")
         not_negative = {
-            "rho": self.rho,
             "weight_decay": self.weight_decay,
             "warmup_epochs": self.warmup_epochs,
+            "warmup_steps": self.warmup_steps,
             "clip": self.clip,
             "momentum": self.momentum,
             "save_every": self.save_every,
@@ -89,10 +90,48 @@ class TrainSettings:
 
     def rate_at(self, step: int, steps_per_epoch: int) -> float:
         """The learning rate of a step, counted from 0 over the whole run."""
+        warmup = self.warmup_steps
+        if warmup is None:
+            warmup = round(self.warmup_epochs * steps_per_epoch)
         return learning_rate(
             step,
             peak=self.peak_lr,
-            warmup=round(self.warmup_epochs * steps_per_epoch),
+            warmup=warmup,
             total=self.epochs * steps_per_epoch,
             schedule=self.schedule,
         )
+
+
+@dataclass(frozen=True)
+class TrainSettings(OptimizerSettings, SamSettings, TaskSettings, AugmentSettings, ScaleSettings):
+    """How a model is trained. Every random draw is a function of ``seed``, epoch and step."""
+
+    def __post_init__(self) -> None:
+        """Raise InputError for values that can't be trained with, each or together."""
+        for part in PARTS.values():
+            part.__post_init__(self)
+        if self.task == "contrastive":
+            clashing = {
+                "--accumulate": self.accumulate > 1,
+                "--sam-batch": self.sam_batch > 0,
+                "--mixup": self.mixup > 0,
+            }
+            for flag in [flag for flag, is_given in clashing.items() if is_given]:
+                raise InputError(f"--task contrastive compares the samples of a batch: no {flag}")
+        if self.task == "adversarial" and self.mixup:
+            raise InputError("--task adversarial attacks a picture's own class: no --mixup")
+
+    def radius_at(self, step: int, steps_per_epoch: int) -> float:
+        """SAM's rho at a step, counted from 0 over the whole run; 0 for a plain step."""
+        share = self.rate_at(step, steps_per_epoch) / self.peak_lr
+        return self.rho_at(step, steps_per_epoch, self.epochs * steps_per_epoch, share)
+
+
+# The settings by what they are about: the groups of --help.
+PARTS: dict[str, Any] = {
+    "training": OptimizerSettings,
+    "sharpness-aware minimisation": SamSettings,
+    "task": TaskSettings,
+    "augmentation": AugmentSettings,
+    "scale": ScaleSettings,
+}

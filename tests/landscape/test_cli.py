@@ -130,6 +130,9 @@ def test_the_run_directory(finished):
     assert set(content(folder)) == FILES
     config = json.loads((folder / "config.json").read_text())
     assert set(config) == {
+        "recipe",
+        "recipe_source",
+        "processes",
         "model_name",
         "model",
         "num_parameters",
@@ -174,7 +177,10 @@ def test_the_run_directory(finished):
 def test_the_metrics(finished):
     lines = (finished[0] / "metrics.csv").read_text().splitlines()
     assert lines[0] == ",".join(METRIC_COLUMNS)
-    assert lines[0] == "epoch,train_loss,train_error,val_loss,val_accuracy,lr,grad_norm,seconds"
+    assert lines[0] == (
+        "epoch,train_loss,train_error,val_loss,val_accuracy,lr,grad_norm,seconds,rho,"
+        "surrogate_gap,images_per_second"
+    )
     assert [line.split(",")[0] for line in lines[1:]] == ["1", "2"]
     assert all(math.isfinite(float(cell)) for line in lines[1:] for cell in line.split(","))
 

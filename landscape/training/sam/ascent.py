@@ -1,64 +1,114 @@
-"""Sharpness-aware minimisation (Foret, Kleiner, Mobahi and Neyshabur, ICLR 2021).
+"""The ascent step of sharpness-aware minimisation (Foret et al., ICLR 2021).
 
     min over w of  max over ||e||_2 <= rho of  L(w + e)
 
 To first order the inner maximum is at e = rho g / ||g||_2 with g the gradient at w and the norm
 over all parameters as one vector (their equation 2); the step is then taken along the gradient at
 w + e (Algorithm 1). Any base optimizer takes that step.
+
+Adaptive SAM (Kwon et al., ICML 2021) measures e in units of the weights: with T = |w| + eta, taken
+element by element, it is e = rho T^2 g / ||T g||_2 (their equation 9).
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from landscape.errors import InputError
+from landscape.parameters import ParameterLayout
+
+Gradients = Sequence[Tensor | None]
+
 
 class SharpnessAware:
-    """Moves parameters to w + e and back.
+    """Moves parameters to w + e and back; beside the weights it holds one copy of them.
 
-    Use between two backward passes over the same batch::
+    With ``eta`` the perturbation is adaptive. Use between two gradients over the same batch::
 
-        loss(w).backward()
-        sam.perturb()
-        zero_grad(); loss(w + e).backward()
+        sam.perturb(gradients at w, rho)
+        gradients at w + e
         sam.restore()
-        optimizer.step()
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], rho: float) -> None:
-        self.parameters = [p for p in parameters if p.requires_grad]
-        self.rho = rho
-        self._saved: list[Tensor] | None = None
+    def __init__(self, parameters: Iterable[nn.Parameter], eta: float | None = None) -> None:
+        self.parameters: list[Tensor] = list(parameters)
+        self.eta = eta
+        self._saved: list[Tensor] = []
+        self._is_perturbed = False
 
     @torch.no_grad()
-    def perturb(self) -> None:
-        """Add e = rho g / ||g||_2, from the gradients that are in place. Unmoved where g = 0."""
-        if self._saved is not None:
+    def perturb(self, gradients: Gradients, rho: float) -> None:
+        """Add e, from one gradient for each parameter, None counting as 0. Unmoved where all are 0.
+
+        The gradients are used up: their memory holds e afterwards.
+        """
+        if self._is_perturbed:
             raise RuntimeError("perturb() was called twice without restore()")
-        self._saved = [p.detach().clone() for p in self.parameters]
-        moved = [p for p in self.parameters if p.grad is not None]
-        gradients = [p.grad for p in moved if p.grad is not None]
-        norm = gradient_norm(self.parameters)
-        scale = torch.where(norm > 0, self.rho / norm, 0.0)
-        for parameter, gradient in zip(moved, gradients, strict=True):
-            parameter.addcmul_(gradient, scale.to(gradient))
+        if not self._saved:
+            self._saved = [torch.empty_like(p) for p in self.parameters]
+        torch._foreach_copy_(self._saved, self.parameters)
+        self._is_perturbed = True
+        pairs = zip(self.parameters, gradients, strict=True)
+        moved = [(p, g) for p, g in pairs if g is not None]
+        if not moved:
+            return
+        weights = [p for p, _ in moved]
+        direction = [g for _, g in moved]
+        scales = None
+        if self.eta is not None:
+            scales = torch._foreach_abs(weights)
+            torch._foreach_add_(scales, self.eta)
+            torch._foreach_mul_(direction, scales)
+        norm = norm_of(direction)
+        if scales is not None:
+            torch._foreach_mul_(direction, scales)
+        # Scaled down before it is scaled up, so that no tiny or huge gradient leaves the range.
+        torch._foreach_mul_(direction, torch.where(norm > 0, 1 / norm, 0.0))
+        torch._foreach_add_(weights, direction, alpha=rho)
 
     @torch.no_grad()
     def restore(self) -> None:
         """Put back w, to the bit."""
-        if self._saved is None:
+        if not self._is_perturbed:
             raise RuntimeError("restore() was called without perturb()")
-        for parameter, saved in zip(self.parameters, self._saved, strict=True):
-            parameter.copy_(saved)
-        self._saved = None
+        torch._foreach_copy_(self.parameters, self._saved)
+        self._is_perturbed = False
 
 
 @torch.no_grad()
-def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
-    """||g||_2 over all gradients as one vector; a parameter without one counts as 0."""
-    gradients = [p.new_zeros(()) if p.grad is None else p.grad for p in parameters]
-    return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
+def norm_of(gradients: Gradients) -> Tensor:
+    """||g||_2 over all tensors as one vector, None counting as 0."""
+    present = [g for g in gradients if g is not None]
+    if not present:
+        return torch.zeros(())
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(present)))
+
+
+def names_in_scope(model: nn.Module, scope: str) -> set[str]:
+    """Names of the trainable parameters that ``scope`` means: all, norms, or a regular expression.
+
+    Raises InputError where it means none.
+    """
+    layout = ParameterLayout.of(model)
+    if scope == "all":
+        return set(layout.names)
+    if scope == "norms":
+        pairs = zip(layout.names, layout.kinds, strict=True)
+        found = {name for name, kind in pairs if kind == "norm"}
+    else:
+        try:
+            found = {name for name in layout.names if re.search(scope, name)}
+        except re.error as error:
+            raise InputError(f"--sam-scope {scope!r} is no regular expression: {error}") from error
+    if not found:
+        raise InputError(
+            f"--sam-scope {scope} means no parameter of this model; expected all, norms or a "
+            f"regular expression for names such as {', '.join(layout.names[:3])}"
+        )
+    return found
 
 
 @contextmanager

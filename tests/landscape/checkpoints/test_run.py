@@ -1,6 +1,8 @@
+import errno
 import json
 import math
 import os
+import resource
 
 import pytest
 import torch
@@ -15,7 +17,7 @@ from landscape.checkpoints.run import (
     RunDirectory,
     run_of,
 )
-from landscape.errors import InputError
+from landscape.errors import InputError, SaveError
 
 PLAIN = {"model": {"name": "vit", "arguments": {"layers": [1, 2]}}, "data": {"data": "digits"}}
 
@@ -105,7 +107,9 @@ def test_a_truncated_state_is_refused(run):
         run.load(LAST)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("disk full")], ids=["^C", "disk"])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "disk full")], ids=["^C", "disk"]
+)
 @pytest.mark.parametrize("older", [True, False], ids=["over an old file", "for the first time"])
 def test_an_interrupted_save_leaves_what_was_there(run, monkeypatch, error, older):
     if older:
@@ -115,14 +119,17 @@ def test_an_interrupted_save_leaves_what_was_there(run, monkeypatch, error, olde
     written = []
 
     def interrupted(_state, file):
-        with open(file, "wb") as stream:  # noqa: PTH123  (torch.save takes any of these)
-            written.append(stream.write(b"PK\x03\x04 half of it"))
+        written.append(file.write(b"PK\x03\x04 half of it"))
         raise error
 
     monkeypatch.setattr(torch, "save", interrupted)
-    with pytest.raises(BaseException, match="disk full|^$"):
+    expected = SaveError if isinstance(error, OSError) else KeyboardInterrupt
+    with pytest.raises(expected) as raised:
         run.save(LAST, {"model": {"w": torch.zeros(3)}, "epoch": 2})
     assert written == [15]
+    if expected is SaveError:
+        assert f"{run.path / LAST} can't be written: disk full" in str(raised.value)
+        assert ("the one that was there is intact" in str(raised.value)) == older
     assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
     if older:
         assert run.load(LAST)["epoch"] == 1
@@ -235,3 +242,19 @@ def test_the_run_that_a_file_belongs_to(run, tmp_path, monkeypatch):
         assert run_of(other) is None
     monkeypatch.chdir(run.path / EPOCHS)
     assert run_of(type(file)("0010.pt")) == run
+
+
+def test_a_full_disk_is_named_as_the_cause(run):
+    """torch itself reports a broken file, not why."""
+    state = {"model": {"w": torch.randn(200_000)}}
+    run.save(LAST, state)
+    before = (run.path / LAST).read_bytes()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))
+    try:
+        with pytest.raises(SaveError, match=r"File too large; the one that was there is intact"):
+            run.save(LAST, {"model": {"w": torch.randn(300_000)}})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert (run.path / LAST).read_bytes() == before
+    assert names(run) == [LAST]

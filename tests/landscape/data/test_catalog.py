@@ -128,7 +128,7 @@ def test_an_image_folder(tmp_path):
     [
         (DataSettings(data="digit"), "unknown data: 'digit'; did you mean digits? expected --data"),
         (DataSettings(data="imagefolders"), "did you mean imagefolder?"),
-        (DataSettings(data="zebra"), "unknown data: 'zebra'; expected --data digits, imagefolder"),
+        (DataSettings(data="zebra"), "unknown data: 'zebra'; expected --data digits, cifar10, "),
         (DataSettings(), "unknown data: none was named"),
         (DataSettings(data="imagefolder"), "--data imagefolder needs --data-dir DIR"),
         (DataSettings(data="digits", image_size=16), "digits are 8x8 pixels; --image-size 16"),

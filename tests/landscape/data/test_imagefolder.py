@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from landscape.data.imagefolder import FolderSamples, decode, image_folder
+from landscape.data.decoding import decode
+from landscape.data.imagefolder import FolderSamples, image_folder
 from landscape.data.samples import Normalization, TensorSamples
 from landscape.errors import InputError
 

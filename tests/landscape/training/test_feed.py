@@ -111,8 +111,8 @@ def test_the_background_reader_gives_the_same_batches_as_memory(n, batch_size):
     inputs, targets = tensors(n)
     order = epoch_order(samples(n), 1, 1)
     slow = SlowSamples(inputs, targets)
-    from_memory = list(batches(samples(n), order, batch_size, CPU))
-    from_reader = list(batches(slow, order, batch_size, CPU))
+    from_memory = list(batches(samples(n), list(order.split(batch_size)), CPU))
+    from_reader = list(batches(slow, list(order.split(batch_size)), CPU))
     parts = order.split(batch_size)
     assert len(from_memory) == len(from_reader) == len(parts)
     for part, (x, y), (read_x, read_y) in zip(parts, from_memory, from_reader, strict=True):
@@ -125,7 +125,7 @@ def test_the_background_reader_gives_the_same_batches_as_memory(n, batch_size):
 
 def test_the_reader_is_another_thread_and_one_batch_ahead():
     slow = SlowSamples(*tensors(20))
-    feed = batches(slow, torch.arange(20), 4, CPU)
+    feed = batches(slow, list(torch.arange(20).split(4)), CPU)
     next(feed)
     next(feed)
     assert len(slow.asked) <= 3
@@ -137,7 +137,7 @@ def test_the_reader_is_another_thread_and_one_batch_ahead():
 def test_what_goes_wrong_in_the_reader_is_raised_at_its_batch():
     slow = SlowSamples(*tensors(20), fail_at=9)
     read = []
-    feed = batches(slow, torch.arange(20), 4, CPU)
+    feed = batches(slow, list(torch.arange(20).split(4)), CPU)
     with pytest.raises(OSError, match="sample 9 can't be read"):
         read.extend(targets.tolist() for _, targets in feed)
     assert read == [[0, 1, 2, 3]] * 2
@@ -150,7 +150,7 @@ def test_samples_in_memory_are_normalised_after_they_moved():
     moved = to_device(data, torch.device("meta"), torch.float32)
     assert moved.inputs.device.type == moved.targets.device.type == "meta"
     assert (moved.classes, moved.normalization) == (data.classes, data.normalization)
-    ((x, y),) = batches(to_device(data, CPU, torch.float32), torch.arange(5), 8, CPU)
+    ((x, y),) = batches(to_device(data, CPU, torch.float32), [torch.arange(5)], CPU)
     assert torch.equal(x, (inputs.float() / 255 - 0.5) / 0.25)
     assert torch.equal(y, torch.arange(5))
 

@@ -9,249 +9,28 @@ import torch.nn.functional as F
 from torch import nn
 
 from landscape.checkpoints.run import BEST, LAST, METRIC_COLUMNS, METRICS, RunDirectory
-from landscape.data.digits import digits
-from landscape.errors import DivergenceError, InputError
-from landscape.models.catalog import resolve_model
-from landscape.training import loop
-from landscape.training.loop import evaluate, make_optimizer, train, train_epoch
+from landscape.errors import DivergenceError
+from landscape.training import evaluation, loop
+from landscape.training.augmentation import Augmentation
+from landscape.training.epoch import train_epoch
+from landscape.training.evaluation import evaluate
+from landscape.training.feed import epoch_order
+from landscape.training.loop import train
+from landscape.training.optimizer import make_optimizer
+from landscape.training.prepare import prepare
 from landscape.training.schedules import learning_rate
-from landscape.training.settings import OPTIMIZER_DEFAULTS, TrainSettings
-
-CPU = torch.device("cpu")
-FACTS = {"image_size": 8, "channels": 1, "num_classes": 10}
-PLAIN = TrainSettings(batch_size=16, epochs=3, warmup_epochs=1.0, device="cpu")
-# What makes a training hard to continue: dropout, SAM's two passes, augmentation, BatchNorm.
-EVERYTHING = {
-    "vit": ("vit-tiny", {"dropout": 0.1, "depth": 2}, replace(PLAIN, rho=0.1, augment="crop-flip")),
-    "resnet": ("resnet-tiny", {}, replace(PLAIN, opt="sgd", rho=0.05, augment="crop-flip")),
-}
+from landscape.training.step import Stepper
+from landscape.training.team import ALONE
+from tests.landscape.training.runs import CPU, PLAIN, assert_same, make, some
 
 
-class Killed(BaseException):
-    """The process is gone: nothing after this line is run."""
-
-
-def make(name="vit-tiny", seed=0, **arguments):
-    torch.manual_seed(seed)
-    return resolve_model(name, arguments, FACTS, fit_to_data=True).build()
-
-
-def some(split, n):
-    data = digits(split)
-    return replace(data, inputs=data.inputs[:n], targets=data.targets[:n])
-
-
-@pytest.fixture(scope="module")
-def data():
-    """52 samples, so that a batch size of 16 leaves some over, and 20 to validate with."""
-    return some("train", 52), some("test", 20)
-
-
-@pytest.fixture
-def run(tmp_path):
-    return RunDirectory(tmp_path)
-
-
-@pytest.fixture(scope="module", params=sorted(EVERYTHING))
-def unbroken(request, data, tmp_path_factory):
-    """Settings, and the state and rows of a training that was never stopped."""
-    name, arguments, settings = EVERYTHING[request.param]
-    run = RunDirectory(tmp_path_factory.mktemp(request.param))
-    rows = train(make(name, **arguments), *data, settings, run)
-    return (name, arguments, settings), run, rows
-
-
-def restarted(run, name, arguments):
-    """What a new process starts with: with a last.pt, other weights; another random state."""
-    model = make(name, seed=77 if (run.path / LAST).exists() else 0, **arguments)
-    torch.manual_seed(12345)
-    return model
-
-
-def without_time(rows):
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
-
-
-def assert_same(one, other, where=""):
-    """Equal to the bit, through dicts and lists."""
-    assert type(one) is type(other), where
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other), where
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys(), where
-        for key in one:
-            assert_same(one[key], other[key], f"{where}/{key}")
-    elif isinstance(one, list | tuple):
-        assert len(one) == len(other), where
-        for k, pair in enumerate(zip(one, other, strict=True)):
-            assert_same(*pair, f"{where}/{k}")
-    else:
-        assert one == other, where
-
-
-def assert_same_run(run, unbroken_run):
-    state, expected = run.load(LAST), unbroken_run.load(LAST)
-    assert without_time(state.pop("metrics")) == without_time(expected.pop("metrics"))
-    assert_same(state, expected)
-    assert_same(run.load(BEST), unbroken_run.load(BEST))
-    assert without_time(run.read_metrics()) == without_time(unbroken_run.read_metrics())
-
-
-@pytest.mark.parametrize("operation", range(1, 8))
-def test_a_run_killed_between_any_two_writes_is_resumed_to_the_same_bits(
-    operation, unbroken, data, run, monkeypatch
-):
-    (name, arguments, settings), unbroken_run, unbroken_rows = unbroken
-    left = [operation]
-
-    def until_killed(method):
-        def write(*words):
-            left[0] -= 1
-            if left[0] == 0:
-                raise Killed
-            method(*words)
-
-        return write
-
-    with monkeypatch.context() as patch:
-        patch.setattr(RunDirectory, "save", until_killed(RunDirectory.save))
-        patch.setattr(RunDirectory, "write_metrics", until_killed(RunDirectory.write_metrics))
-        with pytest.raises(Killed):
-            train(make(name, **arguments), *data, settings, run)
-    model = restarted(run, name, arguments)
-    rows = train(model, *data, settings, run, resume=True)
-    assert without_time(rows) == without_time(unbroken_rows)
-    assert_same_run(run, unbroken_run)
-
-
-@pytest.mark.parametrize("step", [1, 4, 5, 8])
-def test_a_run_killed_in_the_middle_of_an_epoch_is_resumed_to_the_same_bits(
-    step, unbroken, data, run, monkeypatch
-):
-    (name, arguments, settings), unbroken_run, _ = unbroken
-    left, train_step = [step], loop.train_step
-
-    def until_killed(*words):
-        left[0] -= 1
-        if left[0] < 0:
-            raise Killed
-        return train_step(*words)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "train_step", until_killed)
-        with pytest.raises(Killed):
-            train(make(name, **arguments), *data, settings, run)
-    assert len(run.read_metrics()) == step // 3
-    train(restarted(run, name, arguments), *data, settings, run, resume=True)
-    assert_same_run(run, unbroken_run)
-
-
-def test_resuming_a_finished_run_changes_nothing(unbroken, data):
-    (name, arguments, settings), run, rows = unbroken
-    before = (run.path / LAST).read_bytes()
-    assert train(restarted(run, name, arguments), *data, settings, run, resume=True) == rows
-    assert (run.path / LAST).read_bytes() == before
-
-
-def kept(run):
-    return {epoch: file.read_bytes() for epoch, file in run.epochs()}
-
-
-@pytest.fixture(scope="module")
-def unbroken_keeping(unbroken, data, tmp_path_factory):
-    """The same training, in which every second of the three epochs is kept."""
-    (name, arguments, settings), _, _ = unbroken
-    run = RunDirectory(tmp_path_factory.mktemp("keeping"))
-    settings = replace(settings, save_every=2)
-    train(make(name, **arguments), *data, settings, run)
-    return (name, arguments, settings), run
-
-
-def test_the_initial_network_every_nth_epoch_and_the_last_are_kept(
-    unbroken, unbroken_keeping, data, tmp_path
-):
-    (name, arguments, settings), run = unbroken_keeping
-    assert [(epoch, file.name) for epoch, file in run.epochs()] == [
-        (0, "0000.pt"),
-        (2, "0002.pt"),
-        (3, "0003.pt"),
-    ]
-    states = {epoch: torch.load(file, weights_only=True) for epoch, file in run.epochs()}
-    for epoch, state in states.items():
-        assert set(state) == {"epoch", "model"}
-        assert state["epoch"] == epoch
-    assert_same(states[0]["model"], make(name, **arguments).state_dict())
-    assert_same(states[3]["model"], run.load(LAST)["model"])
-    # Keeping changes nothing; the second epoch is that of any training that gets so far.
-    assert_same_run(run, unbroken[1])
-    other = RunDirectory(tmp_path)
-    train(make(name, **arguments), *data, replace(settings, save_every=1), other)
-    assert [epoch for epoch, _ in other.epochs()] == [0, 1, 2, 3]
-    assert {epoch: kept(other)[epoch] for epoch in (0, 2, 3)} == kept(run)
-
-
-def test_no_epoch_is_kept_unasked(unbroken):
-    assert unbroken[1].epochs() == []
-    assert not (unbroken[1].path / "epochs").exists()
-
-
-# Of three epochs: 3 kept, 3 last.pt, 3 metrics.csv and at least one best.pt.
-@pytest.mark.parametrize("operation", range(1, 11))
-@pytest.mark.parametrize("is_written", [False, True], ids=["before a write", "after it"])
-def test_a_killed_run_ends_with_the_same_kept_epochs(
-    operation, is_written, unbroken_keeping, data, run, monkeypatch
-):
-    (name, arguments, settings), unbroken_run = unbroken_keeping
-    left = [operation]
-
-    def until_killed(method):
-        def write(*words):
-            left[0] -= 1
-            if left[0] == 0 and not is_written:
-                raise Killed
-            method(*words)
-            if left[0] == 0:
-                raise Killed
-
-        return write
-
-    with monkeypatch.context() as patch:
-        for write in ("save", "save_epoch", "write_metrics"):
-            patch.setattr(RunDirectory, write, until_killed(getattr(RunDirectory, write)))
-        with pytest.raises(Killed):
-            train(make(name, **arguments), *data, settings, run)
-    if run.epochs():
-        (run.path / "epochs" / ".0002.pt.9-ab.pt").touch()
-    before = kept(run)
-    train(restarted(run, name, arguments), *data, settings, run, resume=True)
-    assert_same_run(run, unbroken_run)
-    assert kept(run) == kept(unbroken_run)
-    assert {epoch: kept(run)[epoch] for epoch in before} == before
-    assert len(list((run.path / "epochs").iterdir())) == 3
-
-
-def test_resuming_a_finished_run_leaves_its_kept_epochs(unbroken_keeping, data):
-    (name, arguments, settings), run = unbroken_keeping
-    before = {file: file.stat().st_mtime_ns for _, file in run.epochs()}
-    train(restarted(run, name, arguments), *data, settings, run, resume=True)
-    assert {file: file.stat().st_mtime_ns for _, file in run.epochs()} == before
-
-
-def test_the_batch_statistics_are_part_of_the_run(unbroken):
-    (name, _, _), run, _ = unbroken
-    buffers = [key for key in run.load(LAST)["model"] if key.endswith("num_batches_tracked")]
-    assert bool(buffers) == (name == "resnet-tiny")
-    for key in buffers:
-        assert run.load(LAST)["model"][key].item() == 9  # three epochs of three steps, once each
-
-
-def test_a_damaged_last_pt_is_refused_and_kept(data, run):
-    train(make(depth=1), *data, replace(PLAIN, epochs=1), run)
-    whole = (run.path / LAST).read_bytes()
-    (run.path / LAST).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"last\.pt is truncated"):
-        train(make(depth=1), *data, PLAIN, run, resume=True)
-    assert (run.path / LAST).read_bytes() == whole[: len(whole) // 2]
+def epoch_of(model, samples, settings, epoch):
+    """The records (steps, 4) of one epoch."""
+    _, task, *_ = prepare(model, samples, settings, CPU, ALONE)
+    stepper = Stepper(model, make_optimizer(model, settings), task, settings)
+    records = []
+    train_epoch(stepper, samples, Augmentation(settings, samples, settings.seed), epoch, records)
+    return torch.stack(records)
 
 
 def test_a_training_is_a_function_of_its_settings(data, tmp_path):
@@ -267,50 +46,6 @@ def test_a_training_is_a_function_of_its_settings(data, tmp_path):
     assert not torch.equal(states[0]["head.weight"], states[2]["head.weight"])
 
 
-@pytest.mark.parametrize(
-    ("name", "undecayed"),
-    [
-        ("vit-tiny", {"cls_token", "pos_embed"}),
-        ("mixer-tiny", set()),
-        ("resnet-tiny", set()),
-    ],
-)
-def test_only_kernels_decay(name, undecayed):
-    model = make(name)
-    names = {id(p): key for key, p in model.named_parameters()}
-    decayed, rest = (
-        {names[id(p)] for p in group["params"]}
-        for group in make_optimizer(model, PLAIN).param_groups
-    )
-    kernels = {
-        f"{key}.weight"
-        for key, module in model.named_modules()
-        if isinstance(module, nn.Linear | nn.Conv2d)
-    }
-    assert decayed == kernels
-    assert rest == set(names.values()) - kernels
-    assert undecayed <= rest
-    assert any(key.endswith("bias") for key in rest)
-
-
-@pytest.mark.parametrize("opt", ["adamw", "sgd"])
-def test_without_a_gradient_kernels_shrink_and_nothing_else_moves(opt):
-    model = make()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.5)
-    before = copy.deepcopy(dict(model.named_parameters()))
-    optimizer = make_optimizer(model, replace(PLAIN, opt=opt, lr=0.1, weight_decay=0.3))
-    for parameter in model.parameters():
-        parameter.grad = torch.zeros_like(parameter)
-    optimizer.step()
-    for name, parameter in model.named_parameters():
-        is_kernel = parameter.dim() > 1 and name not in ("cls_token", "pos_embed")
-        torch.testing.assert_close(
-            parameter, before[name] * (1 - 0.1 * 0.3 * is_kernel), rtol=1e-6, atol=0, msg=name
-        )
-
-
 def test_frozen_parameters_are_left_to_themselves(data, run):
     model = make(depth=1)
     model.patch_embed.requires_grad_(False)
@@ -320,44 +55,6 @@ def test_frozen_parameters_are_left_to_themselves(data, run):
     assert not held & {id(p) for p in model.patch_embed.parameters()}
     train(model, *data, replace(PLAIN, epochs=1, rho=0.1), run)
     assert_same(dict(model.patch_embed.state_dict()), dict(before))
-
-
-def test_the_defaults_of_each_optimizer():
-    for opt, (rate, decay) in OPTIMIZER_DEFAULTS.items():
-        settings = TrainSettings(opt=opt)
-        assert (settings.peak_lr, settings.decay) == (rate, decay)
-        kernels, rest = make_optimizer(make(depth=1), settings).param_groups
-        assert (kernels["lr"], kernels["weight_decay"]) == (rate, decay)
-        assert (rest["lr"], rest["weight_decay"]) == (rate, 0.0)
-    chosen = TrainSettings(lr=0.5, weight_decay=0.0)
-    assert (chosen.peak_lr, chosen.decay) == (0.5, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"epochs": 0}, "--epochs has to be positive, got 0"),
-        ({"batch_size": 0}, "--batch-size has to be positive"),
-        ({"lr": 0.0}, "--lr has to be positive"),
-        ({"lr": math.nan}, "--lr has to be positive"),
-        ({"rho": -1.0}, "--rho can't be negative, got -1"),
-        ({"rho": math.nan}, "--rho can't be negative"),
-        ({"weight_decay": -0.1}, "--weight-decay can't be negative"),
-        ({"warmup_epochs": -1.0}, "--warmup-epochs can't be negative"),
-        ({"clip": -1.0}, "--clip can't be negative"),
-        ({"momentum": -0.5}, "--momentum can't be negative"),
-        ({"save_every": -1}, "--save-every can't be negative, got -1"),
-    ],
-)
-def test_settings_that_no_training_can_have(changes, message):
-    with pytest.raises(InputError, match=message):
-        TrainSettings(**changes)
-
-
-@pytest.mark.parametrize("name", ["rho", "lr", "warmup_epochs", "weight_decay", "clip"])
-def test_settings_have_to_be_finite(name):
-    with pytest.raises(InputError, match=f"--{name.replace('_', '-')} "):
-        TrainSettings(**{name: math.inf})
 
 
 def test_metrics(data, run):
@@ -389,7 +86,7 @@ def test_the_means_of_an_epoch_are_over_its_steps(data, monkeypatch):
     model = make(depth=1).double()
     nn.init.normal_(model.head.weight)
     samples = replace(data[0], inputs=data[0].inputs.double())
-    order = loop.epoch_order(samples, settings.seed, 4)
+    order = epoch_order(samples, settings.seed, 4)
     losses, errors, norms = [], [], []
     for part in order[:48].split(16):
         outputs, targets = model(samples.fetch(part)), samples.targets[part]
@@ -398,15 +95,14 @@ def test_the_means_of_an_epoch_are_over_its_steps(data, monkeypatch):
         losses.append(loss.item())
         errors.append((outputs.argmax(1) != targets).double().mean().item())
         norms.append(math.sqrt(sum(g.square().sum().item() for g in gradients)))
-    optimizer = make_optimizer(model, settings)
-    means = train_epoch(model, optimizer, samples, settings, 4, CPU)
-    assert means.loss == pytest.approx(sum(losses) / 3, rel=1e-12)
-    assert means.error == pytest.approx(100 * sum(errors) / 3, rel=1e-12)
-    assert means.grad_norm == pytest.approx(sum(norms) / 3, rel=1e-12)
+    records = epoch_of(model, samples, settings, 4)
+    for column, expected in enumerate((losses, errors, norms)):
+        assert records[:, column].tolist() == pytest.approx(expected, rel=1e-12)
+    assert records[:, 3].tolist() == [0, 0, 0]
 
 
 def test_evaluation_is_in_eval_mode_and_over_every_sample(data, monkeypatch):
-    monkeypatch.setattr(loop, "EVAL_BATCH", 7)
+    monkeypatch.setattr(evaluation, "EVAL_BATCH", 7)
     model = make("resnet-tiny").double().train()
     samples = replace(data[1], inputs=data[1].inputs.double())
     loss, accuracy = evaluate(model, samples, CPU)
@@ -422,7 +118,7 @@ def fed(data, settings, epoch=0):
     """The inputs the model is given in an epoch, as rows."""
     model, seen = make(depth=1), []
     model.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0].clone()))
-    train_epoch(model, make_optimizer(model, settings), data[0], settings, epoch, CPU)
+    epoch_of(model, data[0], settings, epoch)
     return torch.cat(seen)
 
 

@@ -8,9 +8,11 @@ from torch import nn
 
 from landscape.models.resnet import ResNet
 from landscape.models.vit import VisionTransformer
-from landscape.training.loop import make_optimizer, train_step
-from landscape.training.sam import SharpnessAware, frozen_batch_statistics, gradient_norm
+from landscape.training.optimizer import make_optimizer
+from landscape.training.sam.ascent import SharpnessAware, frozen_batch_statistics, norm_of
 from landscape.training.settings import TrainSettings
+from landscape.training.step import Stepper, Task
+from landscape.training.tasks.losses import TRAINING_LOSSES
 
 RHO = 0.05
 
@@ -35,6 +37,10 @@ class Quadratic(nn.Module):
 
     def gradient(self):
         return torch.cat([p.grad.reshape(-1) for p in self.parameters()])
+
+
+def gradients_of(model):
+    return [None if p.grad is None else p.grad.clone() for p in model.parameters()]
 
 
 def digits_like(n=12):
@@ -62,9 +68,9 @@ def small_resnet():
 def test_the_perturbed_point_is_the_gradient_scaled_to_rho_over_all_tensors():
     model = Quadratic()
     w = model.vector().detach().clone()
-    sam = SharpnessAware(model.parameters(), RHO)
+    sam = SharpnessAware(model.parameters())
     model().backward()
-    sam.perturb()
+    sam.perturb(gradients_of(model), RHO)
     g = model.matrix @ w
     torch.testing.assert_close(model.vector(), w + RHO * g / g.norm(), rtol=0, atol=1e-12)
     assert (model.vector() - w).norm().item() == pytest.approx(RHO, abs=1e-12)
@@ -73,9 +79,9 @@ def test_the_perturbed_point_is_the_gradient_scaled_to_rho_over_all_tensors():
 def test_the_applied_gradient_is_the_one_at_the_perturbed_point():
     model = Quadratic()
     w = model.vector().detach().clone()
-    sam = SharpnessAware(model.parameters(), RHO)
+    sam = SharpnessAware(model.parameters())
     model().backward()
-    sam.perturb()
+    sam.perturb(gradients_of(model), RHO)
     model.zero_grad()
     model().backward()
     sam.restore()
@@ -88,9 +94,9 @@ def test_the_applied_gradient_is_the_one_at_the_perturbed_point():
 def test_restore_is_exact_to_the_bit(dtype):
     model = Quadratic().to(dtype)
     before = [p.detach().clone() for p in model.parameters()]
-    sam = SharpnessAware(model.parameters(), RHO)
+    sam = SharpnessAware(model.parameters())
     model().backward()
-    sam.perturb()
+    sam.perturb(gradients_of(model), RHO)
     assert not any(torch.equal(p, w) for p, w in zip(model.parameters(), before, strict=True))
     sam.restore()
     assert all(torch.equal(p, w) for p, w in zip(model.parameters(), before, strict=True))
@@ -101,10 +107,10 @@ def test_the_perturbation_is_independent_of_the_scale_of_the_gradient():
     w = model.vector().detach().clone()
     moved = []
     for scale in (1e-150, 1.0, 1e150):
-        sam = SharpnessAware(model.parameters(), RHO)
+        sam = SharpnessAware(model.parameters())
         model.zero_grad()
         (scale * model()).backward()
-        sam.perturb()
+        sam.perturb(gradients_of(model), RHO)
         moved.append(model.vector().detach() - w)
         sam.restore()
     torch.testing.assert_close(moved[0], moved[1], rtol=0, atol=1e-12)
@@ -114,9 +120,9 @@ def test_the_perturbation_is_independent_of_the_scale_of_the_gradient():
 def test_a_zero_gradient_leaves_the_weights():
     model = Quadratic()
     w = model.vector().detach().clone()
-    sam = SharpnessAware(model.parameters(), RHO)
+    sam = SharpnessAware(model.parameters())
     (0.0 * model()).backward()
-    sam.perturb()
+    sam.perturb(gradients_of(model), RHO)
     assert torch.equal(model.vector(), w)
     sam.restore()
     assert torch.equal(model.vector(), w)
@@ -125,8 +131,8 @@ def test_a_zero_gradient_leaves_the_weights():
 def test_no_gradient_at_all_leaves_the_weights():
     model = Quadratic()
     w = model.vector().detach().clone()
-    sam = SharpnessAware(model.parameters(), RHO)
-    sam.perturb()
+    sam = SharpnessAware(model.parameters())
+    sam.perturb(gradients_of(model), RHO)
     assert torch.equal(model.vector(), w)
 
 
@@ -134,10 +140,9 @@ def test_parameters_without_a_gradient_or_frozen_stay():
     model = Quadratic()
     model.b.requires_grad_(False)
     w = model.vector().detach().clone()
-    sam = SharpnessAware(model.parameters(), RHO)
+    sam = SharpnessAware([p for p in model.parameters() if p.requires_grad])
     model().backward()
-    model.c.grad = None
-    sam.perturb()
+    sam.perturb([model.a.grad.clone(), None], RHO)
     g = (model.matrix @ w)[:6]
     expected = w.clone()
     expected[:6] += RHO * g / g.norm()
@@ -148,22 +153,22 @@ def test_parameters_without_a_gradient_or_frozen_stay():
 
 def test_perturb_twice_is_refused_and_does_not_move_further():
     model = Quadratic()
-    sam = SharpnessAware(model.parameters(), RHO)
+    sam = SharpnessAware(model.parameters())
     model().backward()
-    sam.perturb()
+    sam.perturb(gradients_of(model), RHO)
     moved = model.vector().detach().clone()
     with pytest.raises(RuntimeError, match="twice"):
-        sam.perturb()
+        sam.perturb(gradients_of(model), RHO)
     assert torch.equal(model.vector(), moved)
 
 
 def test_restore_without_perturb_is_refused():
     model = Quadratic()
-    sam = SharpnessAware(model.parameters(), RHO)
+    sam = SharpnessAware(model.parameters())
     with pytest.raises(RuntimeError, match=r"without perturb\(\)"):
         sam.restore()
     model().backward()
-    sam.perturb()
+    sam.perturb(gradients_of(model), RHO)
     sam.restore()
     with pytest.raises(RuntimeError, match=r"without perturb\(\)"):
         sam.restore()
@@ -171,17 +176,18 @@ def test_restore_without_perturb_is_refused():
 
 def test_the_gradient_norm_is_over_all_tensors():
     model = Quadratic()
-    assert gradient_norm(model.parameters()).item() == 0
+    assert norm_of([None, None]).item() == 0
     model().backward()
     expected = math.sqrt(sum(p.grad.square().sum().item() for p in model.parameters()))
-    assert gradient_norm(model.parameters()).item() == pytest.approx(expected, rel=1e-12)
+    assert norm_of([None, *gradients_of(model)]).item() == pytest.approx(expected, rel=1e-12)
 
 
 def step(model, settings, inputs, targets, *, seed=5, optimizer=None):
     model.train()
     optimizer = optimizer or make_optimizer(model, settings)
-    sam = SharpnessAware(model.parameters(), settings.rho) if settings.rho else None
-    return train_step(model, optimizer, sam, inputs, targets, settings.clip, seed)
+    task = Task(TRAINING_LOSSES["softmax"], lambda outputs, targets: outputs.argmax(1) != targets)
+    stepper = Stepper(model, optimizer, task, settings)
+    return stepper.step(inputs, targets, 0, settings.rho, seed)
 
 
 def test_batch_statistics_are_those_of_one_plain_forward_pass():
@@ -269,7 +275,7 @@ def test_steps_equal_those_written_by_hand(opt, rho, clip):
     for _ in range(3):
         inputs, targets = digits_like()
         inputs = inputs.double()
-        loss, error, norm = step(model, settings, inputs, targets, optimizer=optimizer).tolist()
+        loss, error, norm, _ = step(model, settings, inputs, targets, optimizer=optimizer).tolist()
 
         outputs = theirs(inputs)
         plain_loss = F.cross_entropy(outputs, targets)

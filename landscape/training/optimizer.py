@@ -1,0 +1,23 @@
+"""The base optimizer."""
+
+import torch
+from torch import nn
+
+from landscape.training.settings import OptimizerSettings
+
+
+def make_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """SGD with momentum or AdamW over the trainable parameters; only kernels decay."""
+    kernels: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            is_embedding = name.rpartition(".")[2] in ("cls_token", "pos_embed")
+            (kernels if parameter.dim() > 1 and not is_embedding else rest).append(parameter)
+    groups = [
+        {"params": kernels, "weight_decay": settings.decay},
+        {"params": rest, "weight_decay": 0.0},
+    ]
+    if settings.opt == "adamw":
+        return torch.optim.AdamW(groups, lr=settings.peak_lr)
+    return torch.optim.SGD(groups, lr=settings.peak_lr, momentum=settings.momentum)

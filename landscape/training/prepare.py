@@ -1,0 +1,105 @@
+"""The model and the task made ready for a training."""
+
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from landscape.data.samples import Normalization, Samples
+from landscape.errors import InputError
+from landscape.models.probe import find_classifier
+from landscape.training.feed import stream_seed
+from landscape.training.scale import recompute_blocks
+from landscape.training.settings import TrainSettings
+from landscape.training.step import Task
+from landscape.training.tasks.adversarial import Ball
+from landscape.training.tasks.contrastive import (
+    Projected,
+    nearest_other_is_wrong,
+    supervised_contrastive_loss,
+)
+from landscape.training.tasks.losses import TRAINING_LOSSES, class_numbers
+from landscape.training.team import Team
+
+PROJECTION_STREAM = 21
+
+
+class Prepared(NamedTuple):
+    """``compiled`` is what to call, if not the module itself; ``some_unused`` parameters."""
+
+    module: nn.Module
+    task: Task
+    compiled: nn.Module | None
+    some_unused: bool
+
+
+def prepare(
+    model: nn.Module, samples: Samples, settings: TrainSettings, device: torch.device, team: Team
+) -> Prepared:
+    """Move ``model`` to the device and freeze, wrap and compile it as the settings say.
+
+    Raises InputError for settings that don't fit model, data or number of processes.
+    """
+    if settings.batch_size % team.count:
+        raise InputError(
+            f"--batch-size {settings.batch_size} can't be shared among {team.count} processes; "
+            "give a multiple"
+        )
+    if len(samples) < team.count:
+        raise InputError(f"{len(samples)} samples are too few for {team.count} processes")
+    if team.count > 1 and settings.task == "contrastive":
+        raise InputError(
+            "--task contrastive compares all samples of a batch, in one process: leave torchrun out"
+        )
+    model.to(device)
+    if settings.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    example = samples.fetch(torch.zeros(1, dtype=torch.int64)).to(device)
+    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), example.dtype)
+    example = example.to(dtype) if example.is_floating_point() else example
+    module = model
+    if settings.train == "head" or settings.task == "contrastive":
+        head = find_classifier(model, example)
+        if settings.train == "head":
+            model.requires_grad_(False)
+            model.get_submodule(head).requires_grad_(True)
+        else:
+            torch.manual_seed(stream_seed(settings.seed, PROJECTION_STREAM))
+            module = Projected(model, head)
+    if settings.recompute:
+        recompute_blocks(model)
+    if settings.compile:
+        compiled = torch.compile(module)
+        assert isinstance(compiled, nn.Module)
+    else:
+        compiled = None
+    some_unused = team.count > 1 and _has_unused(module, example)
+    return Prepared(module, _task(samples, settings), compiled, some_unused)
+
+
+def _task(samples: Samples, settings: TrainSettings) -> Task:
+    if settings.task == "contrastive":
+        loss = partial(supervised_contrastive_loss, temperature=settings.temperature)
+        return Task(loss, nearest_other_is_wrong)
+    ball = None
+    if settings.task == "adversarial":
+        normalization: Normalization | None = getattr(samples, "normalization", None)
+        if len(samples.input_shape) != 3:
+            raise InputError(
+                "--task adversarial is for pictures, not for inputs of shape "
+                f"{tuple(samples.input_shape)}"
+            )
+        ball = Ball(settings.attack / 255, normalization)
+    return Task(TRAINING_LOSSES[settings.loss], _is_wrong, ball)
+
+
+def _is_wrong(outputs: Tensor, targets: Tensor) -> Tensor:
+    return outputs.argmax(1) != class_numbers(targets)
+
+
+def _has_unused(module: nn.Module, example: Tensor) -> bool:
+    """Whether some trainable parameter does not enter the output."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    total = module.eval()(example).float().sum()
+    return any(g is None for g in torch.autograd.grad(total, parameters, allow_unused=True))

@@ -1,0 +1,114 @@
+"""The settings of sharpness-aware minimisation."""
+
+import math
+from dataclasses import dataclass
+
+from landscape.errors import InputError
+from landscape.options import option
+from landscape.training.schedules import decay
+
+VARIANTS = ("sam", "asam", "gsam", "looksam")
+# What --sam-alpha and --sam-every default to: 0.4 is GSAM's for ViT (its Table 4), 0.7 and 5
+# LookSAM's (its section 5.1).
+ALPHA = {"gsam": 0.4, "looksam": 0.7}
+EVERY = {"looksam": 5}
+
+
+@dataclass(frozen=True)
+class SamSettings:
+    """Which perturbation is descended from; ``rho`` = 0 is plain training."""
+
+    rho: float = option(
+        0.0, "radius of sharpness-aware minimisation; 0 is plain training", metavar="RADIUS"
+    )
+    sam: str = option(
+        "sam",
+        "sam (Foret et al. 2021); asam: the ball is scaled by |w| (Kwon et al. 2021); gsam: also "
+        "closes the surrogate gap (Zhuang et al. 2022); looksam: a SAM gradient every few steps, "
+        "reused between (Liu et al. 2022)",
+        choices=VARIANTS,
+    )
+    rho_schedule: str = option(
+        "constant",
+        "the radius over the run; from --rho to --rho-end along a line, half a cosine, or in "
+        "step with the learning rate (GSAM's)",
+        choices=("constant", "linear", "cosine", "lr"),
+    )
+    rho_end: float = option(0.0, "the radius that a schedule ends at", metavar="RADIUS")
+    sam_start: float = option(0.0, "epochs of plain training before SAM", metavar="EPOCH")
+    sam_stop: float | None = option(
+        None, "the epoch after which training is plain again (default: never)", parse=float
+    )
+    sam_scope: str = option(
+        "all",
+        "which parameters are perturbed: all; norms (SAM-ON, Mueller et al. 2023); or a regular "
+        "expression for their names, such as 'attn|head'",
+        metavar="NAMES",
+    )
+    sam_batch: int = option(
+        0,
+        "samples that share one perturbation (m-sharpness); 0: the whole batch",
+        metavar="M",
+    )
+    sam_sync: bool = option(
+        True,
+        "under torchrun: one perturbation for all processes, or with --no-sam-sync one for each, "
+        "as the published code does",
+    )
+    sam_every: int | None = option(
+        None, "plain steps between, but for every Nth (default: 1; 5 for looksam)", parse=int
+    )
+    sam_alpha: float | None = option(
+        None, "weight of GSAM's or LookSAM's correction (default: 0.4, 0.7)", parse=float
+    )
+    sam_eta: float = option(0.01, "asam: what is added to |w|")
+
+    def __post_init__(self) -> None:
+        """Raise InputError for values that can't be trained with."""
+        not_negative = {
+            "rho": self.rho,
+            "rho_end": self.rho_end,
+            "sam_start": self.sam_start,
+            "sam_stop": self.sam_stop,
+            "sam_batch": self.sam_batch,
+            "sam_alpha": self.sam_alpha,
+            "sam_eta": self.sam_eta,
+        }
+        for name, value in not_negative.items():
+            if value is not None and not 0 <= value < math.inf:
+                raise InputError(f"--{name.replace('_', '-')} can't be negative, got {value}")
+        if self.sam_every is not None and self.sam_every < 1:
+            raise InputError(f"--sam-every has to be positive, got {self.sam_every}")
+        if self.sam_stop is not None and self.sam_stop <= self.sam_start:
+            raise InputError(
+                f"--sam-stop {self.sam_stop:g} has to be after --sam-start {self.sam_start:g}"
+            )
+        if self.rho == 0.0 and (self.sam != "sam" or self.rho_end):
+            raise InputError("--sam and --rho-end need a radius: pass --rho too, such as --rho 0.1")
+
+    @property
+    def correction(self) -> float:
+        """The weight of the correction in force; 0 where the variant has none."""
+        return ALPHA.get(self.sam, 0.0) if self.sam_alpha is None else self.sam_alpha
+
+    @property
+    def interval(self) -> int:
+        """A perturbation is taken every so many steps."""
+        return EVERY.get(self.sam, 1) if self.sam_every is None else self.sam_every
+
+    def rho_at(self, step: int, steps_per_epoch: int, total: int, rate: float) -> float:
+        """The radius of a step; 0 where it is a plain one.
+
+        ``rate`` is its learning rate as a share of the peak: GSAM's rule (its equation 9, with a
+        smallest rate of 0) is rho_end + (rho - rho_end) * rate.
+        """
+        start = round(self.sam_start * steps_per_epoch)
+        stop = total if self.sam_stop is None else round(self.sam_stop * steps_per_epoch)
+        if not start <= step < stop:
+            return 0.0
+        share = rate if self.rho_schedule == "lr" else 1.0
+        if self.rho_schedule in ("linear", "cosine"):
+            share = decay((step - start) / max(min(stop, total) - start, 1), self.rho_schedule)
+        if self.rho_schedule == "constant":
+            return self.rho
+        return self.rho_end + (self.rho - self.rho_end) * share

@@ -1,0 +1,1 @@
+"""What is minimised: a supervised, an adversarial or a contrastive loss."""

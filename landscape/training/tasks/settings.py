@@ -1,0 +1,55 @@
+"""The settings of what is learned, from which weights, on how much of the data."""
+
+import math
+from dataclasses import dataclass
+
+from landscape.errors import InputError
+from landscape.options import option
+from landscape.training.tasks.losses import TRAINING_LOSSES
+
+
+@dataclass(frozen=True)
+class TaskSettings:
+    """The task; ``attack`` and ``temperature`` are for the task that has them."""
+
+    task: str = option(
+        "supervised",
+        "supervised; adversarial: fast adversarial training (Wong et al. 2020); contrastive: "
+        "supervised contrastive pre-training (Khosla et al. 2020), then --init and --train head",
+        choices=("supervised", "adversarial", "contrastive"),
+    )
+    loss: str = option(
+        "softmax",
+        "cross-entropy of softmax, or of a sigmoid for each class, summed over classes",
+        choices=tuple(TRAINING_LOSSES),
+    )
+    attack: float = option(
+        4.0, "adversarial: radius of the l-infinity ball, in 255ths of a pixel", metavar="RADIUS"
+    )
+    temperature: float = option(0.1, "contrastive: temperature of the similarities")
+    init: str = option(
+        "",
+        "start from the weights of a run or checkpoint file; a head for other classes is drawn "
+        "anew, position embeddings are resampled to other sizes",
+        metavar="CHECKPOINT",
+    )
+    train: str = option(
+        "all",
+        "all weights, or the head alone on a network that stays as it is",
+        choices=("all", "head"),
+    )
+    train_fraction: float = option(
+        1.0, "share of the training data, drawn class by class with --seed", metavar="SHARE"
+    )
+
+    def __post_init__(self) -> None:
+        """Raise InputError for values that can't be trained with."""
+        if not 0 < self.train_fraction <= 1:
+            raise InputError(
+                f"--train-fraction has to be above 0 and at most 1, got {self.train_fraction}"
+            )
+        for name, value in {"attack": self.attack, "temperature": self.temperature}.items():
+            if not 0 < value < math.inf:
+                raise InputError(f"--{name} has to be positive, got {value}")
+        if self.train == "head" and self.task == "contrastive":
+            raise InputError("--task contrastive trains what is below the head; leave --train out")

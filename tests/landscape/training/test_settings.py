@@ -1,0 +1,33 @@
+import math
+
+import pytest
+
+from landscape.errors import InputError
+from landscape.training.settings import TrainSettings
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 0}, "--epochs has to be positive, got 0"),
+        ({"batch_size": 0}, "--batch-size has to be positive"),
+        ({"lr": 0.0}, "--lr has to be positive"),
+        ({"lr": math.nan}, "--lr has to be positive"),
+        ({"rho": -1.0}, "--rho can't be negative, got -1"),
+        ({"rho": math.nan}, "--rho can't be negative"),
+        ({"weight_decay": -0.1}, "--weight-decay can't be negative"),
+        ({"warmup_epochs": -1.0}, "--warmup-epochs can't be negative"),
+        ({"clip": -1.0}, "--clip can't be negative"),
+        ({"momentum": -0.5}, "--momentum can't be negative"),
+        ({"save_every": -1}, "--save-every can't be negative, got -1"),
+    ],
+)
+def test_settings_that_no_training_can_have(changes, message):
+    with pytest.raises(InputError, match=message):
+        TrainSettings(**changes)
+
+
+@pytest.mark.parametrize("name", ["rho", "lr", "warmup_epochs", "weight_decay", "clip"])
+def test_settings_have_to_be_finite(name):
+    with pytest.raises(InputError, match=f"--{name.replace('_', '-')} "):
+        TrainSettings(**{name: math.inf})
