@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from analyses.curves import Curves, of_run
 from analyses.export import EXPORTS, export
 from analyses.measure import SLICES, measure
 from analyses.preview import Preview, Watchers
@@ -166,6 +167,8 @@ def _plot_command(arguments: argparse.Namespace) -> None:
         objective = question.objective(verify=True) if question.maker else None
         for name, asked in question.settings.items():
             result = question.stored
+            if isinstance(result, Curves) and ranks.is_first:
+                _write(result, make_directory(folder / question.label))
             if objective is not None:
                 preview = Preview(partial(ANALYSES[name].draw, look=look), folder, results[name])
                 watch = Watchers(preview) if arguments.preview else None
@@ -178,8 +181,7 @@ def _plot_command(arguments: argparse.Namespace) -> None:
                     message(f"{question.label}: no {name}: {error}")
                     continue
                 if result is not None:
-                    show(folder / question.label / f"{name}.h5")
-                    show(folder / question.label / f"{name}.json")
+                    _show_files(name, folder / question.label)
             if result is not None:
                 results[name].append(result)
     if not ranks.is_first:
@@ -214,6 +216,11 @@ def _questions(arguments: argparse.Namespace, settings: dict[str, Any]) -> list[
     if files and len(settings) > 1:
         raise InputError(f"{files[0].path} is a result; a report takes checkpoints")
     checkpoints = [subject for subject in subjects if subject not in files]
+    if list(settings) == ["curves"]:  # they need neither data nor weights
+        return [
+            _Question(one.label, settings, one, None, _curves(one, settings["curves"]))
+            for one in subjects
+        ]
     if list(settings) == ["interpolate"]:
         questions = _pairs(checkpoints, settings["interpolate"], maker) if checkpoints else []
     else:
@@ -225,6 +232,23 @@ def _questions(arguments: argparse.Namespace, settings: dict[str, Any]) -> list[
     drawn = [_Question(one.label, settings, one, None, _read(one, settings)) for one in files]
     place = {subject: number for number, subject in enumerate(subjects)}
     return sorted([*drawn, *questions], key=lambda question: place[question.subject])
+
+
+def _curves(subject: Subject, settings: Any) -> Result:
+    if is_result_file(subject.path):
+        return read_result(subject, "curves")
+    return of_run(subject.path, subject.label, settings)
+
+
+def _write(result: Result, folder: Path) -> None:
+    result.save(folder / f"{result.analysis}.h5")
+    result.write_json(folder / f"{result.analysis}.json")
+    _show_files(result.analysis, folder)
+
+
+def _show_files(name: str, folder: Path) -> None:
+    show(folder / f"{name}.h5")
+    show(folder / f"{name}.json")
 
 
 def _read(subject: Subject, settings: dict[str, Any]) -> Result:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from analyses import (
+    curves,
     hessian,
     hessian_result,
     interpolate,
@@ -53,6 +54,7 @@ ANALYSES: dict[str, Analysis] = {
     "minibatch": minibatch,
     "sharpness": sharpness,
     "sparsity": sparsity,
+    "curves": curves,
 }
 
 RESULTS: dict[str, type[Result]] = {
@@ -64,4 +66,5 @@ RESULTS: dict[str, type[Result]] = {
     "minibatch": minibatch.MinibatchSpectra,
     "sharpness": sharpness.Sharpness,
     "sparsity": sparsity.Sparsity,
+    "curves": curves.Curves,
 }

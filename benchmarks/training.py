@@ -131,7 +131,11 @@ def _hand_made(case: Case, channels_last: bool) -> tuple[nn.Module, torch.memory
     layout = torch.channels_last if channels_last else torch.contiguous_format
     model = copy.deepcopy(case.model).to(case.device).train()
     model.to(memory_format=layout)  # type: ignore[call-overload]
-    return (torch.compile(model) if case.arguments.compile else model), layout
+    if case.arguments.compile:
+        compiled = torch.compile(model)
+        assert isinstance(compiled, nn.Module)
+        return compiled, layout
+    return model, layout
 
 
 def _loss(case: Case, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -171,7 +175,7 @@ def measure(case: Case, rounds: int) -> list[Cost]:
     except ImportError:
         print("pytorch_optimizer is not installed: its SAM is left out")
     seconds: dict[str, list[float]] = {name: [] for name in loops}
-    for name, loop in loops.items():
+    for loop in loops.values():
         loop()  # warm
     for _ in range(rounds):
         for name, loop in loops.items():
