@@ -7,6 +7,9 @@ from torch import Tensor
 
 from landscape.training.sam.ascent import norm_of
 
+# A part of a vector that is smaller than so many units of rounding has no direction.
+ROUNDING = 100
+
 
 @torch.no_grad()
 def close_surrogate_gap(
@@ -34,8 +37,11 @@ class LookSam:
 
     @torch.no_grad()
     def remember(self, sharp: Sequence[Tensor], plain: Sequence[Tensor]) -> None:
-        """After a step with both gradients."""
-        self.direction = _orthogonal_part(sharp, plain)
+        """After a step with both gradients; nothing where they are parallel but for rounding."""
+        direction = _orthogonal_part(sharp, plain)
+        length, rounding = norm_of(direction), ROUNDING * torch.finfo(sharp[0].dtype).eps
+        keeps = (length > rounding * norm_of(sharp)).to(length)
+        self.direction = list(torch._foreach_mul(direction, keeps))
 
     @torch.no_grad()
     def approximate(self, plain: Sequence[Tensor]) -> list[Tensor]:
