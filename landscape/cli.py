@@ -24,6 +24,7 @@ from landscape.options import add_options, argument_type, key_value
 from landscape.progress import be_quiet, message
 from landscape.provenance import git_commit, now, versions
 from landscape.training.augmentation import Augmentation
+from landscape.training.final_evaluation import Evaluator
 from landscape.training.interruption import StopRequest, StopRequested, stop_requests
 from landscape.training.loop import train
 from landscape.training.plan import Plan, remembered_plan, requested_plan
@@ -83,6 +84,15 @@ def build_parser() -> Parser:
     )
     parser.add_argument(
         "--list-recipes", action=_ListRecipes, nargs=0, help="print all recipes with their sources"
+    )
+    parser.add_argument(
+        "--eval",
+        nargs="+",
+        default=[],
+        metavar="NAME=DIR",
+        help="at the end, accuracies on other sets, in RUN/evaluation.json: folders as "
+        "ImageNet-V2, -R and -C have them, NAME=real.json for ImageNet-ReaL; corruptions: the 15 "
+        "families of ImageNet-C made of the validation pictures; pgd: 10 steps of PGD on them",
     )
     model = parser.add_argument_group("model")
     model.add_argument(
@@ -174,11 +184,39 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
             request=request,
         )
     if ranks.is_first:
+        if arguments.eval:
+            _evaluate(plan, model, val_samples, device, arguments.eval, run)
         last = rows[-1]
         show(
             f"{run.path}: epoch {int(last['epoch'])}, train loss {last['train_loss']:.4f}, "
             f"val loss {last['val_loss']:.4f}, val accuracy {last['val_accuracy']:.2f}%"
         )
+
+
+def _evaluate(
+    plan: Plan,
+    model: torch.nn.Module,
+    validation: Samples,
+    device: torch.device,
+    words: Sequence[str],
+    run: RunDirectory,
+) -> None:
+    """Write the accuracies on further sets, and print one line of each."""
+    evaluator = Evaluator(
+        model,
+        validation,
+        device,
+        validation.input_shape[-1],
+        plan.data.crop,
+        plan.training.attack / 255,
+        plan.training.seed,
+    )
+    scores = evaluator.scores(words)
+    run.write_evaluation(scores)
+    for name, score in scores.items():
+        accuracy, error = score["accuracy"], score["standard_error"]
+        mean = f", the mean of {len(score['sets'])} sets" if "sets" in score else ""
+        show(f"{run.path}: {name}: accuracy {accuracy:.2f}% +- {error:.2f}{mean}")
 
 
 def _continues(run: RunDirectory, arguments: argparse.Namespace, ranks: Ranks) -> bool:

@@ -6,6 +6,7 @@ checkpoints/RUN/
   last.pt        weights and optimizer state after the last finished epoch, or within one
   best.pt        weights at the best validation accuracy
   ema.pt         with --ema: the moving average of the weights
+  evaluation.json  with --eval: accuracies on other sets
   epochs/        with --save-every: 0000.pt, the initial weights, 0010.pt, ...
 """
 
@@ -25,7 +26,7 @@ from landscape.errors import InputError, SaveError
 from landscape.files import make_directory, replacing, sweep
 
 CONFIG, METRICS, LAST, BEST = "config.json", "metrics.csv", "last.pt", "best.pt"
-EMA = "ema.pt"
+EMA, EVALUATION = "ema.pt", "evaluation.json"
 EPOCHS = "epochs"
 _EPOCH_FILE = re.compile(r"([0-9]{4,})\.pt")
 
@@ -78,7 +79,7 @@ class RunDirectory:
         """Remove all that a training wrote, so that another may start; config.json stays."""
         self.sweep()
         # last.pt first: without it a resumed run writes all the others again.
-        for name in (LAST, BEST, EMA, METRICS):
+        for name in (LAST, BEST, EMA, METRICS, EVALUATION):
             (self.path / name).unlink(missing_ok=True)
         for _, file in self.epochs():
             file.unlink()
@@ -108,6 +109,11 @@ class RunDirectory:
         """Write config.json."""
         with self._writing(self.path / CONFIG) as temporary:
             temporary.write_text(json.dumps(config, indent=2) + "\n")
+
+    def write_evaluation(self, scores: Mapping[str, Any]) -> None:
+        """Write evaluation.json."""
+        with self._writing(self.path / EVALUATION) as temporary:
+            temporary.write_text(json.dumps(scores, indent=2) + "\n")
 
     def read_metrics(self) -> list[dict[str, float]]:
         """The rows of metrics.csv, oldest first; none if there is no file."""

@@ -77,7 +77,7 @@ def image_folder(
     folder = _split_folder(root, split)
     classes = _class_names(folder)
     _check_same_classes(root, folder, classes)
-    paths = [path for name in classes for path in _pictures(folder / name)]
+    paths = [path for name in classes for path in pictures_below(folder / name)]
     if not paths:
         raise InputError(
             f"no pictures in {folder}: expected {folder}/CLASS/PICTURE "
@@ -130,7 +130,8 @@ def _check_same_classes(root: Path, folder: Path, classes: list[str]) -> None:
             )
 
 
-def _pictures(folder: Path) -> list[Path]:
+def pictures_below(folder: Path) -> list[Path]:
+    """Every picture file in ``folder`` and the folders in it, in order."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
 
 
@@ -140,5 +141,5 @@ def _class_of(path: Path, folder: Path) -> str:
 
 def _first_training_picture(root: Path) -> Path | None:
     """Every split has the size of the training pictures, which the network was made for."""
-    pictures = _pictures(root / "train") if (root / "train").is_dir() else []
+    pictures = pictures_below(root / "train") if (root / "train").is_dir() else []
     return next(iter(pictures), None)
