@@ -29,18 +29,21 @@ from landscape.training.interruption import StopRequest, StopRequested, stop_req
 from landscape.training.loop import train
 from landscape.training.plan import Plan, remembered_plan, requested_plan
 from landscape.training.recipes.catalog import recipe_table
+from landscape.training.sam.ascent import names_in_scope
 from landscape.training.settings import PARTS
 from landscape.training.team import join_team
 
 EXAMPLES = """\
 examples:
-  landscape-train --recipe vit-tiny-digits-sam --output-dir checkpoints/digits-vit-sam
-  landscape-train --model vit-tiny --data digits --rho 0.1 --output-dir checkpoints/digits-vit-sam
-  landscape-train --resume --output-dir checkpoints/digits-vit-sam
-  landscape-train --recipe resnet-tiny-cifar10 --data-dir cifar-10-python.tar.gz \\
-                  --output-dir checkpoints/cifar-resnet
-  torchrun --nproc-per-node 8 --no-python landscape-train --recipe vit-b16-imagenet-sam \\
-                  --data-dir /data/imagenet --output-dir checkpoints/vit-b16-sam
+  landscape-train --recipe vit-tiny-digits-sam --output-dir checkpoints/vit-sam
+  landscape-train --model vit-tiny --data digits --rho 0.1 \\
+                  --output-dir checkpoints/my-vit-sam
+  landscape-train --resume --output-dir checkpoints/my-vit-sam
+  landscape-train --recipe resnet-tiny-cifar10 \\
+                  --data-dir cifar-10-python.tar.gz --output-dir checkpoints/resnet
+  torchrun --nproc-per-node 8 --no-python \\
+  landscape-train --recipe vit-b16-imagenet-sam --data-dir /data/imagenet \\
+                  --output-dir checkpoints/vit-b16-sam
 """
 
 
@@ -66,8 +69,8 @@ def build_parser() -> Parser:
     """The flags of landscape-train."""
     parser = Parser(
         prog="landscape-train",
-        description="Train a ViT, MLP-Mixer, ResNet or a model of your own, with or without "
-        "sharpness-aware minimisation (SAM).",
+        description="Train a ViT, MLP-Mixer, ResNet or a model of your own,\n"
+        "with or without sharpness-aware minimisation (SAM).",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -164,6 +167,18 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
     # Before anything is replaced:
     device = resolve_device(training.device)
     Augmentation(training, train_samples, training.seed)
+    if training.rho:
+        names_in_scope(model, training.sam_scope)
+    evaluator = Evaluator(
+        model,
+        val_samples,
+        device,
+        val_samples.input_shape[-1],
+        plan.data.crop,
+        training.attack / 255,
+        training.seed,
+    )
+    evaluator.check(arguments.eval)
     if _are_the_same(train_samples, val_samples):
         message(f"{plan.data.data} gives the same samples for training and validation; take split=")
     with join_team(ranks, device) as team:
@@ -185,7 +200,7 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
         )
     if ranks.is_first:
         if arguments.eval:
-            _evaluate(plan, model, val_samples, device, arguments.eval, run)
+            _evaluate(evaluator, arguments.eval, run)
         last = rows[-1]
         show(
             f"{run.path}: epoch {int(last['epoch'])}, train loss {last['train_loss']:.4f}, "
@@ -193,24 +208,8 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
         )
 
 
-def _evaluate(
-    plan: Plan,
-    model: torch.nn.Module,
-    validation: Samples,
-    device: torch.device,
-    words: Sequence[str],
-    run: RunDirectory,
-) -> None:
+def _evaluate(evaluator: Evaluator, words: Sequence[str], run: RunDirectory) -> None:
     """Write the accuracies on further sets, and print one line of each."""
-    evaluator = Evaluator(
-        model,
-        validation,
-        device,
-        validation.input_shape[-1],
-        plan.data.crop,
-        plan.training.attack / 255,
-        plan.training.seed,
-    )
     scores = evaluator.scores(words)
     run.write_evaluation(scores)
     for name, score in scores.items():

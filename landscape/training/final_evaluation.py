@@ -58,6 +58,20 @@ class Evaluator:
         """
         return {word.partition("=")[0]: self._score_of(word) for word in words}
 
+    def check(self, words: Sequence[str]) -> None:
+        """Raise InputError for words that mean nothing, without measuring anything."""
+        for word in words:
+            if word not in (CORRUPTIONS, PGD):
+                self._sets(word)
+
+    def _sets(self, word: str) -> list[EvaluationSet]:
+        name, separator, path = word.partition("=")
+        if not separator or not name or not path:
+            raise InputError(
+                f"--eval {word}: expected NAME=DIR, NAME=FILE.json, {CORRUPTIONS} or {PGD}"
+            )
+        return read_sets(name, Path(path), self.validation, self.image_size, self.crop)
+
     def _score_of(self, word: str) -> dict[str, Any]:
         if word == CORRUPTIONS:
             names = [(family, severity) for family in FAMILIES for severity in SEVERITIES]
@@ -68,13 +82,8 @@ class Evaluator:
             return _together(found)
         if word == PGD:
             return asdict(self._score(self._whole(), self._attack))
-        name, separator, path = word.partition("=")
-        if not separator or not name or not path:
-            raise InputError(
-                f"--eval {word}: expected NAME=DIR, NAME=FILE.json, {CORRUPTIONS} or {PGD}"
-            )
-        sets = read_sets(name, Path(path), self.validation, self.image_size, self.crop)
-        found = {one.name: self._score(one) for one in track(sets, name)}
+        name = word.partition("=")[0]
+        found = {one.name: self._score(one) for one in track(self._sets(word), name)}
         return asdict(found[name]) if list(found) == [name] else _together(found)
 
     def _whole(self) -> EvaluationSet:
