@@ -5,21 +5,18 @@ https://www.cs.toronto.edu/~kriz/cifar.html. A picture is 3,072 bytes: red, gree
 row by row.
 """
 
-import codecs
 import gzip
-import io
-import pickle
 import tarfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from landscape.data.byte_pickles import ByteArray, unpickle
 from landscape.data.imagefolder import image_folder
 from landscape.data.samples import Normalization, Samples, TensorSamples
 from landscape.errors import InputError
@@ -212,7 +209,7 @@ def _naming(file: str) -> Iterator[None]:
 
 
 def _class_names(raw: bytes, data_set: DataSet, release: Release) -> tuple[str, ...]:
-    names = raw.split() if release.suffix else _unpickle(raw, data_set.names_key)[0]
+    names = raw.split() if release.suffix else unpickle(raw, data_set.names_key)[0]
     if len(names) != data_set.num_classes:
         raise ValueError(f"expected {data_set.num_classes} class names, got {len(names)}")
     return tuple(name.decode() for name in names)
@@ -229,8 +226,8 @@ def _batch(
         rows = np.frombuffer(raw, np.uint8).reshape(-1, width)
         pixels, labels = rows[:, data_set.label_bytes :], rows[:, data_set.label_bytes - 1]
     else:
-        array, numbers = _unpickle(raw, b"data", data_set.label_key)
-        if not isinstance(array, _ByteArray):
+        array, numbers = unpickle(raw, b"data", data_set.label_key)
+        if not isinstance(array, ByteArray):
             raise ValueError(f"expected an array as data, got {type(array).__name__}")
         pixels, labels = array.values, np.asarray(numbers)
     n = labels.size
@@ -244,55 +241,3 @@ def _batch(
             f"expected classes 0 to {data_set.num_classes - 1}, got some from {low} to {high}"
         )
     return pixels, labels.astype(np.int64)
-
-
-def _unpickle(raw: bytes, *keys: bytes) -> list[Any]:
-    """The values at ``keys`` of a pickled dict."""
-    found = _Unpickler(io.BytesIO(raw), encoding="bytes").load()
-    if not isinstance(found, dict) or not found.keys() >= set(keys):
-        expected = " and ".join(key.decode() for key in keys)
-        raise ValueError(f"expected a dict with {expected}")
-    return [found[key] for key in keys]
-
-
-class _ByteType:
-    """Stands in for numpy's dtype, which believes whatever state a pickle gives it."""
-
-    def __init__(self, code: bytes | str, *_: Any) -> None:
-        if code not in (b"u1", "u1"):
-            raise pickle.UnpicklingError(f"expected an array of bytes (u1), got {code!r}")
-
-    def __setstate__(self, state: Any) -> None:
-        pass
-
-
-class _ByteArray:
-    """Stands in for numpy's array, likewise."""
-
-    values: NDArray[np.uint8]
-
-    def __init__(self, *_: Any) -> None:
-        self.values = np.empty(0, np.uint8)
-
-    def __setstate__(self, state: tuple[int, tuple[int, ...], _ByteType, bool, bytes]) -> None:
-        _, shape, _, is_fortran, raw = state
-        self.values = np.frombuffer(raw, np.uint8).reshape(shape, order="F" if is_fortran else "C")
-
-
-class _Unpickler(pickle.Unpickler):
-    """Admits what an array of bytes is made of, and nothing that would run."""
-
-    ADMITTED = {
-        ("numpy.core.multiarray", "_reconstruct"): _ByteArray,
-        ("numpy._core.multiarray", "_reconstruct"): _ByteArray,  # its name since numpy 2
-        ("numpy", "ndarray"): _ByteArray,
-        ("numpy", "dtype"): _ByteType,
-        ("_codecs", "encode"): codecs.encode,  # bytes, where Python 3 wrote for Python 2
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        """The function or class of that name."""
-        if (module, name) not in self.ADMITTED:
-            asked = repr(f"{module}.{name}")
-            raise pickle.UnpicklingError(f"expected arrays and lists only, got {asked}")
-        return self.ADMITTED[module, name]

@@ -28,7 +28,8 @@ SETTINGS = {
     "sparsity": sparsity.Settings(),
 }
 NAMES = tuple(SETTINGS)
-assert set(NAMES) == set(ANALYSES) - {"trajectory", "sharpness"}  # which need a run of saved epochs
+# The others need a run.
+assert set(NAMES) == set(ANALYSES) - {"trajectory", "sharpness", "curves"}
 
 
 def network(seed: int = 0) -> nn.Module:
