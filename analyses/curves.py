@@ -6,7 +6,7 @@ They are read from each run's metrics.csv; nothing is computed, so neither data 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from landscape.checkpoints.run import RunDirectory, run_of
+from landscape.checkpoints.run import METRIC_COLUMNS, RunDirectory, run_of
 from landscape.errors import InputError, NotMeasurableError
 from landscape.objective import Objective
 from landscape.options import option
@@ -81,7 +81,7 @@ class Curves(Result):
         cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
     ) -> Self:
         """The inverse of :meth:`arrays`."""
-        return cls(label, settings, provenance, dict(arrays))
+        return cls(label, settings, provenance, {name: arrays[name] for name in _ordered(arrays)})
 
     def headline(self) -> dict[str, Any]:
         """Every column."""
@@ -139,7 +139,13 @@ def _columns(run: RunDirectory | None, name: str) -> dict[str, NDArray[np.float6
         raise NotMeasurableError(
             f"{name} has no finished epoch in a metrics.csv of landscape-train"
         )
-    return {key: np.array([row[key] for row in rows]) for key in rows[0]}
+    return {key: np.array([row[key] for row in rows]) for key in _ordered(rows[0])}
+
+
+def _ordered(names: Collection[str]) -> list[str]:
+    """As metrics.csv has them; further ones by name."""
+    further = sorted(set(names) - set(METRIC_COLUMNS))
+    return [name for name in (*METRIC_COLUMNS, *further) if name in names]
 
 
 def tabulate(results: Sequence[Curves]) -> dict[str, list[dict[str, str]]]:

@@ -7,6 +7,7 @@ and :func:`to_plain` and :func:`from_plain` carry it to JSON and back.
 
 import argparse
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -87,6 +88,14 @@ def given_options(namespace: argparse.Namespace, settings: type[Any]) -> dict[st
         for name in names
         if name in given
     }
+
+
+def refuse_negative(settings: Any, *names: str) -> None:
+    """InputError if one of these fields is below 0 or infinite; None is none."""
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None and not 0 <= value < math.inf:
+            raise InputError(f"--{name.replace('_', '-')} can't be negative, got {value}")
 
 
 def to_plain(settings: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from landscape.data.mixup import mixup
 from landscape.data.randaugment import rand_augment
 from landscape.data.samples import Normalization, Samples, TensorSamples, count_classes
 from landscape.errors import InputError
-from landscape.options import option
+from landscape.options import option, refuse_negative
 from landscape.training.feed import stream_seed
 
 # Streams of random numbers, so that one kind of draw does not change another.
@@ -45,8 +45,7 @@ class AugmentSettings:
 
     def __post_init__(self) -> None:
         """Raise InputError for values that can't be trained with."""
-        if not 0 <= self.mixup < math.inf:
-            raise InputError(f"--mixup can't be negative, got {self.mixup}")
+        refuse_negative(self, "mixup")
         if self.randaugment:
             layers, magnitude = self.randaugment
             if layers < 1 or layers != int(layers) or not 0 <= magnitude < math.inf:

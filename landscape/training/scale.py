@@ -1,6 +1,5 @@
 """The settings of how a training is carried out, and the model made ready for it."""
 
-import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from landscape.devices import full_precision, tf32_allowed
 from landscape.errors import InputError
-from landscape.options import option
+from landscape.options import option, refuse_negative
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,7 @@ class ScaleSettings:
             raise InputError(f"--accumulate has to be positive, got {self.accumulate}")
         if not 0 <= self.ema < 1:
             raise InputError(f"--ema has to be at least 0 and below 1, got {self.ema}")
-        if not 0 <= self.save_minutes < math.inf:
-            raise InputError(f"--save-minutes can't be negative, got {self.save_minutes}")
+        refuse_negative(self, "save_minutes")
 
     def arithmetic(self, device: torch.device) -> AbstractContextManager[Any]:
         """A context for forward passes and losses."""

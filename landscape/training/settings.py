@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from landscape.errors import InputError
-from landscape.options import option
+from landscape.options import option, refuse_negative
 from landscape.training.augmentation import AugmentSettings
 from landscape.training.sam.settings import SamSettings
 from landscape.training.scale import ScaleSettings
@@ -59,17 +59,8 @@ class OptimizerSettings:
         for name, value in positive.items():
             if value is not None and not 0 < value < math.inf:
                 raise InputError(f"--{name.replace('_', '-')} has to be positive, got {value}")
-        not_negative = {
-            "weight_decay": self.weight_decay,
-            "warmup_epochs": self.warmup_epochs,
-            "warmup_steps": self.warmup_steps,
-            "clip": self.clip,
-            "momentum": self.momentum,
-            "save_every": self.save_every,
-        }
-        for name, value in not_negative.items():
-            if value is not None and not 0 <= value < math.inf:
-                raise InputError(f"--{name.replace('_', '-')} can't be negative, got {value}")
+        refuse_negative(self, "weight_decay", "warmup_epochs", "warmup_steps", "clip")
+        refuse_negative(self, "momentum", "save_every")
 
     @property
     def peak_lr(self) -> float:

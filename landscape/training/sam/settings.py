@@ -1,10 +1,9 @@
 """The settings of sharpness-aware minimisation."""
 
-import math
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.options import option
+from landscape.options import option, refuse_negative
 from landscape.training.schedules import decay
 
 VARIANTS = ("sam", "asam", "gsam", "looksam")
@@ -65,18 +64,8 @@ class SamSettings:
 
     def __post_init__(self) -> None:
         """Raise InputError for values that can't be trained with."""
-        not_negative = {
-            "rho": self.rho,
-            "rho_end": self.rho_end,
-            "sam_start": self.sam_start,
-            "sam_stop": self.sam_stop,
-            "sam_batch": self.sam_batch,
-            "sam_alpha": self.sam_alpha,
-            "sam_eta": self.sam_eta,
-        }
-        for name, value in not_negative.items():
-            if value is not None and not 0 <= value < math.inf:
-                raise InputError(f"--{name.replace('_', '-')} can't be negative, got {value}")
+        refuse_negative(self, "rho", "rho_end", "sam_start", "sam_stop")
+        refuse_negative(self, "sam_batch", "sam_alpha", "sam_eta")
         if self.sam_every is not None and self.sam_every < 1:
             raise InputError(f"--sam-every has to be positive, got {self.sam_every}")
         if self.sam_stop is not None and self.sam_stop <= self.sam_start:
