@@ -5,23 +5,21 @@ Its subcommands are the table of analyses, their flags the fields of each one's 
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from analyses.curves import Curves, of_run
+from analyses.curves import Curves
 from analyses.export import EXPORTS, export
 from analyses.measure import SLICES, measure
 from analyses.preview import Preview, Watchers
+from analyses.questions import Question, read_questions
 from analyses.report import write_markdown, write_numbers, write_page
-from analyses.stored import is_result_file, read_result
 from analyses.style import FORMATS, Look, save_figures, styled
-from analyses.subjects import ObjectiveMaker, Subject, SubjectSettings, parse_subjects
-from analyses.table import ANALYSES
+from analyses.subjects import SubjectSettings
+from analyses.table import ANALYSES, HELD_OUT
 from landscape.console import Parser, add_console_options, run_command, show
 from landscape.data.catalog import DataSettings
-from landscape.distributed import join_ranks
+from landscape.distributed import Ranks, join_ranks
 from landscape.errors import InputError, NotMeasurableError
 from landscape.files import make_directory
 from landscape.objective import Objective
@@ -161,29 +159,16 @@ def _plot_command(arguments: argparse.Namespace) -> None:
     _check_precision(arguments, names)
     look = read_options(arguments, Look)
     folder = make_directory(arguments.output_dir)
-    questions = _questions(arguments, settings)
+    questions = read_questions(arguments, settings)
     results: dict[str, list[Result]] = {name: [] for name in names}
     for question in questions:
-        objective = question.objective(verify=True) if question.maker else None
-        for name, asked in question.settings.items():
-            result = question.stored
-            if isinstance(result, Curves) and ranks.is_first:
-                _write(result, make_directory(folder / question.label))
-            if objective is not None:
-                preview = Preview(partial(ANALYSES[name].draw, look=look), folder, results[name])
-                watch = Watchers(preview) if arguments.preview else None
-                work = Work(make_directory(folder / question.label), ranks, watch)
-                try:
-                    result = measure(name, objective, asked, work, force=arguments.force)
-                except NotMeasurableError as error:
-                    if not is_report:
-                        raise
-                    message(f"{question.label}: no {name}: {error}")
-                    continue
-                if result is not None:
-                    _show_files(name, folder / question.label)
-            if result is not None:
-                results[name].append(result)
+        if question.maker is not None:
+            _measure(question, arguments, results, ranks, look)
+            continue
+        assert question.stored is not None
+        if isinstance(question.stored, Curves) and ranks.is_first:
+            _write(question.stored, make_directory(folder / question.label))
+        results[arguments.analysis].append(question.stored)
     if not ranks.is_first:
         return
     if not any(results.values()):
@@ -191,53 +176,36 @@ def _plot_command(arguments: argparse.Namespace) -> None:
     _draw(results, arguments, folder, look)
 
 
-@dataclass(frozen=True)
-class _Question:
-    """What is asked of one subject: analyses with their settings, or a result that is there."""
-
-    label: str
-    settings: dict[str, Any]
-    subject: Subject
-    maker: ObjectiveMaker | None = None
-    stored: Result | None = None
-
-    def objective(self, *, verify: bool) -> Objective:
-        assert self.maker is not None
-        objective = self.maker.make(self.subject, verify=verify)
-        objective.origin["label"] = self.label
-        return objective
-
-
-def _questions(arguments: argparse.Namespace, settings: dict[str, Any]) -> list[_Question]:
-    """Every question of the command line, each tried out so far that what is wrong shows early."""
-    maker = ObjectiveMaker(arguments)
-    subjects = parse_subjects(arguments.checkpoints)
-    files = [subject for subject in subjects if is_result_file(subject.path)]
-    if files and len(settings) > 1:
-        raise InputError(f"{files[0].path} is a result; a report takes checkpoints")
-    checkpoints = [subject for subject in subjects if subject not in files]
-    if list(settings) == ["curves"]:  # they need neither data nor weights
-        return [
-            _Question(one.label, settings, one, None, _curves(one, settings["curves"]))
-            for one in subjects
-        ]
-    if list(settings) == ["interpolate"]:
-        questions = _pairs(checkpoints, settings["interpolate"], maker) if checkpoints else []
-    else:
-        asked = {name: one for name, one in settings.items() if name != "interpolate"}
-        questions = [_Question(one.label, asked, one, maker) for one in checkpoints]
-    if len(questions) > 1:  # what is wrong with the last is said before the first is measured
-        for question in questions:
-            question.objective(verify=False)
-    drawn = [_Question(one.label, settings, one, None, _read(one, settings)) for one in files]
-    place = {subject: number for number, subject in enumerate(subjects)}
-    return sorted([*drawn, *questions], key=lambda question: place[question.subject])
-
-
-def _curves(subject: Subject, settings: Any) -> Result:
-    if is_result_file(subject.path):
-        return read_result(subject, "curves")
-    return of_run(subject.path, subject.label, settings)
+def _measure(
+    question: Question,
+    arguments: argparse.Namespace,
+    results: dict[str, list[Result]],
+    ranks: Ranks,
+    look: Look,
+) -> None:
+    """Add what is asked of one checkpoint to ``results``; a report leaves out what can't be had."""
+    folder = arguments.output_dir
+    objectives: dict[str, Objective] = {}
+    known: dict[str, Result] = {}
+    for name, asked in question.settings.items():
+        preview = Preview(partial(ANALYSES[name].draw, look=look), folder, results[name])
+        watch = Watchers(preview) if arguments.preview else None
+        try:
+            split = question.split(name)
+            if split not in objectives:
+                objectives[split] = question.objective(name, verify=True)
+            work = Work(make_directory(folder / question.label), ranks, watch, known)
+            result = measure(name, objectives[split], asked, work, force=arguments.force)
+        except InputError as error:
+            is_expected = isinstance(error, NotMeasurableError) or name in HELD_OUT
+            if arguments.analysis != "report" or not is_expected:
+                raise
+            message(f"{question.label}: no {name}: {error}")
+            continue
+        if result is not None:
+            known[name] = result
+            results[name].append(result)
+            _show_files(name, folder / question.label)
 
 
 def _write(result: Result, folder: Path) -> None:
@@ -249,29 +217,6 @@ def _write(result: Result, folder: Path) -> None:
 def _show_files(name: str, folder: Path) -> None:
     show(folder / f"{name}.h5")
     show(folder / f"{name}.json")
-
-
-def _read(subject: Subject, settings: dict[str, Any]) -> Result:
-    (name,) = settings
-    return read_result(subject, name)
-
-
-def _pairs(subjects: list[Subject], settings: Any, maker: ObjectiveMaker) -> list[_Question]:
-    """The first checkpoint with each of the others."""
-    if len(subjects) < 2:
-        raise InputError("interpolate takes two or more checkpoints: the first with each other one")
-    first, *others = subjects
-    for other in others:
-        maker.make(other, verify=False)  # that it is there and can be read
-    return [
-        _Question(
-            f"{first.label}-to-{other.label}",
-            {"interpolate": replace(settings, toward_x=str(other.path))},
-            first,
-            maker,
-        )
-        for other in others
-    ]
 
 
 def _check_precision(arguments: argparse.Namespace, names: Sequence[str]) -> None:

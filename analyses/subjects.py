@@ -112,14 +112,16 @@ class ObjectiveMaker:
         self.split = self.splits[0]
         self._data: dict[tuple[DataSettings, str], Samples] = {}
 
-    def make(self, subject: Subject, *, verify: bool = True) -> Objective:
+    def make(self, subject: Subject, split: str = "", *, verify: bool = True) -> Objective:
         """Load checkpoint and data and check that they fit each other.
 
-        ``verify`` also checks that the loss is a repeatable mean, which takes forward passes.
+        ``split`` is that of the command line unless it is given. ``verify`` also checks that the
+        loss is a repeatable mean, which takes forward passes.
         """
         settings, arguments = self.settings, self.arguments
+        split = split or self.split
         data = self._data_settings(subject)
-        samples = self._samples(data, self.split)
+        samples = self._samples(data, split)
         checkpoint = load_checkpoint(
             subject.path,
             arguments.model,
@@ -131,9 +133,9 @@ class ObjectiveMaker:
         inputs, targets = samples.fetch(chosen), samples.targets[chosen]
         num_outputs = count_outputs(checkpoint.model, inputs[:1])
         if num_outputs is not None and count_classes(samples) is not None:
-            check_targets(samples, num_outputs, f"the {self.split} data")
+            check_targets(samples, num_outputs, f"the {split} data")
         if verify and len(chosen) < len(samples):
-            message(f"{subject.label}: {len(chosen):,} of {len(samples):,} {self.split} samples")
+            message(f"{subject.label}: {len(chosen):,} of {len(samples):,} {split} samples")
         loss = resolve_loss(settings.loss, targets)
         return Objective(
             checkpoint.model,
@@ -142,10 +144,13 @@ class ObjectiveMaker:
             batch_size=settings.batch_size,
             device=settings.device,
             dtype=PRECISIONS[settings.precision],
-            others={split: self._chosen(data, split) for split in self.splits[1:]},
+            others={
+                other: self._chosen(data, other) for other in self.splits[1:] if other != split
+            },
             metrics=dict(map(resolve_metric, settings.metrics)),
             precision=settings.precision,
             compile=settings.compile,
+            source=samples.take(chosen),
             verify=verify,
             origin={
                 "label": subject.label,
@@ -153,7 +158,7 @@ class ObjectiveMaker:
                 **_training(checkpoint),
                 "data": data.data,
                 "data_dir": data.data_dir or None,
-                "split": self.split,
+                "split": split,
                 "samples_available": len(samples),
                 "seed": settings.seed,
                 "trusted": bool(arguments.trust),

@@ -68,3 +68,6 @@ RESULTS: dict[str, type[Result]] = {
     "sparsity": sparsity.Sparsity,
     "curves": curves.Curves,
 }
+
+# What is said of data that were held out: measured on the test split, unless another is asked for.
+HELD_OUT = frozenset({"robustness"})

@@ -5,7 +5,7 @@ hand-written networks do) are watched too, and named after the module that calls
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -72,6 +72,26 @@ def watch_activations(model: nn.Module, observe: Observer) -> Iterator[None]:
     watcher = _Watcher(model, observe)
     with watcher, watcher.hooks():
         yield
+
+
+@contextmanager
+def watch_outputs(model: nn.Module, paths: Iterable[str], observe: Observer) -> Iterator[None]:
+    """Call ``observe(path, output)`` whenever a module at one of ``paths`` has put out a tensor."""
+
+    def hook(path: str) -> Callable[[nn.Module, Any, Any], None]:
+        def look(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            found = output[0] if isinstance(output, tuple | list) and output else output
+            if isinstance(found, Tensor):
+                observe(path, found.detach())
+
+        return look
+
+    handles = [model.get_submodule(path).register_forward_hook(hook(path)) for path in paths]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 class _Watcher(TorchFunctionMode):

@@ -7,6 +7,7 @@ foreign models too; what a rule does not fit is left out, not guessed.
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -43,7 +44,7 @@ def components(module: nn.Module, layout: ParameterLayout) -> dict[str, Group]:
     ``layer1.0``; numbered from 1 where all are in one list. Of a module without blocks there are
     only norms.
     """
-    blocks = _blocks(module, layout)
+    blocks = _blocks(module, layout.names)
     members: dict[str, list[tuple[int, int]]] = defaultdict(list)
     inside = [number for number, block in enumerate(blocks) if block is not None]
     has_tokens = any(_TOKENS.search(layout.names[number]) for number in inside)
@@ -95,14 +96,23 @@ def _parts(within: str, stretch: tuple[int, int]) -> list[tuple[str, tuple[int, 
     return [(part, stretch) for part, pattern in _PARTS.items() if pattern.search(within)]
 
 
-def _blocks(module: nn.Module, layout: ParameterLayout) -> list[str | None]:
-    """For each tensor of the layout the path of its block, or None."""
+def block_paths(module: nn.Module) -> dict[str, str]:
+    """The paths of a module's blocks in order, each with what it is called; none has it none.
+
+    What a block is says :func:`components`; frozen ones count here.
+    """
+    blocks = _blocks(module, [name for name, _ in module.named_parameters()])
+    return _titles(list(dict.fromkeys(block for block in blocks if block is not None)))
+
+
+def _blocks(module: nn.Module, names: Sequence[str]) -> list[str | None]:
+    """For each parameter by name the path of its block, or None."""
     modules = dict(module.named_modules())
     counts: dict[type[nn.Module], int] = defaultdict(int)
     for path, found in modules.items():
         if _is_element(path, modules):
             counts[type(found)] += 1
-    return [_block_of(name, modules, counts) for name in layout.names]
+    return [_block_of(name, modules, counts) for name in names]
 
 
 def _block_of(

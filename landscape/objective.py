@@ -19,6 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from landscape._checks import check_mean_over_samples, check_repeatable
 from landscape.data.batches import Batch, is_batched, rebatch, resident_batches
 from landscape.data.batching import choose_batch_size
+from landscape.data.samples import Samples
 from landscape.devices import PRECISIONS, describe_device, full_precision, resolve_device
 from landscape.errors import InputError
 from landscape.evaluation import Evaluation, evaluate_batches, mean_loss
@@ -55,6 +56,9 @@ class Objective:
             ``landscape.devices.PRECISIONS``; the default is that of ``dtype``.
         compile: ``auto``, ``on`` or ``off``: torch.compile, for the same.
         origin: what is known of where model and data came from; written into provenance.
+        source: the labelled samples, in the order of ``data``, that these were read from. What
+            looks at inputs as pictures (attacks, corruptions, attention maps) asks it how pixels
+            were normalised and what the classes are called.
         verify: refuse a loss that is not a repeatable mean over samples. Costs four forward
             passes of the first batch.
 
@@ -78,6 +82,7 @@ class Objective:
         precision: str | None = None,
         compile: str = "auto",
         origin: Mapping[str, Any] | None = None,
+        source: Samples | None = None,
         verify: bool = True,
     ) -> None:
         if batch_size < 0:
@@ -92,6 +97,7 @@ class Objective:
             loss = copy.deepcopy(loss).to(self.device, dtype)
         self.loss_function = loss
         self.metrics = dict(metrics or {})
+        self.source = source
         self.module = make_twin(model, self.device, dtype)
         self.batches = self._read(data, batch_size)
         self.num_samples = sum(batch.size for batch in self.batches)

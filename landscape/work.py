@@ -1,10 +1,12 @@
 """The surroundings of a long computation: who shares it, where it is kept, who watches."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from landscape.distributed import ALONE, Ranks
+from landscape.results import Result
 
 
 class Watch(Protocol):
@@ -23,12 +25,14 @@ class Work:
     """By default alone, in memory, unwatched.
 
     ``folder`` is where an unfinished computation keeps its journal. ``watch`` is shown the
-    unfinished result whenever it says that it ``is_due``.
+    unfinished result whenever it says that it ``is_due``. ``known`` are results of the same
+    objective by analysis, for those that can use what another one has found out.
     """
 
     folder: Path | None = None
     ranks: Ranks = ALONE
     watch: Watch | None = None
+    known: Mapping[str, Result] = field(default_factory=dict)
 
     def journal(self, analysis: str) -> Path | None:
         """The file for the finished points of an analysis."""
