@@ -6,13 +6,15 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from analyses import hessian_result
-from analyses.hessian_result import Components, Spectrum
+from analyses import hessian_settings
+from analyses.component_curvature import Components
+from analyses.hessian_result import Spectrum
 from landscape.components import components
 from landscape.curvature.blocks import block_eigenvalues
 from landscape.curvature.eigenpairs import Eigenpairs
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from analyses.style import Look
 
 
-Settings = hessian_result.Settings
+Settings = hessian_settings.Settings
 
 TITLE = "Hessian spectrum"
 SUMMARY = "top Hessian eigenvalues with residuals, spectral density, trace and components"
@@ -92,7 +94,13 @@ def compute(
 
     Raises NotMeasurableError where the loss is not finite or has fewer parameters than asked for.
     """
-    settings = settings or Settings()
+    return measure_spectrum(objective, settings or Settings(), work, Spectrum.analysis)
+
+
+def measure_spectrum(
+    objective: Objective, settings: Settings, work: Work, journal: str
+) -> Spectrum | None:
+    """The same for any analysis; ``journal`` is the name under which its products are kept."""
     started = time.perf_counter()
     loss = objective.evaluate()
     if not math.isfinite(loss.loss):
@@ -107,7 +115,7 @@ def compute(
     with shared_products(objective, work.ranks, settings.matrix) as answer:
         if answer is None:
             return None
-        with _recorded(answer, objective, settings, work) as recorded:
+        with _recorded(answer, objective, settings, work.journal(journal)) as recorded:
             operator = CurvatureOperator(objective, shift=settings.l2, answer=recorded)
             gradient = answer.gradient() + settings.l2 * objective.theta
             generator = torch.Generator().manual_seed(settings.seed)
@@ -153,10 +161,9 @@ def compute(
 
 @contextmanager
 def _recorded(
-    answer: Products, objective: Objective, settings: Settings, work: Work
+    answer: Products, objective: Objective, settings: Settings, path: Path | None
 ) -> Iterator[Products]:
     """The same products, from the journal of an earlier run as far as it goes."""
-    path = work.journal("hessian")
     if path is None:
         yield answer
         return

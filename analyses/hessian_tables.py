@@ -1,10 +1,10 @@
 """The tables of a Hessian-spectrum report."""
 
-import math
 from collections.abc import Sequence
 
-from analyses.hessian_result import Spectrum, component_names
-from analyses.style import number, with_error
+from analyses.components_table import component_rows
+from analyses.hessian_result import Spectrum
+from analyses.style import number, with_error, with_residual
 
 Rows = list[dict[str, str]]
 SHOWN = 10  # eigenvalues in the table; the files have them all
@@ -15,7 +15,7 @@ def tables(results: Sequence[Spectrum]) -> dict[str, Rows]:
     found = {
         "Spectrum": [_summary(result) for result in results],
         "Eigenvalues (relative residual, which bounds the relative error)": _eigenvalues(results),
-        "Largest eigenvalue of each component (relative residual)": _components(results),
+        "Largest eigenvalue of each component (relative residual)": component_rows(results),
         "Sharpness in context": [_context(result) for result in results],
         "Method and cost": [_cost(result) for result in results],
     }
@@ -50,7 +50,7 @@ def _eigenvalues(results: Sequence[Spectrum]) -> Rows:
         {
             "checkpoint": result.label,
             **{
-                f"λ{_subscript(k + 1)}": _with_residual(
+                f"λ{_subscript(k + 1)}": with_residual(
                     float(result.eigenvalues[k]),
                     float(result.residuals[k]),
                     bool(result.converged[k]),
@@ -62,36 +62,6 @@ def _eigenvalues(results: Sequence[Spectrum]) -> Rows:
         }
         for result in results
     ]
-
-
-def _components(results: Sequence[Spectrum]) -> Rows:
-    """A row for each component, a column for each checkpoint, as in the paper's Table 3."""
-    names = component_names(results)
-    if not names:
-        return []
-    rows = [
-        {"component": name, **{result.label: _component(result, name) for result in results}}
-        for name in names
-    ]
-    whole = {
-        result.label: _with_residual(
-            float(result.eigenvalues[0]), float(result.residuals[0]), bool(result.converged[0])
-        )
-        for result in results
-    }
-    return [*rows, {"component": "whole network", **whole}]
-
-
-def _component(result: Spectrum, name: str) -> str:
-    components = result.components
-    if name not in components.names:
-        return "–"
-    k = components.names.index(name)
-    return _with_residual(
-        float(components.eigenvalues[k]),
-        float(components.residuals[k]),
-        bool(components.converged[k]),
-    )
 
 
 def _context(result: Spectrum) -> dict[str, str]:
@@ -124,14 +94,6 @@ def _cost(result: Spectrum) -> dict[str, str]:
         "parameters": f"{result.provenance.num_parameters:,}",
         "seconds": f"{result.provenance.seconds:.1f}",
     }
-
-
-def _with_residual(value: float, residual: float, converged: bool) -> str:
-    """As many digits as are certain, five at most, and the residual relative to the value."""
-    certain = 1 - math.floor(math.log10(residual)) if 0 < residual < 1 else 2
-    digits = max(2, min(5, certain)) if residual else 5
-    shown = f"{number(value, digits)} ({residual:.0e})"
-    return shown if converged else f"{shown}, not converged"
 
 
 def _subscript(rank: int) -> str:

@@ -55,7 +55,7 @@ def measure(
 
 # The analyses whose work all ranks share; the others are computed by the first one.
 SLICES = ("surface", "line", "interpolate", "trajectory")
-SHARED = (*SLICES, "hessian")
+SHARED = (*SLICES, "hessian", "components")
 
 
 def find_stored(name: str, objective: Objective, settings: Any, folder: Path) -> Result | None:

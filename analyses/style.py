@@ -194,3 +194,11 @@ def with_error(value: float, error: float) -> str:
     if decimals > 6 and abs(value) < 1e-3:
         return f"{value:.3e} ± {error:.1e}"
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+
+
+def with_residual(value: float, residual: float, converged: bool) -> str:
+    """As many digits as are certain, five at most, and the residual relative to the value."""
+    certain = 1 - math.floor(math.log10(residual)) if 0 < residual < 1 else 2
+    digits = max(2, min(5, certain)) if residual else 5
+    shown = f"{number(value, digits)} ({residual:.0e})"
+    return shown if converged else f"{shown}, not converged"

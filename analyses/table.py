@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from analyses import (
+    components,
     curves,
     hessian,
     hessian_result,
@@ -51,6 +52,7 @@ ANALYSES: dict[str, Analysis] = {
     "interpolate": interpolate,
     "trajectory": trajectory,
     "hessian": hessian,
+    "components": components,
     "minibatch": minibatch,
     "sharpness": sharpness,
     "sparsity": sparsity,
@@ -63,6 +65,7 @@ RESULTS: dict[str, type[Result]] = {
     "interpolate": interpolate.Interpolation,
     "trajectory": trajectory.Trajectory,
     "hessian": hessian_result.Spectrum,
+    "components": components.ComponentCurvature,
     "minibatch": minibatch.MinibatchSpectra,
     "sharpness": sharpness.Sharpness,
     "sparsity": sparsity.Sparsity,

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from analyses import hessian, interpolate, line, minibatch, sparsity, surface
+from analyses import components, hessian, interpolate, line, minibatch, sparsity, surface
 from analyses.grid import Axis
 from analyses.table import ANALYSES
 from landscape.checkpoints.weights import weights_of
@@ -24,12 +24,13 @@ SETTINGS = {
     "line": line.Settings(x=Axis(-1.0, 2.0, 7), seed=5, policy="all"),
     "interpolate": interpolate.Settings(x=Axis(-0.5, 1.5, 9)),
     "hessian": hessian.Settings(top=3, probes=2, density_steps=6, seed=6, tol=1e-5),
+    "components": components.Settings(group=("first=^0", "rest=^[24]"), tol=1e-5, l2=0.02, seed=3),
     "minibatch": minibatch.Settings(minibatches=4, minibatch_size=6, minibatch_top=3, l2=0.01),
     "sparsity": sparsity.Settings(),
 }
 NAMES = tuple(SETTINGS)
-# The others need a run.
-assert set(NAMES) == set(ANALYSES) - {"trajectory", "sharpness", "curves"}
+# The others need a run or pictures.
+assert set(ANALYSES) - set(NAMES) == {"trajectory", "sharpness", "curves"}
 
 
 def network(seed: int = 0) -> nn.Module:

@@ -21,6 +21,7 @@ PICTURES = {
     "line": ["line"],
     "interpolate": ["interpolate"],
     "hessian": ["hessian", "hessian-tails", "hessian-linear"],
+    "components": ["components"],
     "minibatch": ["minibatch"],
     "sparsity": ["sparsity"],
 }
@@ -65,7 +66,7 @@ def test_pictures_are_drawn_and_not_blank(name, count):
         pages = ANALYSES[name].draw(results(name, count))
         assert list(pages) == PICTURES[name]
         fewest = {"line": 2, "interpolate": 2, "sparsity": 1, "hessian-linear": 1, "minibatch": 1}
-        fewest["hessian-tails"] = min(count, 2)
+        fewest |= {"hessian-tails": min(count, 2), "components": count}
         for key, page in pages.items():
             assert isinstance(page, Figure)
             found = coloured(page)
