@@ -11,9 +11,11 @@ from pathlib import Path
 from analyses.curves import Curves
 from analyses.export import EXPORTS, export
 from analyses.measure import SLICES, measure
+from analyses.paper.missing import plot_command
+from analyses.paper.summary import Summary, summarise
 from analyses.preview import Preview, Watchers
 from analyses.questions import Question, read_questions
-from analyses.report import write_markdown, write_numbers, write_page
+from analyses.report import without_repetition, write_markdown, write_numbers, write_page
 from analyses.style import FORMATS, Look, save_figures, styled
 from analyses.subjects import SubjectSettings
 from analyses.table import ANALYSES, HELD_OUT
@@ -38,6 +40,8 @@ examples:
                  --data-dir imagenet --split val
 """
 REPORT_SUMMARY = "all of these, on one page that opens from disk"
+# An interpolation is of two checkpoints, all others of one.
+REPORTED = [name for name in ANALYSES if name != "interpolate"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,6 +77,13 @@ def build_parser() -> Parser:
         add_options(command.add_argument_group(name), analysis.Settings)
     report = commands.add_parser(
         "report", help=REPORT_SUMMARY, description=f"Report: {REPORT_SUMMARY}.", allow_abbrev=False
+    )
+    report.add_argument(
+        "--only",
+        type=argument_type(_analyses),
+        default=tuple(REPORTED),
+        metavar="LIST",
+        help="measure and show these analyses alone, such as hessian,ntk (default: all)",
     )
     _add_shared(report)
     seen: set[str] = set()
@@ -136,6 +147,14 @@ def _add_shared(parser: Parser) -> None:
     add_console_options(parser)
 
 
+def _analyses(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    unknown = [name for name in names if name not in REPORTED]
+    if unknown:
+        raise InputError(f"a report has no {unknown[0]!r}; expected some of {','.join(REPORTED)}")
+    return tuple(name for name in REPORTED if name in names)
+
+
 def _formats(text: str) -> tuple[str, ...]:
     if text == "none":
         return ()
@@ -152,38 +171,47 @@ def _plot_command(arguments: argparse.Namespace) -> None:
     if not ranks.is_first:
         be_quiet(True)
     is_report = arguments.analysis == "report"
-    names = list(ANALYSES) if is_report else [arguments.analysis]
+    names = list(arguments.only) if is_report else [arguments.analysis]
     settings = {name: read_options(arguments, ANALYSES[name].Settings) for name in names}
-    if is_report:  # its flags lay a plane of random directions, which this one is not
-        settings["trajectory"] = ANALYSES["trajectory"].Settings(seed=settings["surface"].seed)
+    if is_report and "trajectory" in names:  # the flags lay a plane of random directions
+        settings["trajectory"] = ANALYSES["trajectory"].Settings(
+            seed=read_options(arguments, SubjectSettings).seed
+        )
     _check_precision(arguments, names)
     look = read_options(arguments, Look)
     folder = make_directory(arguments.output_dir)
     questions = read_questions(arguments, settings)
     results: dict[str, list[Result]] = {name: [] for name in names}
+    reasons: dict[tuple[str, str], str] = {}
     for question in questions:
         if question.maker is not None:
-            _measure(question, arguments, results, ranks, look)
+            _measure(question, arguments, results, reasons, ranks, look)
             continue
         assert question.stored is not None
-        if isinstance(question.stored, Curves) and ranks.is_first:
+        if isinstance(question.stored, Curves) and ranks.is_first and not is_report:
             _write(question.stored, make_directory(folder / question.label))
-        results[arguments.analysis].append(question.stored)
+        results.setdefault(question.stored.analysis, []).append(question.stored)
     if not ranks.is_first:
         return
     if not any(results.values()):
         raise InputError("nothing could be measured; the messages above say why")
-    _draw(results, arguments, folder, look)
+    summary = None
+    if is_report:
+        ordered = {name: results[name] for name in ANALYSES if name in results}
+        results = without_repetition(ordered)
+        summary = summarise(ordered, reasons, partial(plot_command, arguments))
+    _draw(results, arguments, folder, look, summary)
 
 
 def _measure(
     question: Question,
     arguments: argparse.Namespace,
     results: dict[str, list[Result]],
+    reasons: dict[tuple[str, str], str],
     ranks: Ranks,
     look: Look,
 ) -> None:
-    """Add what is asked of one checkpoint to ``results``; a report leaves out what can't be had."""
+    """Add what is asked of one checkpoint to ``results``; a report keeps reasons for the rest."""
     folder = arguments.output_dir
     objectives: dict[str, Objective] = {}
     known: dict[str, Result] = {}
@@ -200,6 +228,7 @@ def _measure(
             is_expected = isinstance(error, NotMeasurableError) or name in HELD_OUT
             if arguments.analysis != "report" or not is_expected:
                 raise
+            reasons[question.label, name] = str(error)
             message(f"{question.label}: no {name}: {error}")
             continue
         if result is not None:
@@ -229,7 +258,11 @@ def _check_precision(arguments: argparse.Namespace, names: Sequence[str]) -> Non
 
 
 def _draw(
-    results: dict[str, list[Result]], arguments: argparse.Namespace, folder: Path, look: Look
+    results: dict[str, list[Result]],
+    arguments: argparse.Namespace,
+    folder: Path,
+    look: Look,
+    summary: Summary | None,
 ) -> None:
     name = arguments.analysis
     if not arguments.format:
@@ -242,11 +275,11 @@ def _draw(
             for path in save_figures(drawn, folder, arguments.format):
                 show(path)
         if "html" in arguments.format or name == "report":
-            show(write_page(results, figures, folder / f"{name}.html"))
+            show(write_page(results, figures, folder / f"{name}.html", summary))
         if {"html", "md"} & set(arguments.format) or name == "report":
-            show(write_numbers(results, folder / f"{name}.json"))
+            show(write_numbers(results, folder / f"{name}.json", summary))
         if "md" in arguments.format:
-            show(write_markdown(results, figures, folder / f"{name}.md"))
+            show(write_markdown(results, figures, folder / f"{name}.md", summary))
     for found in results.values():
         for path in export(found, folder, arguments.format, look):
             show(path)

@@ -16,13 +16,15 @@ from landscape.results import Array
 
 @dataclass(frozen=True)
 class Components:
-    """For C components their sizes, largest eigenvalues, relative residuals and verdicts, (C,)."""
+    """For C components, each of shape (C,): sizes, largest eigenvalues, relative residuals,
+    verdicts, and how far the eigenvalues may be from those of all the data (nan: not known)."""
 
     names: tuple[str, ...]
     sizes: NDArray[np.int64]
     eigenvalues: NDArray[np.float64]
     residuals: NDArray[np.float64]
     converged: NDArray[np.bool_]
+    sampling_errors: NDArray[np.float64]
 
     def arrays(self, unit: str) -> dict[str, Array]:
         """What a result's file holds of them; ``unit`` is that of the loss."""
@@ -32,17 +34,21 @@ class Components:
             "components/eigenvalues": Array(self.eigenvalues, unit, ("component",)),
             "components/residuals": Array(self.residuals, "relative", ("component",)),
             "components/converged": Array(self.converged, "", ("component",)),
+            "components/sampling_errors": Array(self.sampling_errors, unit, ("component",)),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The inverse of :meth:`arrays`."""
+        eigenvalues = arrays["components/eigenvalues"]
         return cls(
             tuple(str(name) for name in arrays["components/names"]),
             arrays["components/sizes"],
-            arrays["components/eigenvalues"],
+            eigenvalues,
             arrays["components/residuals"],
             arrays["components/converged"].astype(bool),
+            # Files of earlier versions have none.
+            arrays.get("components/sampling_errors", np.full(len(eigenvalues), np.nan)),
         )
 
     def headline(self) -> dict[str, Any]:
@@ -53,13 +59,14 @@ class Components:
                 "eigenvalue": self.eigenvalues[k],
                 "residual": self.residuals[k],
                 "converged": bool(self.converged[k]),
+                "sampling_error": self.sampling_errors[k],
             }
             for k, name in enumerate(self.names)
         }
 
 
 NO_COMPONENTS = Components(
-    (), np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0, np.bool_)
+    (), np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0, np.bool_), np.empty(0)
 )
 
 
@@ -89,6 +96,10 @@ class HasComponents(Protocol):
     @property
     def converged(self) -> NDArray[np.bool_]:
         """Whether these are within the tolerance."""
+
+    @property
+    def sampling_error(self) -> float:
+        """Of the first of these."""
 
 
 def component_names(results: Sequence[HasComponents]) -> list[str]:

@@ -48,7 +48,7 @@ READING = {
 class ComponentCurvature(Result):
     """``components``, and of the whole network the largest eigenvalue with its residual, (1,) each.
 
-    ``sampling_error`` is that of the whole network's; of components it is not known.
+    ``sampling_error`` is that of the whole network's.
     """
 
     components: Components
@@ -152,7 +152,7 @@ def tabulate(results: Sequence[ComponentCurvature]) -> dict[str, list[dict[str, 
     """A row for each checkpoint, as in the paper's Table 3, with relative residuals."""
     from analyses.components_table import component_cells
 
-    return {"Largest eigenvalue (relative residual)": component_cells(results)}
+    return {"Largest eigenvalue, ± sampling error (relative residual)": component_cells(results)}
 
 
 def draw(results: Sequence[ComponentCurvature], look: Look | None = None) -> dict[str, Figure]:

@@ -24,7 +24,10 @@ def component_cells(results: Sequence[HasComponents]) -> list[dict[str, str]]:
             "checkpoint": result.label,
             **{name: _component(result, name) for name in names},
             "whole network": with_residual(
-                float(result.eigenvalues[0]), float(result.residuals[0]), bool(result.converged[0])
+                float(result.eigenvalues[0]),
+                float(result.residuals[0]),
+                bool(result.converged[0]),
+                result.sampling_error,
             ),
         }
         for result in results
@@ -40,4 +43,5 @@ def _component(result: HasComponents, name: str) -> str:
         float(components.eigenvalues[k]),
         float(components.residuals[k]),
         bool(components.converged[k]),
+        float(components.sampling_errors[k]),
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analyses.interactive import Panel, write_interactive
+from analyses.interactive import Panel, Scenes, make_scenes, write_interactive
 from analyses.paraview import write_path_vtp, write_vtp, write_vts
 from analyses.slice_result import Slice
 from analyses.style import Look, is_logarithmic
@@ -45,6 +45,13 @@ def export(
             if "x" in plane.path:
                 written.append(_write_path(plane, place / f"{name}_path.vtp", positive))
     return written
+
+
+def surface_scenes(planes: Sequence[Slice]) -> Scenes:
+    """Planes to turn around within a page; their heights are logarithmic where that shows more."""
+    log = is_logarithmic([plane.loss for plane in planes])
+    panels = [_panel(plane) for plane in planes]
+    return make_scenes(panels, log=log, label=f"{planes[0].split} loss")
 
 
 def _panel(plane: Slice) -> Panel:

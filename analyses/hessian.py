@@ -22,11 +22,11 @@ from landscape.curvature.lanczos import lanczos
 from landscape.curvature.leading import Span, refine
 from landscape.curvature.operators import CurvatureOperator, rademacher_vectors
 from landscape.curvature.power_iteration import power_iteration
-from landscape.curvature.products import Products
+from landscape.curvature.products import Products, Request
 from landscape.curvature.pyhessian_check import pyhessian_eigenpairs
 from landscape.curvature.quadrature import Quadrature, stochastic_lanczos
 from landscape.curvature.recording import RecordedProducts
-from landscape.curvature.sampling import sampling_error
+from landscape.curvature.sampling import sampling_errors
 from landscape.curvature.sharding import shared_products
 from landscape.curvature.trace import Estimate, deflated_trace, frobenius_norm
 from landscape.errors import NotMeasurableError
@@ -132,7 +132,9 @@ def measure_spectrum(
             )
     first = pairs.vectors[:, 0]
     norm = torch.linalg.vector_norm(gradient.double()).item()
-    error = sampling_error(objective, first, settings.matrix)
+    asked = [Request(first.unsqueeze(1))]
+    asked += [Request(parts[name].vectors[:, :1], groups[name]) for name in parts]
+    error, *part_errors = sampling_errors(objective, asked, settings.matrix)
     measured = settings.probes > 0
     return Spectrum(
         label=objective.origin.get("label", ""),
@@ -145,14 +147,14 @@ def measure_spectrum(
         quadrature=quadrature,
         trace=deflated_trace(quadrature, probes, pairs) if measured else UNKNOWN,
         frobenius=frobenius_norm(quadrature, probes, pairs) if measured else UNKNOWN,
-        components=_table(parts, groups),
+        components=_table(parts, groups, part_errors),
         loss=loss.loss + 0.5 * settings.l2 * objective.theta.double().square().sum().item(),
         loss_stderr=loss.loss_stderr,
         gradient_norm=norm,
         cosine=abs(gradient.double().dot(first.double()).item()) / norm if norm else 0.0,
         steps=pairs.steps,
-        products=operator.products + (not math.isnan(error)),
-        block_products=operator.counter.blocks,
+        products=operator.products + len(asked) * (not math.isnan(error)),
+        block_products=operator.counter.blocks + len(parts) * (not math.isnan(error)),
         vectors=pairs.vectors.T.float().cpu().numpy()
         if settings.save_vectors
         else np.empty((0, 0), np.float32),
@@ -231,7 +233,9 @@ def _eigenpairs(
     )
 
 
-def _table(parts: dict[str, Eigenpairs], groups: dict[str, Group]) -> Components:
+def _table(
+    parts: dict[str, Eigenpairs], groups: dict[str, Group], errors: Sequence[float]
+) -> Components:
     def column(name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         return np.array([getattr(pairs, name)[0].item() for pairs in parts.values()])
 
@@ -241,6 +245,7 @@ def _table(parts: dict[str, Eigenpairs], groups: dict[str, Group]) -> Components
         eigenvalues=column("eigenvalues"),
         residuals=column("residuals"),
         converged=column("converged").astype(bool),
+        sampling_errors=np.array(errors, dtype=np.float64),
     )
 
 

@@ -7,6 +7,7 @@ from analyses.hessian_result import Spectrum
 from analyses.style import number, with_error, with_residual
 
 Rows = list[dict[str, str]]
+OF_COMPONENTS = "Largest eigenvalue of each component, ± sampling error (relative residual)"
 SHOWN = 10  # eigenvalues in the table; the files have them all
 
 
@@ -15,7 +16,9 @@ def tables(results: Sequence[Spectrum]) -> dict[str, Rows]:
     found = {
         "Spectrum": [_summary(result) for result in results],
         "Eigenvalues (relative residual, which bounds the relative error)": _eigenvalues(results),
-        "Largest eigenvalue of each component (relative residual)": component_rows(results),
+        "Largest eigenvalue of each component, ± sampling error (relative residual)": component_rows(
+            results
+        ),
         "Sharpness in context": [_context(result) for result in results],
         "Method and cost": [_cost(result) for result in results],
     }

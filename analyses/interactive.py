@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -45,20 +46,51 @@ class Panel:
             raise InputError(f"a trajectory has shape (n, 3), not {self.path.shape}")
 
 
+@dataclass(frozen=True)
+class Scenes:
+    """Pieces of an HTML page: its style, what is seen, and the scripts that come after it."""
+
+    style: str
+    body: str
+    scripts: str
+
+
 def write_interactive(panels: Sequence[Panel], path: Path, *, log: bool, label: str) -> Path:
-    """Write an HTML page with a 3D scene for each panel; returns ``path``.
+    """Write an HTML page of :func:`make_scenes` alone; returns ``path``."""
+    scenes = make_scenes(panels, log=log, label=label)
+    page = f"""<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<title>{escape(label)}</title><style>{PAGE_STYLE}{scenes.style}</style></head>
+<body>{scenes.body}
+{scenes.scripts}
+</body></html>
+"""
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def has_plotly() -> bool:
+    """Whether scenes can be made."""
+    return find_spec("plotly") is not None
+
+
+def make_scenes(panels: Sequence[Panel], *, log: bool, label: str) -> Scenes:
+    """A 3D scene for each panel, for a page that has no others.
 
     All share one scale of heights and one of colours, both named ``label``, and turn together. With
     ``log`` the heights are log10 of the losses, and losses that are not positive are left out, as
     are those that are not finite; where all are positive, a button changes the scale. Raises
     InputError if there is no panel or plotly is not installed.
     """
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
+    if not has_plotly():
         raise InputError(
             "the interactive page needs plotly: pip install 'loss-landscape-toolkit[interactive]'"
-        ) from error
+        )
+    from plotly.offline import get_plotlyjs
+
     if not panels:
         raise InputError("the interactive page needs at least one surface, got none")
     losses = np.concatenate([values for panel in panels for values in _losses(panel)])
@@ -85,24 +117,17 @@ def write_interactive(panels: Sequence[Panel], path: Path, *, log: bool, label: 
         for panel in panels
     )
     button = "<button type=button></button>" if len(scales) > 1 else ""
-    page = f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<title>{escape(label)}</title><style>{STYLE}</style></head>
-<body><header><div class=scale><b>{escape(label)}</b>{"".join(bars)}</div>{button}</header>
-<main>
+    body = f"""<div class=scenes>
+<header><div class=scale><b>{escape(label)}</b>{"".join(bars)}</div>{button}</header>
+<div class=plots>
 {captions}
-</main>
+</div>
 <p>{_legend(panels, both)}</p>
-<script>{get_plotlyjs()}</script>
+</div>"""
+    scripts = f"""<script>{get_plotlyjs()}</script>
 <script type="application/json" id="content">{data}</script>
-<script>{SCRIPT}</script>
-</body></html>
-"""
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return path
+<script>{SCRIPT}</script>"""
+    return Scenes(STYLE, body, scripts)
 
 
 class _Scale:
@@ -290,28 +315,31 @@ POLICY = (
     "img-src data: blob:; form-action 'none'"
 )
 
+PAGE_STYLE = """
+body { margin: 0 auto; max-width: 1800px; padding: 12px; box-sizing: border-box; background: #fff; }
+"""
+
 STYLE = f"""
-body {{ margin: 0 auto; max-width: 1800px; padding: 12px; box-sizing: border-box;
-  background: #fff; color: #222; font: 14px system-ui, sans-serif; }}
-header {{ display: flex; flex-wrap: wrap; gap: 12px 24px; align-items: center; }}
-.scale {{ flex: 1 1 260px; max-width: 560px; }}
-.bar {{ position: relative; height: 12px; margin: 6px 16px 22px;
+.scenes {{ background: #fff; color: #222; font: 14px system-ui, sans-serif; }}
+.scenes header {{ display: flex; flex-wrap: wrap; gap: 12px 24px; align-items: center; }}
+.scenes .scale {{ flex: 1 1 260px; max-width: 560px; }}
+.scenes .bar {{ position: relative; height: 12px; margin: 6px 16px 22px;
   background: linear-gradient(to right, {", ".join(STOPS)}); }}
-.bar span {{ position: absolute; top: 14px; transform: translateX(-50%); font-size: 12px; }}
-[hidden] {{ display: none; }}
-button {{ font: inherit; padding: 4px 12px; }}
-main {{ display: grid; gap: 12px;
+.scenes .bar span {{ position: absolute; top: 14px; transform: translateX(-50%); font-size: 12px; }}
+.scenes [hidden] {{ display: none; }}
+.scenes button {{ font: inherit; padding: 4px 12px; }}
+.scenes .plots {{ display: grid; gap: 12px;
   grid-template-columns: repeat(auto-fit, minmax(max(min(300px, 100%), 30%), 1fr)); }}
-figure {{ margin: 0; min-width: 0; container-type: inline-size; }}
-figcaption {{ text-align: center; font-weight: 600; overflow-wrap: anywhere; }}
-.plot {{ width: 100%; height: min(95cqw, 560px); overflow: hidden; }}
-p {{ color: #555; }}
+.scenes figure {{ margin: 0; min-width: 0; container-type: inline-size; }}
+.scenes figcaption {{ text-align: center; font-weight: 600; overflow-wrap: anywhere; }}
+.scenes .plot {{ width: 100%; height: min(95cqw, 560px); overflow: hidden; }}
+.scenes p {{ color: #555; }}
 """
 
 SCRIPT = """
 "use strict";
 const {figures, scales, scale} = JSON.parse(document.getElementById("content").textContent);
-const plots = [...document.querySelectorAll(".plot")];
+const plots = [...document.querySelectorAll(".scenes .plot")];
 const led = new Set();
 let waiting = null, busy = false;
 
@@ -344,7 +372,7 @@ plots.forEach(async (plot, number) => {
   }
 });
 
-const button = document.querySelector("button");
+const button = document.querySelector(".scenes button");
 if (button) {
   let shown = scale;
   const other = () => shown === "log" ? "linear" : "log";
@@ -353,7 +381,9 @@ if (button) {
     shown = other();
     const {layout, heights} = scales[shown];
     plots.forEach((plot, number) => Plotly.update(plot, {z: heights[number]}, {...layout}));
-    document.querySelectorAll(".bar").forEach(bar => { bar.hidden = bar.dataset.scale !== shown; });
+    for (const bar of document.querySelectorAll(".scenes .bar")) {
+      bar.hidden = bar.dataset.scale !== shown;
+    }
     name();
   });
   name();

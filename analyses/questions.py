@@ -1,13 +1,13 @@
 """What the command line asks: of each checkpoint the analyses with their settings."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from analyses.curves import of_run
-from analyses.stored import is_result_file, read_result
-from analyses.subjects import ObjectiveMaker, Subject, parse_subjects
+from analyses.stored import is_result_file, label_of, read_result
+from analyses.subjects import ObjectiveMaker, Subject, check_labels, parse_subjects
 from analyses.table import HELD_OUT
 from landscape.errors import InputError
 from landscape.objective import Objective
@@ -41,11 +41,11 @@ class Question:
 def read_questions(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> list[Question]:
     """Every question of the command line, each tried out so far that what is wrong shows early."""
     maker = ObjectiveMaker(arguments)
-    subjects = parse_subjects(arguments.checkpoints)
+    subjects = parse_subjects(arguments.checkpoints, label_of)
     files = [subject for subject in subjects if is_result_file(subject.path)]
-    if files and len(settings) > 1:
-        raise InputError(f"{files[0].path} is a result; a report takes checkpoints")
     checkpoints = [subject for subject in subjects if subject not in files]
+    is_report = arguments.analysis == "report"
+    check_labels(checkpoints if is_report else subjects)
     if list(settings) == ["curves"]:  # they need neither data nor weights
         return [
             Question(one.label, settings, one, None, _curves(one, settings["curves"]))
@@ -59,7 +59,9 @@ def read_questions(arguments: argparse.Namespace, settings: Mapping[str, Any]) -
     if len(questions) > 1:  # what is wrong with the last is said before the first is measured
         for question in questions:
             question.objective(next(iter(question.settings)), verify=False)
-    drawn = [Question(one.label, settings, one, None, _read(one, settings)) for one in files]
+    wanted = "" if is_report else arguments.analysis
+    drawn = [Question(one.label, {}, one, None, read_result(one, wanted)) for one in files]
+    _check_once(drawn)
     place = {subject: number for number, subject in enumerate(subjects)}
     return sorted([*drawn, *questions], key=lambda question: place[question.subject])
 
@@ -70,9 +72,17 @@ def _curves(subject: Subject, settings: Any) -> Result:
     return of_run(subject.path, subject.label, settings)
 
 
-def _read(subject: Subject, settings: Mapping[str, Any]) -> Result:
-    (name,) = settings
-    return read_result(subject, name)
+def _check_once(questions: Sequence[Question]) -> None:
+    """Raise InputError if two stored results are of one analysis under one label."""
+    seen = set()
+    for question in questions:
+        assert question.stored is not None
+        key = question.label, question.stored.analysis
+        if key in seen:
+            raise InputError(
+                f"two results of {key[1]} are labelled {key[0]!r}; tell them apart as LABEL=FILE"
+            )
+        seen.add(key)
 
 
 def _pairs(subjects: list[Subject], settings: Any, maker: ObjectiveMaker) -> list[Question]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 
 from analyses.original_files import is_original_file, read_original
-from analyses.subjects import Subject
+from analyses.subjects import Subject, default_label
 from analyses.table import RESULTS
 from landscape.errors import InputError
 from landscape.results import Result
@@ -17,13 +17,27 @@ def is_result_file(path: Path) -> bool:
     return path.is_file() and path.suffix in (".h5", ".hdf5") and h5py.is_hdf5(path)
 
 
-def read_result(subject: Subject, analysis: str) -> Result:
+def label_of(path: Path) -> str:
+    """What a result is labelled, and what a checkpoint is by default."""
+    if is_result_file(path) and not is_original_file(path):
+        with h5py.File(path, "r") as file:
+            return str(file.attrs.get("label", path.stem))
+    return default_label(path)
+
+
+def read_result(subject: Subject, analysis: str = "") -> Result:
     """The result, of this project or the original tool, under the subject's label.
 
-    Raises InputError if it is of another analysis than is asked for.
+    Raises InputError if it is of another analysis than is asked for, if one is.
     """
     if not is_original_file(subject.path):
-        return replace(RESULTS[analysis].load(subject.path), label=subject.label)
+        with h5py.File(subject.path, "r") as file:
+            own = str(file.attrs.get("analysis", ""))
+        kind = RESULTS.get(analysis or own)
+        if kind is None:
+            raise InputError(f"{subject.path} holds {own or 'no analysis'}, which is not known")
+        return replace(kind.load(subject.path), label=subject.label)
+    analysis = analysis or "surface"
     found = read_original(subject.path, subject.label)
     if found.analysis != analysis:
         raise InputError(f"{subject.path} holds a {found.analysis}, not a {analysis}")

@@ -196,9 +196,11 @@ def with_error(value: float, error: float) -> str:
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
-def with_residual(value: float, residual: float, converged: bool) -> str:
-    """As many digits as are certain, five at most, and the residual relative to the value."""
+def with_residual(value: float, residual: float, converged: bool, error: float = math.nan) -> str:
+    """The value with its relative residual: ± ``error``, or where that is not known with as many
+    digits as are certain, five at most."""
     certain = 1 - math.floor(math.log10(residual)) if 0 < residual < 1 else 2
     digits = max(2, min(5, certain)) if residual else 5
-    shown = f"{number(value, digits)} ({residual:.0e})"
+    plain = number(value, digits) if math.isnan(error) else with_error(value, error)
+    shown = f"{plain} ({residual:.0e})"
     return shown if converged else f"{shown}, not converged"

@@ -1,7 +1,7 @@
 """The checkpoints named on the command line, each as an objective."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -78,27 +78,36 @@ class Subject:
     path: Path
 
 
-def parse_subjects(words: Sequence[str]) -> list[Subject]:
-    """Read CHECKPOINT or LABEL=CHECKPOINT words. Labels are folder names, so they are unique."""
+def parse_subjects(
+    words: Sequence[str], label_of: Callable[[Path], str] | None = None
+) -> list[Subject]:
+    """Read CHECKPOINT or LABEL=CHECKPOINT words; ``label_of`` names those without a label.
+
+    Labels are folder names; that they are unique says :func:`check_labels`.
+    """
     subjects = []
     for word in words:
         label, separator, path = word.partition("=")
         if not separator or Path(word).exists():
             label, path = "", word
-        subjects.append(Subject(label or _default_label(Path(path)), Path(path)))
+        subjects.append(Subject(label or (label_of or default_label)(Path(path)), Path(path)))
     for subject in subjects:
         if not subject.label or "/" in subject.label or subject.label.startswith("."):
             raise InputError(
                 f"{subject.label!r} can't be a label, which is also a folder's name; "
                 "give another as LABEL=CHECKPOINT"
             )
+    return subjects
+
+
+def check_labels(subjects: Sequence[Subject]) -> None:
+    """Raise InputError if two have one label."""
     labels = [subject.label for subject in subjects]
     for label in labels:
         if labels.count(label) > 1:
             raise InputError(
                 f"two checkpoints are labelled {label!r}; tell them apart as LABEL=CHECKPOINT"
             )
-    return subjects
 
 
 class ObjectiveMaker:
@@ -228,7 +237,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _default_label(path: Path) -> str:
+def default_label(path: Path) -> str:
     """A run's folder name, also for a checkpoint file in it, with the epoch for one of epochs/.
 
     Else the file's name.

@@ -6,10 +6,9 @@ spread of its means over parts of the sample.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from torch import Tensor
 
 from landscape.curvature.products import LocalProducts, Request
 from landscape.data.batches import Batch
@@ -19,25 +18,28 @@ from landscape.objective import Objective
 PARTS = 16
 
 
-def sampling_error(objective: Objective, vector: Tensor, matrix: str = "hessian") -> float:
-    """The standard error of v'Hv for a unit vector v of shape (P,), for one more product.
+def sampling_errors(
+    objective: Objective, vectors: Sequence[Request], matrix: str = "hessian"
+) -> list[float]:
+    """The standard errors of v'Hv for unit vectors v, each of the whole matrix or of a block.
 
-    By the plain module. nan for a single sample.
+    Costs one more product of each, by the plain module. nan for a single sample.
     """
     parts = list(_parts(objective))
     if len(parts) < 2:
-        return math.nan
+        return [math.nan] * len(vectors)
     quotients, sizes = [], []
     for part in parts:
         products = LocalProducts(objective, matrix=matrix, batches=[part], budget=0)
-        (product,) = products([Request(vector.unsqueeze(1))], exact=True)
-        quotients.append(vector.double().dot(product.squeeze(1).double()).item())
+        found = products(vectors, exact=True)
+        pairs = zip(vectors, found, strict=True)
+        quotients.append([(one.vectors.double() * hv.double()).sum().item() for one, hv in pairs])
         sizes.append(part.size)
-    shares = np.array(sizes) / sum(sizes)
+    weights = np.array(sizes, dtype=np.float64)
+    deviations = np.array(quotients) - np.average(quotients, axis=0, weights=weights)
     # A part of n samples has the variance of one sample divided by n.
-    deviations = np.array(quotients) - (shares * quotients).sum()
-    variance_of_one = (np.array(sizes) * deviations**2).sum() / (len(parts) - 1)
-    return float(math.sqrt(variance_of_one / sum(sizes)))
+    variance_of_one = (weights[:, None] * deviations**2).sum(0) / (len(parts) - 1)
+    return [float(error) for error in np.sqrt(variance_of_one / weights.sum())]
 
 
 def _parts(objective: Objective) -> Iterator[Batch]:

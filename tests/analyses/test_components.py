@@ -1,10 +1,13 @@
 """The sharpness of components: dense blocks are the truth, a spectrum's answers are reused."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 from analyses import components, hessian
 from analyses.components import ComponentCurvature, Settings
@@ -70,6 +73,30 @@ def test_a_network_without_components_is_refused():
     objective = Objective(network(), samples(), device="cpu")
     with pytest.raises(NotMeasurableError, match="name them with --group NAME=REGEX"):
         components.compute(objective)
+
+
+class Sum(nn.Module):
+    """Two linear functions of different inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.rest = nn.Linear(1, 1, bias=False), nn.Linear(2, 1, bias=False)
+
+    def forward(self, x):
+        return self.first(x[:, :1]) + self.rest(x[:, 1:])
+
+
+def test_the_sampling_error_of_a_component():
+    # Its Hessian is 2 x_1^2: the error is that of a mean over independent samples.
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model, inputs = Sum(), torch.randn(4000, 3) * torch.tensor([1.0, 3.0, 0.5])
+    objective = Objective(model, (inputs, torch.zeros(4000, 1)), F.mse_loss, device="cpu")
+    found = components.compute(objective, Settings(group=("first=^first", "rest=^rest")))
+    expected = 2 * inputs[:, 0].square().std().item() / math.sqrt(4000)
+    # From 16 parts, whose spread is known to one in sqrt(2 * 15).
+    assert found.components.sampling_errors[0] == pytest.approx(expected, rel=0.5)
+    assert found.components.sampling_errors[1] > 5 * found.components.sampling_errors[0]
 
 
 def test_save_and_load(tmp_path):

@@ -1,0 +1,168 @@
+"""The numbers of the paper's tables, out of results: value, error, method and sample of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analyses.paper.subjects import Network
+from analyses.style import number, with_error
+from landscape.components import ORDER
+from landscape.results import Result
+
+if TYPE_CHECKING:
+    from analyses.component_curvature import HasComponents
+    from analyses.sparsity import Sparsity
+
+
+# What keeps a number from being compared.
+LOWER_BOUND = "a lower bound decides nothing"
+NEGATIVE = "the curvature of largest magnitude is negative"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number with its ``error``: 0 where it is exact for its sample, nan where none is known.
+
+    ``method`` says how it was measured and what the error is; ``sample`` on what. ``source`` is
+    the analysis that it is from. ``caveat`` says why it can't be compared, where it can't.
+    """
+
+    value: float
+    error: float
+    method: str
+    sample: str
+    source: str
+    caveat: str = ""
+
+    @property
+    def text(self) -> str:
+        """As it is printed."""
+        sign = "> " if self.caveat == LOWER_BOUND else ""
+        if self.error == 0:
+            whole = float(self.value).is_integer()
+            return f"{sign}{self.value:,.0f}" if whole else f"{sign}{number(self.value, 4)}"
+        return f"{sign}{with_error(self.value, self.error)}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table: what it is called, the analyses it can be from, and how to read them."""
+
+    title: str
+    analyses: tuple[str, ...]
+    read: Callable[[Any], Quantity | None]
+
+
+def quantity(network: Network, name: str) -> Quantity | None:
+    """A number of a network by its name in :data:`ROWS`; None where it was not measured."""
+    row = ROWS[name]
+    for source in row.analyses or tuple(network.results):
+        if source in network.results:
+            found = row.read(network.results[source])
+            if found is not None and not math.isnan(found.value):
+                return found
+    return None
+
+
+def _of(result: Result, value: float, error: float, method: str, **others: Any) -> Quantity:
+    made = result.provenance
+    split = made.origin.get("split", "")
+    sample = f"{made.num_samples:,} {split} samples" if split else f"{made.num_samples:,} samples"
+    return Quantity(float(value), float(error), method, sample, result.analysis, **others)
+
+
+def _parameters(result: Result) -> Quantity:
+    return Quantity(result.provenance.num_parameters, 0.0, "counted", "", result.analysis)
+
+
+def _sharpness(result: HasComponents) -> Quantity:
+    """The largest eigenvalue that was found; its residual bounds how far the true one is."""
+    k = int(result.eigenvalues.argmax())
+    value = float(result.eigenvalues[k])
+    error = math.hypot(float(result.residuals[k]) * value, result.sampling_error)
+    verdict = "" if result.converged[k] else ", not converged"
+    method = f"Lanczos{verdict}; the error is that of sample and residual"
+    return _of(result, value, error, method, caveat="" if value >= 0 else NEGATIVE)
+
+
+def _component(*names: str) -> Callable[[HasComponents], Quantity | None]:
+    """The first of these components that there is."""
+
+    def read(result: HasComponents) -> Quantity | None:
+        parts = result.components
+        for name in names:
+            if name in parts.names:
+                k = parts.names.index(name)
+                value = float(parts.eigenvalues[k])
+                residual = float(parts.residuals[k]) * value
+                error = math.hypot(residual, float(parts.sampling_errors[k]))
+                method = "Lanczos on the block; the error is that of sample and residual"
+                return _of(result, value, error, method, caveat="" if value >= 0 else NEGATIVE)
+        return None
+
+    return read
+
+
+def _block(place: float) -> Callable[[HasComponents], Quantity | None]:
+    """The block at ``place``: 0 the first, 0.5 the middle one, 1 the last."""
+
+    def read(result: HasComponents) -> Quantity | None:
+        own = {word.partition("=")[0] for word in result.settings.group}
+        blocks = [name for name in result.components.names if name not in {*ORDER, *own}]
+        if not blocks:
+            return None
+        return _component(blocks[int(place * (len(blocks) - 1))])(result)
+
+    return read
+
+
+def _train_loss(result: Any) -> Quantity:
+    return _of(result, result.loss, result.loss_stderr, "cross-entropy, eval mode; sampling error")
+
+
+def _active(result: Sparsity) -> Quantity:
+    count = len(result.active)
+    error = math.sqrt(float((result.stderr**2).sum())) / count
+    method = "share > 0, mean over layers; standard error over samples, of layers as if independent"
+    return _of(result, 100 * result.mean, 100 * error, method)
+
+
+def _first_active(result: Sparsity) -> Quantity:
+    method = "share > 0 after the first activation; standard error over samples"
+    return _of(result, 100 * float(result.active[0]), 100 * float(result.stderr[0]), method)
+
+
+def _todo(result: Any) -> Quantity | None:
+    return None
+
+
+_OF_COMPONENTS = ("components", "hessian")
+ROWS: dict[str, Row] = {
+    "parameters": Row("parameters", (), _parameters),
+    "sharpness": Row("λ_max of the Hessian", ("hessian", "components"), _sharpness),
+    "train_loss": Row("training loss", ("hessian",), _train_loss),
+    "kappa": Row("κ of the tangent kernel", ("ntk",), _todo),
+    "noisy_loss": Row("loss under weight noise", ("flatness",), _todo),
+    "accuracy": Row("held-out accuracy, %", ("robustness",), _todo),
+    "corruption_accuracy": Row("accuracy on corrupted pictures, %", ("robustness",), _todo),
+    "missing_rate": Row("missing rate R, %", ("linearity",), _todo),
+    "weight_norm": Row("‖w‖", ("norms",), _todo),
+    "first_activation": Row("‖a‖, first block", ("norms",), _todo),
+    "middle_activation": Row("‖a‖, middle block", ("norms",), _todo),
+    "last_activation": Row("‖a‖, last block", ("norms",), _todo),
+    "embedding": Row("λ_max, embedding", _OF_COMPONENTS, _component("embedding", "stem")),
+    "mixing": Row(
+        "λ_max, attention or token mixing",
+        _OF_COMPONENTS,
+        _component("attention", "token mixing"),
+    ),
+    "mlp": Row("λ_max, MLP or channel mixing", _OF_COMPONENTS, _component("MLP", "channel mixing")),
+    "first_block": Row("λ_max, first block", _OF_COMPONENTS, _block(0.0)),
+    "middle_block": Row("λ_max, middle block", _OF_COMPONENTS, _block(0.5)),
+    "last_block": Row("λ_max, last block", _OF_COMPONENTS, _block(1.0)),
+    "active": Row("active neurons, %", ("sparsity",), _active),
+    "first_active": Row("active neurons in the first layer, %", ("sparsity",), _first_active),
+}
