@@ -16,9 +16,7 @@ def tables(results: Sequence[Spectrum]) -> dict[str, Rows]:
     found = {
         "Spectrum": [_summary(result) for result in results],
         "Eigenvalues (relative residual, which bounds the relative error)": _eigenvalues(results),
-        "Largest eigenvalue of each component, ± sampling error (relative residual)": component_rows(
-            results
-        ),
+        OF_COMPONENTS: component_rows(results),
         "Sharpness in context": [_context(result) for result in results],
         "Method and cost": [_cost(result) for result in results],
     }

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from analyses import (
+    attention,
+    attention_result,
     components,
     curves,
     hessian,
     hessian_result,
     interpolate,
     line,
+    linearity,
     minibatch,
     sharpness,
     sparsity,
@@ -56,6 +59,8 @@ ANALYSES: dict[str, Analysis] = {
     "minibatch": minibatch,
     "sharpness": sharpness,
     "sparsity": sparsity,
+    "attention": attention,
+    "linearity": linearity,
     "curves": curves,
 }
 
@@ -69,6 +74,8 @@ RESULTS: dict[str, type[Result]] = {
     "minibatch": minibatch.MinibatchSpectra,
     "sharpness": sharpness.Sharpness,
     "sparsity": sparsity.Sparsity,
+    "attention": attention_result.Attention,
+    "linearity": linearity.Linearity,
     "curves": curves.Curves,
 }
 

@@ -7,7 +7,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from analyses import components, hessian, interpolate, line, minibatch, sparsity, surface
+from analyses import (
+    components,
+    hessian,
+    interpolate,
+    line,
+    linearity,
+    minibatch,
+    sparsity,
+    surface,
+)
 from analyses.grid import Axis
 from analyses.table import ANALYSES
 from landscape.checkpoints.weights import weights_of
@@ -27,10 +36,16 @@ SETTINGS = {
     "components": components.Settings(group=("first=^0", "rest=^[24]"), tol=1e-5, l2=0.02, seed=3),
     "minibatch": minibatch.Settings(minibatches=4, minibatch_size=6, minibatch_top=3, l2=0.01),
     "sparsity": sparsity.Settings(),
+    "linearity": linearity.Settings(segment=5, pairs=11, seed=8),
 }
 NAMES = tuple(SETTINGS)
 # The others need a run or pictures.
-assert set(ANALYSES) - set(NAMES) == {"trajectory", "sharpness", "curves"}
+assert set(ANALYSES) - set(NAMES) == {
+    "trajectory",
+    "sharpness",
+    "curves",
+    "attention",
+}
 
 
 def network(seed: int = 0) -> nn.Module:

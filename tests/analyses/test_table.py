@@ -24,6 +24,7 @@ PICTURES = {
     "components": ["components"],
     "minibatch": ["minibatch"],
     "sparsity": ["sparsity"],
+    "linearity": ["linearity"],
 }
 
 
@@ -66,7 +67,7 @@ def test_pictures_are_drawn_and_not_blank(name, count):
         pages = ANALYSES[name].draw(results(name, count))
         assert list(pages) == PICTURES[name]
         fewest = {"line": 2, "interpolate": 2, "sparsity": 1, "hessian-linear": 1, "minibatch": 1}
-        fewest |= {"hessian-tails": min(count, 2), "components": count}
+        fewest |= {"hessian-tails": min(count, 2), "components": 1, "linearity": 1}
         for key, page in pages.items():
             assert isinstance(page, Figure)
             found = coloured(page)

@@ -1,0 +1,290 @@
+"""Behaviour between inputs: the missing rate of the paper's Table 5.
+
+A pair of samples is mixed, x = (1 - t) x_i + t x_j, and the network asked for the class of the
+mixture. A prediction that is neither y_i nor y_j is a miss (Zhang et al., mixup, ICLR 2018,
+Figure 2); the rate of misses at t = 1/2 is the paper's R. A network that is linear between its
+inputs misses never where it is right at both ends.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from landscape.data.batches import Batch, merge
+from landscape.devices import full_precision
+from landscape.errors import InputError, NotMeasurableError
+from landscape.losses import sample_losses
+from landscape.objective import Objective
+from landscape.options import option
+from landscape.progress import track
+from landscape.provenance import Provenance
+from landscape.results import Array, Result
+from landscape.twin import differentiable
+from landscape.work import IN_MEMORY, Work
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from analyses.style import Look
+
+TITLE = "Linearity between inputs"
+SUMMARY = "the missing rate at midpoints of pairs, and the loss between inputs"
+READING = {
+    "": (
+        "Pairs of inputs are mixed, from the one to the other. A miss is a prediction that is "
+        "neither input's class; its rate at the midpoints is the paper's R. The loss there is "
+        "that of mixup: the two classes' losses in the proportion of the mixture. Pairs have no "
+        "sample in common, and the errors are standard errors over pairs."
+    ),
+    "linearity": (
+        "Along the way from one input to the other: the share of misses, the loss, and the norm "
+        "of the loss's gradient with respect to the input. The lower the hump in the middle, the "
+        "more linearly the network behaves between inputs; at the ends are the inputs themselves."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where between the inputs, and which pairs."""
+
+    segment: int = option(11, "points from one input to the other, an odd number", metavar="N")
+    pairs: int = option(0, "how many pairs; 0: as many as the sample has", metavar="N")
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise InputError for a segment without ends or midpoint."""
+        if self.segment < 3 or self.segment % 2 == 0:
+            raise InputError(
+                f"--segment has to be an odd number from 3 to have a midpoint, got {self.segment}"
+            )
+        if self.pairs < 0:
+            raise InputError(f"--pairs can't be negative, got {self.pairs}")
+
+
+@dataclass(frozen=True)
+class Linearity(Result):
+    """For T points of the segment, each of shape (T,): ``t``, the share of misses, loss and
+    gradient norm, with standard errors over P pairs.
+
+    ``pairs`` (P, 2) are the samples by number, ``predictions`` (P,) the classes at the midpoints,
+    ``targets`` (P, 2) those of the pair.
+    """
+
+    t: NDArray[np.float64]
+    missing: NDArray[np.float64]
+    missing_stderr: NDArray[np.float64]
+    loss: NDArray[np.float64]
+    loss_stderr: NDArray[np.float64]
+    gradient_norm: NDArray[np.float64]
+    gradient_norm_stderr: NDArray[np.float64]
+    pairs: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    predictions: NDArray[np.int64]
+
+    analysis: ClassVar[str] = "linearity"
+    settings_type: ClassVar[type[Any]] = Settings
+
+    def arrays(self) -> dict[str, Array]:
+        """Every array by its name."""
+        unit = self.provenance.loss_unit
+        units = {"missing": "fraction", "missing_stderr": "fraction"}
+        units |= dict.fromkeys(("loss", "loss_stderr"), unit)
+        along = {name: Array(getattr(self, name), units.get(name, ""), ("t",)) for name in _ALONG}
+        return {
+            **along,
+            "pairs": Array(self.pairs, "", ("pair", "end")),
+            "targets": Array(self.targets, "class", ("pair", "end")),
+            "predictions": Array(self.predictions, "class", ("pair",)),
+        }
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
+    ) -> Self:
+        """The inverse of :meth:`arrays`."""
+        return cls(label, settings, provenance, **{name: arrays[name] for name in _ARRAYS})
+
+    @property
+    def missing_rate(self) -> tuple[float, float]:
+        """R, the share of misses at the midpoints, with its standard error."""
+        middle = len(self.t) // 2
+        return float(self.missing[middle]), float(self.missing_stderr[middle])
+
+    def missing_rate_of(self, same_class: bool) -> tuple[float, float]:
+        """R and its error among the pairs of one class, or of two; nan without any."""
+        chosen = (self.targets[:, 0] == self.targets[:, 1]) == same_class
+        missed = (self.predictions[:, None] != self.targets).all(1)[chosen]
+        return (float(missed.mean()), share_error(missed)) if chosen.any() else (math.nan, math.nan)
+
+    def headline(self) -> dict[str, Any]:
+        """R with its error, of all pairs and by kind; the loss at the midpoints."""
+        middle = len(self.t) // 2
+        rate, error = self.missing_rate
+        found: dict[str, Any] = {"missing_rate": rate, "missing_rate_stderr": error}
+        for name, same in (("same_class", True), ("two_classes", False)):
+            rate, error = self.missing_rate_of(same)
+            found |= {f"missing_rate_{name}": rate, f"missing_rate_{name}_stderr": error}
+        return {
+            **found,
+            "pairs": len(self.pairs),
+            "loss_at_midpoints": self.loss[middle],
+            "loss_at_midpoints_stderr": self.loss_stderr[middle],
+        }
+
+
+_ARRAYS = tuple(field.name for field in fields(Linearity))[3:]
+_ALONG = _ARRAYS[:7]
+
+
+def compute(
+    objective: Objective, settings: Settings | None = None, work: Work = IN_MEMORY
+) -> Linearity:
+    """Mix disjoint pairs, drawn by seed, and go from one end to the other.
+
+    Raises NotMeasurableError unless targets are class numbers, outputs are logits and inputs are
+    floating tensors.
+    """
+    settings = settings or Settings()
+    started = time.perf_counter()
+    _check(objective)
+    whole = merge(objective.batches)
+    pairs = draw_pairs(whole.size, settings)
+    t = np.linspace(0.0, 1.0, settings.segment)
+    t[len(t) // 2] = 0.5
+    size = max(batch.size for batch in objective.batches)
+    misses, losses, norms = (np.empty((len(t), len(pairs))) for _ in range(3))
+    predictions = np.empty(len(pairs), dtype=np.int64)
+    label = objective.origin.get("label", "model")
+    for k, share in enumerate(track(t.tolist(), f"linearity of {label} (points)")):
+        for part in torch.arange(len(pairs)).split(size):
+            one, other = (whole.take(pairs[part, end]) for end in (0, 1))
+            predicted, loss, norm = _at(objective, one, other, share)
+            missed = (predicted != one.targets) & (predicted != other.targets)
+            rows = part.numpy()
+            misses[k, rows] = missed.double().cpu().numpy()
+            losses[k, rows] = loss.double().cpu().numpy()
+            norms[k, rows] = norm.double().cpu().numpy()
+            if share == 0.5:
+                predictions[rows] = predicted.cpu().numpy()
+    return Linearity(
+        label=objective.origin.get("label", ""),
+        settings=settings,
+        provenance=objective.provenance(time.perf_counter() - started),
+        t=t,
+        missing=misses.mean(1),
+        missing_stderr=np.array([share_error(row > 0) for row in misses]),
+        loss=losses.mean(1),
+        loss_stderr=_standard_errors(losses),
+        gradient_norm=norms.mean(1),
+        gradient_norm_stderr=_standard_errors(norms),
+        pairs=pairs.numpy(),
+        targets=whole.targets.cpu().numpy()[pairs.numpy()],
+        predictions=predictions,
+    )
+
+
+def draw_pairs(count: int, settings: Settings) -> Tensor:
+    """Pairs of different samples out of ``count``, of shape (P, 2); no sample is in two pairs.
+
+    Raises NotMeasurableError if there are too few for them.
+    """
+    wanted = settings.pairs or count // 2
+    if not 1 <= wanted <= count // 2:
+        raise NotMeasurableError(
+            f"{count} samples make {count // 2} pairs without a sample in common, "
+            f"asked for are {max(wanted, 1)}"
+        )
+    generator = torch.Generator().manual_seed(settings.seed)
+    return torch.randperm(count, generator=generator)[: 2 * wanted].view(wanted, 2)
+
+
+def share_error(found: NDArray[np.bool_]) -> float:
+    """The standard error of a share of n, from Agresti and Coull's estimate of it.
+
+    That has two more of each kind: of none or all of n the error is not 0.
+    """
+    count = len(found) + 4
+    share = (float(found.sum()) + 2) / count
+    return math.sqrt(share * (1 - share) / count)
+
+
+def _check(objective: Objective) -> None:
+    batch, outputs = next(_outputs(objective))
+    if not isinstance(batch.inputs, Tensor) or not batch.inputs.is_floating_point():
+        raise NotMeasurableError("inputs have to be one tensor of floats to lie between two others")
+    is_class = isinstance(batch.targets, Tensor) and batch.targets.dim() == 1
+    if not is_class or batch.targets.is_floating_point():
+        raise NotMeasurableError("targets have to be class numbers for a prediction to miss them")
+    if not isinstance(outputs, Tensor) or outputs.dim() != 2:
+        raise NotMeasurableError("outputs have to be logits, of shape (samples, classes)")
+
+
+def _outputs(objective: Objective) -> Iterator[tuple[Batch, Any]]:
+    first = objective.batches[0].slice(0, 1)
+    with torch.no_grad(), full_precision():
+        yield first, objective.forward(first)
+
+
+def _at(
+    objective: Objective, one: Batch, other: Batch, share: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Predicted classes, mixup's losses and the norms of their gradients at one point."""
+    with full_precision(), differentiable(objective.module):
+        mixed = torch.lerp(one.inputs, other.inputs, share).requires_grad_()
+        outputs = objective.forward(Batch(mixed, one.targets, one.size))
+        losses = [
+            sample_losses(objective.loss_function, outputs, end.targets) for end in (one, other)
+        ]
+        if losses[0] is None or losses[1] is None:
+            raise NotMeasurableError("the loss can't be taken sample by sample")
+        loss = torch.lerp(losses[0], losses[1], share)
+        (gradient,) = torch.autograd.grad(loss.sum(), [mixed])
+    norms = torch.linalg.vector_norm(gradient.double().flatten(1), dim=1)
+    return outputs.detach().argmax(1), loss.detach(), norms
+
+
+def _standard_errors(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    if values.shape[1] < 2:
+        return np.full(len(values), math.nan)
+    return values.std(axis=1, ddof=1) / math.sqrt(values.shape[1])
+
+
+def tabulate(results: Sequence[Linearity]) -> dict[str, list[dict[str, str]]]:
+    """A row of the report for each checkpoint."""
+    from analyses.style import with_error
+
+    def share(rate: tuple[float, float]) -> str:
+        return with_error(100 * rate[0], 100 * rate[1]) if math.isfinite(rate[0]) else "no pairs"
+
+    return {
+        "": [
+            {
+                "checkpoint": one.label,
+                "missing rate R, %": share(one.missing_rate),
+                "of pairs of two classes, %": share(one.missing_rate_of(same_class=False)),
+                "of one class, %": share(one.missing_rate_of(same_class=True)),
+                "loss at midpoints": with_error(
+                    float(one.loss[len(one.t) // 2]), float(one.loss_stderr[len(one.t) // 2])
+                ),
+                "pairs": f"{len(one.pairs):,}",
+            }
+            for one in results
+        ]
+    }
+
+
+def draw(results: Sequence[Linearity], look: Look | None = None) -> dict[str, Figure]:
+    """Misses, loss and gradient along the segment."""
+    from analyses.linearity_figures import between_inputs
+
+    return {"linearity": between_inputs(results)}
