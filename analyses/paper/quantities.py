@@ -13,7 +13,10 @@ from landscape.components import ORDER
 from landscape.results import Result
 
 if TYPE_CHECKING:
-    from analyses.component_curvature import HasComponents
+    from analyses.components import ComponentCurvature
+    from analyses.hessian_result import Spectrum
+    from analyses.linearity import Linearity
+    from analyses.robustness_result import Robustness
     from analyses.sparsity import Sparsity
 
 
@@ -78,7 +81,7 @@ def _parameters(result: Result) -> Quantity:
     return Quantity(result.provenance.num_parameters, 0.0, "counted", "", result.analysis)
 
 
-def _sharpness(result: HasComponents) -> Quantity:
+def _sharpness(result: Spectrum | ComponentCurvature) -> Quantity:
     """The largest eigenvalue that was found; its residual bounds how far the true one is."""
     k = int(result.eigenvalues.argmax())
     value = float(result.eigenvalues[k])
@@ -88,10 +91,10 @@ def _sharpness(result: HasComponents) -> Quantity:
     return _of(result, value, error, method, caveat="" if value >= 0 else NEGATIVE)
 
 
-def _component(*names: str) -> Callable[[HasComponents], Quantity | None]:
+def _component(*names: str) -> Callable[[Spectrum | ComponentCurvature], Quantity | None]:
     """The first of these components that there is."""
 
-    def read(result: HasComponents) -> Quantity | None:
+    def read(result: Spectrum | ComponentCurvature) -> Quantity | None:
         parts = result.components
         for name in names:
             if name in parts.names:
@@ -106,10 +109,10 @@ def _component(*names: str) -> Callable[[HasComponents], Quantity | None]:
     return read
 
 
-def _block(place: float) -> Callable[[HasComponents], Quantity | None]:
+def _block(place: float) -> Callable[[Spectrum | ComponentCurvature], Quantity | None]:
     """The block at ``place``: 0 the first, 0.5 the middle one, 1 the last."""
 
-    def read(result: HasComponents) -> Quantity | None:
+    def read(result: Spectrum | ComponentCurvature) -> Quantity | None:
         own = {word.partition("=")[0] for word in result.settings.group}
         blocks = [name for name in result.components.names if name not in {*ORDER, *own}]
         if not blocks:
@@ -135,6 +138,25 @@ def _first_active(result: Sparsity) -> Quantity:
     return _of(result, 100 * float(result.active[0]), 100 * float(result.stderr[0]), method)
 
 
+def _accuracy(result: Robustness) -> Quantity:
+    score = result.accuracy
+    return _of(result, score.accuracy, score.standard_error, "standard error over samples")
+
+
+def _corruption_accuracy(result: Robustness) -> Quantity | None:
+    score = result.corruption_accuracy
+    if score is None:
+        return None
+    method = f"mean over {len(result.families)} families of ImageNet-C made here, 5 severities each"
+    return _of(result, score.accuracy, score.standard_error, method)
+
+
+def _missing_rate(result: Linearity) -> Quantity:
+    rate, error = result.missing_rate
+    method = f"midpoints of {len(result.pairs):,} pairs; standard error over pairs"
+    return _of(result, 100 * rate, 100 * error, method)
+
+
 def _todo(result: Any) -> Quantity | None:
     return None
 
@@ -146,9 +168,11 @@ ROWS: dict[str, Row] = {
     "train_loss": Row("training loss", ("hessian",), _train_loss),
     "kappa": Row("κ of the tangent kernel", ("ntk",), _todo),
     "noisy_loss": Row("loss under weight noise", ("flatness",), _todo),
-    "accuracy": Row("held-out accuracy, %", ("robustness",), _todo),
-    "corruption_accuracy": Row("accuracy on corrupted pictures, %", ("robustness",), _todo),
-    "missing_rate": Row("missing rate R, %", ("linearity",), _todo),
+    "accuracy": Row("accuracy, %", ("robustness",), _accuracy),
+    "corruption_accuracy": Row(
+        "accuracy on corrupted pictures, %", ("robustness",), _corruption_accuracy
+    ),
+    "missing_rate": Row("missing rate R, %", ("linearity",), _missing_rate),
     "weight_norm": Row("‖w‖", ("norms",), _todo),
     "first_activation": Row("‖a‖, first block", ("norms",), _todo),
     "middle_activation": Row("‖a‖, middle block", ("norms",), _todo),
