@@ -36,10 +36,10 @@ TITLE = "Sharpness of components"
 SUMMARY = "the largest Hessian eigenvalue within each component of the network"
 READING = {
     "": (
-        "The largest curvature within each part of the network, all other weights held fixed. "
-        "Every part's is at most that of the whole network, and the part that comes closest to it "
-        "is where the sharpness sits. Together with its residual an eigenvalue is a bound: a true "
-        "one of this sample's block lies within residual × |λ|."
+        "Where the sharpness sits: the largest curvature within each part of the network while all "
+        "other weights are held fixed. No part's is above that of the whole network; the one that "
+        "comes closest to it carries it. Together with its residual an eigenvalue is a bound: a "
+        "true one of this sample's block lies within residual × |λ|."
     ),
 }
 

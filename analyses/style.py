@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import matplotlib as mpl
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from landscape.errors import InputError
 from landscape.files import replacing
 from landscape.options import option
-from landscape.results import Result
+from landscape.provenance import Provenance
 
 # Okabe and Ito's palette, told apart by readers with any colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -162,7 +162,15 @@ def plain_log_ticks(axis: Axis) -> None:
         axis.set_minor_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
 
 
-def with_unit(name: str, results: Sequence[Result], unit: str = "{}") -> str:
+class HasProvenance(Protocol):
+    """A result, as far as it says what was measured."""
+
+    @property
+    def provenance(self) -> Provenance:
+        """What was measured, on what, with what."""
+
+
+def with_unit(name: str, results: Sequence[HasProvenance], unit: str = "{}") -> str:
     """``name (unit)`` where all results' losses have one unit; ``unit`` says how it enters."""
     units = {result.provenance.loss_unit for result in results}
     shared = units.pop() if len(units) == 1 else ""

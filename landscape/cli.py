@@ -24,7 +24,7 @@ from landscape.options import add_options, argument_type, key_value
 from landscape.progress import be_quiet, message
 from landscape.provenance import git_commit, now, versions
 from landscape.training.augmentation import Augmentation
-from landscape.training.final_evaluation import Evaluator
+from landscape.training.final_evaluation import FinalEvaluation
 from landscape.training.interruption import StopRequest, StopRequested, stop_requests
 from landscape.training.loop import train
 from landscape.training.plan import Plan, remembered_plan, requested_plan
@@ -169,7 +169,7 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
     Augmentation(training, train_samples, training.seed)
     if training.rho:
         names_in_scope(model, training.sam_scope)
-    evaluator = Evaluator(
+    evaluator = FinalEvaluation(
         model,
         val_samples,
         device,
@@ -208,7 +208,7 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
         )
 
 
-def _evaluate(evaluator: Evaluator, words: Sequence[str], run: RunDirectory) -> None:
+def _evaluate(evaluator: FinalEvaluation, words: Sequence[str], run: RunDirectory) -> None:
     """Write the accuracies on further sets, and print one line of each."""
     scores = evaluator.scores(words)
     run.write_evaluation(scores)

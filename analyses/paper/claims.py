@@ -108,7 +108,7 @@ class Judgement:
 _ALONE = {"supports": "supported", "contradicts": "contradicted", "can't decide": "undecided"}
 
 
-def with_sam(name: str, *, more: bool, families: tuple[str, ...] = ()) -> Compare:
+def with_sam(*names: str, more: bool, families: tuple[str, ...] = ()) -> Compare:
     """SAM against none, for each pair of networks of one architecture; of all ``families`` if
     none is named."""
 
@@ -118,6 +118,7 @@ def with_sam(name: str, *, more: bool, families: tuple[str, ...] = ()) -> Compar
                 (plain, sam, name)
                 for plain, sam in sam_pairs(networks)
                 if not families or plain.family in families
+                for name in names
             ),
             more,
         )

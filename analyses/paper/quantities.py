@@ -7,6 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses.flatness_result import reference
 from analyses.paper.subjects import Network
 from analyses.style import number, with_error
 from landscape.components import ORDER
@@ -14,8 +18,10 @@ from landscape.results import Result
 
 if TYPE_CHECKING:
     from analyses.components import ComponentCurvature
+    from analyses.flatness_result import Flatness
     from analyses.hessian_result import Spectrum
     from analyses.linearity import Linearity
+    from analyses.norms import Norms
     from analyses.robustness_result import Robustness
     from analyses.sparsity import Sparsity
 
@@ -157,6 +163,50 @@ def _missing_rate(result: Linearity) -> Quantity:
     return _of(result, 100 * rate, 100 * error, method)
 
 
+def _reference(sigmas: NDArray[np.float64]) -> int:
+    return reference("fixed", sigmas)
+
+
+def _largest(sigmas: NDArray[np.float64]) -> int:
+    return int(sigmas.argmax())
+
+
+def _noisy_loss(
+    place: Callable[[NDArray[np.float64]], int],
+) -> Callable[[Flatness], Quantity | None]:
+    """Of noise that all weights get alike; its standard deviation is not stated in the paper."""
+
+    def read(result: Flatness) -> Quantity | None:
+        if "fixed" not in result.average:
+            return None
+        sigmas = result.average["fixed"].sigmas
+        sigma = float(sigmas[place(sigmas)])
+        mean, error = result.average_at("fixed", sigma)
+        # Every draw's loss is a mean over the same sample.
+        error = math.hypot(error, result.loss_stderr)
+        method = f"Gaussian noise, σ = {sigma:g}; the error is that of draws and sample"
+        return _of(result, mean, error, method)
+
+    return read
+
+
+def _weight_norm(result: Norms) -> Quantity:
+    return Quantity(float(result.norms[0]), 0.0, "2-norm of all parameters", "", result.analysis)
+
+
+def _activation_norm(place: int) -> Callable[[Norms], Quantity | None]:
+    """After the activation function of the first, middle or last MLP."""
+
+    def read(result: Norms) -> Quantity | None:
+        if not result.first_middle_last:
+            return None
+        mean, error = result.post_activation(result.first_middle_last[place])
+        method = "2-norm over all tokens and neurons after the activation; standard error"
+        return _of(result, mean, error, method)
+
+    return read
+
+
 def _todo(result: Any) -> Quantity | None:
     return None
 
@@ -167,16 +217,17 @@ ROWS: dict[str, Row] = {
     "sharpness": Row("λ_max of the Hessian", ("hessian", "components"), _sharpness),
     "train_loss": Row("training loss", ("hessian",), _train_loss),
     "kappa": Row("κ of the tangent kernel", ("ntk",), _todo),
-    "noisy_loss": Row("loss under weight noise", ("flatness",), _todo),
+    "noisy_loss": Row("loss under weight noise, L^N", ("flatness",), _noisy_loss(_reference)),
+    "noisiest_loss": Row("L^N at the largest σ", ("flatness",), _noisy_loss(_largest)),
     "accuracy": Row("accuracy, %", ("robustness",), _accuracy),
     "corruption_accuracy": Row(
         "accuracy on corrupted pictures, %", ("robustness",), _corruption_accuracy
     ),
     "missing_rate": Row("missing rate R, %", ("linearity",), _missing_rate),
-    "weight_norm": Row("‖w‖", ("norms",), _todo),
-    "first_activation": Row("‖a‖, first block", ("norms",), _todo),
-    "middle_activation": Row("‖a‖, middle block", ("norms",), _todo),
-    "last_activation": Row("‖a‖, last block", ("norms",), _todo),
+    "weight_norm": Row("‖w‖", ("norms",), _weight_norm),
+    "first_activation": Row("‖a‖, first MLP", ("norms",), _activation_norm(0)),
+    "middle_activation": Row("‖a‖, middle MLP", ("norms",), _activation_norm(1)),
+    "last_activation": Row("‖a‖, last MLP", ("norms",), _activation_norm(2)),
     "embedding": Row("λ_max, embedding", _OF_COMPONENTS, _component("embedding", "stem")),
     "mixing": Row(
         "λ_max, attention or token mixing",

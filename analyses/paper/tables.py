@@ -14,6 +14,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "sharpness",
         "train_loss",
         "noisy_loss",
+        "noisiest_loss",
         "accuracy",
         "corruption_accuracy",
     ),
@@ -30,7 +31,13 @@ TABLES: dict[str, tuple[str, ...]] = {
         "middle_activation",
         "last_activation",
     ),
-    "Table 5: sharpness and linearity": ("sharpness", "train_loss", "noisy_loss", "missing_rate"),
+    "Table 5: sharpness and linearity": (
+        "sharpness",
+        "train_loss",
+        "noisy_loss",
+        "noisiest_loss",
+        "missing_rate",
+    ),
 }
 
 

@@ -1,7 +1,7 @@
 """Held-out sets beside the validation data, as ImageNet-V2, -R, -C and -ReaL lay them out.
 
 V2, R      DIR/CLASS/PICTURE, where CLASS is a class's name, as in train/, or its number
-C          DIR/FAMILY/SEVERITY/CLASS/PICTURE
+C          DIR/FAMILY/SEVERITY/CLASS/PICTURE; these pictures are cropped already
 ReaL       FILE.json: for each validation picture, by file name, the list of right classes
 """
 
@@ -42,7 +42,12 @@ def read_sets(
     if path.suffix == ".json":
         return [_reassessed(name, path, validation)]
     if not path.is_dir():
-        raise InputError(f"--eval {name}: no such folder: {path}")
+        raise InputError(f"{name}: no such folder: {path}")
+    if tuple(validation.input_shape[:1]) != (3,):
+        raise InputError(
+            f"{name}: pictures are read in colour, and the data's inputs have shape "
+            f"{tuple(validation.input_shape)}"
+        )
     classes = list(validation.classes)
     normalization = getattr(validation, "normalization", None)
     folders = sorted(folder for folder in path.iterdir() if folder.is_dir())
@@ -58,14 +63,25 @@ def read_sets(
                 break
             title = f"{name}/{family.name}/{severity.name}"
             found.append(
-                _folder_set(title, inner, numbers, classes, normalization, image_size, crop)
+                _folder_set(title, inner, numbers, classes, normalization, image_size, 1.0)
             )
     if not found:
         raise InputError(
-            f"--eval {name}: {path} holds neither class folders with the names of the training "
+            f"{name}: {path} holds neither class folders with the names of the training "
             f"data ({', '.join(classes[:3])}, ...) or their numbers, nor FAMILY/SEVERITY/CLASS"
         )
     return found
+
+
+def same_pictures(sets: Sequence[EvaluationSet]) -> bool:
+    """Whether these are the same pictures in the same order, by class folder and file name."""
+
+    def names(one: EvaluationSet) -> list[tuple[str, str]]:
+        paths = one.samples.paths if isinstance(one.samples, FolderSamples) else ()
+        return [(path.parent.name, path.stem) for path in paths]
+
+    first = names(sets[0])
+    return bool(first) and all(names(one) == first for one in sets[1:])
 
 
 def _class_numbers(folders: Sequence[Path], classes: Sequence[str]) -> list[int] | None:
@@ -95,9 +111,9 @@ def _folder_set(
         paths += pictures
         targets += [number] * len(pictures)
     if not paths:
-        raise InputError(f"--eval {name}: no pictures in {folders[0].parent}")
+        raise InputError(f"{name}: no pictures in {folders[0].parent}")
     if normalization is None:
-        raise InputError(f"--eval {name}: the training data don't say how pictures are normalised")
+        raise InputError(f"{name}: the training data don't say how pictures are normalised")
     labels = torch.tensor(targets)
     samples = FolderSamples(paths, labels, tuple(classes), image_size, normalization, crop)
     present = torch.zeros(len(classes), dtype=torch.bool)
@@ -112,16 +128,18 @@ def _reassessed(name: str, path: Path, validation: Samples) -> EvaluationSet:
     try:
         answers = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise InputError(f"--eval {name}: {path} can't be read: {error}") from error
+        raise InputError(f"{name}: {path} can't be read: {error}") from error
     if not isinstance(validation, FolderSamples):
         raise InputError(
-            f"--eval {name}: right answers by file name need --data imagefolder with pictures that "
+            f"{name}: right answers by file name need --data imagefolder with pictures that "
             "are decoded as they are asked for"
         )
     order = sorted(range(len(validation)), key=lambda k: validation.paths[k].name)
     if not isinstance(answers, list) or len(answers) != len(order):
+        count = f"{len(answers)} pictures" if isinstance(answers, list) else "no list"
         raise InputError(
-            f"--eval {name}: {path} has to list the classes of {len(order)} validation pictures"
+            f"{name}: {path} has to list the classes of every validation picture and has {count}, "
+            f"the data have {len(order)}; take all of them"
         )
     accepted = torch.zeros(len(order), len(validation.classes), dtype=torch.bool)
     for k, right in zip(order, answers, strict=True):

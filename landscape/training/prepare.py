@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from landscape.data.samples import Normalization, Samples
 from landscape.errors import InputError
 from landscape.models.probe import find_classifier
+from landscape.robustness.attacks import Ball
 from landscape.training.feed import stream_seed
 from landscape.training.scale import recompute_blocks
 from landscape.training.settings import TrainSettings
 from landscape.training.step import Task
-from landscape.training.tasks.adversarial import Ball
 from landscape.training.tasks.contrastive import (
     Projected,
     nearest_other_is_wrong,

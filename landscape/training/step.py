@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from landscape.robustness.attacks import FAST_STEP, Ball
 from landscape.training.feed import stream_seed
 from landscape.training.sam.ascent import (
     SharpnessAware,
@@ -17,7 +18,6 @@ from landscape.training.sam.ascent import (
 )
 from landscape.training.sam.corrections import LookSam, close_surrogate_gap
 from landscape.training.settings import TrainSettings
-from landscape.training.tasks.adversarial import FAST_STEP, Ball
 from landscape.training.team import ALONE, Team
 
 # What a step reports, in this order, each a mean over its samples and taken at its start.

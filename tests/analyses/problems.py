@@ -9,11 +9,13 @@ from torch import nn
 
 from analyses import (
     components,
+    flatness,
     hessian,
     interpolate,
     line,
     linearity,
     minibatch,
+    norms,
     sparsity,
     surface,
 )
@@ -35,6 +37,20 @@ SETTINGS = {
     "hessian": hessian.Settings(top=3, probes=2, density_steps=6, seed=6, tol=1e-5),
     "components": components.Settings(group=("first=^0", "rest=^[24]"), tol=1e-5, l2=0.02, seed=3),
     "minibatch": minibatch.Settings(minibatches=4, minibatch_size=6, minibatch_top=3, l2=0.01),
+    "flatness": flatness.Settings(
+        noise=("adaptive", "fixed", "filter"),
+        sigmas=(0.01, 0.05),
+        relative_sigmas=(0.1, 0.3, 0.5),
+        draws=4,
+        radii=(0.05, 0.2),
+        adaptive_radii=(0.3, 0.6),
+        linf_radii=(0.01, 0.02),
+        ascent_steps=4,
+        policy="all",
+        perturb=("bias=zero",),
+        seed=9,
+    ),
+    "norms": norms.Settings(),
     "sparsity": sparsity.Settings(),
     "linearity": linearity.Settings(segment=5, pairs=11, seed=8),
 }
@@ -45,6 +61,7 @@ assert set(ANALYSES) - set(NAMES) == {
     "sharpness",
     "curves",
     "attention",
+    "robustness",
 }
 
 

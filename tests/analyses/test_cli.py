@@ -9,7 +9,7 @@ from PIL import Image
 from torch import nn
 
 from analyses import line
-from analyses.table import ANALYSES
+from analyses.table import ANALYSES, HELD_OUT
 from landscape import cli as train_cli
 from landscape.checkpoints.run import RunDirectory
 from landscape.models.catalog import ModelSpec
@@ -19,14 +19,21 @@ from tests.commands import TIMEOUT, content, run, start, status_of, write_pictur
 SAMPLES = ("--samples", "48")
 SPECTRUM = ("--top", "2", "--probes", "2", "--density-steps", "4")
 MINIBATCHES = ("--minibatches", "3", "--minibatch-top", "2")
-SMALL = {
-    "surface": (*SAMPLES, "--x=-1:1:3", "--y=-0.5:1.5:5"),
-    "line": (*SAMPLES, "--x=-1:1:3"),
-    "hessian": (*SAMPLES, *SPECTRUM),
-    "minibatch": (*SAMPLES, *MINIBATCHES),
-    "sparsity": SAMPLES,
-    "report": (*SAMPLES, "--x=-1:1:3", "--y=-0.5:1.5:5", *SPECTRUM, *MINIBATCHES),
+WORDS = {
+    "surface": ("--x=-1:1:3", "--y=-0.5:1.5:5"),
+    "line": ("--x=-1:1:3",),
+    "hessian": SPECTRUM,
+    "components": (),
+    "minibatch": MINIBATCHES,
+    "flatness": ("--draws", "2", "--sigmas", "0.01", "--ascent-steps", "1"),
+    "norms": (),
+    "sparsity": (),
+    "attention": ("--pictures", "2"),
+    "linearity": ("--segment", "3"),
+    "robustness": ("--corruptions", "fog,contrast", "--attack-radius", "4", "--attack-steps", "2"),
 }
+SMALL = {name: (*SAMPLES, *words) for name, words in WORDS.items()}
+SMALL["report"] = (*SAMPLES, *(word for words in WORDS.values() for word in words))
 VIT = ("image_size=32", "patch_size=8", "dim=32", "depth=2", "heads=4", "mlp_dim=64")
 
 USER_FILE = """\
@@ -66,7 +73,16 @@ class Setup(dict):
 
 
 # What a report holds of two runs without saved epochs.
-HESSIAN = ("hessian-tails", "hessian-linear", "hessian-components")
+FURTHER = (
+    "surface_lines",
+    "surface_3d",
+    "hessian-tails",
+    "hessian-linear",
+    "curves-loss",
+    "attention-rollout",
+    "attention-heads",
+    "attention-entropy",
+)
 NOT_REPORTED = ("interpolate", "trajectory", "sharpness")
 REPORTED = tuple(name for name in ANALYSES if name not in NOT_REPORTED)
 
@@ -109,7 +125,7 @@ def test_the_files_of_the_contract(report):
         for name in REPORTED
         for kind in ("h5", "json")
     }
-    names = (*REPORTED, "surface_lines", "surface_3d", *HESSIAN, "curves-loss")
+    names = (*REPORTED, *FURTHER)
     pictures = {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
     assert set(content(folder)) == results | pictures | {"report.html", "report.json"}
     for name in names:
@@ -120,9 +136,11 @@ def test_the_files_of_the_contract(report):
 
 def test_the_report_is_one_page_about_all_of_it(report):
     page = (report[0] / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 12
+    assert page.count('<img alt=') == len(REPORTED) + len(FURTHER)
     for text in ("plain", "sam", "Loss surface", "Loss along a line", "Hessian", "sparsity"):
         assert text in page
+    for text in ("Figure 1", "Figure 2", "Figure 3", "Table 1", "Table 3", "Table 5"):
+        assert f"<h2>{text}" in page or f"<h3>{text}" in page
     assert 'src="http' not in page
     assert 'href="http' not in page
 
@@ -139,7 +157,7 @@ def test_what_every_json_holds(report, runs, label, analysis):
     assert made["precision"] == "float32"
     assert made["num_parameters"] == runs_parameters(runs)
     assert made["origin"]["checkpoint"] == str(runs[0].parent / label / "last.pt")
-    assert made["origin"]["split"] == "train"
+    assert made["origin"]["split"] == ("test" if analysis in HELD_OUT else "train")
     assert made["origin"]["seed"] == 0
     assert len(made["sample_sha256"]) == len(made["origin"]["checkpoint_sha256"]) == 64
     assert {"python", "torch", "numpy"} <= set(made["versions"])
@@ -162,6 +180,7 @@ def test_the_checkpoints_are_measured_on_one_sample(report):
         headline(report[0], label, analysis)["provenance"]["sample_sha256"]
         for label in ("plain", "sam")
         for analysis in REPORTED
+        if analysis not in HELD_OUT
     }
     assert len(hashes) == 1
 

@@ -172,7 +172,9 @@ def test_the_sampling_error_is_that_of_the_first_eigenvalue():
 
 
 def test_the_table_of_components_is_that_of_the_paper(pair):
-    rows = hessian.tabulate(pair)["Largest eigenvalue of each component, ± sampling error (relative residual)"]
+    rows = hessian.tabulate(pair)[
+        "Largest eigenvalue of each component, ± sampling error (relative residual)"
+    ]
     assert [row["component"] for row in rows][-1] == "whole network"
     by_name = {row["component"]: row for row in rows}
     assert by_name["attention"]["b|c"] == "–"
@@ -189,7 +191,9 @@ def test_a_component_that_did_not_converge_is_said_so(pair):
         converged=np.zeros_like(pair[0].components.converged),
     )
     one = replace(pair[0], components=parts)
-    rows = hessian.tabulate([one])["Largest eigenvalue of each component, ± sampling error (relative residual)"]
+    rows = hessian.tabulate([one])[
+        "Largest eigenvalue of each component, ± sampling error (relative residual)"
+    ]
     assert all("not converged" in row["a"] for row in rows[:-1])
     assert min(coloured(hessian.draw([one])["hessian-components"]).values()) > 20
 

@@ -23,6 +23,8 @@ PICTURES = {
     "hessian": ["hessian", "hessian-tails", "hessian-linear"],
     "components": ["components"],
     "minibatch": ["minibatch"],
+    "flatness": ["flatness"],
+    "norms": ["norms"],
     "sparsity": ["sparsity"],
     "linearity": ["linearity"],
 }
@@ -67,7 +69,13 @@ def test_pictures_are_drawn_and_not_blank(name, count):
         pages = ANALYSES[name].draw(results(name, count))
         assert list(pages) == PICTURES[name]
         fewest = {"line": 2, "interpolate": 2, "sparsity": 1, "hessian-linear": 1, "minibatch": 1}
-        fewest |= {"hessian-tails": min(count, 2), "components": 1, "linearity": 1}
+        fewest |= {
+            "hessian-tails": min(count, 2),
+            "components": 1,
+            "linearity": 1,
+            "flatness": count,
+            "norms": 1,
+        }
         for key, page in pages.items():
             assert isinstance(page, Figure)
             found = coloured(page)

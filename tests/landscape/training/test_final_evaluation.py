@@ -13,7 +13,7 @@ from landscape.data.evaluation_sets import read_sets
 from landscape.data.imagefolder import image_folder
 from landscape.data.samples import Normalization, TensorSamples
 from landscape.errors import InputError
-from landscape.training.final_evaluation import Evaluator
+from landscape.training.final_evaluation import FinalEvaluation
 from tests.commands import status_of, write_pictures
 
 CPU = torch.device("cpu")
@@ -44,7 +44,7 @@ def validation(tmp_path):
 
 
 def evaluator(validation):
-    return Evaluator(ByLevel(), validation, CPU, 8, 1.0, 4 / 255)
+    return FinalEvaluation(ByLevel(), validation, CPU, 8, 1.0, 4 / 255)
 
 
 def test_a_folder_of_some_of_the_classes(validation, tmp_path):
@@ -75,6 +75,57 @@ def test_corruptions_on_disk(validation, tmp_path):
         "c/fog/2": 50.0,
     }
     assert score["accuracy"] == 75.0
+    # The same two pictures each time: right in both, and in one of two.
+    assert score["standard_error"] == pytest.approx(100 * 0.25 / 2**0.5)
+
+
+def test_corruptions_of_other_pictures(validation, tmp_path):
+    """Nobody knows how they overlap: the largest error that their mean can have."""
+    for severity, levels in (("1", [30, 30]), ("2", [220, 30, 30, 30])):
+        pictures_of(tmp_path / "c" / "fog" / severity / "a", levels)
+    score = evaluator(validation).scores([f"c={tmp_path / 'c'}"])["c"]
+    assert score["accuracy"] == 87.5
+    assert score["standard_error"] == pytest.approx((0 + 100 * (0.75 * 0.25 / 4) ** 0.5) / 2)
+
+
+def test_an_answer_beyond_the_classes_of_the_data_is_wrong(validation, tmp_path):
+    class Beyond(ByLevel):
+        def forward(self, inputs):
+            return torch.cat([super().forward(inputs), torch.ones(len(inputs), 1)], 1)
+
+    pictures_of(tmp_path / "v2" / "c", [220, 220])
+    beyond = FinalEvaluation(Beyond(), validation, CPU, 8, 1.0, 4 / 255)
+    score = beyond.scores([f"v2={tmp_path / 'v2'}"])["v2"]
+    assert score["accuracy"] == 0.0
+    assert score["among_present"] == 100.0
+
+
+def test_corrupted_pictures_are_cropped_already(tmp_path):
+    """Of the size of the network they are taken whole, whatever is cropped from others."""
+    picture = np.full((8, 8, 3), 30, dtype=np.uint8)
+    picture[0] = 255
+    for name in ("data/val/a", "data/val/b", "data/val/c", "c/fog/1/a"):
+        (tmp_path / name).mkdir(parents=True)
+        Image.fromarray(picture).save(tmp_path / name / "0.png")
+    cropped = image_folder(tmp_path / "data", "test", 8, Normalization((0.0,), (1.0,)), 0, 0.5)
+    (one,) = read_sets("c", tmp_path / "c", cropped, 8, 0.5)
+    assert torch.equal(
+        (255 * one.samples.fetch(torch.tensor([0]))[0]).round().byte(),
+        torch.from_numpy(picture).permute(2, 0, 1),
+    )
+
+
+@pytest.mark.parametrize("word", ["corruptions", "pgd"])
+def test_what_is_no_picture_is_refused_before_training(word):
+    samples = TensorSamples(torch.rand(4, 5), torch.tensor([0, 1, 2, 0]), CLASSES)
+    with pytest.raises(InputError, match="is for pictures, not for inputs of shape"):
+        FinalEvaluation(ByLevel(), samples, CPU, 0, 1.0, 4 / 255).check([word])
+
+
+def test_folders_are_read_in_colour(tmp_path):
+    grey = TensorSamples(torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 2, 0]), CLASSES)
+    with pytest.raises(InputError, match="pictures are read in colour"):
+        read_sets("v2", tmp_path, grey, 8, 1.0)
 
 
 def test_reassessed_labels(validation, tmp_path):

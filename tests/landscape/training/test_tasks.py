@@ -16,9 +16,9 @@ from landscape.checkpoints.transfer import resample_positions, transfer_weights
 from landscape.data.samples import Normalization, balanced_share
 from landscape.errors import InputError
 from landscape.models.probe import find_classifier
+from landscape.robustness.attacks import FAST_STEP, Ball, projected_gradient_descent
 from landscape.training.loop import train
 from landscape.training.step import Stepper, Task
-from landscape.training.tasks.adversarial import FAST_STEP, Ball, projected_gradient_descent
 from landscape.training.tasks.contrastive import (
     Projected,
     nearest_centroid_accuracy,

@@ -1,4 +1,4 @@
-"""Attacks on pictures within an l-infinity ball: fast ones to train on, PGD to evaluate with.
+"""Attacks on pictures within an l-infinity ball: fast ones to train on, FGSM, and PGD.
 
 Radii are in units of the pixels' range: 4 / 255 moves every pixel by at most 4 of its 255 steps.
 """
@@ -13,6 +13,9 @@ from landscape.data.samples import Normalization
 
 # Wong, Rice and Kolter (ICLR 2020): a single step of 1.25 times the radius.
 FAST_STEP = 1.25
+
+# Of the loss with respect to the inputs, at inputs of shape (n, C, H, W).
+Gradient = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,16 @@ class Ball:
         return torch.minimum(torch.maximum(inputs, -mean / std), (1 - mean) / std)
 
 
+def fast_gradient_sign(gradient: Gradient, inputs: Tensor, ball: Ball) -> Tensor:
+    """FGSM (Goodfellow et al., ICLR 2015): one step of the whole radius from the picture itself.
+
+    There is no random start. Of a loss that is linear in the pixels it is the largest in the ball.
+    """
+    return ball.step(inputs, inputs, gradient(inputs), ball.radius)
+
+
 def projected_gradient_descent(
-    gradient: Callable[[Tensor], Tensor],
+    gradient: Gradient,
     inputs: Tensor,
     ball: Ball,
     generator: torch.Generator,

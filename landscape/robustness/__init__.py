@@ -1,0 +1,1 @@
+"""How networks of pictures do where pictures are corrupted, attacked or from elsewhere."""
