@@ -198,6 +198,9 @@ def with_error(value: float, error: float) -> str:
         return f"{number(value)} (no error)"
     if error == 0 or not math.isfinite(value):
         return f"{number(value)} ± {number(error)}"
+    if abs(value) >= 1e5 and error >= 1:
+        power = math.floor(math.log10(abs(value)))
+        return f"({with_error(value / 10**power, error / 10**power)})e{power}"
     decimals = max(0, 1 - math.floor(math.log10(error)))
     if decimals > 6 and abs(value) < 1e-3:
         return f"{value:.3e} ± {error:.1e}"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from analyses.hessian_result import Spectrum
     from analyses.linearity import Linearity
     from analyses.norms import Norms
+    from analyses.ntk_result import TangentKernel
     from analyses.robustness_result import Robustness
     from analyses.sparsity import Sparsity
 
@@ -207,8 +208,14 @@ def _activation_norm(place: int) -> Callable[[Norms], Quantity | None]:
     return read
 
 
-def _todo(result: Any) -> Quantity | None:
-    return None
+def _kappa(result: TangentKernel) -> Quantity:
+    value, error, is_bound = result.kappa()
+    asked = result.settings
+    where = "at initialisation" if asked.ntk_at == "init" else "at the checkpoint"
+    size = f"{result.samples.shape[1]} samples × {len(result.outputs)} outputs"
+    method = f"full kernel {where}, {size}; standard error over {len(result.samples)} seeds"
+    caveat = LOWER_BOUND if is_bound else ""
+    return Quantity(value, error, method, "", result.analysis, caveat)
 
 
 _OF_COMPONENTS = ("components", "hessian")
@@ -216,7 +223,7 @@ ROWS: dict[str, Row] = {
     "parameters": Row("parameters", (), _parameters),
     "sharpness": Row("λ_max of the Hessian", ("hessian", "components"), _sharpness),
     "train_loss": Row("training loss", ("hessian",), _train_loss),
-    "kappa": Row("κ of the tangent kernel", ("ntk",), _todo),
+    "kappa": Row("κ of the tangent kernel", ("ntk",), _kappa),
     "noisy_loss": Row("loss under weight noise, L^N", ("flatness",), _noisy_loss(_reference)),
     "noisiest_loss": Row("L^N at the largest σ", ("flatness",), _noisy_loss(_largest)),
     "accuracy": Row("accuracy, %", ("robustness",), _accuracy),

@@ -16,6 +16,7 @@ from analyses import (
     linearity,
     minibatch,
     norms,
+    ntk,
     sparsity,
     surface,
 )
@@ -37,6 +38,7 @@ SETTINGS = {
     "hessian": hessian.Settings(top=3, probes=2, density_steps=6, seed=6, tol=1e-5),
     "components": components.Settings(group=("first=^0", "rest=^[24]"), tol=1e-5, l2=0.02, seed=3),
     "minibatch": minibatch.Settings(minibatches=4, minibatch_size=6, minibatch_top=3, l2=0.01),
+    "ntk": ntk.Settings(ntk_at="checkpoint", ntk_samples=6, ntk_outputs=2, ntk_seeds=2, seed=2),
     "flatness": flatness.Settings(
         noise=("adaptive", "fixed", "filter"),
         sigmas=(0.01, 0.05),

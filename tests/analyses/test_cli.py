@@ -25,6 +25,7 @@ WORDS = {
     "hessian": SPECTRUM,
     "components": (),
     "minibatch": MINIBATCHES,
+    "ntk": ("--ntk-samples", "4", "--ntk-outputs", "2", "--ntk-seeds", "2"),
     "flatness": ("--draws", "2", "--sigmas", "0.01", "--ascent-steps", "1"),
     "norms": (),
     "sparsity": (),
@@ -136,7 +137,7 @@ def test_the_files_of_the_contract(report):
 
 def test_the_report_is_one_page_about_all_of_it(report):
     page = (report[0] / "report.html").read_text()
-    assert page.count('<img alt=') == len(REPORTED) + len(FURTHER)
+    assert page.count("<img alt=") == len(REPORTED) + len(FURTHER)
     for text in ("plain", "sam", "Loss surface", "Loss along a line", "Hessian", "sparsity"):
         assert text in page
     for text in ("Figure 1", "Figure 2", "Figure 3", "Table 1", "Table 3", "Table 5"):

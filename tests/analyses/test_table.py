@@ -23,6 +23,7 @@ PICTURES = {
     "hessian": ["hessian", "hessian-tails", "hessian-linear"],
     "components": ["components"],
     "minibatch": ["minibatch"],
+    "ntk": ["ntk"],
     "flatness": ["flatness"],
     "norms": ["norms"],
     "sparsity": ["sparsity"],
@@ -74,6 +75,7 @@ def test_pictures_are_drawn_and_not_blank(name, count):
             "components": 1,
             "linearity": 1,
             "flatness": count,
+            "ntk": 1,
             "norms": 1,
         }
         for key, page in pages.items():
