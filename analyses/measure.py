@@ -53,6 +53,8 @@ def measure(
     return found
 
 
+# The settings that name files.
+FILES = ("directions", "toward_x", "toward_y", "reference")
 # The analyses whose work all ranks share; the others are computed by the first one.
 SLICES = ("surface", "line", "interpolate", "trajectory")
 SHARED = (*SLICES, "hessian", "components")
@@ -80,8 +82,8 @@ def find_stored(name: str, objective: Objective, settings: Any, folder: Path) ->
 
 
 def _hash_files(settings: Any) -> dict[str, str]:
-    """The content of the files that directions and trajectories come from, by name."""
-    names = [getattr(settings, name, "") for name in ("directions", "toward_x", "toward_y")]
+    """The content of the files that directions, trajectories and other weights come from."""
+    names = [getattr(settings, name, "") for name in FILES]
     paths = [Path(name) / LAST if Path(name).is_dir() else Path(name) for name in names if name]
     if getattr(settings, "epochs", ""):
         pattern = Path(settings.epochs)

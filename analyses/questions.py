@@ -57,13 +57,28 @@ def read_questions(arguments: argparse.Namespace, settings: Mapping[str, Any]) -
         asked = {name: one for name, one in settings.items() if name != "interpolate"}
         questions = [Question(one.label, asked, one, maker) for one in checkpoints]
     if len(questions) > 1:  # what is wrong with the last is said before the first is measured
-        for question in questions:
-            question.objective(next(iter(question.settings)), verify=False)
+        questions = _with_references(questions)
     wanted = "" if is_report else arguments.analysis
     drawn = [Question(one.label, {}, one, None, read_result(one, wanted)) for one in files]
     _check_once(drawn)
     place = {subject: number for number, subject in enumerate(subjects)}
     return sorted([*drawn, *questions], key=lambda question: place[question.subject])
+
+
+def _with_references(questions: list[Question]) -> list[Question]:
+    """Each is made once without measuring; weights are compared with the first of their kind."""
+    firsts: dict[str, Question] = {}
+    found = []
+    for question in questions:
+        origin = question.objective(next(iter(question.settings)), verify=False).origin
+        kind = f"{origin.get('model')} {origin.get('model_args')}"
+        first = firsts.setdefault(kind, question)
+        asked = dict(question.settings)
+        if "similarity" in asked and first is not question and not asked["similarity"].reference:
+            path = str(first.subject.path)
+            asked["similarity"] = replace(asked["similarity"], reference=path)
+        found.append(replace(question, settings=asked))
+    return found
 
 
 def _curves(subject: Subject, settings: Any) -> Result:

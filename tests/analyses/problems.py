@@ -17,6 +17,7 @@ from analyses import (
     minibatch,
     norms,
     ntk,
+    similarity,
     sparsity,
     surface,
 )
@@ -54,6 +55,7 @@ SETTINGS = {
     ),
     "norms": norms.Settings(),
     "sparsity": sparsity.Settings(),
+    "similarity": similarity.Settings(cka_samples=12, rescale=3.0, seed=4),
     "linearity": linearity.Settings(segment=5, pairs=11, seed=8),
 }
 NAMES = tuple(SETTINGS)
