@@ -39,6 +39,7 @@ examples:
   landscape-plot hessian ViT-B_16.npz --model vit-b16 --data imagefolder \\
                  --data-dir imagenet --split val
 """
+USAGE = "landscape-plot {} [options] [LABEL=]CHECKPOINT [[LABEL=]CHECKPOINT ...]"
 REPORT_SUMMARY = "all of these, on one page that opens from disk"
 # An interpolation is of two checkpoints, all others of one.
 REPORTED = [name for name in ANALYSES if name != "interpolate"]
@@ -71,12 +72,17 @@ def build_parser() -> Parser:
             name,
             help=analysis.SUMMARY,
             description=f"{analysis.TITLE}: {analysis.SUMMARY}.",
+            usage=USAGE.format(name),
             allow_abbrev=False,
         )
         _add_shared(command)
         add_options(command.add_argument_group(name), analysis.Settings)
     report = commands.add_parser(
-        "report", help=REPORT_SUMMARY, description=f"Report: {REPORT_SUMMARY}.", allow_abbrev=False
+        "report",
+        help=REPORT_SUMMARY,
+        description=f"Report: {REPORT_SUMMARY}.",
+        usage=USAGE.format("report"),
+        allow_abbrev=False,
     )
     report.add_argument(
         "--only",

@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from analyses.component_curvature import NO_COMPONENTS
 from analyses.export import surface_scenes
 from analyses.hessian_result import Spectrum
-from analyses.interactive import Scenes, has_plotly
+from analyses.interactive import POLICY, Scenes, has_plotly
 from analyses.paper.missing import FIGURES
 from analyses.paper.summary import Summary
 from analyses.style import number
@@ -129,6 +129,7 @@ def _write(
         paper=summary,
         numbered=_numbered(sections) if summary else {},
         scenes=_scenes(results) if summary and is_page else None,
+        policy=POLICY,
     )
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -95,11 +95,13 @@ class Similarity(Result):
         cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
     ) -> Self:
         """The inverse of :meth:`arrays`."""
-        names = {key: tuple(map(str, arrays[key])) for key in ("layers", "parts")}
         counts = map(int, arrays["symmetry_counts"])
-        symmetries = dict(zip(map(str, arrays["symmetries"]), counts, strict=True))
-        plain = {key: arrays[key] for key in ("grams", "weights", "before", "after", "ratios")}
-        return cls(label, settings, provenance, symmetries=symmetries, **names, **plain)
+        fields: dict[str, Any] = {
+            key: arrays[key] for key in ("grams", "weights", "before", "after", "ratios")
+        }
+        fields |= {key: tuple(map(str, arrays[key])) for key in ("layers", "parts")}
+        fields["symmetries"] = dict(zip(map(str, arrays["symmetries"]), counts, strict=True))
+        return cls(label, settings, provenance, **fields)
 
     @property
     def has_reference(self) -> bool:

@@ -112,11 +112,11 @@ def _attention(path: str, children: dict[str, nn.Module], part: nn.Module) -> It
     if isinstance(part, nn.MultiheadAttention) and part.in_proj_weight is not None:
         size = part.embed_dim
         names = ["in_proj_weight"] + ["in_proj_bias"] * (part.in_proj_bias is not None)
-        queries, keys = (
+        thirds = [
             tuple((_join(path, name), slice(k * size, (k + 1) * size)) for name in names)
             for k in range(2)
-        )
-        yield Symmetry("queries and keys", queries, keys)
+        ]
+        yield Symmetry("queries and keys", thirds[0], thirds[1])
     for one, other in _QUERIES_AND_KEYS:
         if isinstance(children.get(one), nn.Linear) and isinstance(children.get(other), nn.Linear):
             yield Symmetry(

@@ -5,26 +5,34 @@ import shlex
 from pathlib import Path
 
 import pytest
+import torch
 
 import analyses.cli
 import landscape.cli
+from analyses.table import ANALYSES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-PAGES = [README, *(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))]
+OF_ANALYSES = {path.stem: path for path in (ROOT / "docs" / "analyses").glob("*.md")}
+FILES = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *OF_ANALYSES.values()]
+PAGES = [page.read_text(encoding="utf-8") for page in FILES]
 COMMANDS = [
     command
     for page in PAGES
     for command in re.findall(r"^    (landscape-(?:train|plot) .*)$", page, flags=re.MULTILINE)
 ]
-PICTURES = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
+LINKS = [
+    (path, link)
+    for path, page in zip(FILES, PAGES, strict=True)
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", page)
+]
 
 
 def test_there_is_something_to_check():
     assert len(PYTHON) >= 1
     assert len(COMMANDS) >= 6
-    assert len(PICTURES) >= 1
+    assert len(LINKS) >= 20
 
 
 @pytest.mark.parametrize("code", PYTHON)
@@ -42,9 +50,36 @@ def test_commands_parse(command):
     parser.build_parser().parse_args(arguments)
 
 
-@pytest.mark.parametrize("path", PICTURES)
-def test_pictures_are_there(path):
-    assert (ROOT / path).read_bytes().startswith(b"\x89PNG")
+@pytest.mark.parametrize(("page", "link"), LINKS, ids=str)
+def test_what_is_linked_is_there(page, link):
+    path = page.parent / link
+    assert path.exists()
+    if path.suffix == ".png":
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_analysis_has_a_page_with_a_picture_and_how_to_run_it():
+    assert set(OF_ANALYSES) == {*ANALYSES, "report"}
+    for name, path in OF_ANALYSES.items():
+        page = path.read_text(encoding="utf-8")
+        assert page.startswith(f"# {name}: ")
+        assert f"pictures/{name}.png)" in page
+        assert re.search(rf"^    landscape-plot {name} ", page, flags=re.MULTILINE)
+
+
+NEED_A_RUN = {"interpolate", "trajectory", "sharpness", "curves", "robustness", "report"}
+
+
+@pytest.mark.parametrize("name", sorted(OF_ANALYSES))
+def test_the_python_of_a_page_runs(name, tmp_path, monkeypatch, capsys):
+    page = OF_ANALYSES[name].read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    assert blocks or name in NEED_A_RUN
+    monkeypatch.chdir(tmp_path)
+    for code in blocks:
+        with torch.random.fork_rng():
+            exec(compile(code, f"{name}.md", "exec"), {})  # noqa: S102
+        assert capsys.readouterr().out.strip()
 
 
 @pytest.mark.parametrize("cli", [landscape.cli, analyses.cli])

@@ -17,6 +17,7 @@ from analyses import (
     minibatch,
     norms,
     ntk,
+    recursion,
     similarity,
     sparsity,
     surface,
@@ -55,6 +56,7 @@ SETTINGS = {
     ),
     "norms": norms.Settings(),
     "sparsity": sparsity.Settings(),
+    "recursion": recursion.Settings(recursion_samples=3, seed=2),
     "similarity": similarity.Settings(cka_samples=12, rescale=3.0, seed=4),
     "linearity": linearity.Settings(segment=5, pairs=11, seed=8),
 }

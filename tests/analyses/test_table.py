@@ -27,6 +27,7 @@ PICTURES = {
     "flatness": ["flatness"],
     "norms": ["norms"],
     "sparsity": ["sparsity"],
+    "recursion": ["recursion"],
     "similarity": ["similarity", "similarity-networks", "similarity-invariance"],
     "linearity": ["linearity"],
 }
@@ -82,6 +83,7 @@ def test_pictures_are_drawn_and_not_blank(name, count):
             "linearity": 1,
             "flatness": count,
             "ntk": 1,
+            "recursion": 4,
             "similarity": count,
             "similarity-networks": 1,
             "similarity-invariance": 1,

@@ -1,0 +1,218 @@
+"""Hessians of the loss with respect to a dense layer's pre-activation h_k = W_k a_{k-1}.
+
+Chen, Hsieh and Gong (ICLR 2022) write the Hessian of one sample with respect to W_k as
+(a_{k-1} a_{k-1}') kron Hc_k, where Hc_k is that with respect to h_k, and follow Hc_k from layer to
+layer: Hc_k = B_k W_{k+1}' Hc_{k+1} W_{k+1} B_k + D_k (Botev, Ritter and Barber, ICML 2017). Here
+Hc_k is not put together from that formula but differentiated: zeros are added to h_k, and the loss
+is differentiated twice by them. So it holds for tokens, skip connections and norms as well.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from landscape.curvature.basis import affordable_rows
+from landscape.curvature.eigenpairs import choose
+from landscape.curvature.krylov import Krylov
+from landscape.curvature.lanczos import is_finished, restart
+from landscape.curvature.operators import random_vector
+from landscape.curvature.sums import unit
+from landscape.data.batches import Batch, merge, rebatch
+from landscape.dense_layers import DenseLayer, watch_dense
+from landscape.objective import Objective
+from landscape.progress import message, track
+
+
+class PreactivationHessian:
+    """Hc of each of n samples for one layer: the diagonal blocks, D by D, of one matrix.
+
+    ``gradient`` is that of the sum of the samples' losses with respect to ``shift``, which was
+    added to the layer's output (n, ..., d); D is the number of scalars of one sample's output.
+    """
+
+    def __init__(self, gradient: Tensor, shift: Tensor) -> None:
+        self.gradient = gradient
+        self.shift = shift
+        self.count = len(shift)
+        self.size = shift[0].numel()
+        self.dtype = shift.dtype
+        self.device = shift.device
+
+    def products(self, vectors: Tensor) -> Tensor:
+        """Each sample's Hessian times its own vector; both of shape (n, D)."""
+        if not self.gradient.requires_grad:  # a loss that is linear in h
+            return torch.zeros_like(vectors)
+        (products,) = torch.autograd.grad(
+            self.gradient,
+            self.shift,
+            vectors.view_as(self.shift),
+            retain_graph=True,
+            materialize_grads=True,
+        )
+        return products.reshape(vectors.shape)
+
+    def sample(self, number: int) -> "SampleHessian":
+        """Hc of one sample."""
+        return SampleHessian(self, number)
+
+
+class SampleHessian:
+    """Hc of one sample, of shape (D, D), as the algorithms of this folder take it."""
+
+    def __init__(self, whole: PreactivationHessian, number: int) -> None:
+        self.whole = whole
+        self.number = number
+        self.size, self.dtype, self.device = whole.size, whole.dtype, whole.device
+
+    def matmat(self, vectors: Tensor) -> Tensor:
+        """The product with ``vectors`` of shape (D, K)."""
+        columns = []
+        for vector in vectors.unbind(1):
+            rows = vector.new_zeros(self.whole.count, self.size)
+            rows[self.number] = vector
+            columns.append(self.whole.products(rows)[self.number])
+        return torch.stack(columns, 1)
+
+    exact_matmat = matmat
+
+
+@dataclass(frozen=True)
+class Preactivations:
+    """Of S samples, by layer: what one needs of H_W = M' Hc M for a sample's Hessian of W_k.
+
+    ``eigenvalues`` are those of Hc of largest magnitude, ``residuals`` ||Hc v - lambda v|| /
+    |lambda|, measured with a product more; ``gains`` are ||A||_2^2 of the layer's input A, a
+    matrix of tokens by features, or a vector. All of shape (S,).
+    """
+
+    eigenvalues: Tensor
+    residuals: Tensor
+    gains: Tensor
+
+
+def preactivation_eigenvalues(
+    objective: Objective,
+    layers: Sequence[DenseLayer],
+    generator: torch.Generator,
+    *,
+    tolerance: float,
+    max_steps: int = 300,
+) -> dict[str, Preactivations]:
+    """For each layer by path the leading eigenvalue of Hc of every sample of the objective.
+
+    Hc is that of the sample's own loss, not divided by the number of samples. A Lanczos process
+    for each sample, side by side: one backward pass advances all samples of a batch.
+    """
+    found: dict[str, list[Tensor]] = {layer.path: [] for layer in layers}
+    for batch in objective.batches:
+        with objective.second_derivatives():
+            hessians, gains = preactivation_hessians(objective, layers, batch)
+            for path, hessian in track(hessians.items(), "pre-activation Hessians (layers)"):
+                values, residuals = _leading(hessian, generator, tolerance, max_steps)
+                found[path].append(torch.stack([values, residuals, gains[path]]))
+    return {path: Preactivations(*torch.cat(pieces, 1)) for path, pieces in found.items()}
+
+
+def preactivation_hessians(
+    objective: Objective, layers: Sequence[DenseLayer], batch: Batch
+) -> tuple[dict[str, PreactivationHessian], dict[str, Tensor]]:
+    """By path the Hessians of each sample of a batch, and the gains, of shape (n,).
+
+    They share one graph, and are to be used within ``objective.second_derivatives()``.
+    """
+    shifts: dict[str, Tensor] = {}
+    gains: dict[str, Tensor] = {}
+
+    def shift(layer: DenseLayer, x: Tensor, output: Tensor) -> Tensor:
+        shifts[layer.path] = torch.zeros_like(output, requires_grad=True)
+        rows = x.detach().double().reshape(len(x), -1, x.shape[-1])
+        gains[layer.path] = torch.linalg.matrix_norm(rows, ord=2).square()
+        return output + shifts[layer.path]
+
+    with watch_dense(objective.module, layers, shift):
+        total = batch.size * objective.loss_of(objective.forward(batch), batch)
+    paths = [layer.path for layer in layers]
+    gradients = torch.autograd.grad(
+        total, [shifts[path] for path in paths], create_graph=True, materialize_grads=True
+    )
+    hessians = {
+        path: PreactivationHessian(gradient, shifts[path])
+        for path, gradient in zip(paths, gradients, strict=True)
+    }
+    return hessians, gains
+
+
+def few_samples(objective: Objective, count: int, generator: torch.Generator) -> Objective:
+    """The same loss over ``count`` samples drawn at random, or all, in float64 where it can be had.
+
+    In float32 the derivative of cross-entropy cancels where a network is sure of the class.
+    """
+    whole = merge(objective.batches)
+    chosen = torch.randperm(whole.size, generator=generator)[:count].sort().values
+    together = max(batch.size for batch in objective.batches)
+    batches = rebatch([whole.take(chosen)], together)
+
+    def made(dtype: torch.dtype) -> Objective:
+        return Objective(
+            objective.module,
+            [(batch.inputs, batch.targets) for batch in batches],
+            objective.loss_function,
+            device=objective.device,
+            dtype=dtype,
+            verify=False,
+        )
+
+    try:
+        few = made(torch.float64)
+        few.gradient()
+    except (RuntimeError, TypeError) as error:
+        if objective.dtype == torch.float64:
+            raise
+        message(f"in {objective.dtype}, as the model does not take float64 ({error})")
+        return made(objective.dtype)
+    return few
+
+
+def _leading(
+    hessian: PreactivationHessian, generator: torch.Generator, tolerance: float, max_steps: int
+) -> tuple[Tensor, Tensor]:
+    """The eigenvalue of largest magnitude of each sample and its residual, both of shape (n,)."""
+    samples = [hessian.sample(number) for number in range(hessian.count)]
+    room = affordable_rows(hessian.size, hessian.dtype, hessian.device) // hessian.count
+    columns = max(room - 1, 2)
+    processes = [
+        Krylov(one, random_vector(one, generator), generator, max_steps, columns) for one in samples
+    ]
+    active = dict(enumerate(processes))
+    for _ in range(max_steps):
+        vectors = hessian.shift.new_zeros(hessian.count, hessian.size)
+        for number, process in active.items():
+            vectors[number] = process.vector
+        products = hessian.products(vectors)
+        for number, process in active.items():
+            process.advance(products[number])
+            if process.is_full and process.steps < max_steps:
+                restart(process, 1)
+        active = {
+            number: process
+            for number, process in active.items()
+            if not (process.is_complete or is_finished(process, 1, 0.5 * tolerance))
+        }
+        if not active:
+            break
+    return _certified(hessian, torch.stack([_ritz_vector(process) for process in processes]))
+
+
+def _ritz_vector(process: Krylov) -> Tensor:
+    values, coordinates = process.ritz()
+    return unit(process.ritz_vectors(coordinates[:, choose(values, 1, "magnitude")])).squeeze(1)
+
+
+def _certified(hessian: PreactivationHessian, vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """Rayleigh quotients of the rows and their relative residuals, with one product more."""
+    products, vectors = hessian.products(vectors).double(), vectors.double()
+    values = (vectors * products).sum(1) / vectors.square().sum(1)
+    errors = torch.linalg.vector_norm(products - values.unsqueeze(1) * vectors, dim=1)
+    return values, torch.where(errors > 0, errors / values.abs(), 0.0)
