@@ -14,8 +14,15 @@ from analyses.table import ANALYSES
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-OF_ANALYSES = {path.stem: path for path in (ROOT / "docs" / "analyses").glob("*.md")}
-FILES = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *OF_ANALYSES.values()]
+OF_ANALYSES = {
+    path.stem: path for path in (ROOT / "docs" / "analyses").glob("*.md") if path.stem != "README"
+}
+FILES = [
+    ROOT / "README.md",
+    *(ROOT / "docs").glob("*.md"),
+    ROOT / "docs" / "analyses" / "README.md",
+    *OF_ANALYSES.values(),
+]
 PAGES = [page.read_text(encoding="utf-8") for page in FILES]
 COMMANDS = [
     command
