@@ -4,7 +4,6 @@ Activation modules are watched by hooks. Activations called as functions (``F.re
 hand-written networks do) are watched too, and named after the module that calls them.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +11,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+
+from landscape.module_mode import ModuleMode
 
 # Modules of torch.nn.modules.activation that act on each neuron by itself, with a sign that
 # means something.
@@ -94,14 +94,11 @@ def watch_outputs(model: nn.Module, paths: Iterable[str], observe: Observer) -> 
             handle.remove()
 
 
-class _Watcher(TorchFunctionMode):
+class _Watcher(ModuleMode):
     def __init__(self, model: nn.Module, observe: Observer) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model)
         self.observe = observe
-        self.path = [""]
         self.inside_activation = 0
-        self.calls: dict[str, int] = defaultdict(int)
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -111,35 +108,15 @@ class _Watcher(TorchFunctionMode):
             self._report(".".join(filter(None, (self.path[-1], FUNCTIONS[func]))), output)
         return output
 
-    @contextmanager
-    def hooks(self) -> Iterator[None]:
-        handles = []
-        for name, module in self.model.named_modules():
-            enter, leave = self._module_hooks(name)
-            handles.append(module.register_forward_pre_hook(enter))
-            handles.append(module.register_forward_hook(leave))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+    def entered(self, module: nn.Module) -> None:
+        if module is self.model:
+            self.inside_activation = 0
+        self.inside_activation += isinstance(module, MODULES)
 
-    def _module_hooks(self, name: str) -> tuple[Callable[..., None], Callable[..., None]]:
-        def enter(module: nn.Module, _inputs: Any) -> None:
-            if module is self.model:
-                self.calls.clear()
-            self.path.append(name)
-            self.inside_activation += isinstance(module, MODULES)
-
-        def leave(module: nn.Module, _inputs: Any, output: Any) -> None:
-            self.path.pop()
-            if isinstance(module, MODULES):
-                self.inside_activation -= 1
-                self._report(name, output)
-
-        return enter, leave
+    def left(self, name: str, module: nn.Module, output: Any) -> None:
+        if isinstance(module, MODULES):
+            self.inside_activation -= 1
+            self._report(name, output)
 
     def _report(self, layer: str, output: Tensor) -> None:
-        self.calls[layer] += 1
-        call = self.calls[layer]
-        self.observe(layer if call == 1 else f"{layer}:{call}", output.detach())
+        self.observe(self.numbered(layer), output.detach())

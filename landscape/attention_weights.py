@@ -12,7 +12,6 @@ than the softmax goes unseen.
 
 import math
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +19,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+
+from landscape.module_mode import ModuleMode
 
 Observer = Callable[[str, Tensor], None]
 
@@ -95,13 +95,10 @@ def roll_out(weights: Tensor, below: Tensor | None = None) -> Tensor:
     return mixed if below is None else mixed @ below
 
 
-class _Watcher(TorchFunctionMode):
+class _Watcher(ModuleMode):
     def __init__(self, model: nn.Module, observe: Observer) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model)
         self.observe = observe
-        self.path = [""]
-        self.calls: dict[str, int] = defaultdict(int)
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -135,38 +132,11 @@ class _Watcher(TorchFunctionMode):
             and not _HEAD.search(self.path[-1])
         )
 
-    @contextmanager
-    def hooks(self) -> Iterator[None]:
-        handles = []
-        for name, module in self.model.named_modules():
-            if isinstance(module, nn.Softmax):  # what attends is the module around it
-                continue
-            enter, leave = self._module_hooks(name)
-            handles.append(module.register_forward_pre_hook(enter))
-            handles.append(module.register_forward_hook(leave))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-
-    def _module_hooks(self, name: str) -> tuple[Callable[..., None], Callable[..., None]]:
-        def enter(module: nn.Module, _inputs: Any) -> None:
-            if module is self.model:
-                self.path = [""]
-                self.calls.clear()
-            self.path.append(name)
-
-        def leave(_module: nn.Module, _inputs: Any, _output: Any) -> None:
-            self.path.pop()
-
-        return enter, leave
+    def follows(self, module: nn.Module) -> bool:
+        return not isinstance(module, nn.Softmax)  # what attends is the module around it
 
     def _report(self, weights: Tensor) -> None:
         weights = weights.detach()
         if weights.dim() < 4:  # one head
             weights = weights.reshape(-1, 1, *weights.shape[-2:])
-        name = self.path[-1] or "attention"
-        self.calls[name] += 1
-        call = self.calls[name]
-        self.observe(name if call == 1 else f"{name}:{call}", weights.flatten(0, -4))
+        self.observe(self.numbered(self.path[-1] or "attention"), weights.flatten(0, -4))
