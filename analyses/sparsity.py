@@ -1,7 +1,9 @@
 """Activation sparsity: the share of neurons that are active, layer by layer.
 
 A neuron is active on an input if its value after the activation function is greater than 0 (the
-paper's Figure 2, right). For GELU the sign of the output is that of the input.
+paper's Figure 2, right). For GELU the sign of the output is that of the input. Beside it: neurons
+above a threshold, neurons that are never active, and how many dimensions the features take up,
+which SAM is known to lower (Andriushchenko et al., NeurIPS 2023).
 """
 
 from __future__ import annotations
@@ -10,21 +12,21 @@ import math
 import re
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from analyses import sparsity_result
+from analyses.sparsity_result import BINS, Sparsity
 from landscape.activations import watch_activations
 from landscape.errors import NotMeasurableError
+from landscape.feature_rank import Moments, components_for, effective_rank, jackknife_error
 from landscape.objective import Objective
 from landscape.progress import track
-from landscape.provenance import Provenance
-from landscape.results import Array, Result
 from landscape.work import IN_MEMORY, Work
 
 if TYPE_CHECKING:
@@ -32,101 +34,153 @@ if TYPE_CHECKING:
 
     from analyses.style import Look
 
+Settings = sparsity_result.Settings
+
 TITLE = "Activation sparsity"
-SUMMARY = "the share of active neurons in each layer"
+SUMMARY = "the share of active neurons in each layer, dead neurons, and the rank of features"
 READING = {
     "": (
         "For each activation layer, from the first to the last, the share of neurons whose "
         "value is greater than 0, averaged over the sample, tokens or pixels, and neurons. The "
-        "lower a curve, the fewer neurons take part in each decision."
-    )
+        "lower a curve, the fewer neurons take part in each decision. A neuron is dead if it is "
+        "active nowhere in the sample; in more samples fewer would be. The rank of the features "
+        "carries a jackknife error over samples."
+    ),
+    "sparsity-neurons": (
+        "Left, the share of neurons that are never active, by layer; middle, the effective rank "
+        "of the features, exp of the entropy of their variances, out of as many neurons as the "
+        "layer has; right, how often single neurons are active, over all layers: a hump in the "
+        "middle are neurons that split the inputs, mass at the ends neurons that say little."
+    ),
 }
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Nothing to choose."""
-
-
-@dataclass(frozen=True)
-class Sparsity(Result):
-    """For L layers in the order of the forward pass: the active fraction and its standard error
-    over the samples, each of shape (L,)."""
-
-    layers: tuple[str, ...]
-    active: NDArray[np.float64]
-    stderr: NDArray[np.float64]
-
-    analysis: ClassVar[str] = "sparsity"
-    settings_type: ClassVar[type[Any]] = Settings
-
-    def arrays(self) -> dict[str, Array]:
-        """Layer names, active fractions and their standard errors."""
-        return {
-            "layers": Array(np.array(self.layers, dtype=object), "", ("layer",)),
-            "active": Array(self.active, "fraction", ("layer",)),
-            "stderr": Array(self.stderr, "fraction", ("layer",)),
-        }
-
-    @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
-    ) -> Self:
-        """The inverse of :meth:`arrays`."""
-        layers = tuple(str(name) for name in arrays["layers"])
-        return cls(label, settings, provenance, layers, arrays["active"], arrays["stderr"])
-
-    @property
-    def mean(self) -> float:
-        """The mean over the layers, each counting alike."""
-        return float(self.active.mean())
-
-    def headline(self) -> dict[str, Any]:
-        """Active fraction by layer, and the mean over layers."""
-        return {
-            "layers": dict(zip(self.layers, self.active, strict=True)),
-            "stderr": dict(zip(self.layers, self.stderr, strict=True)),
-            "mean": self.mean,
-        }
+# Of the tokens or pixels of a sample so many enter the rank, and so many of a layer's neurons.
+POSITIONS = 16
+NEURONS = 1024
+GROUPS = 8
 
 
 def compute(
     objective: Objective, settings: Settings | None = None, work: Work = IN_MEMORY
 ) -> Sparsity:
-    """Count the active neurons of every activation over the objective's sample.
+    """Look at every activation over the objective's sample, twice where there is a threshold.
 
-    Raises NotMeasurableError if the model has no activation that can be watched.
+    A neuron is the last dimension of an output, or dimension 1 of four. Raises NotMeasurableError
+    if the model has no activation that can be watched.
     """
+    settings = settings or Settings()
     started = time.perf_counter()
-    # By layer, the active fraction of each sample.
-    fractions: dict[str, list[Tensor]] = defaultdict(list)
-
-    def count(layer: str, output: Tensor) -> None:
-        fractions[layer].append((output > 0).double().reshape(len(output), -1).mean(1))
-
+    layers: dict[str, _Layer] = defaultdict(lambda: _Layer(settings.seed))
     task = f"sparsity of {objective.origin.get('label', 'model')} (batches)"
-    with watch_activations(objective.module, count):
+    with watch_activations(objective.module, lambda name, output: layers[name].add(output)):
         for _ in track(objective.outputs(), task, total=len(objective.batches)):
             pass
-    if not fractions:
+    if not layers:
         raise NotMeasurableError(
             f"{type(objective.module).__name__} has no activation function that can be watched: "
             "no module of torch.nn and no call of torch.nn.functional"
         )
-    by_layer = {layer: torch.cat(values).cpu().numpy() for layer, values in fractions.items()}
+    found = list(layers.values())
     return Sparsity(
         label=objective.origin.get("label", ""),
-        settings=settings or Settings(),
+        settings=settings,
         provenance=objective.provenance(time.perf_counter() - started),
-        layers=tuple(by_layer),
-        active=np.array([values.mean() for values in by_layer.values()]),
-        stderr=np.array(
-            [
-                values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-                for values in by_layer.values()
-            ]
-        ),
+        layers=tuple(layers),
+        active=np.array([_mean(one.active)[0] for one in found]),
+        stderr=np.array([_mean(one.active)[1] for one in found]),
+        above=_above(objective, layers, settings.thresholds),
+        neurons=np.array([len(one.share) for one in found]),
+        dead=np.array([float((one.share == 0).mean()) for one in found]),
+        histogram=np.array([np.histogram(one.share, BINS, (0.0, 1.0))[0] for one in found]),
+        rank=np.array([one.estimate(effective_rank) for one in found]),
+        components=np.array([one.estimate(components_for) for one in found]),
     )
+
+
+class _Layer:
+    """What is summed of one layer over the batches."""
+
+    def __init__(self, seed: int) -> None:
+        self.active: list[Tensor] = []  # of each sample the fraction
+        self._generator = torch.Generator().manual_seed(seed)
+        self._moments = Moments(GROUPS)
+        self._counts: Tensor | None = None
+        self._rows, self._samples = 0, 0
+        self._squares, self._size = 0.0, 0
+        self._chosen: tuple[Tensor, Tensor] | None = None  # positions and neurons
+
+    def add(self, output: Tensor) -> None:
+        """The outputs of one batch."""
+        values = _neurons_last(output)
+        positive = values > 0
+        self.active.append(positive.flatten(1).double().mean(1))
+        counts = positive.sum((0, 1))
+        self._counts = counts if self._counts is None else self._counts + counts
+        self._rows += values.shape[0] * values.shape[1]
+        self._squares += float(values.double().square().sum())
+        self._size += values.numel()
+        if self._chosen is None:
+            self._chosen = (
+                self._draw(values.shape[1], POSITIONS),
+                self._draw(values.shape[2], NEURONS),
+            )
+        positions, neurons = (one.to(values.device) for one in self._chosen)
+        kept = values[:, positions][:, :, neurons]
+        group = (torch.arange(len(kept)) + self._samples) % GROUPS
+        for k in group.unique().tolist():
+            self._moments.add(k, kept[(group == k).to(kept.device)].flatten(0, 1))
+        self._samples += len(values)
+
+    @property
+    def share(self) -> NDArray[np.float64]:
+        """How often each neuron is active."""
+        assert self._counts is not None
+        return np.asarray(self._counts.double().cpu().numpy() / self._rows)
+
+    @property
+    def rms(self) -> float:
+        """The root mean square of all values."""
+        return math.sqrt(self._squares / self._size)
+
+    def estimate(self, measure: Callable[[Tensor], float]) -> tuple[float, float]:
+        """A measure of the covariance, and its jackknife error over groups of samples."""
+        without = [measure(one) for one in self._moments.jackknife()]
+        return measure(self._moments.covariance()), jackknife_error(without)
+
+    def _draw(self, count: int, most: int) -> Tensor:
+        return torch.randperm(count, generator=self._generator)[:most].sort().values
+
+
+def _above(
+    objective: Objective, layers: Mapping[str, _Layer], thresholds: Sequence[float]
+) -> NDArray[np.float64]:
+    """The fraction of each layer above each threshold, with its error, (T, L, 2)."""
+    found: dict[tuple[float, str], list[Tensor]] = defaultdict(list)
+
+    def count(name: str, output: Tensor) -> None:
+        for threshold in thresholds:
+            large = output.abs().reshape(len(output), -1) > threshold * layers[name].rms
+            found[threshold, name].append(large.double().mean(1))
+
+    if thresholds:
+        with watch_activations(objective.module, count):
+            for _ in objective.outputs():
+                pass
+    table = [[_mean(found[threshold, name]) for name in layers] for threshold in thresholds]
+    return np.array(table, dtype=np.float64).reshape(len(thresholds), len(layers), 2)
+
+
+def _neurons_last(output: Tensor) -> Tensor:
+    """As (samples, positions, neurons)."""
+    if output.dim() == 4:
+        return output.flatten(2).transpose(1, 2)
+    return output.reshape(len(output), -1, output.shape[-1] if output.dim() > 1 else 1)
+
+
+def _mean(parts: list[Tensor]) -> tuple[float, float]:
+    """The mean over samples and its standard error."""
+    values = torch.cat(parts).cpu().numpy()
+    error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    return float(values.mean()), float(error)
 
 
 def series(result: Sparsity) -> dict[str, list[int]]:
@@ -140,28 +194,43 @@ def series(result: Sparsity) -> dict[str, list[int]]:
 
 def tabulate(results: Sequence[Sparsity]) -> dict[str, list[dict[str, str]]]:
     """A row of the report for each checkpoint."""
-    from analyses.style import with_error
+    from analyses.style import number, with_error
 
-    return {
-        "": [
-            {
-                "checkpoint": result.label,
-                "layers": str(len(result.layers)),
-                "mean active, %": f"{100 * result.mean:.1f}",
-                "first layer, %, ± standard error": with_error(
-                    100 * float(result.active[0]), 100 * float(result.stderr[0])
-                ),
-                "last layer, %, ± standard error": with_error(
-                    100 * float(result.active[-1]), 100 * float(result.stderr[-1])
-                ),
-            }
-            for result in results
-        ]
-    }
+    def per_cent(value: float, error: float) -> str:
+        return with_error(100 * value, 100 * error)
+
+    def row(result: Sparsity) -> dict[str, str]:
+        found = {
+            "checkpoint": result.label,
+            "layers": str(len(result.layers)),
+            "mean active, %": f"{100 * result.mean:.1f}",
+            "first layer, %, ± standard error": per_cent(result.active[0], result.stderr[0]),
+            "last layer, %, ± standard error": per_cent(result.active[-1], result.stderr[-1]),
+        }
+        for threshold, above in zip(result.settings.thresholds, result.above, strict=True):
+            found[f"mean above {threshold:g} × rms, %"] = f"{100 * above[:, 0].mean():.1f}"
+        known = math.isfinite(result.dead[0])
+        found["dead, % of all neurons"] = (
+            number(100 * float((result.dead * result.neurons).sum() / result.neurons.sum()))
+            if known
+            else "–"
+        )
+        found["effective rank, last layer"] = with_error(*result.rank[-1]) if known else "–"
+        found["components for 99 %, last layer"] = (
+            with_error(*result.components[-1]) if known else "–"
+        )
+        return found
+
+    rows = [row(result) for result in results]
+    columns = dict.fromkeys(name for one in rows for name in one)
+    return {"": [{name: one.get(name, "–") for name in columns} for one in rows]}
 
 
 def draw(results: Sequence[Sparsity], look: Look | None = None) -> dict[str, Figure]:
-    """The active share by layer, one panel for each architecture's set of layers."""
-    from analyses.sparsity_figures import active_neurons
+    """The active share by layer, one panel for each architecture's set of layers, and neurons."""
+    from analyses.sparsity_figures import active_neurons, single_neurons
 
-    return {"sparsity": active_neurons(results)}
+    found = {"sparsity": active_neurons(results)}
+    if any(math.isfinite(one.dead[0]) for one in results):
+        found["sparsity-neurons"] = single_neurons(results)
+    return found

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analyses.sparsity import Sparsity, series
+from analyses.sparsity import series
+from analyses.sparsity_result import BINS, Sparsity
 from analyses.style import add_legend, figure, line_styles
 
 
@@ -58,3 +59,34 @@ TITLES = {
     "mlp_channels": "channel-mixing MLP",
     "activation": "all activations",
 }
+
+
+def single_neurons(results: Sequence[Sparsity]) -> Figure:
+    """Dead neurons and effective rank by layer, and how often neurons are active."""
+    page = figure(7.6, 3.0)
+    dead, rank, often = page.subplots(1, 3)
+    labelled: dict[str, Any] = {}
+    centres = (np.arange(BINS) + 0.5) * 100 / BINS
+    for result, style in zip(results, line_styles(len(results)), strict=True):
+        places = np.arange(1, len(result.layers) + 1)
+        marked = {**style, "marker": "o", "markersize": 3.5}
+        dead.plot(places, 100 * result.dead, **marked)
+        labelled[result.label] = rank.errorbar(
+            places, result.rank[:, 0], yerr=np.nan_to_num(result.rank[:, 1]), **marked
+        )
+        counts = result.histogram.sum(0)
+        often.plot(centres, 100 * counts / max(counts.sum(), 1), drawstyle="steps-mid", **style)
+    for panel in (dead, rank):
+        panel.set_xlabel("activation layer")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        panel.set_ylim(bottom=0)
+        panel.grid(axis="y", color="0.92")
+    dead.set_ylim(0, max(1.0, dead.get_ylim()[1]))
+    dead.set_ylabel("neurons never active (%)")
+    rank.set_ylabel("effective rank of the features")
+    often.set_xlabel("of the time active (%)")
+    often.set_ylabel("neurons (%)")
+    often.set_ylim(bottom=0)
+    often.grid(axis="y", color="0.92")
+    add_legend(page, labelled, columns=6)
+    return page

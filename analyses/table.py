@@ -27,6 +27,7 @@ from analyses import (
     similarity,
     similarity_result,
     sparsity,
+    sparsity_result,
     surface,
     trajectory,
 )
@@ -93,7 +94,7 @@ RESULTS: dict[str, type[Result]] = {
     "ntk": ntk_result.TangentKernel,
     "flatness": flatness_result.Flatness,
     "norms": norms.Norms,
-    "sparsity": sparsity.Sparsity,
+    "sparsity": sparsity_result.Sparsity,
     "recursion": recursion_result.Recursion,
     "attention": attention_result.Attention,
     "similarity": similarity_result.Similarity,

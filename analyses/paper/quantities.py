@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from analyses.norms import Norms
     from analyses.ntk_result import TangentKernel
     from analyses.robustness_result import Robustness
-    from analyses.sparsity import Sparsity
+    from analyses.sparsity_result import Sparsity
 
 
 # What keeps a number from being compared.

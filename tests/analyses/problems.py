@@ -55,7 +55,7 @@ SETTINGS = {
         seed=9,
     ),
     "norms": norms.Settings(),
-    "sparsity": sparsity.Settings(),
+    "sparsity": sparsity.Settings(thresholds=(0.2, 0.5), seed=3),
     "recursion": recursion.Settings(recursion_samples=3, seed=2),
     "similarity": similarity.Settings(cka_samples=12, rescale=3.0, seed=4),
     "linearity": linearity.Settings(segment=5, pairs=11, seed=8),

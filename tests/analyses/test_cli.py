@@ -82,6 +82,7 @@ FURTHER = (
     "hessian-tails",
     "hessian-linear",
     "curves-loss",
+    "sparsity-neurons",
     "similarity-networks",
     "similarity-invariance",
     "attention-rollout",

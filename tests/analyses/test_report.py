@@ -84,7 +84,7 @@ def test_the_style_loads_nothing(tmp_path):
 
 def test_every_picture_is_inside_and_not_blank(page):
     pictures = page.all("img")
-    assert len(pictures) == 19
+    assert len(pictures) == 20
     for attributes in pictures:
         assert attributes["alt"]
         data = base64.b64decode(attributes["src"].partition(",")[2], validate=True)

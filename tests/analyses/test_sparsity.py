@@ -2,6 +2,7 @@ import json
 import math
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -9,9 +10,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from analyses import sparsity
+from analyses.measure import measure as measure_once
 from analyses.sparsity import Sparsity, series
 from landscape.errors import InputError
 from landscape.objective import Objective
+from landscape.work import Work
 from tests.analyses.pictures import coloured, render
 from tests.analyses.problems import network, objective, result, samples
 from tests.oracles.cases import BY_NAME
@@ -248,3 +251,84 @@ def test_a_table_row_for_each():
     assert row["layers"] == "2"
     assert row["mean active, %"] == f"{100 * one.active.mean():.1f}"
     assert row["last layer, %, ± standard error"].startswith(f"{100 * one.active[1]:.1f} ± ")
+
+
+# ------------------------------------------------------------------------------ single neurons
+
+
+def planted():
+    """A ReLU layer of four neurons: always active, half of the time, never, and never but once."""
+    model = nn.Sequential(nn.Linear(1, 4), nn.ReLU(), nn.Linear(4, 2))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[0.0], [1.0], [0.0], [1.0]]))
+        model[0].bias.copy_(torch.tensor([2.0, 0.0, -1.0, -9.5]))
+    inputs = torch.arange(-10, 11).float().unsqueeze(1)
+    inputs = inputs[inputs.flatten() != 0]
+    return model, (inputs, torch.arange(20) % 2)
+
+
+def test_neurons_counted_by_hand():
+    model, data = planted()
+    found = sparsity.compute(
+        Objective(model, data, batch_size=7, device="cpu"), sparsity.Settings(thresholds=(0.5, 1.0))
+    )
+    hidden = model[:2](data[0]).detach().double()
+    assert found.neurons.tolist() == [4]
+    assert found.dead.tolist() == [0.25]
+    expected = np.zeros(20, int)
+    expected[[19, 10, 0, 1]] = 1  # shares 1, 0.5, 0 and 0.05
+    assert found.histogram[0].tolist() == expected.tolist()
+    rms = hidden.square().mean().sqrt()
+    for k, threshold in enumerate((0.5, 1.0)):
+        large = (hidden.abs() > threshold * rms).double().mean(1)
+        assert found.above[k, 0, 0] == pytest.approx(large.mean().item())
+        assert found.above[k, 0, 1] == pytest.approx(large.std().item() / np.sqrt(20))
+    values = np.linalg.eigvalsh(np.cov(hidden.numpy().T, bias=True)).clip(0)
+    shares = values[values > 0] / values.sum()
+    assert found.rank[0, 0] == pytest.approx(np.exp(-(shares * np.log(shares)).sum()), rel=1e-6)
+    assert found.rank[0, 1] > 0
+    assert found.components[0, 0] == (np.cumsum(values[::-1] / values.sum()) < 0.99).sum() + 1
+
+
+def test_a_convolutions_neurons_are_its_channels():
+    model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(108, 2))
+    with torch.no_grad():
+        model[0].weight[1], model[0].bias[1] = 0.0, -1.0
+    data = torch.randn(12, 1, 8, 8), torch.arange(12) % 2
+    found = sparsity.compute(Objective(model, data, device="cpu"))
+    assert found.neurons.tolist() == [3]
+    assert found.dead.tolist() == [pytest.approx(1 / 3)]
+
+
+def test_uneven_batches_count_the_same():
+    model, data = planted()
+    one, other = (
+        sparsity.compute(Objective(model, data, batch_size=size, device="cpu")) for size in (3, 20)
+    )
+    np.testing.assert_allclose(one.rank, other.rank, rtol=1e-9)
+    np.testing.assert_allclose(one.above, other.above, rtol=1e-12)
+    assert np.array_equal(one.histogram, other.histogram)
+
+
+def test_a_file_of_an_earlier_version_answers_another_question(tmp_path):
+    model, data = planted()
+    objective = Objective(model, data, device="cpu", origin={"label": "a"})
+    found = sparsity.compute(objective)
+    found.save(tmp_path / "sparsity.h5")
+    with h5py.File(tmp_path / "sparsity.h5", "a") as file:
+        for name in ("above", "neurons", "dead", "histogram", "rank", "components"):
+            del file[name]
+        file.attrs["settings"] = "{}"
+    old = Sparsity.load(tmp_path / "sparsity.h5")
+    assert old.settings.thresholds == ()
+    assert np.isnan(old.dead).all()
+    assert list(sparsity.draw([old])) == ["sparsity"]
+    assert sparsity.tabulate([old])[""][0]["dead, % of all neurons"] == "–"
+    again = measure_once("sparsity", objective, sparsity.Settings(), Work(tmp_path))
+    assert again.dead.tolist() == found.dead.tolist()
+    assert len(list(tmp_path.glob("sparsity*.h5"))) == 2  # the old one is kept
+
+
+def test_thresholds_are_positive():
+    with pytest.raises(InputError, match="--thresholds takes positive numbers"):
+        sparsity.Settings(thresholds=(0.1, 0.0))

@@ -26,7 +26,7 @@ PICTURES = {
     "ntk": ["ntk"],
     "flatness": ["flatness"],
     "norms": ["norms"],
-    "sparsity": ["sparsity"],
+    "sparsity": ["sparsity", "sparsity-neurons"],
     "recursion": ["recursion"],
     "similarity": ["similarity", "similarity-networks", "similarity-invariance"],
     "linearity": ["linearity"],
@@ -76,7 +76,14 @@ def test_pictures_are_drawn_and_not_blank(name, count):
     with styled():
         pages = ANALYSES[name].draw(results(name, count))
         assert list(pages) == pictures(name, count)
-        fewest = {"line": 2, "interpolate": 2, "sparsity": 1, "hessian-linear": 1, "minibatch": 1}
+        fewest = {
+            "line": 2,
+            "interpolate": 2,
+            "sparsity": 1,
+            "sparsity-neurons": 1,
+            "hessian-linear": 1,
+            "minibatch": 1,
+        }
         fewest |= {
             "hessian-tails": min(count, 2),
             "components": 1,
