@@ -60,30 +60,30 @@ class Settings:
         nargs="+",
         metavar="σ",
     )
-    draws: int = option(20, "how many draws of noise; every σ has the same ones", metavar="N")
+    draws: int = option(10, "how many draws of noise; every σ has the same ones", metavar="N")
     radii: tuple[float, ...] = option(
-        (0.05, 0.1, 0.2, 0.4),
+        (0.05, 0.1, 0.2),
         "ρ of the ball ‖ε‖₂ ≤ ρ that is searched for the worst loss; 0 leaves it out",
         parse=float,
         nargs="+",
         metavar="ρ",
     )
     adaptive_radii: tuple[float, ...] = option(
-        (0.25, 0.5, 1.0, 2.0),
+        (0.5, 1.0, 2.0),
         "ρ of the adaptive ball ‖ε/|w|‖₂ ≤ ρ; 0 leaves it out",
         parse=float,
         nargs="+",
         metavar="ρ",
     )
     linf_radii: tuple[float, ...] = option(
-        (0.001, 0.002, 0.004, 0.008),
+        (0.002, 0.004, 0.008),
         "ρ of the adaptive ball max|ε/w| ≤ ρ; 0 leaves it out",
         parse=float,
         nargs="+",
         metavar="ρ",
     )
     ascent_steps: int = option(
-        20, "gradient steps in each ball, of which SAM's is the first", metavar="N"
+        12, "gradient steps in each ball, of which SAM's is the first", metavar="N"
     )
     policy: str = option(
         "li2018",
