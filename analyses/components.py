@@ -110,7 +110,10 @@ def compute(
     """
     settings = settings or Settings()
     started = time.perf_counter()
-    spectrum = _known(work, settings) or _measure(objective, settings, work)
+    spectrum = _known(work, settings)
+    exchange = f"known/{ComponentCurvature.analysis}/{objective.origin.get('label', '')}"
+    if not work.ranks.share(exchange, spectrum is not None):  # only the first rank has results
+        spectrum = _measure(objective, settings, work)
     if spectrum is None:
         return None
     if not spectrum.components.names:

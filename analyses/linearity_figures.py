@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from analyses.linearity import Linearity
+from analyses.linearity_result import Linearity
 from analyses.style import add_legend, figure, line_styles, with_unit
 
 

@@ -15,6 +15,7 @@ from analyses import (
     interpolate,
     line,
     linearity,
+    linearity_result,
     minibatch,
     norms,
     ntk,
@@ -98,7 +99,7 @@ RESULTS: dict[str, type[Result]] = {
     "recursion": recursion_result.Recursion,
     "attention": attention_result.Attention,
     "similarity": similarity_result.Similarity,
-    "linearity": linearity.Linearity,
+    "linearity": linearity_result.Linearity,
     "robustness": robustness_result.Robustness,
     "curves": curves.Curves,
 }

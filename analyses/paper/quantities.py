@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from analyses.components import ComponentCurvature
     from analyses.flatness_result import Flatness
     from analyses.hessian_result import Spectrum
-    from analyses.linearity import Linearity
+    from analyses.linearity_result import Linearity
     from analyses.norms import Norms
     from analyses.ntk_result import TangentKernel
     from analyses.robustness_result import Robustness

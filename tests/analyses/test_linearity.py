@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from analyses import linearity
-from analyses.linearity import Linearity, Settings, draw_pairs, share_error
+from analyses.linearity import draw_pairs
+from analyses.linearity_result import Linearity, Settings, share_error
 from landscape.errors import InputError, NotMeasurableError
 from landscape.objective import Objective
 from tests.oracles.cases import BY_NAME
