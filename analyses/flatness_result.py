@@ -83,7 +83,7 @@ class Settings:
         metavar="ρ",
     )
     ascent_steps: int = option(
-        12, "gradient steps in each ball, of which SAM's is the first", metavar="N"
+        10, "gradient steps in each ball, of which SAM's is the first", metavar="N"
     )
     policy: str = option(
         "li2018",

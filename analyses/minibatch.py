@@ -60,7 +60,7 @@ TOLERANCE = 1e-2
 class Settings:
     """The mini-batches and what is asked of each."""
 
-    minibatches: int = option(32, "how many mini-batches", metavar="N")
+    minibatches: int = option(24, "how many mini-batches", metavar="N")
     minibatch_size: int = option(16, "samples in each", metavar="N")
     minibatch_top: int = option(5, "eigenvalues of each, by magnitude", metavar="K")
     l2: float = option(0.0, "add an L2 term of λ/2 ‖θ‖² to the loss", metavar="λ")
