@@ -35,7 +35,8 @@ examples:
   landscape-plot surface checkpoints/digits-vit checkpoints/digits-vit-sam \\
                  --x=-1:1:51 --y=-1:1:51 --output-dir figures/digits
   landscape-plot hessian plain=runs/a/last.pt sam=runs/b/last.pt --top 10
-  landscape-plot sparsity weights.pth --model my_net.py:make --data my_data.py:load
+  landscape-plot sparsity weights.pth --model my_net.py:make \\
+                 --data my_data.py:load
   landscape-plot hessian ViT-B_16.npz --model vit-b16 --data imagefolder \\
                  --data-dir imagenet --split val
 """

@@ -702,6 +702,14 @@ def test_every_analysis_has_the_shared_flags(plot):
             assert flag in out, f"{analysis} {flag}"
 
 
+def test_help_fits_80_columns(plot, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for words in ((), *((name,) for name in (*ANALYSES, "report"))):
+        status, out, _ = plot(*words, "--help")
+        assert status == 0
+        assert max(map(len, out.splitlines())) <= 80, words
+
+
 def test_a_run_on_pictures_is_measured_from_anywhere(tmp_path, monkeypatch):
     """Trained with relative paths in one folder, measured with relative paths in another."""
     write_pictures(tmp_path / "pictures")
