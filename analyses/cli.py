@@ -40,7 +40,7 @@ examples:
   landscape-plot hessian ViT-B_16.npz --model vit-b16 --data imagefolder \\
                  --data-dir imagenet --split val
 """
-USAGE = "landscape-plot {} [options] [LABEL=]CHECKPOINT [[LABEL=]CHECKPOINT ...]"
+USAGE = "landscape-plot {} [options] [LABEL=]CHECKPOINT ..."
 REPORT_SUMMARY = "all of these, on one page that opens from disk"
 # An interpolation is of two checkpoints, all others of one.
 REPORTED = [name for name in ANALYSES if name != "interpolate"]
