@@ -19,10 +19,8 @@ def is_result_file(path: Path) -> bool:
 
 def label_of(path: Path) -> str:
     """What a result is labelled, and what a checkpoint is by default."""
-    if is_result_file(path) and not is_original_file(path):
-        with h5py.File(path, "r") as file:
-            return str(file.attrs.get("label", path.stem))
-    return default_label(path)
+    own = _attribute(path, "label") if is_result_file(path) else ""
+    return own or default_label(path)
 
 
 def read_result(subject: Subject, analysis: str = "") -> Result:
@@ -31,8 +29,7 @@ def read_result(subject: Subject, analysis: str = "") -> Result:
     Raises InputError if it is of another analysis than is asked for, if one is.
     """
     if not is_original_file(subject.path):
-        with h5py.File(subject.path, "r") as file:
-            own = str(file.attrs.get("analysis", ""))
+        own = _attribute(subject.path, "analysis")
         kind = RESULTS.get(analysis or own)
         if kind is None:
             raise InputError(f"{subject.path} holds {own or 'no analysis'}, which is not known")
@@ -42,3 +39,12 @@ def read_result(subject: Subject, analysis: str = "") -> Result:
     if found.analysis != analysis:
         raise InputError(f"{subject.path} holds a {found.analysis}, not a {analysis}")
     return found
+
+
+def _attribute(path: Path, name: str) -> str:
+    """An attribute of a result file; "" where it has none or can't be read."""
+    try:
+        with h5py.File(path, "r") as file:
+            return str(file.attrs.get(name, ""))
+    except OSError:
+        return ""

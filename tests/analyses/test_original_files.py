@@ -1,5 +1,6 @@
 """Files as plot_surface.py of the original tool leaves them, written here with nothing but h5py."""
 
+import json
 from itertools import pairwise
 
 import h5py
@@ -180,8 +181,24 @@ def test_old_and_new_surfaces_share_a_picture(done, tmp_path):
     words = ("--output-dir", tmp_path / "D", "--format", "svg")
     done("surface", f"<theirs>={old}", tmp_path / "ours.h5", *words)
     text = (tmp_path / "D" / "surface.svg").read_text()
-    places = [text.index(label) for label in ("&lt;theirs&gt;", "ours")]
+    places = [text.index(label) for label in ("&lt;theirs&gt;", "plain")]
     assert all(one < other for one, other in pairwise(places))
+
+
+def test_a_report_is_made_of_result_files(done, tmp_path):
+    old = write(tmp_path / "old.h5", XS, YS)
+    for name in ("hessian", "linearity"):
+        result(name).save(tmp_path / f"{name}.h5")
+    words = (tmp_path / "hessian.h5", tmp_path / "linearity.h5", f"theirs={old}")
+    done("report", *words, "--output-dir", tmp_path / "D")
+    content = json.loads((tmp_path / "D" / "report.json").read_text())
+    assert content["hessian"].keys() == content["linearity"].keys() == {"plain"}
+    assert content["surface"].keys() == {"theirs"}
+    row = content["paper"]["tables"]["Table 5: sharpness and linearity"]["missing rate R, %"]
+    assert row["plain"]["value"] == 100 * content["linearity"]["plain"]["missing_rate"]
+    assert row["theirs"]["value"] is None
+    lacking = {one["analysis"]: one["labels"] for one in content["paper"]["missing"]}
+    assert lacking["linearity"] == ["theirs"]
 
 
 def test_what_can_not_be_drawn_is_one_line(refused, tmp_path):
@@ -190,7 +207,8 @@ def test_what_can_not_be_drawn_is_one_line(refused, tmp_path):
     assert "old.h5 holds a surface, not a line" in refused("line", old, *words)
     line = write(tmp_path / "line.h5", XS)
     assert "line.h5 holds a line, not a surface" in refused("surface", line, *words)
-    assert "is a result; a report takes checkpoints" in refused("report", old, *words)
+    twice = refused("report", f"a={old}", f"a={old}", *words)
+    assert "two results of surface are labelled 'a'" in twice
     result("line").save(tmp_path / "ours.h5")
     assert "ours.h5 holds line, not surface" in refused("surface", tmp_path / "ours.h5", *words)
     empty = write(tmp_path / "empty.h5", XS, YS, splits=())

@@ -90,7 +90,7 @@ def test_nothing_runs_over_the_edge(page, width, flags):
 
 def test_the_page_is_drawn(page, tmp_path):
     picture = tmp_path / "page.png"
-    browse(page, "--window-size=1280,2400", "--hide-scrollbars", f"--screenshot={picture}")
+    browse(page, "--window-size=1280,6000", "--hide-scrollbars", f"--screenshot={picture}")
     with Image.open(picture) as image:
         assert len(image.convert("RGB").getcolors(maxcolors=2**24)) > 1000
 
