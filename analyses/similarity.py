@@ -99,7 +99,7 @@ def compute(
         grams=np.stack(list(grams.values())).astype(np.float32),
         parts=parts,
         weights=weights,
-        symmetries=Counter(symmetry.kind for symmetry in symmetries),
+        symmetries=dict(Counter(symmetry.kind for symmetry in symmetries)),
         before=before,
         after=after,
         ratios=ratios,

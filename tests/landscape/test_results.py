@@ -141,6 +141,19 @@ EXPECTED = {
     "hessian": {"eigenvalues": ("nats", ["rank"]), "density_nodes": ("nats", ["probe", "node"])},
     "minibatch": {"eigenvalues": ("nats", ["minibatch", "rank"])},
     "sparsity": {"active": ("fraction", ["layer"]), "stderr": ("fraction", ["layer"])},
+    "components": {
+        "eigenvalues": ("nats", ["rank"]),
+        "components/sampling_errors": ("nats", ["component"]),
+    },
+    "ntk": {"full": ("", ["seed", "rank"]), "logit": ("", ["seed", "output", "rank"])},
+    "flatness": {
+        "average/fixed/losses": ("nats", ["sigma", "draw"]),
+        "worst/l2/one_step": ("nats", ["radius"]),
+    },
+    "norms": {"whole": ("l2 norm", ["layer", "mean and standard error"])},
+    "recursion": {"eigenvalues": ("nats", ["layer", "sample"]), "blocks": ("nats", ["layer"])},
+    "similarity": {"grams": ("", ["layer", "sample", "sample"])},
+    "linearity": {"missing": ("fraction", ["t"]), "pairs": ("", ["pair", "end"])},
 }
 
 
