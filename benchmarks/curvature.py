@@ -121,6 +121,19 @@ def pyhessian_product(case: Case) -> Callable[[Tensor], Any]:
     return multiply
 
 
+def pyhessian_loader_product(case: Case) -> Callable[[Tensor], Any]:
+    """PyHessian's with a data loader, the way it takes more than one batch: no graph is kept."""
+    computer = _pyhessian(case, dataloader=[(case.inputs, case.targets)])
+    shapes = [parameter.shape for parameter in computer.params]
+
+    def multiply(vector: Tensor) -> Any:
+        pieces = vector.split([shape.numel() for shape in shapes])
+        shaped = [piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+        return computer.dataloader_hv_product(shaped)
+
+    return multiply
+
+
 def eigenthings_product(case: Case) -> Callable[[Tensor], Any]:
     """hessian-eigenthings'."""
     multiply: Callable[[Tensor], Any] = _eigenthings(case).matvec
@@ -183,13 +196,15 @@ def curvlinops_search(case: Case, arguments: argparse.Namespace) -> tuple[Tensor
     return torch.from_numpy(vectors.copy()), None
 
 
-def _pyhessian(case: Case) -> Any:
+def _pyhessian(case: Case, dataloader: Any = None) -> Any:
     import pyhessian
 
+    data = None if dataloader else (case.inputs, case.targets)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it keeps its graph on purpose, and torch warns of that
-        batch = case.inputs, case.targets
-        return pyhessian.hessian(case.fresh_model(), F.cross_entropy, data=batch, cuda=False)
+        return pyhessian.hessian(
+            case.fresh_model(), F.cross_entropy, data=data, dataloader=dataloader, cuda=False
+        )
 
 
 def _eigenthings(case: Case) -> Any:
@@ -214,14 +229,13 @@ PRODUCTS: dict[str, Callable[[Case], Callable[[Tensor], Any]]] = {
     "this project": our_product,
     "this project, plain module": our_plain_product,
     "PyHessian": pyhessian_product,
+    "PyHessian, data loader": pyhessian_loader_product,
     "hessian-eigenthings": eigenthings_product,
     "curvlinops": curvlinops_product,
 }
 SEARCHES: dict[str, Callable[..., tuple[Tensor, int | None]]] = {
     "this project": our_search(copies=True),
     "this project, no look for copies": our_search(copies=False),
-    "PyHessian, tol 1e-3": pyhessian_search(1e-3),
-    "PyHessian, tol 1e-5": pyhessian_search(1e-5),
     "hessian-eigenthings": eigenthings_search,
     "curvlinops + eigsh, tol 1e-2": curvlinops_search,
 }
@@ -257,10 +271,11 @@ def time_searches(case: Case, arguments: argparse.Namespace, missing: list[str])
     """Every tool once."""
     exact = case.objective(torch.float64)
     rows = []
-    for tool, search in SEARCHES.items():
-        if arguments.quick and tool.startswith("PyHessian"):
-            missing.append(f"{tool}: left out by --quick")
-            continue
+    searches = SEARCHES | {
+        f"PyHessian, tol {tolerance:g}": pyhessian_search(tolerance)
+        for tolerance in arguments.pyhessian
+    }
+    for tool, search in searches.items():
         try:
             started = time.perf_counter()
             vectors, products = search(case, arguments)
@@ -289,7 +304,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tolerance", type=float, default=2e-3, help="of our residuals")
     parser.add_argument("--steps", type=int, default=17, help="what hessian-eigenthings is told")
-    parser.add_argument("--quick", action="store_true", help="without PyHessian's eigenvalues")
+    parser.add_argument(
+        "--pyhessian",
+        type=float,
+        nargs="*",
+        default=[1e-3, 1e-5],
+        metavar="TOLERANCE",
+        help="the tolerances of its own kind at which PyHessian looks for eigenvalues",
+    )
     parser.add_argument("--data-dir", help="an image folder with train/CLASS/PICTURE")
     parser.add_argument("--checkpoint", help="weights of a network of your own, with --model")
     parser.add_argument("--model", help="as for landscape-plot")

@@ -341,7 +341,8 @@ def test_files_of_the_original_tool(done, kept, tmp_path, monkeypatch):
 
 def test_a_report_of_a_run_with_epochs_has_its_trajectory(done, kept, runs, tmp_path):
     words = ("--samples", "16", "--x=-1:1:3", "--y=-1:1:3", "--top", "1", "--probes", "0")
-    _, err = done("report", kept, runs[0], *words, "--output-dir", tmp_path)
+    words = (*words, "--only", "trajectory,norms", "--output-dir", tmp_path)
+    _, err = done("report", kept, runs[0], *words)
     found = set(content(tmp_path))
     assert {"run/trajectory.h5", "trajectory.png"} <= found
     assert "plain/trajectory.h5" not in found
