@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from analyses.attention_maps import Maps
 from analyses.attention_result import Attention
-from analyses.style import MAP, add_legend, figure, line_styles, plain_text
+from analyses.lettering import add_legend, plain_text
+from analyses.style import MAP, figure, line_styles
 
 Array = NDArray[np.float64]
 Mapped = tuple[str, Maps]
@@ -150,8 +151,7 @@ def entropy_by_layer(results: Sequence[Attention]) -> Figure:
     for row in panels:
         row[0].set_ylabel("attention entropy (nats)")
     ordered = {one.label: labelled[one.label] for one in results}
-    fitting = int(12 * page.get_figwidth() / max(map(len, [*ordered, "log(keys)...."])))
-    add_legend(page, {**ordered, "log(keys)": most}, columns=max(1, min(fitting, 6)))
+    add_legend(page, {**ordered, "log(keys)": most}, columns=6)
     return page
 
 

@@ -7,14 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analyses.component_curvature import HasComponents, component_names
-from analyses.style import (
-    add_legend,
-    figure,
-    line_styles,
-    plain_log_ticks,
-    plain_text,
-    with_unit,
-)
+from analyses.lettering import add_legend, plain_text
+from analyses.style import figure, line_styles, plain_log_ticks, with_unit
 
 
 def component_curvatures(results: Sequence[HasComponents]) -> Figure:

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analyses.curves import Curves
-from analyses.style import add_legend, figure, line_styles
+from analyses.lettering import add_legend
+from analyses.style import figure, line_styles
 
 
 def pair(results: Sequence[Curves], columns: Sequence[tuple[str, str]]) -> Figure:

@@ -6,21 +6,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from analyses.hessian_result import Spectrum
-from analyses.style import (
-    COLOURS,
-    add_legend,
-    figure,
-    grid_shape,
-    line_styles,
-    number,
-    plain_text,
-    with_unit,
-)
+from analyses.lettering import add_legend, plain_text
+from analyses.style import COLOURS, figure, grid_shape, line_styles, number, with_unit
 
 Array = NDArray[np.float64]
 
@@ -28,7 +20,9 @@ Array = NDArray[np.float64]
 SMALLEST = 1e-5
 
 
-def log_densities(page: FigureBase, results: Sequence[Spectrum], rows: int, columns: int) -> None:
+def log_densities(
+    page: Figure | SubFigure, results: Sequence[Spectrum], rows: int, columns: int
+) -> None:
     """A panel for each checkpoint on shared axes: linear in the bulk, logarithmic outside."""
     panels = page.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     low, high = _range(results)

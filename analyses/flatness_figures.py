@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analyses.flatness_result import BALLS, Flatness
-from analyses.style import add_legend, figure, line_styles, plain_log_ticks, with_unit
+from analyses.lettering import add_legend
+from analyses.style import figure, line_styles, plain_log_ticks, with_unit
 from landscape.perturbation import NOISES
 
 TITLES = {
@@ -51,9 +52,7 @@ def curves(results: Sequence[Flatness]) -> Figure:
         _scale(places[0], names, results)
     if balls:
         handles["SAM's single step"] = Line2D([], [], color="0.4", marker="x", linestyle="none")
-    # About as many characters as the page is wide, with room for the curves' samples.
-    widest = max(map(len, handles))
-    add_legend(page, handles, columns=max(1, int(16 * page.get_figwidth() / (widest + 8))))
+    add_legend(page, handles, columns=6)
     return page
 
 

@@ -4,18 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure, SubFigure
 
 from analyses.components_figures import component_curvatures
 from analyses.density_figures import linear_densities, log_densities, tails
 from analyses.hessian_result import Spectrum
-from analyses.style import (
-    add_legend,
-    figure,
-    grid_shape,
-    line_styles,
-    with_unit,
-)
+from analyses.lettering import add_legend
+from analyses.style import figure, grid_shape, line_styles, with_unit
 
 
 def pictures(results: Sequence[Spectrum]) -> dict[str, Figure]:
@@ -46,7 +41,7 @@ def spectra(results: Sequence[Spectrum]) -> Figure:
     return page
 
 
-def _eigenvalues(page: FigureBase, results: Sequence[Spectrum]) -> None:
+def _eigenvalues(page: Figure | SubFigure, results: Sequence[Spectrum]) -> None:
     axes = page.subplots()
     handles: dict[str, Any] = {}
     for result, style in zip(results, line_styles(len(results)), strict=True):

@@ -7,12 +7,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analyses.lettering import add_legend
 from analyses.slice_result import Slice
 from analyses.slice_settings import axis_label
 from analyses.style import (
     DASHES,
     Look,
-    add_legend,
     figure,
     is_logarithmic,
     line_styles,

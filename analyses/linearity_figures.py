@@ -5,8 +5,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from analyses.lettering import add_legend
 from analyses.linearity_result import Linearity
-from analyses.style import add_legend, figure, line_styles, with_unit
+from analyses.style import figure, line_styles, with_unit
 
 
 def between_inputs(results: Sequence[Linearity]) -> Figure:

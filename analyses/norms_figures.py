@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from analyses.lettering import add_legend, plain_text
 from analyses.norms import Norms
-from analyses.style import add_legend, figure, line_styles, plain_text
+from analyses.style import figure, line_styles
 from landscape.components import ORDER
 
 

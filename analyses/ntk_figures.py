@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from analyses.lettering import add_legend
 from analyses.ntk_result import TangentKernel
-from analyses.style import add_legend, figure, line_styles, plain_log_ticks
+from analyses.style import figure, line_styles, plain_log_ticks
 
 TITLES = {"full": "full kernel", "summed": "summed over outputs", "logit": "mean of logits"}
 

@@ -9,8 +9,9 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from analyses.lettering import add_legend
 from analyses.slice_result import Slice
-from analyses.style import add_legend, figure, line_styles, plain_log_ticks, with_unit
+from analyses.style import figure, line_styles, plain_log_ticks, with_unit
 
 Panels = Callable[[Sequence[Slice]], tuple[Figure, list[Axes]]]
 

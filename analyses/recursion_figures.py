@@ -12,8 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from analyses.lettering import plain_text
 from analyses.recursion_result import Recursion
-from analyses.style import figure, line_styles, plain_log_ticks, plain_text, with_unit
+from analyses.style import figure, line_styles, plain_log_ticks, with_unit
 
 ROWS = ("‖a‖² of a sample", "|λ| of ℋ", "|f'(h)| > 0.1 (%)", "|λ| of the block")
 EIGENVALUE, SHARE, BLOCK = 1, 2, 3

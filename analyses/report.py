@@ -20,6 +20,7 @@ from analyses.component_curvature import NO_COMPONENTS
 from analyses.export import surface_scenes
 from analyses.hessian_result import Spectrum
 from analyses.interactive import POLICY, Scenes, has_plotly
+from analyses.lettering import fit_names
 from analyses.paper.missing import FIGURES
 from analyses.paper.summary import Summary
 from analyses.style import number
@@ -190,5 +191,6 @@ def _training(settings: Mapping[str, Any] | None) -> str:
 
 def _png(page: Figure) -> str:
     buffer = io.BytesIO()
+    fit_names(page)
     page.savefig(buffer, format="png")
     return base64.b64encode(buffer.getvalue()).decode("ascii")

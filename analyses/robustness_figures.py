@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from analyses.lettering import add_legend, plain_text
 from analyses.robustness_result import Robustness
-from analyses.style import add_legend, figure, line_styles, plain_text, with_error
+from analyses.style import figure, line_styles, with_error
 from landscape.data.corruptions.catalog import SEVERITIES
 from landscape.robustness.scores import Score
 
@@ -54,7 +55,7 @@ def accuracies(results: Sequence[Robustness]) -> Figure:
                 handles |= _radii(panel, results, styles, attack)
         above[0].set_ylabel("accuracy (%)")
         above[0].set_ylim(0, 102)
-    add_legend(page, handles, columns=6 if max(len(one.label) for one in results) < 16 else 3)
+    add_legend(page, handles, columns=6)
     return page
 
 

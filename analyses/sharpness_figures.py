@@ -7,9 +7,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from analyses.lettering import add_legend
 from analyses.minibatch import MinibatchSpectra
 from analyses.sharpness import Sharpness
-from analyses.style import add_legend, figure, line_styles, plain_log_ticks, with_unit
+from analyses.style import figure, line_styles, plain_log_ticks, with_unit
 
 
 def by_epoch(results: Sequence[Sharpness]) -> Figure:

@@ -6,17 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from analyses.lettering import add_legend, plain_text
 from analyses.similarity import first_of_each
 from analyses.similarity_result import MEASURES, Similarity, cka_map, of_layers
-from analyses.style import (
-    MAP,
-    add_legend,
-    figure,
-    grid_shape,
-    line_styles,
-    plain_log_ticks,
-    plain_text,
-)
+from analyses.style import MAP, figure, grid_shape, line_styles, plain_log_ticks
 
 
 def layer_maps(results: Sequence[Similarity]) -> Figure:

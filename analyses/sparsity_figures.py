@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from analyses.lettering import add_legend
 from analyses.sparsity import series
 from analyses.sparsity_result import BINS, Sparsity
-from analyses.style import add_legend, figure, line_styles
+from analyses.style import figure, line_styles
 
 
 def active_neurons(results: Sequence[Sparsity]) -> Figure:

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,11 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogFormatter
 from numpy.typing import NDArray
 
+from analyses.lettering import fit_names
 from landscape.errors import InputError
 from landscape.files import replacing
 from landscape.options import option
@@ -92,21 +93,6 @@ def line_styles(count: int) -> list[dict[str, Any]]:
     return [{"color": colour, "linestyle": dash} for dash, colour in itertools.islice(cycle, count)]
 
 
-def add_legend(page: FigureBase, handles: Mapping[str, Any], columns: int | None = None) -> None:
-    """Name the curves outside of the panels: below them in ``columns``, or else beside them."""
-    names = [plain_text(name) for name in handles]
-    curves = list(handles.values())
-    if columns is None:
-        page.legend(curves, names, loc="outside right center")
-    else:
-        page.legend(curves, names, loc="outside lower center", ncols=min(columns, len(names)))
-
-
-def plain_text(label: str) -> str:
-    """A label as it is: matplotlib would take what stands between dollars for a formula."""
-    return label.replace("$", r"\$")
-
-
 def grid_shape(count: int) -> tuple[int, int]:
     """Rows and columns for ``count`` panels; an even number keeps neighbours side by side.
 
@@ -122,6 +108,7 @@ def save_figures(figures: dict[str, Figure], folder: Path, formats: Iterable[str
     """Write each figure in each picture format; returns the paths."""
     paths = []
     for name, page in figures.items():
+        fit_names(page)
         for extension in (word for word in formats if word in FORMATS):
             path = folder / f"{name}.{extension}"
             with replacing(path) as temporary:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from analyses.lettering import plain_text
 from analyses.plane_maps import convexity_map, error_map, profiles
 from analyses.slice_result import Slice
 from analyses.slice_settings import axis_label
@@ -20,7 +21,6 @@ from analyses.style import (
     figure,
     grid_shape,
     plain_log_ticks,
-    plain_text,
     shared_scale,
     short_number,
     with_unit,

@@ -11,17 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from numpy.typing import NDArray
 
+from analyses.lettering import plain_text
 from analyses.slice_result import Slice
-from analyses.style import (
-    MAP,
-    Look,
-    figure,
-    plain_log_ticks,
-    plain_text,
-    shared_scale,
-    short_number,
-    with_unit,
-)
+from analyses.style import MAP, Look, figure, plain_log_ticks, shared_scale, short_number, with_unit
 from analyses.surface_figures import masked
 
 PATH_COLOUR = "#D55E00"

@@ -5,7 +5,6 @@ import pytest
 
 from analyses.style import (
     FORMATS,
-    add_legend,
     figure,
     grid_shape,
     line_styles,
@@ -14,7 +13,6 @@ from analyses.style import (
     styled,
     with_error,
 )
-from tests.analyses.pictures import render
 
 NUMBERS = [
     (0.0, "0.00"),
@@ -123,23 +121,3 @@ def test_a_picture_that_can_not_be_drawn_leaves_the_old_one(tmp_path):
         save_figures({"one": page}, tmp_path, ["png"])
     assert [path.name for path in tmp_path.iterdir()] == ["one.png"]
     assert (tmp_path / "one.png").read_bytes() == b"old"
-
-
-@pytest.mark.parametrize("columns", [None, 5])
-@pytest.mark.parametrize("count", [1, 6, 12])
-def test_the_legend_covers_no_panel(count, columns):
-    page = figure(8, 3.6)
-    axes = page.subplots()
-    handles = {}
-    for number_, style in enumerate(line_styles(count)):
-        (handles[f"network {number_}"],) = axes.plot([0, 1], [0, number_], **style)
-    add_legend(page, handles, columns)
-    render(page)
-    (legend,) = page.legends
-    assert [text.get_text() for text in legend.get_texts()] == [
-        f"network {k}" for k in range(count)
-    ]
-    panel, box = axes.get_window_extent(), legend.get_window_extent()
-    assert not panel.overlaps(box)
-    assert box.x0 >= 0
-    assert box.x1 <= page.bbox.width
