@@ -25,12 +25,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landscape.allocator import keep_freed_memory
+from landscape.data.feed import to_device
 from landscape.data.samples import Normalization, TensorSamples
 from landscape.devices import describe_device, resolve_device
 from landscape.models.catalog import resolve_model
 from landscape.training.augmentation import Augmentation
 from landscape.training.epoch import train_epoch
-from landscape.training.feed import to_device
 from landscape.training.optimizer import make_optimizer
 from landscape.training.prepare import prepare
 from landscape.training.settings import TrainSettings

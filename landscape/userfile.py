@@ -4,10 +4,12 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from landscape.errors import InputError
+from landscape.torchvision_import import with_torchvision
 
 
 def is_user_function(name: str) -> bool:
@@ -31,7 +33,7 @@ def load_user_function(name: str) -> Callable[..., Any]:
         sys.path.append(str(path.parent))
     sys.modules[spec.name] = module  # dataclasses look their module up there
     try:
-        spec.loader.exec_module(module)
+        with_torchvision(partial(spec.loader.exec_module, module))
     except Exception as error:
         del sys.modules[spec.name]
         raise InputError(f"{path_text} can't be imported: {_describe(error)}") from error
@@ -62,7 +64,7 @@ def call_user_function(name: str, arguments: Mapping[str, Any], *, strict: bool)
             f"{name} requires {', '.join(missing)}; available: {', '.join(arguments) or 'nothing'}"
         )
     try:
-        return function(**used)
+        return with_torchvision(partial(function, **used))
     except InputError:
         raise
     except Exception as error:

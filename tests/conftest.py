@@ -1,7 +1,8 @@
 """What every test shares: a seed, the shared data folder, and timm where it can be imported."""
 
-import sys
 import warnings
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from landscape.progress import be_quiet
+from landscape.torchvision_import import with_torchvision
 
 SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 
@@ -29,31 +31,10 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def timm() -> ModuleType:
-    """timm, or a skip: it is an optional dependency, and needs a torchvision that imports."""
+    """timm, or a skip: it is an optional dependency."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _import_torchvision()
-            import timm
+            return with_torchvision(partial(import_module, "timm"))
     except (ImportError, RuntimeError) as error:
         pytest.skip(f"timm can't be imported: {error}")
-    return timm
-
-
-def _import_torchvision() -> None:
-    """Import torchvision; on a CPU-only torch the CUDA wheel's compiled operators are missing.
-
-    Two of them are needed at import and by no test: declare them, without an implementation.
-    """
-    try:
-        import torchvision
-    except RuntimeError:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-            del sys.modules[name]
-        for operator in ("nms", "qnms"):
-            _OPERATORS.define(f"{operator}(Tensor dets, Tensor scores, float iou) -> Tensor")
-        import torchvision  # noqa: F401
-
-
-# The declarations live as long as this object does.
-_OPERATORS = torch.library.Library("torchvision", "FRAGMENT")

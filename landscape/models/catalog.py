@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 from torch import nn
@@ -17,6 +19,7 @@ from landscape.errors import InputError
 from landscape.models.mixer import MlpMixer
 from landscape.models.resnet import ResNet
 from landscape.models.vit import VisionTransformer
+from landscape.torchvision_import import with_torchvision
 from landscape.userfile import call_user_function, is_user_function, load_user_function
 
 FAMILIES: dict[str, type[nn.Module]] = {
@@ -169,16 +172,17 @@ def _build_timm(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import timm
+            timm = with_torchvision(partial(import_module, "timm"))
     except (ImportError, RuntimeError) as error:  # RuntimeError: a torchvision that doesn't fit
         raise InputError(
             f"--model timm:{name} needs timm, which can't be imported ({error}); "
             "install it with: pip install 'loss-landscape-toolkit[timm]'"
         ) from error
     try:
-        return timm.create_model(name, **arguments)
+        model: nn.Module = timm.create_model(name, **arguments)
     except (RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"timm can't create {name!r}: {error}") from error
+    return model
 
 
 def _unknown(name: str) -> str:

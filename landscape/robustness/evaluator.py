@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from landscape.data.corruptions.catalog import FAMILIES, corrupt
 from landscape.data.evaluation_sets import EvaluationSet, read_sets, same_pictures
+from landscape.data.feed import batches, stream_seed
 from landscape.data.samples import Normalization, Samples
 from landscape.devices import full_precision
 from landscape.errors import NotMeasurableError
@@ -18,7 +19,6 @@ from landscape.losses import LossFunction
 from landscape.progress import track
 from landscape.robustness.attacks import Ball, fast_gradient_sign, projected_gradient_descent
 from landscape.robustness.scores import Score, mean_score, score_of
-from landscape.training.feed import batches, stream_seed
 from landscape.twin import differentiable
 
 # Pictures that share one stream of random numbers. It must not depend on how many go through the

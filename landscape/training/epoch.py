@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from landscape.data.feed import batches, epoch_order, steps_per_epoch, stream_seed
 from landscape.data.samples import Samples
 from landscape.training.augmentation import Augmentation
-from landscape.training.feed import batches, epoch_order, steps_per_epoch, stream_seed
 from landscape.training.step import Stepper
 
 

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from landscape.data.feed import batches
 from landscape.data.samples import Samples
-from landscape.training.feed import batches
 from landscape.training.tasks.contrastive import (
     Projected,
     nearest_centroid_accuracy,

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from landscape.checkpoints.run import BEST, EMA, LAST, RunDirectory
+from landscape.data.feed import steps_per_epoch, to_device
 from landscape.data.samples import Samples, balanced_share
 from landscape.devices import resolve_device
 from landscape.errors import DivergenceError
@@ -17,7 +18,6 @@ from landscape.training.board import Board
 from landscape.training.ema import MovingAverage
 from landscape.training.epoch import train_epoch
 from landscape.training.evaluation import evaluate, evaluate_embedding
-from landscape.training.feed import steps_per_epoch, to_device
 from landscape.training.interruption import StopRequest, StopRequested
 from landscape.training.optimizer import make_optimizer
 from landscape.training.prepare import prepare

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from landscape.data.feed import stream_seed
 from landscape.data.samples import Normalization, Samples
 from landscape.errors import InputError
 from landscape.models.probe import find_classifier
 from landscape.robustness.attacks import Ball
-from landscape.training.feed import stream_seed
 from landscape.training.scale import recompute_blocks
 from landscape.training.settings import TrainSettings
 from landscape.training.step import Task

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from landscape.data.feed import stream_seed
 from landscape.robustness.attacks import FAST_STEP, Ball
-from landscape.training.feed import stream_seed
 from landscape.training.sam.ascent import (
     SharpnessAware,
     frozen_batch_statistics,

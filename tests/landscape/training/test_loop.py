@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from landscape.checkpoints.run import BEST, LAST, METRIC_COLUMNS, METRICS, RunDirectory
+from landscape.data.feed import epoch_order
 from landscape.errors import DivergenceError
 from landscape.training import evaluation, loop
 from landscape.training.augmentation import Augmentation
 from landscape.training.epoch import train_epoch
 from landscape.training.evaluation import evaluate
-from landscape.training.feed import epoch_order
 from landscape.training.loop import train
 from landscape.training.optimizer import make_optimizer
 from landscape.training.prepare import prepare

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
-from landscape.data.samples import Normalization, TensorSamples
-from landscape.training.feed import (
+from landscape.data.feed import (
     batches,
     epoch_order,
     steps_per_epoch,
     stream_seed,
     to_device,
 )
+from landscape.data.samples import Normalization, TensorSamples
 
 CPU = torch.device("cpu")
 

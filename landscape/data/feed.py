@@ -1,4 +1,4 @@
-"""Training batches: which samples, in which order, the next one read while this one is used."""
+"""Batches as they are needed: which samples, in which order, the next read while one is used."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
