@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from analyses.interactive import Panel, Scenes, make_scenes, write_interactive
+from analyses.interactive import Scenes, make_scenes, write_interactive
 from analyses.paraview import write_path_vtp, write_vtp, write_vts
+from analyses.scene_figures import Panel
 from analyses.slice_result import Slice
 from analyses.style import Look, is_logarithmic
 from landscape.results import Result

@@ -14,13 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, select_autoescape
-
 from analyses.component_curvature import NO_COMPONENTS
 from analyses.export import surface_scenes
 from analyses.hessian_result import Spectrum
-from analyses.interactive import POLICY, Scenes, has_plotly
+from analyses.interactive import Scenes, has_plotly
 from analyses.lettering import fit_names
+from analyses.pages import POLICY, render
 from analyses.paper.missing import FIGURES
 from analyses.paper.summary import Summary
 from analyses.style import number
@@ -115,13 +114,8 @@ def _write(
     ]
     # A checkpoint may lack some results; every one has a row.
     subjects = {result.label: result for found in results.values() for result in found}
-    environment = Environment(
-        loader=PackageLoader("analyses", "templates"),
-        autoescape=select_autoescape(default=is_page),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template(template).render(
+    text = render(
+        template,
         title=sections[0]["title"] if len(sections) == 1 else "Loss-landscape report",
         sections=sections,
         subjects=[_subject(result) for result in subjects.values()],

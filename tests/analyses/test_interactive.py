@@ -7,7 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from analyses.interactive import Panel, write_interactive
+from analyses.interactive import write_interactive
+from analyses.scene_figures import Panel
 from landscape.errors import InputError
 
 LABEL = "train loss (nats)"
@@ -88,7 +89,9 @@ def test_one_scale_for_all(log, tmp_path):
         assert figure["data"][0]["coloraxis"] == "coloraxis"
 
 
-@pytest.mark.parametrize(("low", "high"), [(2.30, 2.36), (0.1, 3.0), (0.02, 60.0), (1e-9, 1e12)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(2.30, 2.36), (0.1, 3.0), (0.02, 60.0), (4e-4, 40.0), (1e-9, 1e12)]
+)
 def test_log_ticks_are_enough_and_not_too_many(low, high, tmp_path):
     _, content = page([panel(loss=np.geomspace(low, high, 20).reshape(4, 5), path=None)], tmp_path)
     ticks = content["figures"][0]["layout"]["scene"]["zaxis"]["ticktext"]
@@ -151,7 +154,7 @@ def test_words_are_escaped(tmp_path):
     title, label = "</script><b>&", '<i>"loss" & more'
     text, content = page([panel(title)], tmp_path, label=label)
     assert "<figcaption>&lt;/script&gt;&lt;b&gt;&amp;</figcaption>" in text
-    assert "<title>&lt;i&gt;&quot;loss&quot; &amp; more</title>" in text
+    assert "<title>&lt;i&gt;&#34;loss&#34; &amp; more</title>" in text
     assert "<i>" not in re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
     assert "</b>" not in json.dumps(content)
 
