@@ -19,13 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from analyses.flatness_result import (
-    AverageCase,
-    Flatness,
-    Settings,
-    WorstCase,
-    reference,
-)
+from analyses.flatness_result import AverageCase, Flatness, WorstCase, reference
+from analyses.flatness_settings import Settings
 from landscape.errors import NotMeasurableError
 from landscape.objective import Objective
 from landscape.perturbation import Ball, noise_draws, noise_scale, worst_points

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from analyses.flatness_result import BALLS, Flatness
+from analyses.flatness_result import Flatness
+from analyses.flatness_settings import BALLS
 from analyses.lettering import add_legend
 from analyses.style import figure, line_styles, plain_log_ticks, with_unit
 from landscape.perturbation import NOISES

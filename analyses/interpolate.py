@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from analyses.grid import Axis
+from analyses.grid import Axis, Grid
 from analyses.slice_result import Slice
 from analyses.slice_settings import SliceSettings, make_directions
-from analyses.slicing import Grid, measure_slice
+from analyses.slicing import measure_slice
 from landscape.directions import Direction
 from landscape.errors import InputError
 from landscape.objective import Objective

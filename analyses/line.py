@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from analyses.grid import Axis
+from analyses.grid import Axis, Grid
 from analyses.slice_result import Slice
 from analyses.slice_settings import SliceSettings
-from analyses.slicing import Grid, measure_slice
+from analyses.slicing import measure_slice
 from landscape.directions import Direction
 from landscape.objective import Objective
 from landscape.options import option

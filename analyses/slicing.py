@@ -2,25 +2,24 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from analyses.grid import Floats, Grid
+from analyses.slice_points import SlicePoints
 from analyses.slice_result import Slice
 from analyses.slice_settings import SliceSettings, make_directions
 from landscape.data.catalog import canonical_split
 from landscape.direction_files import direction_arrays
 from landscape.directions import Direction, cosine
-from landscape.evaluation import Evaluation
 from landscape.hashing import hash_tensors
 from landscape.objective import Objective
 from landscape.policies import Policy
 from landscape.question import question_of
-from landscape.slices.evaluator import PointEvaluator
-from landscape.slices.forms import choose_form
 from landscape.slices.forward import Form
 from landscape.slices.journal import Key, Values
 from landscape.slices.order import coarse_to_fine
@@ -28,36 +27,7 @@ from landscape.slices.refinement import Refinement
 from landscape.slices.survey import Survey
 from landscape.work import Work
 
-Floats = NDArray[np.float64]
 DIRECTION_NAMES = ("xdirection", "ydirection")
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Where the points lie: ``ys`` is None on a line. ``tolerance`` asks for refinement."""
-
-    xs: Floats
-    ys: Floats | None = None
-    tolerance: float | None = None
-
-    @property
-    def sides(self) -> list[Floats]:
-        """The coordinates along x, and along y on a plane."""
-        return [self.xs] if self.ys is None else [self.xs, self.ys]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns; a line has one row."""
-        return (1 if self.ys is None else len(self.ys)), len(self.xs)
-
-    def coordinates(self, row: int, column: int) -> tuple[float, ...]:
-        """Where a point lies along the directions."""
-        x = float(self.xs[column])
-        return (x,) if self.ys is None else (x, float(self.ys[row]))
-
-    def squeeze(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Of shape (..., ny, nx) on a plane and (..., nx) on a line."""
-        return values[..., 0, :] if self.ys is None else values
 
 
 def measure_slice(
@@ -87,14 +57,14 @@ def measure_slice(
         "batch_size": objective.batches[0].size,
         "device": provenance.device,
     }
-    points = _Points(objective, settings, grid, split, first)
+    points = SlicePoints(objective, settings, grid, split, first)
 
     names = points.names
 
     def preview(visible: Callable[[], dict[Key, Values]]) -> None:
         if work.watch is not None and work.watch.is_due:
             values = visible()
-            seen = _arrange(names, grid, values, 0)
+            seen = grid.arrange(names, values, 0)
             measured = np.zeros(grid.shape, dtype=bool)
             for repeat, row, column in values:
                 measured[row, column] |= repeat == 0
@@ -160,94 +130,15 @@ def measure_slice(
     )
 
 
-class _Points:
-    """The values of points by key (repeat, row, column)."""
-
-    def __init__(
-        self,
-        objective: Objective,
-        settings: SliceSettings,
-        grid: Grid,
-        split: str,
-        first: list[Direction],
-    ) -> None:
-        self._objective = objective
-        self._settings = settings
-        self._grid = grid
-        self._split = split
-        self._first = first
-        self._evaluator: PointEvaluator | None = None
-        self._repeat = -1
-        self.form = Form(objective.precision if objective.precision == "fp64" else "fp32")
-
-    @property
-    def names(self) -> list[str]:
-        return self._at(0).names
-
-    def choose_form(self) -> Form:
-        """Tried out at the origin, half-way and in a corner."""
-        rows, columns = self._grid.shape
-        corner = self._grid.coordinates(rows - 1, columns - 1)
-        middle = self._grid.coordinates(rows // 4, columns // 4)
-        origin = (0.0,) * len(corner)
-        number = rows * columns * self._settings.repeats
-        return choose_form(
-            self._objective, self._first, self._split, [origin, middle, corner], number
-        )
-
-    def own_values(self) -> dict[str, float]:
-        """What the network itself gives, by the plain module."""
-        evaluator = self._at(0)
-        self._objective.restore()
-        return flatten_evaluations(evaluator.evaluate_here(plain=True))
-
-    def __call__(self, key: Key) -> Values:
-        repeat, row, column = key
-        return self._at(repeat)(self._grid.coordinates(row, column))
-
-    def close(self) -> None:
-        self._objective.restore()
-
-    def _at(self, repeat: int) -> PointEvaluator:
-        if self._evaluator is None or self._repeat != repeat or self._evaluator.form != self.form:
-            count = len(self._first)
-            directions = (
-                make_directions(self._objective, self._settings, count, repeat)
-                if repeat
-                else self._first
-            )
-            self._evaluator = PointEvaluator(
-                self._objective,
-                directions,
-                self._split,
-                form=self.form,
-                bn=self._settings.bn,
-                eigenvalues=self._settings.eigenvalues,
-            )
-            self._repeat = repeat
-        return self._evaluator
-
-
-def flatten_evaluations(found: dict[str, Evaluation]) -> dict[str, float]:
-    """Every split's numbers under their names in files."""
-    values: dict[str, float] = {}
-    for split, one in found.items():
-        values[f"{split}_loss"] = one.loss
-        values[f"{split}_acc"] = one.accuracy
-        values[f"{split}_loss_stderr"] = one.loss_stderr
-        values.update({f"{split}_{name}": value for name, value in one.metrics.items()})
-    return values
-
-
 def _measure_one(
-    survey: Survey, points: _Points, names: list[str], grid: Grid, repeat: int
+    survey: Survey, points: SlicePoints, names: list[str], grid: Grid, repeat: int
 ) -> tuple[dict[str, Floats], dict[str, Floats], NDArray[np.bool_]]:
     """Values, errors of interpolation, and where it was measured, for one set of directions."""
     rows, columns = grid.shape
     if grid.tolerance is None:
         order = [(repeat, row, column) for row, column in coarse_to_fine(rows, columns)]
         survey.measure(order, points)
-        values = _arrange(names, grid, survey.shared_values(order), repeat)
+        values = grid.arrange(names, survey.shared_values(order), repeat)
         return values, {}, np.ones((rows, columns), dtype=bool)
     refinement = Refinement(rows, columns, grid.tolerance)
     todo = refinement.first()
@@ -259,7 +150,7 @@ def _measure_one(
         todo = refinement.next()
     measured = refinement.measured
     known = [(repeat, int(row), int(column)) for row, column in np.argwhere(measured)]
-    arranged = _arrange(names, grid, survey.shared_values(known), repeat)
+    arranged = grid.arrange(names, survey.shared_values(known), repeat)
     filled = {
         name: refinement.fill(values, logarithmic="_loss" in name)
         for name, values in arranged.items()
@@ -269,18 +160,6 @@ def _measure_one(
         {name: one.error for name, one in filled.items()},
         measured,
     )
-
-
-def _arrange(
-    names: Sequence[str], grid: Grid, values: dict[Key, Values], repeat: int
-) -> dict[str, Floats]:
-    """Arrays of shape (ny, nx) by name; nan where there is nothing."""
-    arrays = {name: np.full(grid.shape, np.nan) for name in names}
-    for (of_repeat, row, column), found in values.items():
-        if of_repeat == repeat:
-            for name, value in zip(names, found, strict=True):
-                arrays[name][row, column] = value
-    return arrays
 
 
 def _tensors(

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from analyses.grid import Axis
+from analyses.grid import Axis, Grid
 from analyses.slice_result import Slice
 from analyses.slice_settings import SliceSettings, make_directions
-from analyses.slicing import Grid, measure_slice
+from analyses.slicing import measure_slice
 from landscape.checkpoints.run import RunDirectory, run_of
 from landscape.checkpoints.weights import read_weights
 from landscape.derived_directions import Projection, Weights, principal_plane, project

@@ -9,18 +9,18 @@ from typing import Any
 
 import torch
 
+from landscape.arguments import build_parser
 from landscape.checkpoints.run import BEST, CONFIG, EPOCHS, LAST, METRICS, RunDirectory
 from landscape.checkpoints.transfer import transfer_weights
-from landscape.console import Parser, add_console_options, run_command, show
-from landscape.data.catalog import DataSettings, data_facts, load_data
+from landscape.console import run_command, show
+from landscape.data.catalog import data_facts, load_data
 from landscape.data.samples import Samples, TensorSamples, check_targets, count_classes
 from landscape.devices import resolve_device
 from landscape.distributed import Ranks, join_ranks
 from landscape.errors import InputError
 from landscape.files import make_directory
-from landscape.models.catalog import FAMILIES, NAMED, resolve_model
+from landscape.models.catalog import resolve_model
 from landscape.models.probe import count_outputs, find_classifier
-from landscape.options import add_options, argument_type, key_value
 from landscape.progress import be_quiet, message
 from landscape.provenance import git_commit, now, versions
 from landscape.training.augmentation import Augmentation
@@ -28,23 +28,8 @@ from landscape.training.final_evaluation import FinalEvaluation
 from landscape.training.interruption import StopRequest, StopRequested, stop_requests
 from landscape.training.loop import train
 from landscape.training.plan import Plan, remembered_plan, requested_plan
-from landscape.training.recipes.catalog import recipe_table
 from landscape.training.sam.ascent import names_in_scope
-from landscape.training.settings import PARTS
 from landscape.training.team import join_team
-
-EXAMPLES = """\
-examples:
-  landscape-train --recipe vit-tiny-digits-sam --output-dir checkpoints/vit-sam
-  landscape-train --model vit-tiny --data digits --rho 0.1 \\
-                  --output-dir checkpoints/my-vit-sam
-  landscape-train --resume --output-dir checkpoints/my-vit-sam
-  landscape-train --recipe resnet-tiny-cifar10 \\
-                  --data-dir cifar-10-python.tar.gz --output-dir checkpoints/resnet
-  torchrun --nproc-per-node 8 --no-python \\
-  landscape-train --recipe vit-b16-imagenet-sam --data-dir /data/imagenet \\
-                  --output-dir checkpoints/vit-b16-sam
-"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,68 +40,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv,
         when_interrupted="the same command with --resume continues after the last finished epoch",
     )
-
-
-class _ListRecipes(argparse.Action):
-    """Prints the recipes and ends, whatever else is given or missing."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        show(recipe_table())
-        parser.exit()
-
-
-def build_parser() -> Parser:
-    """The flags of landscape-train."""
-    parser = Parser(
-        prog="landscape-train",
-        description="Train a ViT, MLP-Mixer, ResNet or a model of your own,\n"
-        "with or without sharpness-aware minimisation (SAM).",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "--output-dir", required=True, type=Path, metavar="RUN", help="the run directory to write"
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="continue the run that is in RUN; needs no other flag"
-    )
-    parser.add_argument("--force", action="store_true", help="replace the run that is in RUN")
-    parser.add_argument(
-        "--recipe", metavar="NAME", help="settings by name, which all other flags override"
-    )
-    parser.add_argument(
-        "--list-recipes", action=_ListRecipes, nargs=0, help="print all recipes with their sources"
-    )
-    parser.add_argument(
-        "--eval",
-        nargs="+",
-        default=[],
-        metavar="NAME=DIR",
-        help="at the end, accuracies on other sets, in RUN/evaluation.json: folders as "
-        "ImageNet-V2, -R and -C have them, NAME=real.json for ImageNet-ReaL; corruptions: the 15 "
-        "families of ImageNet-C made of the validation pictures; pgd: 10 steps of PGD on them",
-    )
-    model = parser.add_argument_group("model")
-    model.add_argument(
-        "--model",
-        metavar="NAME",
-        help=f"{', '.join(NAMED)}; {', '.join(FAMILIES)} with every size in --model-args; "
-        "timm:NAME; or FILE.py:FUNCTION",
-    )
-    model.add_argument(
-        "--model-args",
-        nargs="+",
-        type=argument_type(key_value),
-        default=[],
-        metavar="KEY=VALUE",
-        help="sizes and options of the model, such as depth=6 dropout=0.1",
-    )
-    add_options(parser.add_argument_group("data"), DataSettings)
-    for title, settings in PARTS.items():
-        add_options(parser.add_argument_group(title), settings)
-    add_console_options(parser)
-    return parser
 
 
 def _train_command(arguments: argparse.Namespace) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-import analyses.cli
-import landscape.cli
+import analyses.arguments
+import landscape.arguments
 from analyses.table import ANALYSES
 
 ROOT = Path(__file__).parents[1]
@@ -53,8 +53,8 @@ def test_python_runs(code, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_parse(command):
     program, *arguments = shlex.split(command)
-    parser = {"landscape-train": landscape.cli, "landscape-plot": analyses.cli}[program]
-    parser.build_parser().parse_args(arguments)
+    of = {"landscape-train": landscape.arguments, "landscape-plot": analyses.arguments}
+    of[program].build_parser().parse_args(arguments)
 
 
 @pytest.mark.parametrize(("page", "link"), LINKS, ids=str)
@@ -89,11 +89,11 @@ def test_the_python_of_a_page_runs(name, tmp_path, monkeypatch, capsys):
         assert capsys.readouterr().out.strip()
 
 
-@pytest.mark.parametrize("cli", [landscape.cli, analyses.cli])
-def test_examples_of_the_help_parse(cli):
-    text = cli.EXAMPLES.replace("\\\n", " ")
+@pytest.mark.parametrize("command_line", [landscape.arguments, analyses.arguments])
+def test_examples_of_the_help_parse(command_line):
+    text = command_line.EXAMPLES.replace("\\\n", " ")
     lines = [line for line in text.splitlines() if "landscape-" in line]
     commands = [line[line.index("landscape-") :] for line in lines]
     assert len(commands) >= 3
     for command in commands:
-        cli.build_parser().parse_args(shlex.split(command)[1:])
+        command_line.build_parser().parse_args(shlex.split(command)[1:])

@@ -5,7 +5,7 @@ import shlex
 import numpy as np
 import pytest
 
-from analyses.cli import build_parser
+from analyses.arguments import build_parser
 from analyses.paper.missing import find_missing, plot_command
 from analyses.paper.reported import as_reported, trained_with_sam
 from analyses.paper.subjects import Network
