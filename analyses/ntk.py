@@ -157,7 +157,7 @@ def _draw_head(module: nn.Module, batch: Batch) -> None:
         return
     example = batch.inputs[:1].cpu()
     try:
-        head = module.get_submodule(find_classifier(module, example.float()))
+        head = module.get_submodule(find_classifier(module, example))
     except InputError:
         return
     weight = head.weight

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from landscape.errors import NotMeasurableError
 from landscape.parameters import flatten
 
 # Where the parameters lie whose derivatives nobody asks for in the backward pass under way: a
@@ -104,16 +105,19 @@ class GaussNewtonGraph:
         self._parameters = parameters
         self._point = torch.zeros_like(outputs, requires_grad=True)
         if outputs.requires_grad:
-            self._pieces: Sequence[Tensor] = torch.autograd.grad(
-                outputs, parameters, self._point, create_graph=True, materialize_grads=True
-            )
+            self._pieces = differentiable_gradients(outputs, parameters, self._point)
         else:
             self._pieces = [torch.zeros_like(parameter) for parameter in parameters]
 
     @property
     def gradient(self) -> Tensor:
         """The gradient of the value, of shape (P,)."""
-        return flatten(_derivative(self._value, self._parameters, create_graph=False))
+        if not self._value.requires_grad:
+            return flatten(torch.zeros_like(parameter) for parameter in self._parameters)
+        pieces = torch.autograd.grad(
+            self._value, self._parameters, retain_graph=True, materialize_grads=True
+        )
+        return flatten(pieces)
 
     def products(
         self, columns: Tensor, tensors: Sequence[int] | None = None, *, keep: bool = False
@@ -153,14 +157,37 @@ def _chosen(
     return numbers, [number for number in numbers if pieces[number].requires_grad]
 
 
-def _derivative(
-    value: Tensor, parameters: Sequence[Tensor], *, create_graph: bool = True
+def differentiable_gradients(
+    value: Tensor, parameters: Sequence[Tensor], seed: Tensor | None = None
 ) -> Sequence[Tensor]:
+    """The gradients of ``value`` with the graph of their making.
+
+    Raises NotMeasurableError where that goes through a torch.autograd.Function whose backward pass
+    is ``@once_differentiable``: torch says so only to who asks for the gradients of all leaves, and
+    leaves the rest of the graph out for anybody else.
+    """
+    pieces = torch.autograd.grad(value, parameters, seed, create_graph=True, materialize_grads=True)
+    seen: set[Any] = set()
+    waiting: list[Any] = [piece.grad_fn for piece in pieces]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node.name() == "torch::autograd::Error":
+            raise NotMeasurableError(
+                "the curvature needs second derivatives, which an operation of the model or the "
+                "loss does not have: a backward pass of it is @once_differentiable; write it out "
+                "in operations of torch"
+            )
+        waiting += [parent for parent, _ in node.next_functions]
+    return pieces
+
+
+def _derivative(value: Tensor, parameters: Sequence[Tensor]) -> Sequence[Tensor]:
     if not value.requires_grad:  # no trainable parameter takes part
         return [torch.zeros_like(parameter) for parameter in parameters]
-    return torch.autograd.grad(
-        value, parameters, create_graph=create_graph, retain_graph=True, materialize_grads=True
-    )
+    return differentiable_gradients(value, parameters)
 
 
 def _by_column(

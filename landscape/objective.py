@@ -7,6 +7,7 @@ model, so the user's module is never moved, trained, perturbed or put into anoth
 """
 
 import copy
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -21,18 +22,22 @@ from landscape.data.batches import Batch, is_batched, rebatch, resident_batches
 from landscape.data.batching import choose_batch_size
 from landscape.data.samples import Samples
 from landscape.devices import PRECISIONS, describe_device, full_precision, resolve_device
-from landscape.errors import InputError
+from landscape.errors import InputError, NotMeasurableError
 from landscape.evaluation import Evaluation, evaluate_batches, mean_loss
 from landscape.gradient_graph import GradientGraph
 from landscape.hashing import hash_batches, hash_tensors
 from landscape.losses import LossFunction
 from landscape.parameters import ParameterLayout, flatten
+from landscape.plain_forms import PlainForms
 from landscape.provenance import Provenance
 from landscape.results import plain
 from landscape.twin import differentiable, make_twin, share_storage, statistics_of
 
 # What is read at once before the model has told how much it can take.
 PROVISIONAL_BATCH = 256
+
+# How torch says that it has the first derivative of an operation alone.
+_NO_SECOND_DERIVATIVE = re.compile(r"derivative for .* is not implemented")
 
 
 class Objective:
@@ -177,15 +182,27 @@ class Objective:
     def second_derivatives(self, theta: Tensor | None = None) -> Iterator[None]:
         """The settings in which second derivatives at ``theta`` are right.
 
-        Attention runs in its plain form, since the fused kernels have no second derivative.
+        Attention runs in its plain form, since the fused kernels have no second derivative; other
+        operations of that kind are in :mod:`landscape.plain_forms`. Raises NotMeasurableError where
+        an operation of the model has none.
         """
         with (
             self._at(theta),
             full_precision(),
             sdpa_kernel(SDPBackend.MATH),
+            PlainForms(),
             differentiable(self.module),
         ):
-            yield
+            try:
+                yield
+            except RuntimeError as error:
+                reason = str(error).partition("\n")[0]
+                if _NO_SECOND_DERIVATIVE.search(reason) is None:
+                    raise
+                raise NotMeasurableError(
+                    "the curvature needs second derivatives, which an operation of the model or "
+                    f"the loss does not have ({reason}); write it out in operations of torch"
+                ) from error
 
     def loss_of(self, outputs: Any, batch: Batch) -> Tensor:
         """The mean loss of a batch with these outputs."""

@@ -20,8 +20,15 @@ def make_twin(model: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.
             model = model.module
         else:
             break
+    # What a module computed and kept, as weight_norm does with the weight, torch does not copy.
+    kept = {
+        id(value): value.detach().clone()
+        for part in model.modules()
+        for value in vars(part).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    }
     try:
-        twin = copy.deepcopy(model)
+        twin = copy.deepcopy(model, kept)
     except RuntimeError as error:
         raise InputError(
             f"{type(model).__name__} can't be copied ({error}); "

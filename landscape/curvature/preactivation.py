@@ -21,6 +21,7 @@ from landscape.curvature.operators import random_vector
 from landscape.curvature.sums import unit
 from landscape.data.batches import Batch, merge, rebatch
 from landscape.dense_layers import DenseLayer, watch_dense
+from landscape.gradient_graph import differentiable_gradients
 from landscape.objective import Objective
 from landscape.progress import message, track
 
@@ -134,9 +135,7 @@ def preactivation_hessians(
     with watch_dense(objective.module, layers, shift):
         total = batch.size * objective.loss_of(objective.forward(batch), batch)
     paths = [layer.path for layer in layers]
-    gradients = torch.autograd.grad(
-        total, [shifts[path] for path in paths], create_graph=True, materialize_grads=True
-    )
+    gradients = differentiable_gradients(total, [shifts[path] for path in paths])
     hessians = {
         path: PreactivationHessian(gradient, shifts[path])
         for path, gradient in zip(paths, gradients, strict=True)

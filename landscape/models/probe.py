@@ -1,6 +1,7 @@
 """What a model does with one input."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,19 +14,13 @@ def count_outputs(model: nn.Module, example: Tensor) -> int | None:
 
     Raises InputError if the model does not take such an input.
     """
-    training = model.training
-    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     try:
-        with torch.no_grad():
-            inputs = example.to(dtype) if example.is_floating_point() else example
-            outputs = model.eval()(inputs)
+        outputs = _outputs(model, example)
     except (RuntimeError, TypeError, ValueError, AssertionError, IndexError) as error:
         raise InputError(
             f"the model does not take inputs of shape {tuple(example.shape[1:])}: {error}; "
             "check --image-size, --model-args and --data"
         ) from error
-    finally:
-        model.train(training)
     if not isinstance(outputs, Tensor) or outputs.dim() != 2:
         return None
     return outputs.shape[1]
@@ -46,12 +41,9 @@ def find_classifier(model: nn.Module, example: Tensor) -> str:
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear)
     ]
-    training = model.training
     try:
-        with torch.no_grad():
-            outputs = model.eval()(example)
+        outputs = _outputs(model, example)
     finally:
-        model.train(training)
         for handle in handles:
             handle.remove()
     for name, output in reversed(produced):
@@ -61,3 +53,14 @@ def find_classifier(model: nn.Module, example: Tensor) -> str:
         f"{type(model).__name__} has no dense layer (nn.Linear) whose output is the model's: there "
         "is no head to train alone or to leave out"
     )
+
+
+def _outputs(model: nn.Module, example: Tensor) -> Any:
+    """In eval mode; floats are taken as the weights are."""
+    training = model.training
+    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+    try:
+        with torch.no_grad():
+            return model.eval()(example.to(dtype) if example.is_floating_point() else example)
+    finally:
+        model.train(training)

@@ -1,4 +1,4 @@
-"""Every analysis on a ViT, a Mixer, a ResNet and a network from a user's file, as a user asks."""
+"""Every analysis on a ViT, a Mixer, a ResNet and networks from a user's file, as a user asks."""
 
 import json
 
@@ -39,9 +39,12 @@ WORDS = {
 REFUSED = {
     ("attention", "mixer"): "has no attention",
     ("attention", "resnet"): "has no attention",
-    ("curves", "foreign"): "has no metrics",
-    ("trajectory", "foreign"): "--save-every",
-    ("sharpness", "foreign"): "--save-every",
+    ("attention", "tokens"): "has no attention",
+    ("linearity", "tokens"): "inputs have to be one tensor of floats",
+    ("robustness", "tokens"): "robustness is of pictures",
+    **{("curves", kind): "has no metrics" for kind in ("foreign", "tokens")},
+    **{("trajectory", kind): "--save-every" for kind in ("foreign", "tokens")},
+    **{("sharpness", kind): "--save-every" for kind in ("foreign", "tokens")},
 }
 FOREIGN = """\
 import torch
@@ -61,6 +64,24 @@ class Net(nn.Module):
 def data(split):
     generator = torch.Generator().manual_seed(len(split))
     return torch.rand(40, 1, 8, 8, generator=generator), torch.arange(40) % 5
+
+class Tokens(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(9, 6)
+        self.recurrent = nn.LSTM(6, 5, batch_first=True)
+        self.norm = nn.LayerNorm(5)
+        self.hidden = nn.utils.parametrizations.weight_norm(nn.Linear(5, 7))
+        self.act = nn.ReLU()
+        self.out = nn.Linear(7, 5)
+
+    def forward(self, x):
+        last = self.recurrent(self.embedding(x))[0][:, -1]
+        return self.out(self.act(self.hidden(self.norm(last))))
+
+def sentences(split):
+    generator = torch.Generator().manual_seed(len(split))
+    return torch.randint(0, 9, (40, 6), generator=generator), torch.arange(40) % 5
 """
 
 
@@ -77,13 +98,15 @@ def subjects(tmp_path_factory):
         found[family] = ((run,), (run / "epochs" / "0001.pt",), ())
     file = folder / "mine.py"
     file.write_text(FOREIGN)
-    for seed in range(2):
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            network = ModelSpec(f"{file}:Net", {}).build()
-        torch.save(network.state_dict(), folder / f"net{seed}.pth")
-    flags = ("--model", f"{file}:Net", "--data", f"{file}:data")
-    found["foreign"] = ((folder / "net0.pth",), (folder / "net1.pth",), flags)
+    for kind, model, data in (("foreign", "Net", "data"), ("tokens", "Tokens", "sentences")):
+        saved = [folder / f"{kind}{seed}.pth" for seed in range(2)]
+        for seed, path in enumerate(saved):
+            with torch.random.fork_rng():
+                torch.manual_seed(seed)
+                network = ModelSpec(f"{file}:{model}", {}).build()
+            torch.save(network.state_dict(), path)
+        flags = ("--model", f"{file}:{model}", "--data", f"{file}:{data}")
+        found[kind] = ((saved[0],), (saved[1],), flags)
     return found
 
 
@@ -91,7 +114,7 @@ def test_every_analysis_is_asked():
     assert set(WORDS) == set(ANALYSES)
 
 
-@pytest.mark.parametrize("kind", [*SIZES, "foreign"])
+@pytest.mark.parametrize("kind", [*SIZES, "foreign", "tokens"])
 @pytest.mark.parametrize("name", list(WORDS))
 def test_it_says_something_or_why_not(name, kind, subjects, plot, tmp_path):
     one, other, flags = subjects[kind]

@@ -142,7 +142,7 @@ def test_a_negative_batch_size_is_refused():
 
 def test_a_model_that_keeps_a_graph_is_refused():
     model = mlp()
-    model.kept = model(vectors()[0])
+    model.kept = [model(vectors()[0])]
     with pytest.raises(InputError, match="Sequential can't be copied"):
         Objective64(model, vectors())
 

@@ -1,0 +1,95 @@
+"""Operations whose second derivative torch has wrong, or not at all, written out in others.
+
+The second derivative of weight normalisation takes the norms for constants (torch 2.13), so the
+Hessian comes out not even symmetric; those of the hard sigmoid, of bags of embeddings and of
+pairwise distances are not implemented. Values and first derivatives are the same to rounding.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+
+class PlainForms(TorchFunctionMode):
+    """While it is entered, these operations are written out."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: Sequence[Any] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """``func`` itself, or what replaces it."""
+        return _FORMS.get(func, func)(*args, **(kwargs or {}))
+
+
+def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    """``v`` with the norms ``g`` over all dimensions but ``dim`` (Salimans and Kingma, 2016)."""
+    return v * (g / torch.norm_except_dim(v, 2, dim))
+
+
+def _hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:  # noqa: A002, ARG001
+    return F.relu6(input + 3) / 6
+
+
+def _embedding_bag(
+    input: Tensor,  # noqa: A002
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    if mode == "max" or max_norm is not None or scale_grad_by_freq:
+        return F.embedding_bag(
+            input,
+            weight,
+            offsets,
+            max_norm,
+            norm_type,
+            scale_grad_by_freq,
+            mode,
+            sparse,
+            per_sample_weights,
+            include_last_offset,
+            padding_idx,
+        )
+    entries = torch.arange(input.numel(), device=input.device)
+    if offsets is None:  # every row is a bag
+        count, bags = len(input), entries // max(1, input.shape[1])
+    else:
+        count = len(offsets) - include_last_offset
+        bags = torch.searchsorted(offsets[:count].contiguous(), entries, right=True) - 1
+    indices = input.reshape(-1)
+    counted = torch.ones_like(indices, dtype=weight.dtype)
+    if padding_idx is not None:
+        counted = (indices != padding_idx).to(weight.dtype)
+    share = counted if per_sample_weights is None else counted * per_sample_weights.reshape(-1)
+    rows = weight[indices] * share.unsqueeze(1)
+    total = weight.new_zeros(count, weight.shape[1]).index_add(0, bags, rows)
+    if mode == "sum":
+        return total
+    sizes = counted.new_zeros(count).index_add(0, bags, counted)
+    return total / sizes.clamp(min=1).unsqueeze(1)
+
+
+def _distances(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:  # noqa: ARG001
+    return torch.linalg.vector_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, dim=-1)
+
+
+_FORMS: dict[Callable[..., Any], Callable[..., Any]] = {
+    torch._weight_norm: _weight_norm,
+    F.hardsigmoid: _hardsigmoid,
+    F.embedding_bag: _embedding_bag,
+    torch.cdist: _distances,
+}
