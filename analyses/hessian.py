@@ -218,6 +218,8 @@ def _eigenpairs(
             operator,
             span,
             settings.top,
+            generator,
+            processes=settings.probes,
             tolerance=settings.tol,
             max_products=settings.max_steps,
             which=settings.which,

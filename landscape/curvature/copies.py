@@ -4,8 +4,11 @@ From one start vector comes one eigenvector of each eigenspace. The others are f
 start in the complement of what is known.
 """
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from landscape.curvature.krylov import Krylov
@@ -39,32 +42,115 @@ class Deflated:
         return self.project(self.operator.exact_matmat(self.project(vectors)))
 
 
-def find_hidden(
+@dataclass(frozen=True)
+class Known:
+    """Eigenvalues (K,), orthonormal vectors (P, K), and the products spent on them."""
+
+    values: NDArray[np.float64]
+    vectors: Tensor
+    steps: int
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """What lies below ``low`` or above ``high`` belongs among the eigenvalues asked for.
+
+    ``scale`` is what errors are relative to; without it, the eigenvalue itself.
+    """
+
+    low: float
+    high: float
+    tolerance: float
+    scale: float | None
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64], count: int, tolerance: float, which: str) -> "_Bounds":
+        """The bounds that the last of ``count`` values set."""
+        if which == "ends":
+            scale = float(np.abs(values).max())
+            margin = tolerance * scale
+            ascending = np.sort(values)
+            last = min(count, len(values))
+            low, high = float(ascending[last - 1]), float(ascending[-last])
+            return cls(low - margin, high + margin, tolerance, scale)
+        smallest = float(np.sort(np.abs(values))[-count]) * (1 + tolerance)
+        return cls(-smallest, smallest, tolerance, None)
+
+    def beyond(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How far each value lies outside; negative within the bounds."""
+        return np.maximum(values - self.high, self.low - values)
+
+    def allowed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The errors up to which a value counts as found."""
+        scales = np.abs(values) if self.scale is None else np.full(len(values), self.scale)
+        return self.tolerance * scales
+
+
+def most_copies(values: NDArray[np.float64], tolerance: float) -> int:
+    """How often the most frequent eigenvalue occurs; those within ``tolerance`` are one."""
+    if not len(values):
+        return 0
+    ascending = np.sort(values)
+    is_new = np.diff(ascending) > tolerance * np.abs(ascending[1:])
+    return int(np.bincount(np.concatenate([[0], np.cumsum(is_new)])).max())
+
+
+def with_copies(
     operator: SymmetricOperator,
-    known: Tensor,
-    smallest: float,
+    found: Known,
+    count: int,
     tolerance: float,
     generator: torch.Generator,
     max_steps: int,
-) -> tuple[float, Tensor | None, int]:
-    """An eigenpair in the complement of ``known`` (P, K) that is larger than ``smallest``.
+    which: str = "magnitude",
+) -> Known:
+    """``found`` and what else is among the ``count`` of largest magnitude, or of either end.
 
-    Returns its value, vector and the products spent; no vector if none has shown up.
+    It looks for ``PROBE_STEPS`` products; once an eigenvalue has been found twice, for as long as
+    T does not say that nothing is left. ``max_steps`` bounds the products spent.
     """
+    limit = found.steps + max_steps
+    while found.steps < limit and len(found.values) < operator.size:
+        bounds = _Bounds.of(found.values, count, tolerance, which)
+        thorough = most_copies(found.values, tolerance) > 1
+        hidden = _find_hidden(
+            operator, found.vectors, bounds, generator, limit - found.steps, thorough=thorough
+        )
+        total = found.steps + hidden.steps
+        if not len(hidden.values):
+            return replace(found, steps=total)
+        vectors = torch.cat([found.vectors, hidden.vectors], dim=1)
+        found = Known(np.append(found.values, hidden.values), vectors, total)
+    return found
+
+
+def _find_hidden(
+    operator: SymmetricOperator,
+    known: Tensor,
+    bounds: _Bounds,
+    generator: torch.Generator,
+    max_steps: int,
+    *,
+    thorough: bool,
+) -> Known:
+    """Eigenpairs in the complement of ``known`` (P, K) that lie beyond the bounds."""
     deflated = Deflated(operator, known)
     start = deflated.project(random_vector(operator, generator).unsqueeze(1)).squeeze(1)
     krylov = Krylov(deflated, start, generator, min(max_steps, operator.size))
-    value, vector = 0.0, None
+    values, weights, chosen = np.empty(0), np.empty((0, 0)), np.empty(0, dtype=np.intp)
     while krylov.steps < min(max_steps, operator.size - known.shape[1]):
         krylov.advance(deflated.matmat(krylov.vector.unsqueeze(1)).squeeze(1))
         values, weights = krylov.ritz()
-        best = int(np.argmax(np.abs(values)))
-        value = float(values[best])
-        if abs(value) <= smallest * (1 + tolerance):
-            if krylov.steps >= PROBE_STEPS:
+        errors = krylov.errors(weights)
+        beyond = bounds.beyond(values)
+        best = int(np.argmax(beyond))
+        settled = errors <= bounds.allowed(values)
+        if beyond[best] > 0:
+            settled_best = bool(settled[best])
+            settled[best] = True  # where products run out the certificate tells
+            chosen = np.flatnonzero(settled & (beyond > 0))
+            if settled_best:
                 break
-            continue
-        vector = krylov.ritz_vectors(weights[:, [best]]).squeeze(1)
-        if krylov.errors(weights)[best] <= tolerance * abs(value):
+        elif krylov.steps >= PROBE_STEPS and not (thorough and beyond[best] + errors[best] > 0):
             break
-    return value, vector, krylov.steps
+    return Known(values[chosen], krylov.ritz_vectors(weights[:, chosen]), krylov.steps)

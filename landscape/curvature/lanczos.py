@@ -1,13 +1,10 @@
 """The leading eigenvalues by Lanczos, each with a certificate."""
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from landscape.curvature.copies import find_hidden
+from landscape.curvature.copies import Known, with_copies
 from landscape.curvature.eigenpairs import (
     Eigenpairs,
     certify,
@@ -78,10 +75,10 @@ def lanczos(
                 restart(krylov, count, which)
     values, weights = krylov.ritz()
     top = choose(values, count, which)
-    found = _Found(values[top], krylov.ritz_vectors(weights[:, top]), krylov.steps)
+    found = Known(values[top], krylov.ritz_vectors(weights[:, top]), krylov.steps)
     left = max(max_steps, count) - krylov.steps
-    if copies and which == "magnitude" and finished and not krylov.is_complete:
-        found = _with_copies(operator, found, 0.5 * tolerance, generator, left)
+    if copies and finished and not krylov.is_complete:
+        found = with_copies(operator, found, count, 0.5 * tolerance, generator, left, which)
     largest = choose(found.values, count, which)
     vectors = found.vectors[:, largest.copy()]
     return certify(operator, vectors, tolerance, "lanczos", found.steps, which)
@@ -97,37 +94,6 @@ def restart(krylov: Krylov, count: int, which: str = "magnitude") -> None:
             "ask for fewer, or use a machine with more memory"
         )
     krylov.restart(keep)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """Values (K,), orthonormal vectors (P, K), and the products spent on them."""
-
-    values: NDArray[np.float64]
-    vectors: Tensor
-    steps: int
-
-
-def _with_copies(
-    operator: SymmetricOperator,
-    found: _Found,
-    tolerance: float,
-    generator: torch.Generator,
-    max_steps: int,
-) -> _Found:
-    count = len(found.values)
-    limit = found.steps + max_steps
-    while found.steps < limit and len(found.values) < min(2 * count, operator.size):
-        smallest = float(np.sort(np.abs(found.values))[-count])
-        value, vector, steps = find_hidden(
-            operator, found.vectors, smallest, tolerance, generator, limit - found.steps
-        )
-        total = found.steps + steps
-        if vector is None:
-            return replace(found, steps=total)
-        vectors = torch.cat([found.vectors, vector.unsqueeze(1)], dim=1)
-        found = _Found(np.append(found.values, value), vectors, total)
-    return found
 
 
 def _start(operator: SymmetricOperator, generator: torch.Generator, hint: Tensor | None) -> Tensor:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from landscape.curvature.copies import Known, most_copies, with_copies
 from landscape.curvature.eigenpairs import (
     Eigenpairs,
     certify,
@@ -81,7 +82,9 @@ def refine(
     operator: SymmetricOperator,
     span: Span,
     count: int,
+    generator: torch.Generator,
     *,
+    processes: int,
     tolerance: float | None = None,
     max_products: int = 300,
     which: str = "magnitude",
@@ -89,7 +92,8 @@ def refine(
     """The leading eigenpairs, from a span that is close to them, each with its residual.
 
     Spends products only on pairs that are not within ``tolerance`` yet, ``max_products`` at most,
-    and one more a pair for the certificate.
+    and one more a pair for the certificate. The span is of so many ``processes``, each of which
+    sees an eigenvalue once: where one occurs as often, further copies are looked for.
     """
     check_count(operator, count)
     tolerance = default_tolerance(operator) if tolerance is None else tolerance
@@ -114,8 +118,14 @@ def refine(
             span = Span(
                 torch.cat([span.vectors, fresh], dim=1), torch.cat([span.images, images], dim=1)
             )
-    _, top = span.leading(count, which)
-    return certify(operator, top.vectors, tolerance, "lanczos", spent, which)
+    values, top = span.leading(count, which)
+    found = Known(values.cpu().numpy(), top.vectors, spent)
+    if most_copies(found.values, tolerance) >= processes and len(found.values) >= count:
+        left = max_products - spent
+        found = with_copies(operator, found, count, 0.5 * tolerance, generator, left, which)
+    largest = choose(found.values, count, which)
+    vectors = found.vectors[:, torch.from_numpy(largest.copy()).to(found.vectors.device)]
+    return certify(operator, vectors, tolerance, "lanczos", found.steps, which)
 
 
 def _outside(basis: Tensor, vectors: Tensor) -> Tensor:

@@ -201,6 +201,14 @@ def test_repeated_eigenvalues_come_as_often_as_they_are(make, copies):
 
 
 @pytest.mark.parametrize("make", [planted, diagonal])
+def test_repeated_eigenvalues_at_both_ends(make):
+    values = [-4.0] * 3 + list(np.linspace(-1, 1, 60)) + [5.0] * 6
+    pairs = top(make(values), 4, pairs=8, which="ends")
+    np.testing.assert_allclose(sorted(pairs.eigenvalues), [-4] * 3 + [-1] + [5] * 4, rtol=1e-5)
+    assert pairs.converged.all()
+
+
+@pytest.mark.parametrize("make", [planted, diagonal])
 def test_a_projector_has_as_many_ones_as_its_rank(make):
     pairs = top(make([1.0] * 20 + [0.0] * 40), 20)
     np.testing.assert_allclose(pairs.eigenvalues, 1, rtol=1e-6)

@@ -37,7 +37,8 @@ def together(operator, count, probes=4, steps=20, seed=0, **options):
     quadrature, span = stochastic_lanczos(
         operator, vectors, steps, generator(seed), leading=count, which=which
     )
-    return refine(operator, span, count, **options), quadrature, vectors
+    pairs = refine(operator, span, count, generator(seed), processes=probes, **options)
+    return pairs, quadrature, vectors
 
 
 @settings(max_examples=60, deadline=None, database=None)
@@ -102,6 +103,22 @@ def test_copies_of_an_eigenvalue_come_from_the_probes():
     values = [7.0, 7.0, 7.0, *np.linspace(0, 2, 100)]
     pairs, _, _ = together(planted(values), 4, probes=4, steps=25)
     np.testing.assert_allclose(pairs.eigenvalues, [7, 7, 7, 2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_more_copies_than_there_are_probes(dtype, seed):
+    values = [7.0] * 9 + [6.0] * 9 + list(np.linspace(0, 5.5, 150))
+    pairs, _, _ = together(planted(values, dtype=dtype), 14, probes=4, steps=25, seed=seed)
+    np.testing.assert_allclose(pairs.eigenvalues, [7] * 9 + [6] * 5, rtol=1e-5)
+    assert pairs.converged.all()
+
+
+def test_nothing_is_spent_on_copies_where_no_process_can_miss_one():
+    operator = planted([7.0, 7.0, 7.0, *np.linspace(0, 2, 100)])
+    pairs, _, _ = together(operator, 3, probes=4, steps=40)
+    assert pairs.steps == 0
+    np.testing.assert_allclose(pairs.eigenvalues, 7, rtol=1e-6)
 
 
 def test_both_ends():
