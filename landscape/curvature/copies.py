@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from landscape.curvature.eigenpairs import rounding
 from landscape.curvature.krylov import Krylov
 from landscape.curvature.operators import SymmetricOperator, random_vector
 
@@ -64,8 +65,15 @@ class _Bounds:
     scale: float | None
 
     @classmethod
-    def of(cls, values: NDArray[np.float64], count: int, tolerance: float, which: str) -> "_Bounds":
-        """The bounds that the last of ``count`` values set."""
+    def of(
+        cls,
+        values: NDArray[np.float64],
+        count: int,
+        tolerance: float,
+        which: str,
+        noise: float,
+    ) -> "_Bounds":
+        """The bounds that the last of ``count`` values set; ``noise`` is a share of the largest."""
         if which == "ends":
             scale = float(np.abs(values).max())
             margin = tolerance * scale
@@ -73,7 +81,8 @@ class _Bounds:
             last = min(count, len(values))
             low, high = float(ascending[last - 1]), float(ascending[-last])
             return cls(low - margin, high + margin, tolerance, scale)
-        smallest = float(np.sort(np.abs(values))[-count]) * (1 + tolerance)
+        ascending = np.sort(np.abs(values))
+        smallest = max(ascending[-count] * (1 + tolerance), noise * ascending[-1])
         return cls(-smallest, smallest, tolerance, None)
 
     def beyond(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -111,7 +120,7 @@ def with_copies(
     """
     limit = found.steps + max_steps
     while found.steps < limit and len(found.values) < operator.size:
-        bounds = _Bounds.of(found.values, count, tolerance, which)
+        bounds = _Bounds.of(found.values, count, tolerance, which, rounding(operator))
         thorough = most_copies(found.values, tolerance) > 1
         hidden = _find_hidden(
             operator, found.vectors, bounds, generator, limit - found.steps, thorough=thorough

@@ -105,3 +105,8 @@ def check_count(operator: SymmetricOperator, count: int) -> None:
 def default_tolerance(operator: SymmetricOperator) -> float:
     """The residual that the products' rounding lets one ask for."""
     return 1e-6 if operator.dtype == torch.float64 else 1e-4
+
+
+def rounding(operator: SymmetricOperator) -> float:
+    """The share of the largest eigenvalue below which a number is the products' rounding."""
+    return 10 * torch.finfo(operator.dtype).eps

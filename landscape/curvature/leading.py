@@ -20,6 +20,7 @@ from landscape.curvature.eigenpairs import (
     check_count,
     choose,
     default_tolerance,
+    rounding,
     scale_of,
 )
 from landscape.curvature.krylov import Krylov
@@ -103,6 +104,8 @@ def refine(
             values, top = span.leading(count, which)
             residuals = top.images - top.vectors * values.to(top.vectors)
             allowed = 0.5 * tolerance * scale_of(values.abs(), which)
+            # An eigenvalue of 0 comes no closer than the products' rounding.
+            allowed = allowed.clamp(min=rounding(operator) * float(values.abs().max()))
             errors = norms(residuals)
             missed = torch.nonzero(errors > allowed).flatten()
             if not len(missed) or spent + len(missed) > max_products:

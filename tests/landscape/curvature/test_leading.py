@@ -114,6 +114,15 @@ def test_more_copies_than_there_are_probes(dtype, seed):
     assert pairs.converged.all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_zeros_are_not_looked_for_as_copies(dtype):
+    operator = planted([3.0, 2.0] + [0.0] * 200, dtype=dtype)
+    pairs, _, _ = together(operator, 8, probes=2, steps=20)
+    np.testing.assert_allclose(pairs.eigenvalues[:2], [3, 2], rtol=1e-5)
+    np.testing.assert_allclose(pairs.eigenvalues[2:], 0, atol=1e-6)
+    assert operator.products < 100
+
+
 def test_nothing_is_spent_on_copies_where_no_process_can_miss_one():
     operator = planted([7.0, 7.0, 7.0, *np.linspace(0, 2, 100)])
     pairs, _, _ = together(operator, 3, probes=4, steps=40)
