@@ -4,7 +4,7 @@ From one start vector comes one eigenvector of each eigenspace. The others are f
 start in the complement of what is known.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from landscape.curvature.eigenpairs import rounding
 from landscape.curvature.krylov import Krylov
 from landscape.curvature.operators import SymmetricOperator, random_vector
+from landscape.progress import message
 
 # After so many steps an eigenvalue well above the rest has shown itself to a random vector: what
 # it holds of it grows with every step by about the ratio of the two.
@@ -125,11 +126,13 @@ def with_copies(
         hidden = _find_hidden(
             operator, found.vectors, bounds, generator, limit - found.steps, thorough=thorough
         )
-        total = found.steps + hidden.steps
-        if not len(hidden.values):
-            return replace(found, steps=total)
         vectors = torch.cat([found.vectors, hidden.vectors], dim=1)
-        found = Known(np.append(found.values, hidden.values), vectors, total)
+        steps = found.steps + hidden.steps
+        found = Known(np.append(found.values, hidden.values), vectors, steps)
+        if not len(hidden.values) and steps < limit:
+            return found
+    if len(found.values) < operator.size:
+        message("further copies of repeated eigenvalues may be missing; more --max-steps find them")
     return found
 
 
