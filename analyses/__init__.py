@@ -1,1 +1,31 @@
-"""One question, one file: Settings, a Result, compute() and draw()."""
+"""The analyses: one package a question, each with ``compute``, ``of``, ``Settings`` and a result.
+
+Example:
+    >>> from analyses import surface
+    >>> surface.of(model, data, x=(-1, 1, 51), y=(-1, 1, 51)).plot()
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analyses.analysis import Analysis, Takes
+    from analyses.run_context import RunContext
+    from analyses.slices.grid import Axis
+
+__all__ = ["Analysis", "Axis", "RunContext", "Takes"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Analysis", "Takes"):
+        from analyses import analysis
+
+        return getattr(analysis, name)
+    if name == "RunContext":
+        from analyses.run_context import RunContext
+
+        return RunContext
+    if name == "Axis":
+        from analyses.slices.grid import Axis
+
+        return Axis
+    raise AttributeError(f"module 'analyses' has no attribute {name!r}")

@@ -34,12 +34,12 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.surface import load_case, normalised
-from landscape.allocator import keep_freed_memory
-from landscape.curvature.lanczos import lanczos
 from landscape.curvature.operators import CurvatureOperator
+from landscape.eigen.lanczos import lanczos
 from landscape.models.vit import VisionTransformer
-from landscape.objective import Objective
-from landscape.parameters import flatten
+from landscape.objective.objective import Objective
+from landscape.parameters.layout import flatten
+from landscape.runtime.allocator import keep_freed_memory
 
 TOP = 5
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analyses.surface import Surface
+from analyses.surface.result import Surface
 from landscape.slices.refinement import Refinement
 
 

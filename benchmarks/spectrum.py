@@ -18,15 +18,16 @@ import torch
 import torch.nn.functional as F
 
 from analyses import hessian
-from landscape.allocator import keep_freed_memory
-from landscape.components import components
 from landscape.curvature.blocks import block_eigenvalues
-from landscape.curvature.eigenpairs import Eigenpairs
-from landscape.curvature.lanczos import lanczos
-from landscape.curvature.operators import CurvatureOperator, rademacher_vectors
-from landscape.curvature.quadrature import stochastic_lanczos
+from landscape.curvature.operators import CurvatureOperator
+from landscape.eigen.eigenpairs import Eigenpairs
+from landscape.eigen.lanczos import lanczos
+from landscape.eigen.operator import rademacher_vectors
+from landscape.eigen.quadrature import stochastic_lanczos
 from landscape.models.vit import VisionTransformer
-from landscape.objective import Objective
+from landscape.objective.objective import Objective
+from landscape.parameters.components import components
+from landscape.runtime.allocator import keep_freed_memory
 
 STEPS = 40  # of training, so that the spectrum is that of a network that has learned something
 

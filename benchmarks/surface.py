@@ -41,16 +41,16 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from landscape.allocator import keep_freed_memory, return_freed_memory
 from landscape.checkpoints.load import load_checkpoint
-from landscape.data.imagefolder import image_folder
-from landscape.direction_files import direction_arrays
-from landscape.directions import Direction, random_direction
+from landscape.data.sources.imagefolder import image_folder
+from landscape.directions.direction import Direction, random_direction
+from landscape.directions.files import direction_arrays
 from landscape.models.resnet import ResNet
-from landscape.objective import Objective
+from landscape.objective.objective import Objective
+from landscape.runtime.allocator import keep_freed_memory, return_freed_memory
+from landscape.slices.choose_mode import choose_mode
+from landscape.slices.evaluation_mode import EvaluationMode
 from landscape.slices.evaluator import PointEvaluator
-from landscape.slices.forms import choose_form
-from landscape.slices.forward import Form
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 Point = tuple[float, float]
@@ -194,7 +194,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             methods["(b) loss-landscapes"] = lambda: found(steps)
             where["(b) loss-landscapes"] = package.points(steps)
         for name, form in chosen.items():
-            evaluator = PointEvaluator(objective, directions, "train", form=form)
+            evaluator = PointEvaluator(objective, directions, "train", mode=form)
             methods[name] = _timed_points(evaluator, points)
             where[name] = points
         exact = _Exact(model, values, targets, directions)
@@ -225,19 +225,21 @@ def _timed_points(evaluator: PointEvaluator, points: Sequence[Point]) -> Callabl
 
 def _forms(
     objective: Objective, directions: list[Direction], arguments: argparse.Namespace
-) -> dict[str, Form]:
+) -> dict[str, EvaluationMode]:
     corner = [(0.0, 0.0), (0.5, 0.5)]
-    chosen = choose_form(objective, directions, "train", corner, 51 * 51)
-    forms = {"this project, plain module": Form("fp32")}
+    chosen = choose_mode(objective, directions, "train", corner, 51 * 51)
+    forms = {"this project, plain module": EvaluationMode("fp32")}
     forms[f"this project, as it chooses ({_describe(chosen)})"] = chosen
     if arguments.all_forms:
-        forms["this project, rewritten"] = Form("fp32", rewritten=True)
-        forms["this project, rewritten, compiled"] = Form("fp32", rewritten=True, compiled=True)
-        forms["this project, rewritten, bf16"] = Form("bf16", rewritten=True)
+        forms["this project, rewritten"] = EvaluationMode("fp32", rewritten=True)
+        forms["this project, rewritten, compiled"] = EvaluationMode(
+            "fp32", rewritten=True, compiled=True
+        )
+        forms["this project, rewritten, bf16"] = EvaluationMode("bf16", rewritten=True)
     return forms
 
 
-def _describe(form: Form) -> str:
+def _describe(form: EvaluationMode) -> str:
     words = [form.precision, *(["rewritten"] if form.rewritten else [])]
     return ", ".join([*words, *(["compiled"] if form.compiled else [])])
 

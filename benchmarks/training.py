@@ -24,18 +24,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from landscape.allocator import keep_freed_memory
 from landscape.data.feed import to_device
 from landscape.data.samples import Normalization, TensorSamples
-from landscape.devices import describe_device, resolve_device
 from landscape.models.catalog import resolve_model
+from landscape.runtime.allocator import keep_freed_memory
+from landscape.runtime.devices import describe_device, resolve_device
 from landscape.training.augmentation import Augmentation
+from landscape.training.data_parallel import ALONE
 from landscape.training.epoch import train_epoch
 from landscape.training.optimizer import make_optimizer
 from landscape.training.prepare import prepare
 from landscape.training.settings import TrainSettings
 from landscape.training.step import Stepper
-from landscape.training.team import ALONE
 
 RHO = 0.05
 

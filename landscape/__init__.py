@@ -1,22 +1,37 @@
-"""The engine of the loss-landscape toolkit; the analyses are in the package ``analyses``."""
+"""The engine of the loss-landscape toolkit; the analyses are in the package ``analyses``.
 
-from landscape.checkpoints.load import Checkpoint, load_checkpoint
-from landscape.errors import (
-    DivergenceError,
-    InputError,
-    LandscapeError,
-    NotMeasurableError,
-)
-from landscape.evaluation import Evaluation
-from landscape.objective import Objective
-from landscape.parameters import ParameterLayout
-from landscape.provenance import Provenance
-from landscape.results import Array, Result
+The names below are imported from their modules when they are first used, so that a command can
+show its help without importing torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from landscape.checkpoints.load import Checkpoint, load_checkpoint
+    from landscape.curvature.operators import CurvatureOperator
+    from landscape.directions.direction import Direction, random_direction
+    from landscape.eigen.lanczos import lanczos
+    from landscape.errors import (
+        DivergenceError,
+        InputError,
+        LandscapeError,
+        NotMeasurableError,
+    )
+    from landscape.estimates import Estimate
+    from landscape.objective.evaluation import Evaluation
+    from landscape.objective.objective import Objective
+    from landscape.parameters.layout import ParameterLayout
+    from landscape.results.provenance import Provenance
+    from landscape.results.result import Array, Result
 
 __all__ = [
     "Array",
     "Checkpoint",
+    "CurvatureOperator",
+    "Direction",
     "DivergenceError",
+    "Estimate",
     "Evaluation",
     "InputError",
     "LandscapeError",
@@ -25,5 +40,30 @@ __all__ = [
     "ParameterLayout",
     "Provenance",
     "Result",
+    "lanczos",
     "load_checkpoint",
+    "random_direction",
 ]
+
+_MODULES = {
+    "checkpoints.load": ("Checkpoint", "load_checkpoint"),
+    "curvature.operators": ("CurvatureOperator",),
+    "directions.direction": ("Direction", "random_direction"),
+    "eigen.lanczos": ("lanczos",),
+    "errors": ("DivergenceError", "InputError", "LandscapeError", "NotMeasurableError"),
+    "estimates": ("Estimate",),
+    "objective.evaluation": ("Evaluation",),
+    "objective.objective": ("Objective",),
+    "parameters.layout": ("ParameterLayout",),
+    "results.provenance": ("Provenance",),
+    "results.result": ("Array", "Result"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            value = getattr(import_module(f"landscape.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module 'landscape' has no attribute {name!r}")

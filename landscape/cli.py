@@ -9,34 +9,34 @@ from typing import Any
 
 import torch
 
-from landscape.arguments import build_parser
 from landscape.checkpoints.run import BEST, CONFIG, EPOCHS, LAST, METRICS, RunDirectory
 from landscape.checkpoints.transfer import transfer_weights
-from landscape.console import run_command, show
 from landscape.data.catalog import data_facts, load_data
 from landscape.data.samples import Samples, TensorSamples, check_targets, count_classes
-from landscape.devices import resolve_device
-from landscape.distributed import Ranks, join_ranks
 from landscape.errors import InputError
-from landscape.files import make_directory
 from landscape.models.catalog import resolve_model
 from landscape.models.probe import count_outputs, find_classifier
-from landscape.progress import be_quiet, message
-from landscape.provenance import git_commit, now, versions
+from landscape.results.files import make_directory
+from landscape.results.provenance import git_commit, now, versions
+from landscape.runtime.console import run_command, show
+from landscape.runtime.devices import resolve_device
+from landscape.runtime.distributed import Ranks, join_ranks
+from landscape.runtime.progress import be_quiet, message
 from landscape.training.augmentation import Augmentation
+from landscape.training.command.arguments import build_parser
+from landscape.training.command.plan import Plan, remembered_plan, requested_plan
+from landscape.training.data_parallel import join_data_parallel_group
 from landscape.training.final_evaluation import FinalEvaluation
 from landscape.training.interruption import StopRequest, StopRequested, stop_requests
 from landscape.training.loop import train
-from landscape.training.plan import Plan, remembered_plan, requested_plan
 from landscape.training.sam.ascent import names_in_scope
-from landscape.training.team import join_team
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     return run_command(
         _train_command,
-        build_parser(),
+        build_parser,
         argv,
         when_interrupted="the same command with --resume continues after the last finished epoch",
     )
@@ -63,7 +63,7 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
     run = RunDirectory(arguments.output_dir)
     if arguments.resume and arguments.force:
         raise InputError("--resume and --force exclude each other")
-    resumes = ranks.share("training/resumes", _continues(run, arguments, ranks))
+    resumes = ranks.broadcast("training/resumes", _continues(run, arguments, ranks))
     plan = remembered_plan(run, arguments) if resumes else requested_plan(arguments)
     training = plan.training
     train_samples, val_samples = load_data(plan.data, "train"), load_data(plan.data, "test")
@@ -104,12 +104,12 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
     evaluator.check(arguments.eval)
     if _are_the_same(train_samples, val_samples):
         message(f"{plan.data.data} gives the same samples for training and validation; take split=")
-    with join_team(ranks, device) as team:
+    with join_data_parallel_group(ranks, device) as team:
         if team.is_first:
             make_directory(run.path)
             if not resumes:
                 run.clear()
-                run.write_config(_config(plan, model, facts, team.count))
+                run.write_config(_config(plan, model, facts, team.world_size))
         rows = train(
             model,
             train_samples,

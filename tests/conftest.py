@@ -9,8 +9,8 @@ from types import ModuleType
 import pytest
 import torch
 
-from landscape.progress import be_quiet
-from landscape.torchvision_import import with_torchvision
+from landscape.runtime.optional_imports import with_torchvision
+from landscape.runtime.progress import be_quiet
 
 SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 

@@ -21,8 +21,8 @@ from landscape.checkpoints.foreign.torch_file import (
 )
 from landscape.checkpoints.run import LAST, run_of
 from landscape.errors import InputError
-from landscape.files import sha256
 from landscape.models.catalog import ModelSpec, resolve_model
+from landscape.results.files import sha256
 
 
 @dataclass(frozen=True)

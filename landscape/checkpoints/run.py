@@ -23,7 +23,7 @@ import torch
 
 from landscape.checkpoints.foreign.torch_file import read_torch_file
 from landscape.errors import InputError, SaveError
-from landscape.files import make_directory, replacing, sweep
+from landscape.results.files import make_directory, replacing, sweep
 
 CONFIG, METRICS, LAST, BEST = "config.json", "metrics.csv", "last.pt", "best.pt"
 EMA, EVALUATION = "ema.pt", "evaluation.json"

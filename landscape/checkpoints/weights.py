@@ -1,17 +1,25 @@
 """The weights of another checkpoint of a model that is there already."""
 
 import copy
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from landscape.checkpoints.load import fit_weights, locate, read_state
-from landscape.derived_directions import Weights
 from landscape.errors import InputError
-from landscape.objective import Objective
-from landscape.parameters import flatten
-from landscape.twin import share_storage, statistics_of
+from landscape.objective.eval_copy import share_storage, statistics_of
+from landscape.objective.objective import Objective
+from landscape.parameters.layout import flatten
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Another setting of an objective's weights: ``theta`` of shape (P,) and the statistics."""
+
+    theta: Tensor
+    statistics: Tensor
 
 
 def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> Weights:
@@ -21,9 +29,9 @@ def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> We
     """
     path, _ = locate(path)
     trust = trust or bool(objective.origin.get("trusted"))
-    twin = copy.deepcopy(objective.module)
-    fit_weights(twin, read_state(path, twin, trust=trust), path)
-    return weights_of(twin, objective)
+    eval_copy = copy.deepcopy(objective.module)
+    fit_weights(eval_copy, read_state(path, eval_copy, trust=trust), path)
+    return weights_of(eval_copy, objective)
 
 
 def weights_of(model: nn.Module, objective: Objective) -> Weights:

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from landscape.curvature.eigenpairs import Eigenpairs, certificate, choose, default_tolerance
-from landscape.curvature.krylov import Krylov
-from landscape.curvature.lanczos import is_finished, restart
-from landscape.curvature.operators import CurvatureOperator, random_vector
-from landscape.curvature.sums import unit
-from landscape.groups import Group
-from landscape.progress import track
+from landscape.curvature.operators import CurvatureOperator
+from landscape.eigen.eigenpairs import Eigenpairs, certificate, choose, default_tolerance
+from landscape.eigen.krylov import Krylov
+from landscape.eigen.lanczos import is_finished, restart
+from landscape.eigen.operator import random_vector
+from landscape.eigen.sums import unit
+from landscape.parameters.groups import Group
+from landscape.runtime.progress import track
 
 # An eigenvalue is as exact as the square of its residual over the distance to the next.
 LOOSE = 100

@@ -12,11 +12,11 @@ from typing import Any
 
 from torch import Tensor
 
+from landscape.autograd.gradient_graph import CurvatureGraph, GaussNewtonGraph, GradientGraph
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
-from landscape.gradient_graph import CurvatureGraph, GaussNewtonGraph, GradientGraph
-from landscape.losses import sample_losses
-from landscape.objective import Objective
+from landscape.objective.losses import sample_losses
+from landscape.objective.objective import Objective
 
 MakeGraph = Callable[[Objective, Batch, Any, float], CurvatureGraph]
 

@@ -1,6 +1,6 @@
 """Symmetric linear operators on the flat parameter space."""
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,24 +8,10 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
-from landscape.curvature.products import LocalProducts, Products, Request
-from landscape.curvature.sums import unit
-from landscape.groups import Group
-from landscape.objective import Objective
-
-
-class SymmetricOperator(Protocol):
-    """What the algorithms of this folder need of a matrix: its size and its products."""
-
-    size: int
-    dtype: torch.dtype
-    device: torch.device
-
-    def matmat(self, vectors: Tensor) -> Tensor:
-        """The product with ``vectors`` of shape (size, K)."""
-
-    def exact_matmat(self, vectors: Tensor) -> Tensor:
-        """The same by the plainest way there is, for certificates."""
+from landscape.curvature.products import LocalProducts, ProductRequest, Products
+from landscape.eigen.operator import SymmetricOperator
+from landscape.objective.objective import Objective
+from landscape.parameters.groups import Group
 
 
 class Counter:
@@ -100,7 +86,7 @@ class CurvatureOperator:
         """The products of blocks of this operator, each with its vectors, in one data pass."""
         for block, vectors in asked:
             self.counter.add(vectors.shape[1], block.group)
-        requests = [Request(vectors, block.group) for block, vectors in asked]
+        requests = [ProductRequest(vectors, block.group) for block, vectors in asked]
         products = self.answer(requests, exact=exact)
         if not self.shift:
             return products
@@ -139,17 +125,3 @@ class Preconditioned:
     def exact_matmat(self, vectors: Tensor) -> Tensor:
         """The same by the plainest product."""
         return self.scale * self.operator.exact_matmat(self.scale * vectors)
-
-
-def random_vector(operator: SymmetricOperator, generator: torch.Generator) -> Tensor:
-    """A Gaussian vector of unit norm, drawn on the CPU so that a seed means one vector."""
-    draw = torch.randn(operator.size, generator=generator).to(operator.device, operator.dtype)
-    return unit(draw)
-
-
-def rademacher_vectors(
-    operator: SymmetricOperator, count: int, generator: torch.Generator
-) -> Tensor:
-    """Independent vectors of random signs, of shape (size, count)."""
-    bits = torch.randint(0, 2, (count, operator.size), generator=generator, dtype=torch.int8)
-    return (2 * bits - 1).T.to(operator.device, operator.dtype)

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from landscape.curvature.basis import affordable_rows
-from landscape.curvature.eigenpairs import choose
-from landscape.curvature.krylov import Krylov
-from landscape.curvature.lanczos import is_finished, restart
-from landscape.curvature.operators import random_vector
-from landscape.curvature.sums import unit
+from landscape.autograd.gradient_graph import differentiable_gradients
 from landscape.data.batches import Batch, merge, rebatch
-from landscape.dense_layers import DenseLayer, watch_dense
-from landscape.gradient_graph import differentiable_gradients
-from landscape.objective import Objective
-from landscape.progress import message, track
+from landscape.eigen.basis import affordable_rows
+from landscape.eigen.eigenpairs import choose
+from landscape.eigen.krylov import Krylov
+from landscape.eigen.lanczos import is_finished, restart
+from landscape.eigen.operator import random_vector
+from landscape.eigen.sums import unit
+from landscape.hooks.dense_layers import DenseLayer, watch_dense
+from landscape.objective.objective import Objective
+from landscape.runtime.progress import message, track
 
 
 class PreactivationHessian:

@@ -3,7 +3,7 @@
 What all products share is done once: for each batch the forward and first backward pass are kept
 as a graph, while memory lasts, and a product is one more backward pass through it (Pearlmutter,
 1994). The passes run with BatchNorms folded into their convolutions and with convolutions whose
-second derivatives are cheap (:mod:`landscape.curvature.second_order`). The same numbers as by the
+second derivatives are cheap (:mod:`landscape.autograd.second_order`). The same numbers as by the
 plain module to rounding, with which they are compared where it matters: every reported eigenpair
 is certified by that.
 """
@@ -18,16 +18,16 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
+from landscape.autograd.gradient_graph import CurvatureGraph
+from landscape.autograd.second_order import SecondOrder
 from landscape.curvature.matrices import MATRICES
-from landscape.curvature.second_order import SecondOrder
 from landscape.data.batches import Batch
-from landscape.devices import free_memory, is_out_of_memory
 from landscape.errors import NotMeasurableError
-from landscape.folding import fold_batch_norms
-from landscape.gradient_graph import CurvatureGraph
-from landscape.groups import Group
-from landscape.objective import Objective, call_model
-from landscape.progress import message
+from landscape.objective.folding import fold_batch_norms
+from landscape.objective.objective import Objective, call_model
+from landscape.parameters.groups import Group
+from landscape.runtime.devices import free_memory, is_out_of_memory
+from landscape.runtime.progress import message
 
 Answer = TypeVar("Answer")
 
@@ -38,7 +38,7 @@ ROUNDINGS = 1e4
 
 
 @dataclass(frozen=True)
-class Request:
+class ProductRequest:
     """The product of a diagonal block, or of the whole matrix, with ``vectors`` (size, K)."""
 
     vectors: Tensor
@@ -48,7 +48,7 @@ class Request:
 class Products(Protocol):
     """Whoever answers requests for products over one sample."""
 
-    def __call__(self, requests: Sequence[Request], *, exact: bool = False) -> list[Tensor]:
+    def __call__(self, requests: Sequence[ProductRequest], *, exact: bool = False) -> list[Tensor]:
         """An answer of the vectors' shape to each request.
 
         ``exact``: by the plain module, nothing kept and nothing replaced.
@@ -94,7 +94,7 @@ class LocalProducts:
         self._is_fast = False
         self._graphs: dict[int, CurvatureGraph] = {}
 
-    def __call__(self, requests: Sequence[Request], *, exact: bool = False) -> list[Tensor]:
+    def __call__(self, requests: Sequence[ProductRequest], *, exact: bool = False) -> list[Tensor]:
         """All requests share the graph of each batch."""
         return self._with_what_memory_there_is(lambda: self._answer(requests, exact))
 
@@ -123,7 +123,7 @@ class LocalProducts:
         """How many batches have their graph kept."""
         return len(self._graphs)
 
-    def _answer(self, requests: Sequence[Request], exact: bool) -> list[Tensor]:
+    def _answer(self, requests: Sequence[ProductRequest], exact: bool) -> list[Tensor]:
         layout = self._objective.layout
         columns: list[Tensor] = []
         tensors: list[list[int] | None] = []

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from landscape.curvature.eigenpairs import Eigenpairs, certify, default_tolerance
 from landscape.curvature.operators import CurvatureOperator
-from landscape.devices import full_precision
+from landscape.eigen.eigenpairs import Eigenpairs, certify, default_tolerance
 from landscape.errors import InputError
-from landscape.parameters import flatten
+from landscape.parameters.layout import flatten
+from landscape.runtime.devices import full_precision
 
 
 def pyhessian_eigenpairs(

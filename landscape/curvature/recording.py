@@ -22,9 +22,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from landscape.curvature.products import Products, Request
-from landscape.files import replacing
-from landscape.progress import message
+from landscape.curvature.products import ProductRequest, Products
+from landscape.results.files import replacing
+from landscape.runtime.progress import message
 
 _HEAD = struct.Struct("<16sQI")
 # A disk that has less room than so many more records is not filled up.
@@ -52,7 +52,7 @@ class RecordedProducts:
         """How many answers the file has for what will be asked next."""
         return len(self._records) - self._place
 
-    def __call__(self, requests: Sequence[Request], *, exact: bool = False) -> list[Tensor]:
+    def __call__(self, requests: Sequence[ProductRequest], *, exact: bool = False) -> list[Tensor]:
         """The products, from the file or new."""
         digest = hashlib.blake2b(repr(exact).encode(), digest_size=16)
         for one in requests:

@@ -10,16 +10,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from landscape.curvature.products import LocalProducts, Request
+from landscape.curvature.products import LocalProducts, ProductRequest
 from landscape.data.batches import Batch
-from landscape.objective import Objective
+from landscape.objective.objective import Objective
 
 # The spread is taken over at least so many parts, if there are as many samples.
 PARTS = 16
 
 
 def sampling_errors(
-    objective: Objective, vectors: Sequence[Request], matrix: str = "hessian"
+    objective: Objective, vectors: Sequence[ProductRequest], matrix: str = "hessian"
 ) -> list[float]:
     """The standard errors of v'Hv for unit vectors v, each of the whole matrix or of a block.
 

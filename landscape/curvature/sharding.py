@@ -15,12 +15,12 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.distributed_c10d import PrefixStore
 
-from landscape.curvature.products import LocalProducts, Products, Request
+from landscape.curvature.products import LocalProducts, ProductRequest, Products
 from landscape.data.batches import Batch
-from landscape.distributed import PATIENCE, Ranks
 from landscape.errors import NotMeasurableError
-from landscape.groups import Group
-from landscape.objective import Objective
+from landscape.objective.objective import Objective
+from landscape.parameters.groups import Group
+from landscape.runtime.distributed import PATIENCE, Ranks
 
 # Every group meets under keys of its own; all ranks make the same groups in the same order.
 _GROUPS = itertools.count()
@@ -37,10 +37,10 @@ def shared_products(
     local = LocalProducts(
         objective,
         matrix=matrix,
-        batches=share_of(objective.batches, ranks.number, ranks.count),
+        batches=share_of(objective.batches, ranks.rank, ranks.world_size),
         num_samples=objective.num_samples,
     )
-    if ranks.count == 1:
+    if ranks.world_size == 1:
         yield local
         return
     with _process_group(ranks, objective.device):
@@ -50,7 +50,7 @@ def shared_products(
                 shared.serve()
             except NotMeasurableError as error:
                 # Of this rank alone: a report would go on without it, and the first rank wait.
-                raise RuntimeError(f"rank {ranks.number}: {error}") from error
+                raise RuntimeError(f"rank {ranks.rank}: {error}") from error
             yield None
             return
         try:
@@ -66,7 +66,7 @@ class ShardedProducts:
         self._local = local
         self._objective = objective
 
-    def __call__(self, requests: Sequence[Request], *, exact: bool = False) -> list[Tensor]:
+    def __call__(self, requests: Sequence[ProductRequest], *, exact: bool = False) -> list[Tensor]:
         """The products over all samples."""
         groups = [one.group for one in requests]
         _send(("products", groups, [one.vectors.shape[1] for one in requests], exact))
@@ -96,12 +96,12 @@ class ShardedProducts:
             requests = [self._receive_request(*one) for one in zip(groups, columns, strict=True)]
             self._summed(self._local(requests, exact=exact))
 
-    def _receive_request(self, group: Group | None, columns: int) -> Request:
+    def _receive_request(self, group: Group | None, columns: int) -> ProductRequest:
         theta = self._objective.theta
         size = len(theta) if group is None else group.size
         vectors = theta.new_empty(size, columns)
         dist.broadcast(vectors, 0)
-        return Request(vectors, group)
+        return ProductRequest(vectors, group)
 
     @staticmethod
     def _summed(parts: list[Tensor]) -> list[Tensor]:
@@ -129,8 +129,8 @@ def _process_group(ranks: Ranks, device: torch.device) -> Iterator[None]:
     dist.init_process_group(
         "nccl" if device.type == "cuda" else "gloo",
         store=PrefixStore(f"curvature/{next(_GROUPS)}", ranks.store),
-        rank=ranks.number,
-        world_size=ranks.count,
+        rank=ranks.rank,
+        world_size=ranks.world_size,
         timeout=PATIENCE,
     )
     try:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,6 @@ import torch
 from torch import Tensor
 
 from landscape.data.batches import resident_batches
-from landscape.data.cifar import cifar
-from landscape.data.digits import digits
-from landscape.data.imagefolder import RESIDENT_BYTES, image_folder
 from landscape.data.samples import (
     Normalization,
     Samples,
@@ -21,51 +17,12 @@ from landscape.data.samples import (
     count_classes,
     resized,
 )
+from landscape.data.settings import NAMES, DataSettings, canonical_split
+from landscape.data.sources.cifar import cifar
+from landscape.data.sources.digits import digits
+from landscape.data.sources.imagefolder import RESIDENT_BYTES, image_folder
 from landscape.errors import InputError
-from landscape.options import option
-from landscape.userfile import call_user_function, is_user_function
-
-NAMES = ("digits", "cifar10", "cifar100", "imagefolder")
-SPLITS = ("train", "test", "val")
-
-
-@dataclass(frozen=True)
-class DataSettings:
-    """Which data, and how pictures become tensors."""
-
-    data: str = option(
-        "", "digits, cifar10, cifar100, imagefolder, or FILE.py:FUNCTION", metavar="NAME"
-    )
-    data_dir: str = option(
-        "",
-        "the folder with train/ and val/ or test/ in it; of CIFAR also its archive as published, "
-        "or the folder that it unpacks to",
-        metavar="DIR",
-    )
-    image_size: int = option(
-        0, "side in pixels that pictures are resized to; 0: as they are", metavar="PIXELS"
-    )
-    crop: float = option(
-        1.0,
-        "the share of the shorter side of a picture that is kept: 0.875 makes 224 pixels of 256",
-        metavar="SHARE",
-    )
-    skip_corrupt: bool = option(
-        False, "leave out pictures that can't be read, and name and count them"
-    )
-    mean: tuple[float, ...] = option(
-        (), "mean of the pixels in [0, 1], one number or one a channel", parse=float, nargs="+"
-    )
-    std: tuple[float, ...] = option(
-        (), "standard deviation of the pixels, likewise", parse=float, nargs="+"
-    )
-
-
-def canonical_split(split: str) -> str:
-    """``val`` is another word for ``test``: the data that was held out of training."""
-    if split not in SPLITS:
-        raise InputError(f"unknown split {split!r}; expected train, test or val")
-    return "test" if split == "val" else split
+from landscape.runtime.user_files import call_user_function, is_user_function
 
 
 def load_data(settings: DataSettings, split: str, *, resident: bool = True) -> Samples:

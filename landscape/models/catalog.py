@@ -19,8 +19,8 @@ from landscape.errors import InputError
 from landscape.models.mixer import MlpMixer
 from landscape.models.resnet import ResNet
 from landscape.models.vit import VisionTransformer
-from landscape.torchvision_import import with_torchvision
-from landscape.userfile import call_user_function, is_user_function, load_user_function
+from landscape.runtime.optional_imports import with_torchvision
+from landscape.runtime.user_files import call_user_function, is_user_function, load_user_function
 
 FAMILIES: dict[str, type[nn.Module]] = {
     "vit": VisionTransformer,

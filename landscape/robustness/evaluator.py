@@ -10,16 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landscape.data.corruptions.catalog import FAMILIES, corrupt
-from landscape.data.evaluation_sets import EvaluationSet, read_sets, same_pictures
 from landscape.data.feed import batches, stream_seed
 from landscape.data.samples import Normalization, Samples
-from landscape.devices import full_precision
+from landscape.data.sources.evaluation_sets import EvaluationSet, read_sets, same_pictures
 from landscape.errors import NotMeasurableError
-from landscape.losses import LossFunction
-from landscape.progress import track
+from landscape.objective.eval_copy import differentiable
+from landscape.objective.losses import LossFunction
 from landscape.robustness.attacks import Ball, fast_gradient_sign, projected_gradient_descent
 from landscape.robustness.scores import Score, mean_score, score_of
-from landscape.twin import differentiable
+from landscape.runtime.devices import full_precision
+from landscape.runtime.progress import track
 
 # Pictures that share one stream of random numbers. It must not depend on how many go through the
 # network at once: the same pictures are to be corrupted alike for every network.
@@ -118,7 +118,8 @@ class Evaluator:
         """The score of the set at ``path``; of several the mean, under ``name``, and each.
 
         ``source`` holds the classes, and the pictures that a ReaL file speaks of. Raises
-        InputError for what is in none of the layouts of :mod:`landscape.data.evaluation_sets`.
+        InputError for what is in none of the layouts of
+        :mod:`landscape.data.sources.evaluation_sets`.
         """
         sets = read_sets(name, path, source, image_size, crop)
         found = [(one.name, *self._correct_on(one)) for one in track(sets, name)]

@@ -6,16 +6,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from landscape.directions import Direction
+from landscape.directions.direction import Direction
 from landscape.errors import InputError
-from landscape.evaluation import Evaluation, evaluate_batches, sample_loss_vector
-from landscape.objective import Objective
+from landscape.objective.evaluation import Evaluation, evaluate_batches, sample_loss_vector
+from landscape.objective.objective import Objective
+from landscape.results.journal import Values
+from landscape.slices.evaluation_mode import EvaluationMode, Forward
 from landscape.slices.extremes import extreme_eigenvalues
-from landscape.slices.forward import Form, Forward
-from landscape.slices.journal import Values
 from landscape.slices.statistics import reestimate_statistics
-
-BN_CHOICES = ("fixed", "reestimate")
 
 
 class PointEvaluator:
@@ -25,7 +23,7 @@ class PointEvaluator:
         objective: the function; its weights are put back by :meth:`close`.
         directions: one (a line) or two (a plane).
         split: the name of the objective's own samples, before those of its ``others``.
-        form: how the loss is evaluated; see :mod:`landscape.slices.forms`.
+        form: how the loss is evaluated; see :mod:`landscape.slices.choose_mode`.
         bn: ``fixed`` keeps BatchNorm's running statistics (or moves them along, where a direction
             has any); ``reestimate`` takes them anew at every point, from the training samples.
         eigenvalues: also the smallest and largest eigenvalue of the Hessian at every point.
@@ -39,7 +37,7 @@ class PointEvaluator:
         directions: Sequence[Direction],
         split: str,
         *,
-        form: Form | None = None,
+        mode: EvaluationMode | None = None,
         bn: str = "fixed",
         eigenvalues: bool = False,
     ) -> None:
@@ -47,11 +45,11 @@ class PointEvaluator:
             raise InputError(f"expected one or two directions, got {len(directions)}")
         self.objective = objective
         self.directions = list(directions)
-        self.samples = {split: objective.batches, **objective.others}
-        self.form = form or Form(objective.precision)
+        self.samples = {split: objective.batches, **objective.extra_splits}
+        self.mode = mode or EvaluationMode(objective.precision)
         self._bn = bn
         self._eigenvalues = eigenvalues
-        self._forward = Forward(objective, self.form)
+        self._forward = Forward(objective, self.mode)
         self._row = torch.empty_like(objective.theta)
         self._row_at: float | None = None
 
@@ -96,7 +94,11 @@ class PointEvaluator:
 
     def evaluate_here(self, *, plain: bool = False) -> dict[str, Evaluation]:
         """Every split's evaluation at the weights in place; ``plain`` by the module itself."""
-        forward = Forward(self.objective, Form(self._plain_precision)) if plain else self._forward
+        forward = (
+            Forward(self.objective, EvaluationMode(self._plain_precision))
+            if plain
+            else self._forward
+        )
         forward.refresh()
         loss, metrics = self.objective.loss_function, self.objective.metrics
         with forward.arithmetic():
@@ -107,7 +109,7 @@ class PointEvaluator:
 
     def losses_here(self, split: str) -> NDArray[np.float64] | None:
         """Every sample's loss at the weights in place, by the plain module; None if it has none."""
-        forward = Forward(self.objective, Form(self._plain_precision))
+        forward = Forward(self.objective, EvaluationMode(self._plain_precision))
         with forward.arithmetic():
             return sample_loss_vector(forward, self.samples[split], self.objective.loss_function)
 

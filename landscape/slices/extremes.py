@@ -9,10 +9,10 @@ import math
 
 import torch
 
-from landscape.curvature.lanczos import lanczos
 from landscape.curvature.operators import CurvatureOperator
+from landscape.eigen.lanczos import lanczos
 from landscape.errors import NotMeasurableError
-from landscape.objective import Objective
+from landscape.objective.objective import Objective
 
 TOLERANCE = 1e-2
 SEED = 0

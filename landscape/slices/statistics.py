@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from landscape.data.batches import Batch
-from landscape.devices import full_precision
 from landscape.errors import NotMeasurableError
-from landscape.objective import Objective, call_model
+from landscape.objective.objective import Objective, call_model
+from landscape.runtime.devices import full_precision
 
 Norm = nn.modules.batchnorm._BatchNorm
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from landscape.data.augment import crop_and_flip
+from landscape.data.augmentation.crop_flip import crop_and_flip
+from landscape.data.augmentation.inception_crop import crop_tensors, draw_boxes
+from landscape.data.augmentation.mixup import mixup
+from landscape.data.augmentation.randaugment import rand_augment
 from landscape.data.feed import stream_seed
-from landscape.data.imagefolder import FolderSamples
-from landscape.data.inception_crop import crop_tensors, draw_boxes
-from landscape.data.mixup import mixup
-from landscape.data.randaugment import rand_augment
 from landscape.data.samples import Normalization, Samples, TensorSamples, count_classes
+from landscape.data.sources.imagefolder import FolderSamples
 from landscape.errors import InputError
-from landscape.options import option, refuse_negative
+from landscape.runtime.options import option, refuse_negative
 
 # Streams of random numbers, so that one kind of draw does not change another.
 CROP, RANDAUGMENT, MIXUP = 11, 12, 13

@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from landscape.data.feed import batches
 from landscape.data.samples import Samples
+from landscape.training.data_parallel import ALONE, DataParallelGroup
 from landscape.training.tasks.contrastive import (
     Projected,
     nearest_centroid_accuracy,
     supervised_contrastive_loss,
 )
-from landscape.training.team import ALONE, Team
 
 EVAL_BATCH = 512
 # What the class means of a contrastive training are taken from.
@@ -28,12 +28,12 @@ def evaluate(
     samples: Samples,
     device: torch.device,
     loss: Loss = F.cross_entropy,
-    team: Team = ALONE,
+    team: DataParallelGroup = ALONE,
 ) -> tuple[float, float]:
     """Mean ``loss`` (a mean over a batch) and accuracy in per cent, in eval mode."""
     model.eval()
     sums = torch.zeros(2, dtype=torch.float64, device=device)
-    mine = torch.arange(len(samples))[team.number :: team.count]
+    mine = torch.arange(len(samples))[team.rank :: team.world_size]
     for inputs, targets in batches(samples, list(mine.split(EVAL_BATCH)), device):
         outputs = model(inputs)
         sums[0] += loss(outputs, targets).double() * len(targets)

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from landscape.data.corruptions.catalog import FAMILIES, SEVERITIES
-from landscape.data.evaluation_sets import read_sets
 from landscape.data.samples import Samples
+from landscape.data.sources.evaluation_sets import read_sets
 from landscape.errors import InputError
 from landscape.robustness.evaluator import Attack, Evaluator
 from landscape.robustness.scores import Score, score_of

@@ -10,11 +10,11 @@ from tqdm import tqdm
 from landscape.checkpoints.run import BEST, EMA, LAST, RunDirectory
 from landscape.data.feed import steps_per_epoch, to_device
 from landscape.data.samples import Samples, balanced_share
-from landscape.devices import resolve_device
 from landscape.errors import DivergenceError
-from landscape.progress import is_live, message, track
+from landscape.runtime.devices import resolve_device
+from landscape.runtime.progress import is_live, message, track
 from landscape.training.augmentation import Augmentation
-from landscape.training.board import Board
+from landscape.training.data_parallel import ALONE, DataParallelGroup
 from landscape.training.ema import MovingAverage
 from landscape.training.epoch import train_epoch
 from landscape.training.evaluation import evaluate, evaluate_embedding
@@ -25,7 +25,7 @@ from landscape.training.settings import TrainSettings
 from landscape.training.state import Position, Row, load_state, state_of
 from landscape.training.step import Stepper
 from landscape.training.tasks.contrastive import Projected
-from landscape.training.team import ALONE, Team
+from landscape.training.tensorboard import TensorBoardLogger
 
 # Reading a loss waits for the device; on CUDA it is done for so many steps at once.
 CHECK_EVERY = {"cpu": 1, "cuda": 50}
@@ -42,7 +42,7 @@ def train(
     *,
     resume: bool = False,
     name: str = "model",
-    team: Team = ALONE,
+    team: DataParallelGroup = ALONE,
     request: StopRequest | None = None,
 ) -> list[Row]:
     """Train ``model`` and leave last.pt, best.pt, metrics.csv and kept epochs in ``run``.
@@ -74,7 +74,7 @@ class Training:
         settings: TrainSettings,
         run: RunDirectory,
         name: str,
-        team: Team,
+        team: DataParallelGroup,
         request: StopRequest,
     ) -> None:
         self.model, self.settings, self.run, self.team = model, settings, run, team
@@ -98,7 +98,7 @@ class Training:
             some_unused=prepared.some_unused,
         )
         self.augmentation = Augmentation(
-            settings, self.training, settings.seed, team.number, team.count
+            settings, self.training, settings.seed, team.rank, team.world_size
         )
         self.average = MovingAverage(model, settings.ema) if settings.ema else None
         self.steps = steps_per_epoch(training, settings.batch_size)
@@ -124,10 +124,10 @@ class Training:
             if self.epoch == 0 and settings.keeps(0):
                 run.save_epoch(0, self.model.state_dict())
         wants_board = settings.tensorboard and self.team.is_first
-        self.board = Board(run.path / "tensorboard", wants_board, self.epoch)
+        self.board = TensorBoardLogger(run.path / "tensorboard", wants_board, self.epoch)
         accuracies = [row["val_accuracy"] for row in self.position.rows]
         self.best = max(accuracies, default=-math.inf)
-        count = self.team.count
+        count = self.team.world_size
         where = str(self.device) if count == 1 else f"{count} processes, {self.device.type}"
         message(
             f"{self.purpose}: {settings.epochs} epochs of {len(self.training):,} samples on {where}"

@@ -11,6 +11,7 @@ from landscape.data.samples import Normalization, Samples
 from landscape.errors import InputError
 from landscape.models.probe import find_classifier
 from landscape.robustness.attacks import Ball
+from landscape.training.data_parallel import DataParallelGroup
 from landscape.training.scale import recompute_blocks
 from landscape.training.settings import TrainSettings
 from landscape.training.step import Task
@@ -20,7 +21,6 @@ from landscape.training.tasks.contrastive import (
     supervised_contrastive_loss,
 )
 from landscape.training.tasks.losses import TRAINING_LOSSES, class_numbers
-from landscape.training.team import Team
 
 PROJECTION_STREAM = 21
 
@@ -35,20 +35,24 @@ class Prepared(NamedTuple):
 
 
 def prepare(
-    model: nn.Module, samples: Samples, settings: TrainSettings, device: torch.device, team: Team
+    model: nn.Module,
+    samples: Samples,
+    settings: TrainSettings,
+    device: torch.device,
+    team: DataParallelGroup,
 ) -> Prepared:
     """Move ``model`` to the device and freeze, wrap and compile it as the settings say.
 
     Raises InputError for settings that don't fit model, data or number of processes.
     """
-    if settings.batch_size % team.count:
+    if settings.batch_size % team.world_size:
         raise InputError(
-            f"--batch-size {settings.batch_size} can't be shared among {team.count} processes; "
-            "give a multiple"
+            f"--batch-size {settings.batch_size} can't be shared among {team.world_size} "
+            "processes; give a multiple"
         )
-    if len(samples) < team.count:
-        raise InputError(f"{len(samples)} samples are too few for {team.count} processes")
-    if team.count > 1 and settings.task == "contrastive":
+    if len(samples) < team.world_size:
+        raise InputError(f"{len(samples)} samples are too few for {team.world_size} processes")
+    if team.world_size > 1 and settings.task == "contrastive":
         raise InputError(
             "--task contrastive compares all samples of a batch, in one process: leave torchrun out"
         )
@@ -74,7 +78,7 @@ def prepare(
         assert isinstance(compiled, nn.Module)
     else:
         compiled = None
-    some_unused = team.count > 1 and _has_unused(module, example)
+    some_unused = team.world_size > 1 and _has_unused(module, example)
     return Prepared(module, _task(samples, settings), compiled, some_unused)
 
 

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from landscape.devices import full_precision, tf32_allowed
 from landscape.errors import InputError
-from landscape.options import option, refuse_negative
+from landscape.runtime.devices import full_precision, tf32_allowed
+from landscape.runtime.options import option, refuse_negative
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from landscape.errors import InputError
-from landscape.options import option, refuse_negative
+from landscape.runtime.options import option, refuse_negative
 from landscape.training.augmentation import AugmentSettings
 from landscape.training.sam.settings import SamSettings
 from landscape.training.scale import ScaleSettings

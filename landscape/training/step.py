@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from landscape.data.feed import stream_seed
 from landscape.robustness.attacks import FAST_STEP, Ball
+from landscape.training.data_parallel import ALONE, DataParallelGroup
 from landscape.training.sam.ascent import (
     SharpnessAware,
     frozen_batch_statistics,
@@ -18,7 +19,6 @@ from landscape.training.sam.ascent import (
 )
 from landscape.training.sam.corrections import LookSam, close_surrogate_gap
 from landscape.training.settings import TrainSettings
-from landscape.training.team import ALONE, Team
 
 # What a step reports, in this order, each a mean over its samples and taken at its start.
 RECORD = ("loss", "error", "grad_norm", "surrogate_gap")
@@ -47,7 +47,7 @@ class Stepper:
         optimizer: torch.optim.Optimizer,
         task: Task,
         settings: TrainSettings,
-        team: Team = ALONE,
+        team: DataParallelGroup = ALONE,
         *,
         compiled: nn.Module | None = None,
         some_unused: bool = False,
@@ -221,7 +221,7 @@ class Stepper:
         return [value for value, chosen in zip(values, self._in_scope, strict=True) if chosen]
 
     def _seed(self, seed: int, part: int) -> int:
-        return stream_seed(seed, part, self.team.number)
+        return stream_seed(seed, part, self.team.rank)
 
 
 def _sum(total: list[Tensor | None], found: list[Tensor | None]) -> list[Tensor | None]:

@@ -3,6 +3,8 @@
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from analyses.drawing.pictures import Picture, save_pictures
+
 
 def render(page):
     """The pixels of a figure, of shape (height, width, 3)."""
@@ -31,3 +33,8 @@ def coloured(page):
         number: int((np.ptp(picture[place], axis=-1) > 40).sum())
         for number, place in enumerate(panels(page))
     }
+
+
+def save_figures(figures, folder, formats):
+    """Write figures as the command does; returns the paths."""
+    return save_pictures({name: Picture(page) for name, page in figures.items()}, folder, formats)

@@ -22,11 +22,11 @@ from analyses import (
     sparsity,
     surface,
 )
-from analyses.grid import Axis
-from analyses.table import ANALYSES
+from analyses.catalog import known_analyses
+from analyses.slices.grid import Axis
 from landscape.checkpoints.weights import weights_of
-from landscape.derived_directions import toward
-from landscape.objective import Objective
+from landscape.directions.derived import toward
+from landscape.objective.objective import Objective
 
 LABELS = ("plain", "sam & co", "dritter", "<four>", "fünf", "six_6")
 
@@ -62,7 +62,7 @@ SETTINGS = {
 }
 NAMES = tuple(SETTINGS)
 # The others need a run or pictures.
-assert set(ANALYSES) - set(NAMES) == {
+assert set(known_analyses()) - set(NAMES) == {
     "trajectory",
     "sharpness",
     "curves",
@@ -104,7 +104,7 @@ def result(name: str, seed: int = 0):
     if name == "interpolate":
         other = weights_of(network(seed + 1), model)
         return interpolate.compute(model, SETTINGS[name], direction=toward(model, other))
-    return ANALYSES[name].compute(model, SETTINGS[name])
+    return known_analyses()[name].compute(model, SETTINGS[name])
 
 
 def results(name: str, count: int):

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.errors import InputError
-from landscape.parameters import ParameterLayout
+from landscape.parameters.layout import ParameterLayout
 
 Gradients = Sequence[Tensor | None]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.options import option, refuse_negative
+from landscape.runtime.options import option, refuse_negative
 from landscape.training.schedules import decay
 
 VARIANTS = ("sam", "asam", "gsam", "looksam")

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.options import option
+from landscape.runtime.options import option
 from landscape.training.tasks.losses import TRAINING_LOSSES
 
 

@@ -12,7 +12,7 @@ from landscape.checkpoints.foreign.jax_npz import (
 )
 from landscape.checkpoints.load import load_checkpoint
 from landscape.errors import InputError
-from landscape.objective import Objective
+from landscape.objective.objective import Objective
 
 SIZES = {
     "vit": {

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from landscape.components import components
 from landscape.curvature.blocks import block_eigenvalues
-from landscape.curvature.lanczos import lanczos
 from landscape.curvature.operators import CurvatureOperator
-from landscape.groups import Group, groups_by_pattern, tensors_group
-from landscape.objective import Objective
-from tests.landscape.curvature.planted import by_magnitude, generator
+from landscape.eigen.lanczos import lanczos
+from landscape.objective.objective import Objective
+from landscape.parameters.components import components
+from landscape.parameters.groups import Group, groups_by_pattern, tensors_group
+from tests.landscape.eigen.planted import by_magnitude, generator
 from tests.oracles.cases import BY_NAME
 
 NETWORKS = ["vit", "mixer", "resnet with batch norm", "mlp with an unused layer"]

@@ -6,18 +6,14 @@ from scipy.sparse.linalg import eigsh
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from landscape.curvature.lanczos import lanczos
-from landscape.curvature.operators import (
-    CurvatureOperator,
-    Preconditioned,
-    rademacher_vectors,
-    random_vector,
-)
+from landscape.autograd.gradient_graph import GradientGraph
+from landscape.curvature.operators import CurvatureOperator, Preconditioned
+from landscape.eigen.lanczos import lanczos
+from landscape.eigen.operator import rademacher_vectors, random_vector
 from landscape.errors import NotMeasurableError
-from landscape.gradient_graph import GradientGraph
-from landscape.groups import Group, tensors_group
-from landscape.objective import Objective
-from tests.landscape.curvature.planted import by_magnitude, diagonal, generator
+from landscape.objective.objective import Objective
+from landscape.parameters.groups import Group, tensors_group
+from tests.landscape.eigen.planted import by_magnitude, diagonal, generator
 from tests.oracles.cases import BY_NAME, CASES
 from tests.oracles.dense import dense_hessian
 

@@ -12,8 +12,8 @@ from landscape.curvature.preactivation import (
     preactivation_eigenvalues,
     preactivation_hessians,
 )
-from landscape.dense_layers import dense_layers
-from landscape.objective import Objective
+from landscape.hooks.dense_layers import dense_layers
+from landscape.objective.objective import Objective
 from tests.oracles.cases import BY_NAME
 from tests.oracles.dense import dense_hessian
 

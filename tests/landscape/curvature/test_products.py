@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from landscape.curvature import products as module
-from landscape.curvature.products import LocalProducts, Request
+from landscape.curvature.products import LocalProducts, ProductRequest
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
-from landscape.objective import Objective
+from landscape.objective.objective import Objective
 from tests.oracles.cases import BY_NAME, CASES
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -27,7 +27,7 @@ def objective_of(case, batch_size=3, dtype=torch.float64):
 
 
 def times(products, vectors):
-    (found,) = products([Request(vectors)])
+    (found,) = products([ProductRequest(vectors)])
     return found
 
 
@@ -180,7 +180,7 @@ def test_where_memory_runs_out_it_goes_on_with_less(exact, capsys):
     vectors = vectors_for(objective)
     products = LocalProducts(objective)
     objective.module = Limited(objective.module, 2)
-    (found,) = products([Request(vectors)], exact=exact)
+    (found,) = products([ProductRequest(vectors)], exact=exact)
     expected = case.hessian() @ vectors
     scale = float(expected.abs().max())
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-11 * scale)

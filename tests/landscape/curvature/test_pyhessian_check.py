@@ -10,8 +10,8 @@ from torch import nn
 from landscape.curvature.operators import CurvatureOperator
 from landscape.curvature.pyhessian_check import pyhessian_eigenpairs
 from landscape.errors import InputError
-from landscape.objective import Objective
-from tests.landscape.curvature.planted import by_magnitude, generator
+from landscape.objective.objective import Objective
+from tests.landscape.eigen.planted import by_magnitude, generator
 from tests.oracles.cases import BY_NAME
 
 

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from landscape.curvature.lanczos import lanczos
 from landscape.curvature.operators import CurvatureOperator
-from landscape.curvature.products import LocalProducts, Request
+from landscape.curvature.products import LocalProducts, ProductRequest
 from landscape.curvature.recording import RecordedProducts
-from landscape.groups import Group
-from landscape.objective import Objective
-from tests.landscape.curvature.planted import generator
+from landscape.eigen.lanczos import lanczos
+from landscape.objective.objective import Objective
+from landscape.parameters.groups import Group
+from tests.landscape.eigen.planted import generator
 from tests.oracles.cases import BY_NAME
 
 QUESTION = {"weights": "abc", "top": 3}
@@ -74,7 +74,7 @@ def filled(objective, path, count=4):
     recorded = RecordedProducts(Counting(objective), path, QUESTION)
     asked = [torch.randn(objective.num_parameters, 2, generator=generator(k)) for k in range(count)]
     asked = [one.to(torch.float64) for one in asked]
-    answers = [recorded([Request(one)])[0] for one in asked]
+    answers = [recorded([ProductRequest(one)])[0] for one in asked]
     recorded.close()
     return asked, answers
 
@@ -89,7 +89,7 @@ def test_a_file_that_was_cut_short_gives_what_is_whole(cut, tmp_path):
     recorded = RecordedProducts(counting, path, QUESTION)
     assert recorded.left == 3
     for one, answer in zip(asked, answers, strict=True):
-        torch.testing.assert_close(recorded([Request(one)])[0], answer, rtol=0, atol=1e-13)
+        torch.testing.assert_close(recorded([ProductRequest(one)])[0], answer, rtol=0, atol=1e-13)
     assert counting.calls == 1
     recorded.close()
     assert len(path.read_bytes()) == len(content)
@@ -119,11 +119,11 @@ def test_another_request_is_not_answered_from_the_file(tmp_path):
     asked, _ = filled(objective, path)
     counting = Counting(objective)
     recorded = RecordedProducts(counting, path, QUESTION)
-    recorded([Request(asked[0])])
+    recorded([ProductRequest(asked[0])])
     assert counting.calls == 0
     group = Group.of([(0, 5)])
-    expected = LocalProducts(objective)([Request(asked[1][:5], group)])[0]
-    assert torch.equal(recorded([Request(asked[1][:5], group)])[0], expected)
+    expected = LocalProducts(objective)([ProductRequest(asked[1][:5], group)])[0]
+    assert torch.equal(recorded([ProductRequest(asked[1][:5], group)])[0], expected)
     assert counting.calls == 1
     assert recorded.left == 0
 
@@ -166,5 +166,5 @@ def test_short_writes_and_reads_are_gone_on_with(tmp_path, monkeypatch):
     counting = Counting(objective)
     recorded = RecordedProducts(counting, path, QUESTION)
     for one, answer in zip(asked, answers, strict=True):
-        assert torch.equal(recorded([Request(one)])[0], answer)
+        assert torch.equal(recorded([ProductRequest(one)])[0], answer)
     assert counting.calls == 0

@@ -7,10 +7,10 @@ import sys
 import pytest
 import torch
 
-from landscape.curvature.products import LocalProducts, Request
+from landscape.curvature.products import LocalProducts, ProductRequest
 from landscape.curvature.sharding import share_of
 from landscape.data.batches import Batch
-from landscape.objective import Objective
+from landscape.objective.objective import Objective
 from tests.oracles.cases import BY_NAME
 
 
@@ -42,8 +42,8 @@ def test_the_shares_add_up(name, count):
     for number in range(count):
         share = share_of(objective.batches, number, count)
         products = LocalProducts(objective, batches=share, num_samples=objective.num_samples)
-        total += products([Request(vectors)])[0]
-        total += products([Request(vectors)], exact=True)[0]
+        total += products([ProductRequest(vectors)])[0]
+        total += products([ProductRequest(vectors)], exact=True)[0]
         gradient += products.gradient()
     expected = 2 * case.hessian() @ vectors
     torch.testing.assert_close(total, expected, rtol=0, atol=1e-10 * expected.abs().max().item())

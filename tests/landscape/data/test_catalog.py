@@ -3,8 +3,9 @@ import pytest
 import torch
 from PIL import Image
 
-from landscape.data.catalog import DataSettings, canonical_split, data_facts, load_data
+from landscape.data.catalog import data_facts, load_data
 from landscape.data.samples import TensorSamples
+from landscape.data.settings import DataSettings, canonical_split
 from landscape.errors import InputError
 
 FILE = """\

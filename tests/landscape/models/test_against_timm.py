@@ -7,7 +7,7 @@ from landscape.models.catalog import resolve_model
 from landscape.models.mixer import MlpMixer
 from landscape.models.resnet import ResNet
 from landscape.models.vit import VisionTransformer
-from landscape.objective import Objective
+from landscape.objective.objective import Objective
 from tests.oracles.cases import randomise
 
 SAME_MODEL = {

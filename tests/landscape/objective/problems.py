@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from landscape.objective import Objective
+from landscape.objective.objective import Objective
 from tests.oracles.cases import CASES, randomise
 
 # The oracles live on the CPU, so the objectives do too, whatever the machine has.

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from landscape.losses import brier
 from landscape.models.catalog import resolve_model
-from landscape.objective import Objective
+from landscape.objective.losses import brier
+from landscape.objective.objective import Objective
 from tests.landscape.objective.problems import (
     Objective32,
     Objective64,

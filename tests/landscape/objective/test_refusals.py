@@ -5,7 +5,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from landscape.errors import InputError
-from landscape.objective import Objective
+from landscape.objective.objective import Objective
 from tests.landscape.objective.problems import Objective64, mlp, vectors
 
 

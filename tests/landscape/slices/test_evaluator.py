@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from landscape.directions import Direction, random_direction
+from landscape.directions.direction import Direction, random_direction
 from landscape.errors import InputError
-from landscape.losses import brier, confidence
-from landscape.objective import Objective
+from landscape.objective.losses import brier, confidence
+from landscape.objective.objective import Objective
+from landscape.slices.evaluation_mode import EvaluationMode
 from landscape.slices.evaluator import PointEvaluator
-from landscape.slices.forward import Form
 from tests.oracles.cases import BY_NAME, CASES, randomise
 from tests.oracles.dense import dense_hessian
 
@@ -79,8 +79,8 @@ def resnet(dtype=torch.float64, **options):
 def test_values_are_those_of_a_model_moved_by_hand(case, rewritten, dtype):
     objective = objective_of(case, dtype)
     directions, tolerance = plane_of(objective), {torch.float32: 2e-5, torch.float64: 1e-12}[dtype]
-    form = Form("fp64" if dtype == torch.float64 else "fp32", rewritten=rewritten)
-    evaluator = PointEvaluator(objective, directions, "train", form=form)
+    mode = EvaluationMode("fp64" if dtype == torch.float64 else "fp32", rewritten=rewritten)
+    evaluator = PointEvaluator(objective, directions, "train", mode=mode)
     inputs, targets = case.data
     for point in POINTS:
         values = dict(zip(evaluator.names, evaluator(point), strict=True))
@@ -110,10 +110,18 @@ def test_a_line():
         assert evaluator([coordinate])[0] == pytest.approx(expected, rel=1e-13)
 
 
-@pytest.mark.parametrize("form", [Form(), Form(rewritten=True), Form("bf16"), Form("bf16", True)])
-def test_the_origin_is_exactly_the_objective(form):
+@pytest.mark.parametrize(
+    "mode",
+    [
+        EvaluationMode(),
+        EvaluationMode(rewritten=True),
+        EvaluationMode("bf16"),
+        EvaluationMode("bf16", True),
+    ],
+)
+def test_the_origin_is_exactly_the_objective(mode):
     objective = resnet(torch.float32)
-    evaluator = PointEvaluator(objective, plane_of(objective), "train", form=form)
+    evaluator = PointEvaluator(objective, plane_of(objective), "train", mode=mode)
     evaluator((0.5, -0.5))
     loss, accuracy, stderr = evaluator((0.0, 0.0))
     evaluator.close()
@@ -125,7 +133,7 @@ def test_splits_and_metrics_in_one_pass():
     case = BY_NAME["resnet with batch norm"]
     others = {"test": images(5, seed=6), "noise": images(4, seed=7)}
     metrics = {"brier": brier, "confidence": confidence}
-    objective = objective_of(case, others=others, metrics=metrics)
+    objective = objective_of(case, extra_splits=others, metrics=metrics)
     directions = plane_of(objective)
     evaluator = PointEvaluator(objective, directions, "train")
     expected_names = [
@@ -158,9 +166,9 @@ def test_statistics_move_along_directions_of_states(rewritten):
     objective = resnet()
     both = plane_of(objective, statistics=True)
     alone = [both[0], make_direction(objective, 1)]  # one with statistics, one without
-    form = Form("fp64", rewritten=rewritten)
+    mode = EvaluationMode("fp64", rewritten=rewritten)
     for directions in (both, alone):
-        evaluator = PointEvaluator(objective, directions, "train", form=form)
+        evaluator = PointEvaluator(objective, directions, "train", mode=mode)
         for point in POINTS:
             model = moved_by_hand(case.model(), directions, point)
             with torch.no_grad():
@@ -168,13 +176,13 @@ def test_statistics_move_along_directions_of_states(rewritten):
             # Both moved, or an accumulation over points would show.
             assert evaluator(point)[0] == pytest.approx(expected, rel=1e-12)
         evaluator.close()
-    unmoved = PointEvaluator(objective, plane_of(objective), "train", form=form)
+    unmoved = PointEvaluator(objective, plane_of(objective), "train", mode=mode)
     assert unmoved(POINTS[2])[0] != pytest.approx(expected, rel=1e-6)
 
 
 def test_statistics_taken_anew_are_of_the_training_samples():
     case = BY_NAME["resnet with batch norm"]
-    objective = resnet(batch_size=7, others={"test": images(5)})
+    objective = resnet(batch_size=7, extra_splits={"test": images(5)})
     directions = plane_of(objective)
     evaluator = PointEvaluator(objective, directions, "train", bn="reestimate")
     for point in POINTS:
@@ -210,7 +218,9 @@ def test_losses_of_single_samples():
     case = BY_NAME["resnet with batch norm"]
     objective = resnet(torch.float32)
     directions = plane_of(objective)
-    evaluator = PointEvaluator(objective, directions, "train", form=Form("bf16", rewritten=True))
+    evaluator = PointEvaluator(
+        objective, directions, "train", mode=EvaluationMode("bf16", rewritten=True)
+    )
     evaluator.place(POINTS[2])
     outputs = moved_by_hand(case.model(), directions, POINTS[2])(case.data[0])
     expected = F.cross_entropy(outputs, case.data[1], reduction="none").detach()
@@ -248,11 +258,11 @@ def test_the_order_of_the_points_does_not_change_a_bit(bn, statistics, order):
     case = BY_NAME["resnet with batch norm"]
     objective = objective_of(case, torch.float32, batch_size=4)
     directions = plane_of(objective, statistics=statistics)
-    form = Form(rewritten=True)
-    evaluator = PointEvaluator(objective, directions, "train", form=form, bn=bn)
+    mode = EvaluationMode(rewritten=True)
+    evaluator = PointEvaluator(objective, directions, "train", mode=mode, bn=bn)
     for point in order:
         fresh = PointEvaluator(
-            objective_of(case, torch.float32, batch_size=4), directions, "train", form=form, bn=bn
+            objective_of(case, torch.float32, batch_size=4), directions, "train", mode=mode, bn=bn
         )
         assert evaluator(point).tobytes() == fresh(point).tobytes()
 

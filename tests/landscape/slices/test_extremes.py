@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from landscape.objective import Objective
+from landscape.objective.objective import Objective
 from landscape.slices.extremes import TOLERANCE, extreme_eigenvalues
 from tests.oracles.cases import BY_NAME, CASES
 from tests.oracles.dense import dense_hessian

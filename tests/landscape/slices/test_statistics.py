@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.errors import InputError, NotMeasurableError
-from landscape.objective import Objective
+from landscape.objective.objective import Objective
 from landscape.slices.evaluator import PointEvaluator
 from landscape.slices.statistics import reestimate_statistics
 from tests.landscape.slices.test_evaluator import make_direction

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from landscape.checkpoints.run import BEST, EMA, LAST
-from landscape.data.digits import digits
+from landscape.data.sources.digits import digits
 from landscape.models.catalog import resolve_model
 from landscape.training.settings import TrainSettings
 

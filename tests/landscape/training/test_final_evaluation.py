@@ -9,9 +9,9 @@ from PIL import Image
 
 from landscape.cli import main
 from landscape.data.corruptions.catalog import FAMILIES
-from landscape.data.evaluation_sets import read_sets
-from landscape.data.imagefolder import image_folder
 from landscape.data.samples import Normalization, TensorSamples
+from landscape.data.sources.evaluation_sets import read_sets
+from landscape.data.sources.imagefolder import image_folder
 from landscape.errors import InputError
 from landscape.training.final_evaluation import FinalEvaluation
 from tests.commands import status_of, write_pictures

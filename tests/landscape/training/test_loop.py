@@ -13,6 +13,7 @@ from landscape.data.feed import epoch_order
 from landscape.errors import DivergenceError
 from landscape.training import evaluation, loop
 from landscape.training.augmentation import Augmentation
+from landscape.training.data_parallel import ALONE
 from landscape.training.epoch import train_epoch
 from landscape.training.evaluation import evaluate
 from landscape.training.loop import train
@@ -20,7 +21,6 @@ from landscape.training.optimizer import make_optimizer
 from landscape.training.prepare import prepare
 from landscape.training.schedules import learning_rate
 from landscape.training.step import Stepper
-from landscape.training.team import ALONE
 from tests.landscape.training.runs import CPU, PLAIN, assert_same, make, some
 
 

@@ -12,7 +12,7 @@ import torch
 from landscape.checkpoints.run import RunDirectory
 from landscape.cli import main
 from tests.commands import TIMEOUT, installed, start, status_of
-from tests.landscape.test_distributed import free_port
+from tests.landscape.runtime.test_distributed import free_port
 
 MODEL = ("--model", "vit-tiny", "--model-args", "depth=1", "--data", "digits", "--batch-size", "64")
 

@@ -1,0 +1,139 @@
+"""Where a network looks in a few pictures: attention maps, and the pictures themselves."""
+
+import math
+import re
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from analyses.attention.result import CLASS_TOKEN, PATCHES, Maps
+from landscape.data.batches import Batch, merge
+from landscape.hooks.attention_weights import roll_out, watch_attention
+from landscape.objective.objective import Objective
+from landscape.runtime.devices import full_precision
+
+UNDONE, STRETCHED = "normalisation undone", "each picture stretched to [0, 1]"
+_CLASS_TOKEN = re.compile(r"(^|[._])(cls|class)(_?(token|embed|embedding))?$", re.IGNORECASE)
+_OTHER_TOKEN = re.compile(r"pos|mask", re.IGNORECASE)
+
+
+def attention_maps(objective: Objective, count: int) -> Maps | str:
+    """Maps of the first ``count`` pictures of different classes, or why there are none.
+
+    They need pictures of one or three channels, and in every layer the attention of all tokens to
+    all. The tokens are a square grid of patches, with one token before it or as many as the model
+    has learned ones (class token, distillation token, registers); a single one is taken for the
+    class token, the first of several only where a parameter is called so.
+    """
+    inputs = objective.batches[0].inputs
+    if not isinstance(inputs, Tensor) or inputs.dim() != 4 or inputs.shape[1] not in (1, 3):
+        return "the inputs are no pictures of 1 or 3 channels"
+    indices, classes = choose_pictures(objective, count)
+    batch = _take(objective.batches, indices)
+    followed = _follow(objective, batch)
+    if followed is None:
+        return "not every layer lets all tokens attend to all"
+    last, rolled = followed
+    tokens = last.shape[-1]
+    side = math.isqrt(tokens)
+    extra = tokens - side**2
+    if side < 2 or (extra > 1 and extra != _count_learned_tokens(objective.module)):
+        return f"{tokens} tokens are no square grid of patches, with or without a class token"
+    by_class_token = extra == 1 or (extra > 1 and _has_class_token(objective.module))
+
+    def of_query(weights: Tensor) -> NDArray[np.float64]:
+        """(..., tokens, tokens) as (..., G, G)."""
+        rows = weights[..., :1, extra:] if by_class_token else weights[..., extra:, extra:]
+        return rows.double().mean(-2).unflatten(-1, (side, side)).cpu().numpy()
+
+    pixels, shown = _pixels(objective, batch.inputs)
+    return Maps(
+        indices=indices,
+        classes=classes,
+        pixels=pixels,
+        shown=shown,
+        query=CLASS_TOKEN if by_class_token else PATCHES,
+        raw=of_query(last),
+        rolled=of_query(rolled),
+    )
+
+
+def choose_pictures(objective: Objective, count: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """The places in the sample of the first pictures of ``count`` classes, and their classes.
+
+    Where there are fewer classes, or none, the first others make up the number.
+    """
+    places = np.arange(objective.num_samples)
+    targets = [batch.targets for batch in objective.batches]
+    if any(
+        not isinstance(part, Tensor) or part.dim() != 1 or part.is_floating_point()
+        for part in targets
+    ):
+        return places[:count], ("",) * min(count, len(places))
+    numbers = torch.cat(targets).cpu().numpy()
+    firsts = np.sort(np.unique(numbers, return_index=True)[1])
+    others = np.setdiff1d(places, firsts)
+    chosen = np.sort(np.concatenate([firsts, others])[:count])
+    names = objective.source.classes if objective.source is not None else ()
+    return chosen, tuple(
+        names[number] if 0 <= number < len(names) else str(number) for number in numbers[chosen]
+    )
+
+
+def _take(batches: list[Batch], indices: NDArray[np.int64]) -> Batch:
+    """The samples with these numbers, in order, without putting all batches together."""
+    parts, start = [], 0
+    for batch in batches:
+        inside = indices[(indices >= start) & (indices < start + batch.size)] - start
+        if len(inside):
+            parts.append(batch.take(torch.from_numpy(inside)))
+        start += batch.size
+    return merge(parts)
+
+
+def _follow(objective: Objective, batch: Batch) -> tuple[Tensor, Tensor] | None:
+    """The weights of the last layer and the rollout of all, one layer in memory at a time.
+
+    None if there is no attention or the tokens are not the same in all layers.
+    """
+    last: list[Tensor] = []
+    rolled: list[Tensor] = []
+    shapes = set()
+
+    def record(_layer: str, weights: Tensor) -> None:
+        shapes.add((len(weights), *weights.shape[2:]))
+        if shapes == {(batch.size, weights.shape[-1], weights.shape[-1])}:
+            last[:] = [weights]
+            rolled[:] = [roll_out(weights, *rolled)]
+
+    with watch_attention(objective.module, record), torch.no_grad(), full_precision():
+        objective.forward(batch)
+    return (last[0], rolled[0]) if len(shapes) == 1 and last else None
+
+
+def _count_learned_tokens(module: nn.Module) -> int:
+    """How many tokens come from parameters of shape (1, tokens, dim)."""
+    return sum(
+        parameter.shape[1]
+        for name, parameter in module.named_parameters()
+        if parameter.dim() == 3 and len(parameter) == 1 and not _OTHER_TOKEN.search(name)
+    )
+
+
+def _has_class_token(module: nn.Module) -> bool:
+    return any(_CLASS_TOKEN.search(name) for name, _ in module.named_parameters())
+
+
+def _pixels(objective: Objective, inputs: Tensor) -> tuple[NDArray[np.uint8], str]:
+    """Inputs (P, C, H, W) as bytes (P, H, W, C), and how they were made."""
+    normalization = getattr(objective.source, "normalization", None)
+    inputs = inputs.double()
+    if normalization is not None:
+        pixels, shown = normalization.undo(inputs), UNDONE
+    else:
+        low, high = inputs.amin((1, 2, 3), keepdim=True), inputs.amax((1, 2, 3), keepdim=True)
+        pixels, shown = (inputs - low) / (high - low).clamp(min=1e-12), STRETCHED
+    pixels = (255 * pixels.clamp(0, 1)).round().to(torch.uint8)
+    return pixels.permute(0, 2, 3, 1).cpu().numpy(), shown

@@ -1,0 +1,116 @@
+"""Attention maps of the class token, and the entropy of attention, layer by layer.
+
+The maps are those of the paper's Figure 3: the raw attention of the last layer from the class
+token to the patches, the mean over heads. Beside them, attention rollout (Abnar and Zuidema, ACL
+2020), which follows attention through all layers. The entropy of a row of attention weights,
+
+    H = - sum_k a_k log a_k,    from 0 (one key) to log(keys) (all keys alike),
+
+says in a number how widely a head looks (Zhai et al., ICML 2023).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from analyses.attention.maps import attention_maps
+from analyses.attention.result import CLASS_TOKEN, Attention, Maps
+from analyses.attention.settings import Settings
+from analyses.run_context import RunContext
+from landscape.errors import NotMeasurableError
+from landscape.hooks.attention_weights import watch_attention
+from landscape.objective.objective import Objective
+from landscape.runtime.progress import track
+
+# As many float64 numbers are made at once of the attention weights of a batch.
+CHUNK = 2**22
+
+
+def measure(objective: Objective, settings: Settings, context: RunContext) -> Attention:
+    """Entropies over the objective's sample and maps of its first pictures.
+
+    Raises NotMeasurableError if the model has no attention that can be watched.
+    """
+    maps = attention_maps(objective, settings.pictures)
+    keys, samples = _watch_sample(objective)
+    if not keys:
+        raise NotMeasurableError(
+            f"{type(objective.module).__name__} has no attention that can be watched: no "
+            "scaled_dot_product_attention, nn.MultiheadAttention or softmax of shape "
+            "(n, heads, queries, keys)"
+        )
+    # Of each layer the mean over heads by sample, for the errors of means over heads.
+    means = np.stack([values.mean(1) for values in samples.values()], axis=1)
+    by_class_token = isinstance(maps, Maps) and maps.query == CLASS_TOKEN
+    found = [_over_samples(values[..., 0]) for values in samples.values()]
+    most = max(values.shape[1] for values in samples.values())
+    entropy, stderr = np.full((2, len(found), most), math.nan)
+    for layer, (value, error) in enumerate(found):
+        entropy[layer, : len(value)], stderr[layer, : len(value)] = value, error
+    of_class_token = np.stack(_over_samples(means[..., 1]), axis=1)
+    return Attention(
+        layers=tuple(samples),
+        heads=np.array([len(value) for value, _ in found]),
+        keys=np.array(list(keys.values())),
+        entropy=entropy,
+        entropy_stderr=stderr,
+        layer_stderr=_over_samples(means[..., 0])[1],
+        class_entropy=of_class_token if by_class_token else np.full_like(of_class_token, math.nan),
+        mean=np.array(_over_samples(means[..., 0].mean(1))),
+        maps=maps if isinstance(maps, Maps) else None,
+        why_no_maps="" if isinstance(maps, Maps) else maps,
+    )
+
+
+def _watch_sample(objective: Objective) -> tuple[dict[str, int], dict[str, NDArray[np.float64]]]:
+    """By layer the most keys, and entropies (N, heads, 2): mean over queries, and first query."""
+    keys: dict[str, int] = defaultdict(int)
+    entropies: dict[str, list[Tensor]] = defaultdict(list)
+    of_batch: dict[str, Tensor] = {}
+
+    def record(layer: str, weights: Tensor) -> None:
+        keys[layer] = max(keys[layer], weights.shape[-1])
+        of_batch[layer] = entropy_of(weights)
+
+    task = f"attention of {objective.origin.get('label', 'model')} (batches)"
+    with watch_attention(objective.module, record):
+        for batch, _ in track(objective.outputs(), task, total=len(objective.batches)):
+            for layer, values in of_batch.items():
+                if len(values) % batch.size:
+                    raise NotMeasurableError(
+                        f"{layer} has attention weights for {len(values)} inputs in a batch of "
+                        f"{batch.size} samples; expected the samples, or windows of them, first"
+                    )
+                # Windows of a picture, if any, follow one another.
+                windows = values.unflatten(0, (batch.size, -1))
+                entropies[layer].append(windows.mean(1).cpu())
+            of_batch.clear()
+            if not keys:
+                break
+    return keys, {layer: torch.cat(parts).numpy() for layer, parts in entropies.items()}
+
+
+def entropy_of(weights: Tensor) -> Tensor:
+    """The entropy in nats of weights (n, heads, queries, keys): (n, heads, 2), in float64.
+
+    The mean over queries, and that of the first query, which is the class token if there is one.
+    """
+    parts = []
+    for some in weights.split(max(1, CHUNK // weights[0].numel())):
+        rows = torch.special.entr(some.double()).sum(-1)
+        parts.append(torch.stack([rows.mean(-1), rows[..., 0]], dim=-1))
+    return torch.cat(parts)
+
+
+def _over_samples(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The mean over the first axis and its standard error."""
+    count = len(values)
+    if count < 2:
+        return values.mean(0), np.full(values.shape[1:], math.nan)
+    return values.mean(0), values.std(0, ddof=1) / math.sqrt(count)

@@ -1,0 +1,22 @@
+"""How many pictures attention maps are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from landscape.errors import InputError
+from landscape.runtime.options import option
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How many pictures are looked at."""
+
+    pictures: int = option(
+        4, "pictures whose attention maps are shown, the first of different classes", metavar="N"
+    )
+
+    def __post_init__(self) -> None:
+        """Raise InputError for no picture."""
+        if self.pictures < 1:
+            raise InputError(f"--pictures has to be at least 1, got {self.pictures}")

@@ -1,0 +1,54 @@
+"""A picture of an unfinished line or surface beside the finished ones."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.interpolate import NearestNDInterpolator
+
+from analyses.drawing.pictures import Picture, save_pictures
+from analyses.drawing.style import styled
+from analyses.slices.result import Slice
+from landscape.results.result import Result
+
+Draw = Callable[[Sequence[Any]], dict[str, Figure]]
+
+
+class Preview:
+    """Draws an unfinished slice beside the finished ones."""
+
+    def __init__(self, draw: Draw, folder: Path, finished: Sequence[Result]) -> None:
+        self._draw = draw
+        self._folder = folder
+        self._finished = finished
+
+    def __call__(self, unfinished: Result) -> None:
+        """Draw it, if there is enough to draw."""
+        if not isinstance(unfinished, Slice) or unfinished.measured.sum() < 4:
+            return
+        with styled():
+            figures = self._draw([*self._finished, filled(unfinished)])
+            pictures = {name: Picture(figure) for name, figure in figures.items()}
+            save_pictures(pictures, self._folder, ["png"])
+
+
+def filled(unfinished: Slice) -> Slice:
+    """The same slice; a point that is not measured yet has the values of the nearest that is."""
+    places = np.argwhere(np.atleast_2d(unfinished.measured)).astype(float)
+    shape = np.atleast_2d(unfinished.measured).shape
+    everywhere = np.argwhere(np.ones(shape, dtype=bool)).astype(float)
+    number = np.arange(len(places))
+    nearest = NearestNDInterpolator(places, number)(everywhere).astype(int)
+    rows, columns = places.astype(int)[nearest].T
+    done = int(unfinished.measured.sum())
+    return replace(
+        unfinished,
+        label=f"{unfinished.label} ({done:,} of {unfinished.measured.size:,} points)",
+        values={
+            name: np.atleast_2d(values)[rows, columns].reshape(values.shape)
+            for name, values in unfinished.values.items()
+        },
+    )

@@ -1,0 +1,183 @@
+"""Reading the given checkpoints and their data: each once, whatever is measured on it."""
+
+import argparse
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from analyses.command.checkpoints import GivenCheckpoint
+from analyses.command.settings import MeasurementSettings
+from landscape.checkpoints.load import Checkpoint, load_checkpoint
+from landscape.checkpoints.run import LAST, run_of
+from landscape.data.catalog import data_facts, load_data
+from landscape.data.samples import Samples, check_targets, choose, count_classes
+from landscape.data.settings import DataSettings, canonical_split
+from landscape.errors import InputError
+from landscape.models.catalog import native_image_size
+from landscape.models.probe import count_outputs
+from landscape.objective.losses import resolve_loss, resolve_metric
+from landscape.objective.objective import Objective
+from landscape.runtime.devices import PRECISIONS
+from landscape.runtime.options import from_plain, given_options
+from landscape.runtime.progress import message
+
+DataKey = tuple[DataSettings, str]
+
+
+class CheckpointReader:
+    """Makes objectives of the given checkpoints.
+
+    A checkpoint that was read is kept until :meth:`release`; the samples, which checkpoints of
+    the same data share, are read once.
+    """
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self.settings = MeasurementSettings(**given_options(arguments, MeasurementSettings))
+        # Each once, the first one first.
+        self.splits = list(dict.fromkeys(map(canonical_split, self.settings.split.split(","))))
+        self.split = self.splits[0]
+        self.is_split_given = "split" in vars(arguments)
+        self._samples: dict[DataKey, Samples] = {}
+        self._chosen: dict[DataKey, tuple[Tensor, Tensor]] = {}
+        self._checkpoints: dict[GivenCheckpoint, Checkpoint] = {}
+
+    def check(self, given: GivenCheckpoint, split: str = "") -> str:
+        """Read a checkpoint and its data; returns its architecture.
+
+        Raises:
+            InputError: if they can't be read or do not fit each other.
+        """
+        split = split or self.split
+        data = self._data_settings(given)
+        samples = self._read_samples(data, split)
+        checkpoint = self._read_checkpoint(given, samples)
+        inputs, _ = self._choose(data, split)
+        num_outputs = count_outputs(checkpoint.model, inputs[:1])
+        if num_outputs is not None and count_classes(samples) is not None:
+            check_targets(samples, num_outputs, f"the {split} data")
+        origin = _model_facts(checkpoint)
+        return f"{origin['model']} {origin['model_args']}"
+
+    def objective(self, given: GivenCheckpoint, split: str = "") -> Objective:
+        """The loss of a checkpoint on a split, which is that of the command line by default.
+
+        Raises:
+            InputError: if checkpoint and data don't fit, or the loss can't be measured.
+        """
+        split = split or self.split
+        self.check(given, split)
+        settings, checkpoint = self.settings, self._checkpoints[given]
+        data = self._data_settings(given)
+        samples = self._read_samples(data, split)
+        chosen = choose(samples, settings.samples, settings.seed)
+        inputs, targets = self._choose(data, split)
+        if len(chosen) < len(samples):
+            message(f"{given.label}: {len(chosen):,} of {len(samples):,} {split} samples")
+        loss = resolve_loss(settings.loss, targets)
+        return Objective(
+            checkpoint.model,
+            (inputs, targets),
+            loss,
+            batch_size=settings.batch_size,
+            device=settings.device,
+            dtype=PRECISIONS[settings.precision],
+            extra_splits={
+                other: self._choose(data, other) for other in self.splits[1:] if other != split
+            },
+            metrics=dict(map(resolve_metric, settings.metrics)),
+            precision=settings.precision,
+            compile=settings.compile,
+            source=samples.take(chosen),
+            origin={
+                "label": given.label,
+                **_model_facts(checkpoint),
+                **_training_facts(checkpoint),
+                "data": data.data,
+                "data_dir": data.data_dir or None,
+                "split": split,
+                "samples_available": len(samples),
+                "seed": settings.seed,
+                "trusted": bool(self._arguments.trust),
+                "loss": loss.__name__,
+            },
+        )
+
+    def release(self, given: GivenCheckpoint) -> None:
+        """Let go of a checkpoint that is not needed any more."""
+        self._checkpoints.pop(given, None)
+
+    def _data_settings(self, given: GivenCheckpoint) -> DataSettings:
+        """The run's own data, overridden by what the flags say."""
+        if not given.path.exists():
+            raise InputError(f"no such checkpoint: {given.path}")
+        flags = given_options(self._arguments, DataSettings)
+        run = run_of(given.path)
+        if "data" in flags or run is None:
+            if not flags.get("data"):
+                raise InputError(
+                    f"{given.path} does not remember its data (it is no run directory): say "
+                    "which with --data digits, imagefolder or FILE.py:FUNCTION"
+                )
+            data = DataSettings(**flags)
+            if data.data == "imagefolder" and not data.image_size:
+                data = replace(data, image_size=native_image_size(self._arguments.model))
+            return data
+        return replace(from_plain(DataSettings, run.read_config()["data"]), **flags)
+
+    def _read_checkpoint(self, given: GivenCheckpoint, samples: Samples) -> Checkpoint:
+        if given not in self._checkpoints:
+            self._checkpoints[given] = load_checkpoint(
+                given.path,
+                self._arguments.model,
+                dict(self._arguments.model_args),
+                facts=data_facts(samples),
+                trust=self._arguments.trust,
+            )
+        return self._checkpoints[given]
+
+    def _read_samples(self, data: DataSettings, split: str) -> Samples:
+        if (data, split) not in self._samples:
+            self._samples[data, split] = load_data(data, split, resident=False)
+        return self._samples[data, split]
+
+    def _choose(self, data: DataSettings, split: str) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of the samples that are drawn of a split."""
+        if (data, split) not in self._chosen:
+            samples = self._read_samples(data, split)
+            chosen = choose(samples, self.settings.samples, self.settings.seed)
+            self._chosen[data, split] = samples.fetch(chosen), samples.targets[chosen]
+        return self._chosen[data, split]
+
+
+def _model_facts(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "checkpoint": str(checkpoint.path),
+        "checkpoint_sha256": checkpoint.sha256,
+        "weights_key": checkpoint.weights_key,
+        "model": checkpoint.spec.name,
+        "model_args": {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in checkpoint.spec.arguments.items()
+        },
+    }
+
+
+def _training_facts(checkpoint: Checkpoint) -> dict[str, Any]:
+    """How a run was trained and what it reached, if the checkpoint is the end of one."""
+    if checkpoint.config is None:
+        return {}
+    facts: dict[str, Any] = {}
+    settings = checkpoint.config.get("training", {})
+    names = ("opt", "rho", "epochs", "seed", "momentum")
+    training = {name: settings.get(name) for name in names}
+    run, file = run_of(checkpoint.path), checkpoint.path
+    rows = run.read_metrics() if run is not None else []
+    if rows and file.name == LAST:
+        facts["validation_accuracy"] = rows[-1]["val_accuracy"]
+        training["lr"] = rows[-1]["lr"]
+    if file.stem.isdecimal():
+        training["lr"] = {int(row["epoch"]): row["lr"] for row in rows}.get(int(file.stem))
+    facts["training"] = training
+    return facts

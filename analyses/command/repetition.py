@@ -1,0 +1,44 @@
+"""The command line that repeats a measurement for other checkpoints."""
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from analyses.command.checkpoints import default_label
+from analyses.command.settings import MeasurementSettings
+from analyses.report.paper.subjects import Network
+from landscape.data.settings import DataSettings
+from landscape.runtime.options import given_options
+
+
+def plot_command(arguments: argparse.Namespace, analysis: str, networks: Sequence[Network]) -> str:
+    """The command that measures ``analysis`` on these networks as the report was asked to."""
+    words = ["landscape-plot", analysis]
+    for network in networks:
+        path = str(network.origin.get("checkpoint", ""))
+        words.append(
+            path if default_label(Path(path)) == network.label else f"{network.label}={path}"
+        )
+    if arguments.model:
+        words += ["--model", arguments.model]
+    if arguments.model_args:
+        words += ["--model-args", *(f"{key}={_text(value)}" for key, value in arguments.model_args)]
+    for kind in (DataSettings, MeasurementSettings):
+        for name, value in given_options(arguments, kind).items():
+            words += _flag(name, value)
+    return shlex.join([*words, "--output-dir", str(arguments.output_dir)])
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    flag = "--" + name.replace("_", "-")
+    if isinstance(value, bool):
+        return [flag] if value else [flag.replace("--", "--no-", 1)]
+    if name == "metrics":
+        return [flag, _text(value)]
+    return [flag, *map(str, value)] if isinstance(value, tuple) else [flag, str(value)]
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

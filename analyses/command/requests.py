@@ -1,0 +1,155 @@
+"""What a command line asks for: of each checkpoint some analyses with their settings."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from analyses.analysis import Takes
+from analyses.catalog import known_analyses
+from analyses.command.checkpoints import GivenCheckpoint, check_labels, parse_checkpoints
+from analyses.command.reader import CheckpointReader
+from analyses.command.stored import is_result_file, label_of, read_result
+from landscape.errors import InputError
+from landscape.objective.objective import Objective
+from landscape.results.result import Result
+
+
+@dataclass(frozen=True)
+class Request:
+    """The analyses that are asked of one checkpoint, with their settings.
+
+    ``stored`` is a result that is there already, in place of a checkpoint.
+    """
+
+    label: str
+    given: GivenCheckpoint
+    settings: Mapping[str, Any]
+    stored: Result | None = None
+
+
+def read_requests(
+    arguments: argparse.Namespace, settings: Mapping[str, Any], reader: CheckpointReader
+) -> list[Request]:
+    """Every request of the command line, in its order.
+
+    Each checkpoint is read once here, so that what is wrong with the last is said before the first
+    is measured.
+
+    Args:
+        arguments: the parsed command line.
+        settings: of every analysis that is asked for, by its name.
+        reader: reads checkpoints and their data.
+
+    Raises:
+        InputError: for files and labels that can't be used.
+    """
+    given = parse_checkpoints(arguments.checkpoints, label_of)
+    files = [one for one in given if is_result_file(one.path)]
+    checkpoints = [one for one in given if one not in files]
+    is_report = arguments.analysis == "report"
+    check_labels(checkpoints if is_report else given)
+    wanted = "" if is_report else arguments.analysis
+    stored = [Request(file.label, file, {}, read_result(file, wanted)) for file in files]
+    _check_once(stored)
+    takes = {known_analyses()[name].takes for name in settings}
+    if takes == {Takes.RUN}:
+        measured = [_run_request(checkpoint, settings) for checkpoint in checkpoints]
+    elif takes == {Takes.PAIR}:
+        measured = _pair_requests(checkpoints, settings, reader)
+    else:
+        single = {
+            name: chosen
+            for name, chosen in settings.items()
+            if known_analyses()[name].takes is not Takes.PAIR
+        }
+        requests = [Request(one.label, one, single) for one in checkpoints]
+        measured = _with_references(requests, reader)
+    place = {one: number for number, one in enumerate(given)}
+    return sorted([*stored, *measured], key=lambda request: place[request.given])
+
+
+def split_of(name: str, settings: Mapping[str, Any], reader: CheckpointReader) -> str:
+    """The split that an analysis is measured on: the one asked for, or the one it is about."""
+    is_chosen = len(settings) == 1 and reader.is_split_given
+    split = known_analyses()[name].split
+    return split if split and not is_chosen else reader.split
+
+
+def make_objective(request: Request, name: str, reader: CheckpointReader) -> Objective:
+    """The objective of one analysis of a request, labelled as the request is."""
+    objective = reader.objective(request.given, split_of(name, request.settings, reader))
+    return objective.with_origin(label=request.label)
+
+
+def _run_request(given: GivenCheckpoint, settings: Mapping[str, Any]) -> Request:
+    """A request for analyses that take a run directory: it is answered at once."""
+    ((name, chosen),) = settings.items()
+    result = known_analyses()[name].compute_run(given.path, given.label, chosen)
+    return Request(given.label, given, settings, result)
+
+
+def _pair_requests(
+    checkpoints: Sequence[GivenCheckpoint], settings: Mapping[str, Any], reader: CheckpointReader
+) -> list[Request]:
+    """The first checkpoint with each of the others."""
+    if not checkpoints:
+        return []
+    names = " and ".join(settings)
+    if len(checkpoints) < 2:
+        raise InputError(f"{names} takes two or more checkpoints: the first with each other one")
+    first, *others = checkpoints
+    for checkpoint in others:
+        reader.check(checkpoint)
+        reader.release(checkpoint)
+    return [
+        Request(
+            f"{first.label}-to-{other.label}",
+            first,
+            {
+                name: replace(chosen, **{known_analyses()[name].second_checkpoint: str(other.path)})
+                for name, chosen in settings.items()
+            },
+        )
+        for other in others
+    ]
+
+
+def _with_references(requests: Sequence[Request], reader: CheckpointReader) -> list[Request]:
+    """The same requests; those that compare take the first checkpoint of the same architecture."""
+    if len(requests) < 2:
+        return list(requests)
+    first_paths: dict[str, Path] = {}
+    completed = []
+    for request in requests:
+        split = split_of(next(iter(request.settings)), request.settings, reader)
+        architecture = reader.check(request.given, split)
+        path = request.given.path
+        first = first_paths.setdefault(architecture, path)
+        settings = {
+            name: _with_reference(name, chosen, first) if first != path else chosen
+            for name, chosen in request.settings.items()
+        }
+        completed.append(replace(request, settings=settings))
+    return completed
+
+
+def _with_reference(name: str, settings: Any, path: Path) -> Any:
+    field = known_analyses()[name].reference
+    if not field or getattr(settings, field):
+        return settings
+    return replace(settings, **{field: str(path)})
+
+
+def _check_once(requests: Sequence[Request]) -> None:
+    """Raise InputError if two stored results are of one analysis under one label."""
+    seen = set()
+    for request in requests:
+        assert request.stored is not None
+        key = request.label, request.stored.analysis
+        if key in seen:
+            raise InputError(
+                f"two results of {key[1]} are labelled {key[0]!r}; tell them apart as LABEL=FILE"
+            )
+        seen.add(key)

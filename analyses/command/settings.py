@@ -1,0 +1,54 @@
+"""What every analysis is told about model, sample and arithmetic."""
+
+from dataclasses import dataclass
+
+from landscape.runtime.choices import LOSSES, METRICS, PRECISIONS
+from landscape.runtime.options import option
+
+
+def _comma_list(text: str) -> tuple[str, ...]:
+    return tuple(word for word in text.split(",") if word)
+
+
+@dataclass(frozen=True)
+class MeasurementSettings:
+    """What every analysis is told about model, sample and arithmetic."""
+
+    split: str = option(
+        "train",
+        "which data: train, or test (also called val); with a comma further ones, which surfaces "
+        "and lines evaluate too",
+        metavar="SPLIT,...",
+    )
+    samples: int = option(2048, "samples, drawn once with --seed; 0 is all", metavar="N")
+    batch_size: int = option(
+        0,
+        "samples that go through the model at once; 0: as many as suit it",
+        short="-b",
+        metavar="N",
+    )
+    loss: str = option(
+        "auto",
+        f"auto (cross-entropy for class numbers, else squared error), {', '.join(LOSSES)}, or "
+        "FILE.py:FUNCTION of (outputs, targets)",
+        metavar="NAME",
+    )
+    metrics: tuple[str, ...] = option(
+        (),
+        f"further numbers for surfaces and lines: {', '.join(METRICS)}, or FILE.py:FUNCTION",
+        parse=_comma_list,
+        metavar="NAME,...",
+    )
+    device: str = option("auto", "auto, cpu, cuda or cuda:N")
+    precision: str = option(
+        "fp32",
+        "arithmetic of the model; for surfaces and lines also tf32 (CUDA), bf16, or auto: the "
+        "fastest within 1e-3 of fp32",
+        choices=PRECISIONS,
+    )
+    compile: str = option(
+        "auto",
+        "torch.compile for surfaces and lines; auto: where it turns out faster",
+        choices=("auto", "on", "off"),
+    )
+    seed: int = option(0, "seed of the sample, of directions and of probes", metavar="N")

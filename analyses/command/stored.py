@@ -1,0 +1,51 @@
+"""Results on disk, to be drawn again without the model that they were measured on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+
+from analyses.catalog import known_analyses
+from analyses.command.checkpoints import GivenCheckpoint, default_label
+from landscape.errors import InputError
+from landscape.results.result import Result
+
+
+def is_result_file(path: Path) -> bool:
+    """Whether ``path`` is an HDF5 file of a result rather than a checkpoint."""
+    return path.is_file() and path.suffix in (".h5", ".hdf5") and h5py.is_hdf5(path)
+
+
+def label_of(path: Path) -> str:
+    """The label that a result file holds, or the default label of a checkpoint."""
+    stored = _attribute(path, "label") if is_result_file(path) else ""
+    return stored or default_label(path)
+
+
+def read_result(given: GivenCheckpoint, wanted: str = "") -> Result:
+    """The result in a file, of this project or another tool, under the label that was given.
+
+    Raises:
+        InputError: if it is of another analysis than ``wanted``, where one is.
+    """
+    for name, analysis in known_analyses().items():
+        foreign = analysis.read_foreign(given.path, given.label)
+        if foreign is None:
+            continue
+        if wanted and name != wanted:
+            raise InputError(f"{given.path} holds a {name}, not a {wanted}")
+        return foreign
+    held = _attribute(given.path, "analysis")
+    known = known_analyses().get(wanted or held)
+    if known is None:
+        raise InputError(f"{given.path} holds {held or 'no analysis'}, which is not known")
+    return replace(known.result_type.load(given.path), label=given.label)
+
+
+def _attribute(path: Path, name: str) -> str:
+    """An attribute of a result file; "" where it has none or can't be read."""
+    try:
+        with h5py.File(path, "r") as file:
+            return str(file.attrs.get(name, ""))
+    except OSError:
+        return ""

@@ -1,0 +1,67 @@
+"""The sharpness of components: the paper's Table 3.
+
+For every component (embedding, attention or token mixing, MLP or channel mixing, each block,
+queries, keys, values, projections, norms, head, and groups of one's own) the largest eigenvalue of
+its diagonal block of the Hessian, all other weights held fixed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+from analyses.components.result import ComponentCurvature
+from analyses.components.settings import Settings
+from analyses.hessian.measure import measure_spectrum
+from analyses.hessian.result import Spectrum
+from analyses.hessian.settings import Settings as SpectrumSettings
+from analyses.run_context import RunContext
+from landscape.errors import NotMeasurableError
+from landscape.objective.objective import Objective
+
+
+def measure(
+    objective: Objective, settings: Settings, context: RunContext
+) -> ComponentCurvature | None:
+    """One Lanczos process for each component, side by side; None in all ranks but the first.
+
+    What a Hessian spectrum of the same objective has found out already is taken from it. Raises
+    NotMeasurableError for a network in which no component is known and none was named.
+    """
+    spectrum = _known(context, settings)
+    exchange = f"known/{ComponentCurvature.analysis}/{objective.label}"
+    # Only the first rank has the results of other analyses.
+    if not context.ranks.broadcast(exchange, spectrum is not None):
+        spectrum = _measure(objective, settings, context)
+    if spectrum is None:
+        return None
+    if not spectrum.components.names:
+        raise NotMeasurableError(
+            f"{type(objective.module).__name__} has no list of blocks and no norm layer, by which "
+            "components are told; name them with --group NAME=REGEX"
+        )
+    return ComponentCurvature(
+        components=spectrum.components,
+        eigenvalues=spectrum.eigenvalues[:1],
+        residuals=spectrum.residuals[:1],
+        converged=spectrum.converged[:1],
+        sampling_error=spectrum.sampling_error,
+    )
+
+
+def _known(context: RunContext, settings: Settings) -> Spectrum | None:
+    """The spectrum that was measured with these settings, if it has components."""
+    known = context.known.get(Spectrum.analysis)
+    if not isinstance(known, Spectrum):
+        return None
+    asked = replace(known.settings, components="auto", **_shared(settings))
+    return known if known.settings == asked else None
+
+
+def _measure(objective: Objective, settings: Settings, context: RunContext) -> Spectrum | None:
+    asked = SpectrumSettings(top=1, probes=0, **_shared(settings))
+    return measure_spectrum(objective, asked, context, ComponentCurvature.analysis)
+
+
+def _shared(settings: Settings) -> dict[str, Any]:
+    return {field.name: getattr(settings, field.name) for field in fields(Settings)}

@@ -1,0 +1,13 @@
+"""The report's table of components."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analyses.components.result import ComponentCurvature
+from analyses.hessian.component_tables import component_cells
+
+
+def tabulate(results: Sequence[ComponentCurvature]) -> dict[str, list[dict[str, str]]]:
+    """A row for each checkpoint, as in the paper's Table 3, with relative residuals."""
+    return {"Largest eigenvalue, ± sampling error (relative residual)": component_cells(results)}

@@ -1,0 +1,59 @@
+"""The metrics of a run by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.checkpoints.run import METRIC_COLUMNS
+from landscape.results.provenance import Provenance
+from landscape.results.result import Array, Result
+
+if TYPE_CHECKING:
+    pass
+from analyses.curves.settings import Settings
+
+UNITS = {"train_error": "%", "val_accuracy": "%", "ema_val_accuracy": "%", "seconds": "s"}
+
+
+@dataclass(frozen=True)
+class Curves(Result):
+    """``columns`` of metrics.csv by name, each of shape (epochs,)."""
+
+    columns: Mapping[str, NDArray[np.float64]]
+
+    analysis: ClassVar[str] = "curves"
+    settings_type: ClassVar[type[Any]] = Settings
+
+    def arrays(self) -> dict[str, Array]:
+        """Each column by its name."""
+        return {
+            name: Array(values, UNITS.get(name, ""), ("epoch",))
+            for name, values in self.columns.items()
+        }
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
+    ) -> Self:
+        """The inverse of :meth:`arrays`."""
+        return cls(
+            {name: arrays[name] for name in _ordered(arrays)},
+            label=label,
+            settings=settings,
+            provenance=provenance,
+        )
+
+    def headline(self) -> dict[str, Any]:
+        """Every column."""
+        return {**self.columns, "seconds": self.provenance.seconds}
+
+
+def _ordered(names: Collection[str]) -> list[str]:
+    """As metrics.csv has them; further ones by name."""
+    further = sorted(set(names) - set(METRIC_COLUMNS))
+    return [name for name in (*METRIC_COLUMNS, *further) if name in names]

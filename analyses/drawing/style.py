@@ -1,0 +1,78 @@
+"""How every figure and table of this project looks."""
+
+import itertools
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogFormatter
+from numpy.typing import NDArray
+
+# Okabe and Ito's palette, told apart by readers with any colour vision.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES = ("-", "--", "-.", ":")
+MAP = "viridis"
+
+
+RC: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "legend.fontsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "lines.linewidth": 1.4,
+    "legend.frameon": False,
+    "savefig.dpi": 200,
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+}
+
+Array = NDArray[np.float64]
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the project's style, whatever the user's own is."""
+    with mpl.rc_context(RC):
+        yield
+
+
+def figure(width: float, height: float) -> Figure:
+    """An empty figure of that many inches; no global state, no display."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def line_styles(count: int) -> list[dict[str, Any]]:
+    """Colour and dash for each of ``count`` curves, distinct for the first 28."""
+    styles = ((dash, colour) for dash in DASHES for colour in COLOURS)
+    cycle = itertools.cycle(styles)
+    return [{"color": colour, "linestyle": dash} for dash, colour in itertools.islice(cycle, count)]
+
+
+def grid_shape(count: int) -> tuple[int, int]:
+    """Rows and columns for ``count`` panels; an even number keeps neighbours side by side.
+
+    The usual order of checkpoints is in pairs, without SAM and with it.
+    """
+    if count <= 3:
+        return 1, count
+    columns = (2 if count <= 6 else 4) if count % 2 == 0 else 3
+    return math.ceil(count / columns), columns
+
+
+def plain_log_ticks(axis: Axis) -> None:
+    """A logarithmic axis with numbers as people write them, also where it spans no decade."""
+    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    axis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.5, 0.6)))
+    low, high = sorted(axis.get_view_interval())
+    if high < 12 * low:
+        axis.set_minor_formatter(FuncFormatter(lambda v, _: f"{v:g}"))

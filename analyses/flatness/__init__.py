@@ -1,0 +1,41 @@
+"""Flatness: the loss about the weights, on average under noise and at its worst in a ball."""
+
+from typing import TYPE_CHECKING, Any
+
+from analyses.analysis import Analysis
+from analyses.flatness.settings import Settings
+
+if TYPE_CHECKING:
+    from analyses.flatness.result import Flatness
+
+__all__ = ["ANALYSIS", "Flatness", "Settings", "compute", "draw", "of", "tabulate"]
+
+ANALYSIS: "Analysis[Settings, Flatness]" = Analysis(
+    name="flatness",
+    package=__name__,
+    title="Flatness",
+    summary="the loss under random noise on the weights, and at its worst in a ball around them",
+    reading={
+        "": (
+            "How far the loss rises about the weights: on average under Gaussian noise (L^N), "
+            "and at the highest point found in a ball, which bounds the true maximum from "
+            "below. Noise and balls are of one size for all weights, relative to the norm of "
+            "each filter, or relative to each weight; only the last does not depend on how a "
+            "network's weights are scaled. What is flatter does not for that reason generalise "
+            "better."
+        ),
+        "flatness": (
+            "Top: the mean loss under noise by its size, with the standard error over draws as "
+            "a band. Bottom: the highest loss found in a ball by its radius, with a small cross"
+            " for SAM's single step. A curve that ends early has draws without a finite loss "
+            "further on."
+        ),
+    },
+    settings=Settings,
+    result="Flatness",
+)
+compute, of, tabulate, draw = ANALYSIS.compute, ANALYSIS.of, ANALYSIS.tabulate, ANALYSIS.draw
+
+
+def __getattr__(name: str) -> Any:
+    return ANALYSIS.public_name(name)

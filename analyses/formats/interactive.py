@@ -1,0 +1,96 @@
+"""Surfaces to turn around in a browser: one HTML file that needs no network."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from analyses.formats.pages import POLICY, render
+from analyses.formats.scene_figures import STOPS, Panel, Scale, figure_of, losses_of, traces_of
+from landscape.errors import InputError
+from landscape.results.files import replacing
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Pieces of an HTML page: its style, what is seen, and the scripts that come after it."""
+
+    style: str
+    body: str
+    scripts: str
+
+
+def write_interactive(panels: Sequence[Panel], path: Path, *, log: bool, label: str) -> Path:
+    """Write an HTML page of :func:`make_scenes` alone; returns ``path``."""
+    scenes = make_scenes(panels, log=log, label=label)
+    page = render("interactive.html.j2", title=label, scenes=scenes, policy=POLICY)
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def has_plotly() -> bool:
+    """Whether scenes can be made."""
+    return find_spec("plotly") is not None
+
+
+def make_scenes(panels: Sequence[Panel], *, log: bool, label: str) -> Scenes:
+    """A 3D scene for each panel, for a page that has no others.
+
+    All share one scale of heights and one of colours, both named ``label``, and turn together. With
+    ``log`` the heights are log10 of the losses, and losses that are not positive are left out, as
+    are those that are not finite; where all are positive, a button changes the scale. Raises
+    InputError if there is no panel or plotly is not installed.
+    """
+    if not has_plotly():
+        raise InputError(
+            "the interactive page needs plotly: pip install 'loss-landscape-toolkit[interactive]'"
+        )
+    from plotly.offline import get_plotlyjs
+
+    if not panels:
+        raise InputError("the interactive page needs at least one surface, got none")
+    losses = np.concatenate([values for panel in panels for values in losses_of(panel)])
+    positive = bool(np.all(losses[np.isfinite(losses)] > 0))
+    shown = "log" if log else "linear"
+    names = ("log", "linear") if positive else (shown,)
+    scales = {name: Scale(panels, name == "log") for name in names}
+    content = {
+        "figures": [figure_of(panel, scales[shown]) for panel in panels],
+        "scales": {
+            name: {
+                "layout": scale.layout(),
+                "heights": [[trace["z"] for trace in traces_of(panel, scale)] for panel in panels],
+            }
+            for name, scale in scales.items()
+        },
+        "scale": shown,
+    }
+    # A "<" could end the element; JSON has another way to write it.
+    data = json.dumps(content, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    body = render(
+        "scenes.html.j2",
+        label=label,
+        bars={name: scale.bar for name, scale in scales.items()},
+        shown=shown,
+        titles=[panel.title for panel in panels],
+        legend=_legend(panels, positive),
+    )
+    scripts = f"""<script>{get_plotlyjs()}</script>
+<script type="application/json" id="content">{data}</script>
+<script>{render("scenes.js")}</script>"""
+    return Scenes(render("scenes.css.j2", stops=STOPS), body, scripts)
+
+
+def _legend(panels: Sequence[Panel], positive: bool) -> list[str]:
+    sentences = ["Drag to turn, scroll to zoom: all panels follow. Black: the centre (0, 0)."]
+    if any(panel.path is not None for panel in panels):
+        sentences.append("Orange: the training trajectory.")
+    if not positive:
+        sentences.append("Some losses are not positive: a logarithmic scale leaves them out.")
+    if not all(np.isfinite(panel.loss).all() for panel in panels):
+        sentences.append("Holes: the loss is not finite.")
+    return sentences

@@ -1,0 +1,87 @@
+"""Surface files of the original loss-landscape tool, read as coordinates and arrays.
+
+Its arrays are allocated as (nx, ny) but filled in the order of ``meshgrid``, so that the flat index
+is iy * nx + ix: right for square grids, scrambled for others. Points not measured yet are -1.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.errors import InputError
+
+UNFINISHED = {"min_eig": 1.0}  # every other array says -1
+
+
+@dataclass(frozen=True)
+class OriginalSlice:
+    """Coordinates ``x`` (nx,) and, of a surface, ``y`` (ny,), with ``values`` (ny, nx) by name."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64] | None
+    values: dict[str, NDArray[np.float64]]
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that have a loss."""
+        return [name.removesuffix("_loss") for name in self.values if name.endswith("_loss")]
+
+    @property
+    def at_origin(self) -> dict[str, float]:
+        """The network's own numbers; empty where the origin is no point of the grid."""
+        column = np.flatnonzero(np.abs(self.x) < 1e-9)
+        row = np.zeros(1, int) if self.y is None else np.flatnonzero(np.abs(self.y) < 1e-9)
+        if not len(column) or not len(row):
+            return {}
+        return {
+            name: float(np.atleast_2d(array)[row[0], column[0]])
+            for name, array in self.values.items()
+        }
+
+
+def count_directions(path: Path) -> int:
+    """1 for a line and 2 for a surface that this project has not written, 0 for any other file."""
+    try:
+        with h5py.File(path, "r") as file:
+            if "xcoordinates" not in file or "analysis" in file.attrs:
+                return 0
+            return 2 if "ycoordinates" in file else 1
+    except OSError:
+        return 0
+
+
+def read_original(path: Path) -> OriginalSlice:
+    """Read a surface or line.
+
+    Raises:
+        InputError: if the file is damaged or has no loss in it.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            x = np.asarray(file["xcoordinates"], dtype=np.float64)
+            y = np.asarray(file["ycoordinates"], np.float64) if "ycoordinates" in file else None
+            shape = (len(x),) if y is None else (len(y), len(x))
+            values = {
+                name: _in_order(name, np.asarray(item, dtype=np.float64), shape)
+                for name, item in file.items()
+                if isinstance(item, h5py.Dataset) and item.size == np.prod(shape) and item.ndim > 0
+                and name not in ("xcoordinates", "ycoordinates")
+            }  # fmt: skip
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} can't be read as a surface file ({error})") from error
+    original = OriginalSlice(x, y, values)
+    if not original.splits:
+        raise InputError(f"{path} has coordinates but no train_loss or test_loss")
+    for split in original.splits:
+        values.setdefault(f"{split}_acc", np.full(shape, np.nan))
+    return original
+
+
+def _in_order(name: str, stored: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Values by (y, x): the flat order is right, whatever the shape says."""
+    values = stored.ravel().reshape(shape)
+    return np.where(values == UNFINISHED.get(name, -1.0), np.nan, values)

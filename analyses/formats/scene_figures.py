@@ -1,0 +1,209 @@
+"""Loss surfaces as plotly figures, in the JSON that plotly.js reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from analyses.drawing.style import COLOURS, MAP
+from landscape.errors import InputError
+
+Array = NDArray[np.float64]
+
+STOPS = [to_hex(colour) for colour in colormaps[MAP](np.linspace(0, 1, 17))]
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A surface: ``loss`` of shape (ny, nx) over ``x`` (nx,) and ``y`` (ny,), which ascend.
+
+    ``accuracy`` (ny, nx) is in per cent; ``path`` (n, 3) is a training trajectory: x, y and loss.
+    """
+
+    title: str
+    x: Array
+    y: Array
+    loss: Array
+    accuracy: Array | None = None
+    path: Array | None = None
+
+    def __post_init__(self) -> None:
+        shape = (len(self.y), len(self.x))
+        for name, array in (("loss", self.loss), ("accuracy", self.accuracy)):
+            if array is not None and array.shape != shape:
+                raise InputError(f"expected the {name} to have shape {shape}, got {array.shape}")
+        if self.path is not None and (self.path.ndim != 2 or self.path.shape[1] != 3):
+            raise InputError(f"a trajectory has shape (n, 3), not {self.path.shape}")
+
+
+class Scale:
+    """What all panels share: heights of losses, their range, and ticks labelled in loss."""
+
+    def __init__(self, panels: Sequence[Panel], log: bool) -> None:
+        self.log = log
+        surfaces = self.heights(np.concatenate([panel.loss.ravel() for panel in panels]))
+        paths = [self.heights(values) for panel in panels for values in losses_of(panel)]
+        self.colours = _ends(surfaces)
+        self.range = _ends(np.concatenate([np.array(self.colours), *paths]))
+        self.ticks = _ticks(self.range, log)
+
+    def heights(self, loss: Array) -> Array:
+        """Of the loss, or its logarithm; nan where it has none."""
+        if not self.log:
+            return np.where(np.isfinite(loss), loss, np.nan)
+        with np.errstate(invalid="ignore"):
+            return np.log10(np.where(np.isfinite(loss) & (loss > 0), loss, np.nan))
+
+    def layout(self) -> dict[str, Any]:
+        """The part of a figure's layout that depends on the scale."""
+        return {
+            "scene.zaxis.range": self.range,
+            "scene.zaxis.tickvals": list(self.ticks),
+            "scene.zaxis.ticktext": list(self.ticks.values()),
+            "coloraxis.cmin": self.colours[0],
+            "coloraxis.cmax": self.colours[1],
+        }
+
+    @property
+    def bar(self) -> dict[float, str]:
+        """The ticks of a colour bar by their places, from 0 at its low end to 1."""
+        low, high = self.colours
+        ticks = self.ticks.items()
+        return {(tick - low) / (high - low): text for tick, text in ticks if low <= tick <= high}
+
+
+def losses_of(panel: Panel) -> list[Array]:
+    """The losses of the surface, flattened, and of the trajectory."""
+    path = [] if panel.path is None else [panel.path[:, 2]]
+    return [panel.loss.ravel(), *path]
+
+
+def _ends(heights: Array) -> list[float]:
+    finite = heights[np.isfinite(heights)]
+    if finite.size == 0:
+        return [0.0, 1.0]
+    low, high = float(finite.min()), float(finite.max())
+    if high - low <= 1e-6 * max(abs(low), abs(high)):  # flat, but for rounding
+        margin = max(0.5, 1e-3 * abs(low))
+        return [low - margin, high + margin]
+    return [low, high]
+
+
+def _ticks(ends: Sequence[float], log: bool) -> dict[float, str]:
+    """Heights of the ticks and their losses."""
+    low, high = ends
+    heights: Array
+    if log and high - low >= 3:
+        heights = np.asarray(MaxNLocator(7, integer=True).tick_values(low, high))
+    elif log and high - low >= 1:
+        decades = np.arange(np.floor(low), np.ceil(high))
+        heights = np.add.outer(decades, np.log10([1, 2, 5])).ravel()
+    elif log:
+        losses = np.asarray(MaxNLocator(5).tick_values(10**low, 10**high))
+        heights = np.log10(losses[losses > 0])
+    else:
+        heights = np.asarray(MaxNLocator(5).tick_values(low, high))
+    inside = [float(height) for height in heights if low <= height <= high]
+    return {height: f"{10**height if log else height:g}" for height in inside}
+
+
+def _numbers(array: Array) -> list[Any]:
+    """Nested lists for JSON, which has no nan: null is what plotly leaves out."""
+    plain: NDArray[Any] = array.astype(object)
+    plain[~np.isfinite(array)] = None
+    return plain.tolist()
+
+
+def traces_of(panel: Panel, scale: Scale) -> list[dict[str, Any]]:
+    """The surface, the vertical line and the marker at (0, 0), and the trajectory."""
+    heights = scale.heights(panel.loss)
+    surface = {
+        "type": "surface",
+        "x": _numbers(panel.x),
+        "y": _numbers(panel.y),
+        "z": _numbers(heights),
+        "coloraxis": "coloraxis",
+        "hovertext": _hover(panel),
+        "hoverinfo": "text",
+        "lighting": {"ambient": 0.8, "diffuse": 0.4, "specular": 0.05, "roughness": 0.9},
+    }
+    traces = [surface]
+    if panel.x[0] <= 0 <= panel.x[-1] and panel.y[0] <= 0 <= panel.y[-1]:
+        row = np.array([np.interp(0.0, panel.x, line) for line in heights])
+        centre = np.array([np.interp(0.0, panel.y, row)])
+        colour = {"color": "#000000"}
+        traces += [
+            _curve([0, 0], [0, 0], scale.range, mode="lines", line=colour | {"width": 2}),
+            _curve([0], [0], _numbers(centre), mode="markers", marker=colour | {"size": 4}),
+        ]
+    if panel.path is not None:
+        x, y, loss = panel.path.T
+        points = enumerate(zip(x, y, loss, strict=True))
+        traces.append(
+            _curve(
+                _numbers(x),
+                _numbers(y),
+                _numbers(scale.heights(loss)),
+                mode="lines+markers",
+                line={"color": COLOURS[1], "width": 4},
+                marker={"color": COLOURS[1], "size": 2.5},
+                hovertext=[f"point {number}<br>{_place(*point)}" for number, point in points],
+                hoverinfo="text",
+            )
+        )
+    return traces
+
+
+def _curve(x: list[Any], y: list[Any], z: list[Any], **style: Any) -> dict[str, Any]:
+    quiet = {"hoverinfo": "skip", "showlegend": False}
+    return {"type": "scatter3d", "x": x, "y": y, "z": z} | quiet | style
+
+
+def _place(x: float, y: float, loss: float) -> str:
+    return f"x {x:.4g}<br>y {y:.4g}<br>loss {loss:.5g}"
+
+
+def _hover(panel: Panel) -> list[list[str]]:
+    texts = [
+        [_place(x, y, loss) for x, loss in zip(panel.x, row, strict=True)]
+        for y, row in zip(panel.y, panel.loss, strict=True)
+    ]
+    if panel.accuracy is None:
+        return texts
+    return [
+        [f"{text}<br>accuracy {value:.2f} %" for text, value in zip(*rows, strict=True)]
+        for rows in zip(texts, panel.accuracy, strict=True)
+    ]
+
+
+def figure_of(panel: Panel, scale: Scale) -> dict[str, Any]:
+    """What ``Plotly.newPlot`` takes: ``data`` and ``layout``."""
+    shared = scale.layout()
+    axis = {"backgroundcolor": "#f6f6f6", "showbackground": True, "gridcolor": "#d0d0d0"}
+    axis |= {"zeroline": False, "tickfont": {"size": 10}, "nticks": 5, "showspikes": False}
+    height = {name: shared[f"scene.zaxis.{name}"] for name in ("range", "tickvals", "ticktext")}
+    scene = {
+        "xaxis": axis | {"title": {"text": "x"}},
+        "yaxis": axis | {"title": {"text": "y"}},
+        # The colour bar names it; beside a narrow scene the title would be cut off.
+        "zaxis": axis | {"title": {"text": ""}, **height},
+        "aspectmode": "manual",
+        "aspectratio": {"x": 1, "y": 1, "z": 0.75},
+        "camera": {"eye": {"x": 1.2, "y": -1.7, "z": 1.05}, "center": {"x": 0, "y": 0, "z": -0.12}},
+    }
+    colours = [[number / (len(STOPS) - 1), colour] for number, colour in enumerate(STOPS)]
+    low, high = shared["coloraxis.cmin"], shared["coloraxis.cmax"]
+    return {
+        "data": traces_of(panel, scale),
+        "layout": {
+            "scene": scene,
+            "coloraxis": {"colorscale": colours, "cmin": low, "cmax": high, "showscale": False},
+            "margin": dict.fromkeys("lrtb", 0),
+            "font": {"family": "system-ui, sans-serif", "size": 11},
+        },
+    }

@@ -1,0 +1,56 @@
+"""Pictures of the curvature of components."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from analyses.drawing.lettering import add_legend, plain_text
+from analyses.drawing.numbers import with_unit
+from analyses.drawing.style import figure, line_styles, plain_log_ticks
+from analyses.hessian.component_curvature import HasComponents, component_names
+
+
+def component_curvatures(results: Sequence[HasComponents]) -> Figure:
+    """The largest eigenvalue of each component, and of the whole network below."""
+    names = component_names(results)
+    rows = [*names, "whole network"]
+    page = figure(5.8, 0.7 + 0.21 * len(rows) + 0.12 * len(results))
+    axes = page.subplots()
+    handles: dict[str, Any] = {}
+    for result, style in zip(results, line_styles(len(results)), strict=True):
+        parts = result.components
+        values = np.array([*parts.eigenvalues, result.eigenvalues[0]])
+        residuals = np.array([*parts.residuals, result.residuals[0]])
+        places = np.array([rows.index(name) for name in (*parts.names, "whole network")])
+        handles[result.label] = axes.errorbar(
+            np.abs(values),
+            places,
+            xerr=np.minimum(residuals, 0.999) * np.abs(values),
+            marker="o" if style["linestyle"] == "-" else "s",
+            markersize=4.5,
+            color=style["color"],
+            markerfacecolor=style["color"] if style["linestyle"] == "-" else "none",
+            linestyle="none",
+        )
+        negative = values < 0
+        axes.plot(
+            np.abs(values[negative]),
+            places[negative],
+            "v",
+            markersize=9,
+            markerfacecolor="none",
+            color=style["color"],
+        )
+    axes.set_yticks(range(len(rows)), [plain_text(name) for name in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.axhline(len(names) - 0.5, color="0.7", linewidth=0.8)
+    axes.set_xscale("log", nonpositive="mask")
+    plain_log_ticks(axes.xaxis)
+    has_negative = any((r.components.eigenvalues < 0).any() for r in results)
+    note = "; triangle: negative" if has_negative else ""
+    axes.set_xlabel(with_unit("largest |Hessian eigenvalue|", results) + note)
+    axes.grid(axis="x", color="0.92")
+    add_legend(page, handles)
+    return page

@@ -1,0 +1,80 @@
+"""Pictures of spectra: eigenvalues by rank above the densities, and the components."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure, SubFigure
+
+from analyses.drawing.lettering import add_legend
+from analyses.drawing.numbers import with_unit
+from analyses.drawing.options import PlotOptions
+from analyses.drawing.style import figure, grid_shape, line_styles
+from analyses.hessian.component_figures import component_curvatures
+from analyses.hessian.density_figures import linear_densities, log_densities, tails
+from analyses.hessian.result import Spectrum
+
+
+def pictures(results: Sequence[Spectrum]) -> dict[str, Figure]:
+    """All of them, by file name; those that nothing was measured for are left out."""
+    found = {"hessian": spectra(results)}
+    measured = [result for result in results if result.settings.probes]
+    if measured:
+        found["hessian-tails"] = tails(measured)
+        found["hessian-linear"] = linear_densities(measured)
+    divided = [result for result in results if result.components.names]
+    if divided:
+        found["hessian-components"] = component_curvatures(divided)
+    return found
+
+
+def spectra(results: Sequence[Spectrum]) -> Figure:
+    """Top eigenvalues of all checkpoints by rank; below, each one's density, on shared axes."""
+    measured = [result for result in results if result.settings.probes]
+    if not measured:
+        page = figure(5.8, 2.8)
+        _eigenvalues(page, results)
+        return page
+    rows, columns = grid_shape(len(measured))
+    page = figure(2.5 * max(columns, 2) + 0.8, 2.8 + 2.1 * rows)
+    parts: Any = page.subfigures(2, 1, height_ratios=(2.8, 2.1 * rows))
+    _eigenvalues(parts[0], results)
+    log_densities(parts[1], measured, rows, columns)
+    return page
+
+
+def _eigenvalues(page: Figure | SubFigure, results: Sequence[Spectrum]) -> None:
+    axes = page.subplots()
+    handles: dict[str, Any] = {}
+    for result, style in zip(results, line_styles(len(results)), strict=True):
+        ranks = np.arange(1, len(result.eigenvalues) + 1)
+        magnitudes = np.abs(result.eigenvalues)
+        errors = np.minimum(result.residuals, 0.999) * magnitudes
+        handles[result.label] = axes.errorbar(
+            ranks, magnitudes, yerr=errors, marker="o", markersize=4, **style
+        )
+        for chosen, marker in ((result.eigenvalues < 0, "v"), (~result.converged, "x")):
+            axes.plot(
+                ranks[chosen],
+                magnitudes[chosen],
+                marker,
+                markersize=9,
+                markerfacecolor="none",
+                color=style["color"],
+            )
+    if any(result.eigenvalues.any() for result in results):
+        axes.set_yscale("log", nonpositive="mask")
+    axes.set_xticks(range(1, max(len(r.eigenvalues) for r in results) + 1))
+    notes = ""
+    if any((r.eigenvalues < 0).any() for r in results):
+        notes += "; triangle: negative"
+    if any((~r.converged).any() for r in results):
+        notes += "; cross: not converged"
+    axes.set(xlabel="rank by magnitude" + notes, ylabel=with_unit("|Hessian eigenvalue|", results))
+    axes.grid(axis="y", color="0.92")
+    add_legend(page, handles)
+
+
+def draw(results: Sequence[Spectrum], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """Eigenvalues and densities, tails, densities on a linear axis, components."""
+    return pictures(results)

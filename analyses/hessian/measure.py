@@ -1,0 +1,203 @@
+"""The Hessian spectrum: certified eigenvalues, density, trace, and the curvature of components."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from analyses.hessian.component_curvature import Components
+from analyses.hessian.result import Spectrum
+from analyses.hessian.settings import Settings
+from analyses.run_context import RunContext
+from landscape.curvature.blocks import block_eigenvalues
+from landscape.curvature.operators import CurvatureOperator
+from landscape.curvature.products import ProductRequest, Products
+from landscape.curvature.pyhessian_check import pyhessian_eigenpairs
+from landscape.curvature.recording import RecordedProducts
+from landscape.curvature.sampling import sampling_errors
+from landscape.curvature.sharding import shared_products
+from landscape.eigen.eigenpairs import Eigenpairs
+from landscape.eigen.lanczos import lanczos
+from landscape.eigen.operator import rademacher_vectors
+from landscape.eigen.power_iteration import power_iteration
+from landscape.eigen.quadrature import Quadrature, stochastic_lanczos
+from landscape.eigen.rayleigh_ritz import RitzSubspace, refine
+from landscape.eigen.trace import deflated_trace, frobenius_norm
+from landscape.errors import NotMeasurableError
+from landscape.estimates import Estimate
+from landscape.objective.objective import Objective
+from landscape.parameters.components import components
+from landscape.parameters.groups import Group, groups_by_pattern
+from landscape.results.fingerprint import fingerprint
+from landscape.runtime.progress import message
+
+METHODS: dict[str, Callable[..., Eigenpairs]] = {
+    "lanczos": lanczos,
+    "power": power_iteration,
+    "pyhessian": pyhessian_eigenpairs,
+}
+NO_QUADRATURE = Quadrature(np.empty((0, 0)), np.empty((0, 0)), np.empty(0))
+UNKNOWN = Estimate(math.nan, math.nan)
+
+
+def measure(objective: Objective, settings: Settings, context: RunContext) -> Spectrum | None:
+    """The spectrum at the objective's own weights; None in all ranks but the first.
+
+    Raises NotMeasurableError where the loss is not finite or has fewer parameters than asked for.
+    """
+    return measure_spectrum(objective, settings, context, Spectrum.analysis)
+
+
+def measure_spectrum(
+    objective: Objective, settings: Settings, context: RunContext, journal: str
+) -> Spectrum | None:
+    """The same for any analysis; ``journal`` is the name under which its products are kept."""
+    loss = objective.evaluate()
+    if not math.isfinite(loss.loss):
+        raise NotMeasurableError(
+            f"the loss at the network's own weights is {loss.loss}: it has no Hessian"
+        )
+    if settings.top > objective.num_parameters:
+        raise NotMeasurableError(
+            f"--top {settings.top} is more than the {objective.num_parameters} parameters"
+        )
+    groups = _groups(objective, settings)
+    with shared_products(objective, context.ranks, settings.matrix) as answer:
+        if answer is None:
+            return None
+        with _recorded(answer, objective, settings, context.journal(journal)) as recorded:
+            operator = CurvatureOperator(objective, shift=settings.l2, answer=recorded)
+            gradient = answer.gradient() + settings.l2 * objective.theta
+            generator = torch.Generator().manual_seed(settings.seed)
+            probes = rademacher_vectors(operator, settings.probes, generator)
+            quadrature, subspace = _density(operator, settings, probes, generator)
+            pairs = _eigenpairs(operator, settings, generator, gradient, subspace)
+            parts = block_eigenvalues(
+                operator,
+                groups,
+                generator,
+                pairs=pairs,
+                tolerance=settings.tol,
+                max_steps=settings.max_steps,
+            )
+    first = pairs.vectors[:, 0]
+    norm = torch.linalg.vector_norm(gradient.double()).item()
+    asked = [ProductRequest(first.unsqueeze(1))]
+    asked += [ProductRequest(parts[name].vectors[:, :1], groups[name]) for name in parts]
+    error, *part_errors = sampling_errors(objective, asked, settings.matrix)
+    measured = settings.probes > 0
+    return Spectrum(
+        eigenvalues=pairs.eigenvalues.cpu().numpy(),
+        residuals=pairs.residuals.cpu().numpy(),
+        converged=pairs.converged.cpu().numpy(),
+        sampling_error=error,
+        quadrature=quadrature,
+        trace=deflated_trace(quadrature, probes, pairs) if measured else UNKNOWN,
+        frobenius=frobenius_norm(quadrature, probes, pairs) if measured else UNKNOWN,
+        components=_table(parts, groups, part_errors),
+        loss=loss.loss + 0.5 * settings.l2 * objective.theta.double().square().sum().item(),
+        loss_stderr=loss.loss_stderr,
+        gradient_norm=norm,
+        cosine=abs(gradient.double().dot(first.double()).item()) / norm if norm else 0.0,
+        steps=pairs.steps,
+        products=operator.products + len(asked) * (not math.isnan(error)),
+        block_products=operator.counter.blocks + len(parts) * (not math.isnan(error)),
+        vectors=pairs.vectors.T.float().cpu().numpy()
+        if settings.save_vectors
+        else np.empty((0, 0), np.float32),
+    )
+
+
+@contextmanager
+def _recorded(
+    answer: Products, objective: Objective, settings: Settings, path: Path | None
+) -> Iterator[Products]:
+    """The same products, from the journal of an earlier run as far as it goes."""
+    if path is None:
+        yield answer
+        return
+    recorded = RecordedProducts(answer, path, fingerprint(settings, objective.provenance(0.0)))
+    if recorded.left:
+        message(f"going on after {recorded.left} Lanczos steps that are done")
+    try:
+        yield recorded
+    finally:
+        recorded.close()
+
+
+def _groups(objective: Objective, settings: Settings) -> dict[str, Group]:
+    found: dict[str, Group] = {}
+    if settings.components == "auto":
+        found.update(components(objective.module, objective.layout))
+    found.update(groups_by_pattern(objective.layout, settings.patterns))
+    return found
+
+
+def _density(
+    operator: CurvatureOperator,
+    settings: Settings,
+    probes: torch.Tensor,
+    generator: torch.Generator,
+) -> tuple[Quadrature, RitzSubspace | None]:
+    if not settings.probes:
+        return NO_QUADRATURE, None
+    leading = settings.top if settings.method == "lanczos" else 0
+    return stochastic_lanczos(
+        operator,
+        probes,
+        settings.density_steps,
+        generator,
+        leading=leading,
+        which=settings.which,
+    )
+
+
+def _eigenpairs(
+    operator: CurvatureOperator,
+    settings: Settings,
+    generator: torch.Generator,
+    gradient: torch.Tensor,
+    subspace: RitzSubspace | None,
+) -> Eigenpairs:
+    """The top eigenpairs: from what the density has found out, or by themselves."""
+    if subspace is not None:
+        return refine(
+            operator,
+            subspace,
+            settings.top,
+            generator,
+            processes=settings.probes,
+            tolerance=settings.tol,
+            max_products=settings.max_steps,
+            which=settings.which,
+        )
+    own = {"hint": gradient, "which": settings.which} if settings.method == "lanczos" else {}
+    return METHODS[settings.method](
+        operator,
+        settings.top,
+        generator,
+        tolerance=settings.tol,
+        max_steps=settings.max_steps,
+        **own,
+    )
+
+
+def _table(
+    parts: dict[str, Eigenpairs], groups: dict[str, Group], errors: Sequence[float]
+) -> Components:
+    def column(name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+        return np.array([getattr(pairs, name)[0].item() for pairs in parts.values()])
+
+    return Components(
+        names=tuple(parts),
+        sizes=np.array([groups[name].size for name in parts], dtype=np.int64),
+        eigenvalues=column("eigenvalues"),
+        residuals=column("residuals"),
+        converged=column("converged").astype(bool),
+        sampling_errors=np.array(errors, dtype=np.float64),
+    )

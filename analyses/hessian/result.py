@@ -1,0 +1,165 @@
+"""What the Hessian analysis found."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses.hessian.component_curvature import NO_COMPONENTS, Components
+from analyses.hessian.settings import Settings
+from landscape.curvature.stability import gradient_descent_edge, sam_edge
+from landscape.eigen.quadrature import Quadrature
+from landscape.estimates import Estimate
+from landscape.results.provenance import Provenance
+from landscape.results.result import Array, Result
+
+COUNTS = ("steps", "products", "block_products")
+
+
+@dataclass(frozen=True)
+class Spectrum(Result):
+    """Eigenvalues (K,), largest magnitude first, with residuals relative to their magnitude.
+
+    ``quadrature`` has the density's raw nodes and weights and the trace's samples; ``trace`` and
+    ``frobenius`` are better than those by what the eigenpairs know. ``sampling_error`` is that of
+    the first eigenvalue, ``cosine`` that of its eigenvector with the gradient. ``vectors`` (K, P)
+    are the eigenvectors, if asked for. ``products`` counts every product over the sample, those
+    of the certificates included (the ones that pyhessian makes inside are its own and not
+    counted); ``block_products`` those with components, which cost a part of a whole one each.
+    """
+
+    eigenvalues: NDArray[np.float64]
+    residuals: NDArray[np.float64]
+    converged: NDArray[np.bool_]
+    sampling_error: float
+    quadrature: Quadrature
+    trace: Estimate
+    frobenius: Estimate
+    components: Components
+    loss: float
+    loss_stderr: float
+    gradient_norm: float
+    cosine: float
+    steps: int
+    products: int
+    block_products: int
+    vectors: NDArray[np.float32]
+
+    analysis: ClassVar[str] = "hessian"
+    settings_type: ClassVar[type[Any]] = Settings
+
+    def arrays(self) -> dict[str, Array]:
+        """Eigenvalues, residuals, the density's raw nodes and weights, components."""
+        unit = self.provenance.loss_unit
+        quadrature, components = self.quadrature, self.components
+        scalars = {name: Array(getattr(self, name), u) for name, u in _scalars(unit).items()}
+        estimates = {
+            name: Array([getattr(self, name).value, getattr(self, name).stderr], unit, ("±",))
+            for name in ("trace", "frobenius")
+        }
+        vectors = {"eigenvectors": Array(self.vectors, "", ("rank", "parameter"))}
+        return {
+            "eigenvalues": Array(self.eigenvalues, unit, ("rank",)),
+            "residuals": Array(self.residuals, "relative", ("rank",)),
+            "converged": Array(self.converged, "", ("rank",)),
+            "density_nodes": Array(quadrature.nodes, unit, ("probe", "node")),
+            "density_weights": Array(quadrature.weights, "", ("probe", "node")),
+            "trace_samples": Array(quadrature.traces, unit, ("probe",)),
+            **components.arrays(unit),
+            **estimates,
+            **scalars,
+            **(vectors if self.vectors.size else {}),
+        }
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
+    ) -> Self:
+        """The inverse of :meth:`arrays`."""
+        scalars: dict[str, Any] = {name: float(arrays[name]) for name in _scalars("")}
+        scalars |= {name: int(arrays[name]) for name in COUNTS}
+        return cls(
+            eigenvalues=arrays["eigenvalues"],
+            residuals=arrays["residuals"],
+            converged=arrays["converged"].astype(bool),
+            quadrature=Quadrature(
+                arrays["density_nodes"], arrays["density_weights"], arrays["trace_samples"]
+            ),
+            trace=Estimate(*map(float, arrays["trace"])),
+            frobenius=Estimate(*map(float, arrays["frobenius"])),
+            components=Components.from_arrays(arrays),
+            vectors=arrays.get("eigenvectors", np.empty((0, 0), np.float32)),
+            **scalars,
+            label=label,
+            settings=settings,
+            provenance=provenance,
+        )
+
+    def beside(self, sections: Collection[str]) -> Self:
+        """Without the components where these have a section of their own."""
+        return replace(self, components=NO_COMPONENTS) if "components" in sections else self
+
+    @property
+    def edges(self) -> dict[str, float]:
+        """The largest stable curvature at this point of training, where that is known.
+
+        For SGD alone: an adaptive optimizer's depends on its preconditioner. Keys: ``lr``,
+        ``edge`` and, for SAM, ``sam_edge``; none where the learning rate is not recorded or 0.
+        """
+        training = self.provenance.origin.get("training") or {}
+        rate = training.get("lr")
+        if training.get("opt") != "sgd" or not rate:
+            return {}
+        momentum = training.get("momentum") or 0.0
+        found = {"lr": rate, "edge": gradient_descent_edge(rate, momentum)}
+        if training.get("rho"):
+            found["sam_edge"] = sam_edge(rate, training["rho"], self.gradient_norm, momentum)
+        return found
+
+    def headline(self) -> dict[str, Any]:
+        """Eigenvalues with residuals and verdicts, trace with its standard error, cost."""
+        pairs = zip(self.eigenvalues, self.residuals, self.converged, strict=True)
+        measured = bool(self.settings.probes)
+        negative, negative_error = self.quadrature.negative_share if measured else (None, None)
+        components = self.components
+        return {
+            "eigenvalues": self.eigenvalues,
+            "residuals": self.residuals,
+            "converged": bool(self.converged.all()),
+            "eigenpairs": [
+                {"eigenvalue": value, "residual": residual, "converged": bool(verdict)}
+                for value, residual, verdict in pairs
+            ],
+            "sampling_error": self.sampling_error,
+            "trace": self.trace.value if measured else None,
+            "trace_stderr": self.trace.stderr if measured else None,
+            "frobenius": self.frobenius.value if measured else None,
+            "frobenius_stderr": self.frobenius.stderr if measured else None,
+            "negative_share": negative,
+            "negative_share_stderr": negative_error,
+            "components": components.headline(),
+            "loss": self.loss,
+            "loss_stderr": self.loss_stderr,
+            "gradient_norm": self.gradient_norm,
+            "cosine_of_gradient_and_first_eigenvector": self.cosine,
+            "stability": self.edges,
+            "products": self.products,
+            "block_products": self.block_products,
+            "seconds": self.provenance.seconds,
+        }
+
+
+def _scalars(unit: str) -> dict[str, str]:
+    """The numbers of a spectrum that stand alone, each with its unit."""
+    return {
+        "sampling_error": unit,
+        "loss": unit,
+        "loss_stderr": unit,
+        "gradient_norm": unit,
+        "cosine": "",
+        **dict.fromkeys(COUNTS, ""),
+    }

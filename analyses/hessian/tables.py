@@ -1,0 +1,101 @@
+"""The tables of a Hessian-spectrum report."""
+
+from collections.abc import Sequence
+
+from analyses.drawing.numbers import number, with_error, with_residual
+from analyses.hessian.component_tables import component_rows
+from analyses.hessian.result import Spectrum
+
+Rows = list[dict[str, str]]
+OF_COMPONENTS = "Largest eigenvalue of each component, ± sampling error (relative residual)"
+SHOWN = 10  # eigenvalues in the table; the files have them all
+
+
+def tabulate(results: Sequence[Spectrum]) -> dict[str, Rows]:
+    """Captions and rows; tables that nothing was measured for are left out."""
+    found = {
+        "Spectrum": [_summary(result) for result in results],
+        "Eigenvalues (relative residual, which bounds the relative error)": _eigenvalues(results),
+        OF_COMPONENTS: component_rows(results),
+        "Sharpness in context": [_context(result) for result in results],
+        "Method and cost": [_cost(result) for result in results],
+    }
+    return {caption: rows for caption, rows in found.items() if rows}
+
+
+def _summary(result: Spectrum) -> dict[str, str]:
+    measured = bool(result.settings.probes)
+    negative, error = result.quadrature.negative_share if measured else (0.0, 0.0)
+    return {
+        "checkpoint": result.label,
+        "λ₁, ± sampling error": with_error(float(result.eigenvalues[0]), result.sampling_error),
+        "largest relative residual": f"{result.residuals.max():.0e}",
+        "converged": "all" if result.converged.all() else f"{result.converged.sum()} only",
+        "trace, ± standard error": with_error(result.trace.value, result.trace.stderr)
+        if measured
+        else "not measured",
+        "‖H‖ (Frobenius), ± standard error": with_error(
+            result.frobenius.value, result.frobenius.stderr
+        )
+        if measured
+        else "not measured",
+        "negative share of Σ|λ|, %": with_error(100 * negative, 100 * error)
+        if measured
+        else "not measured",
+    }
+
+
+def _eigenvalues(results: Sequence[Spectrum]) -> Rows:
+    count = min(SHOWN, max(len(result.eigenvalues) for result in results))
+    return [
+        {
+            "checkpoint": result.label,
+            **{
+                f"λ{_subscript(k + 1)}": with_residual(
+                    float(result.eigenvalues[k]),
+                    float(result.residuals[k]),
+                    bool(result.converged[k]),
+                )
+                if k < len(result.eigenvalues)
+                else "–"
+                for k in range(count)
+            },
+        }
+        for result in results
+    ]
+
+
+def _context(result: Spectrum) -> dict[str, str]:
+    edges, first = result.edges, float(result.eigenvalues[0])
+    return {
+        "checkpoint": result.label,
+        "loss, ± sampling error": with_error(result.loss, result.loss_stderr),
+        "‖gradient‖": number(result.gradient_norm),
+        "|cos(gradient, v₁)|": number(result.cosine),
+        "learning rate": number(edges["lr"]) if edges else "–",
+        "λ₁ / edge of stability": number(first / edges["edge"]) if edges else "–",
+        "λ₁ / SAM's edge": number(first / edges["sam_edge"]) if edges.get("sam_edge") else "–",
+    }
+
+
+def _cost(result: Spectrum) -> dict[str, str]:
+    settings = result.settings
+    whole = result.products - result.block_products
+    loss = f", L2 {settings.l2:g}" if settings.l2 else ""
+    return {
+        "checkpoint": result.label,
+        "matrix": settings.matrix + loss,
+        "method": settings.method,
+        "probes × steps": f"{settings.probes} × {settings.density_steps}"
+        if settings.probes
+        else "none",
+        "products": f"{whole}",
+        "of components": f"{result.block_products}",
+        "samples": f"{result.provenance.num_samples:,}",
+        "parameters": f"{result.provenance.num_parameters:,}",
+        "seconds": f"{result.provenance.seconds:.1f}",
+    }
+
+
+def _subscript(rank: int) -> str:
+    return "".join("₀₁₂₃₄₅₆₇₈₉"[int(digit)] for digit in str(rank))

@@ -1,0 +1,14 @@
+"""Pictures of lines."""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from analyses.drawing.options import PlotOptions
+from analyses.slices.line_figures import curves
+from analyses.slices.result import Slice
+
+
+def draw(results: Sequence[Slice], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """All checkpoints' losses on one pair of axes, and their accuracies on another."""
+    return {"line": curves(results, "distance along the direction", options)}

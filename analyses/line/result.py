@@ -1,0 +1,25 @@
+"""The loss along a line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from analyses.slices.result import Slice
+
+if TYPE_CHECKING:
+    pass
+from analyses.line.settings import Settings
+
+
+@dataclass(frozen=True)
+class Line(Slice):
+    """Values of shape (nx,)."""
+
+    analysis: ClassVar[str] = "line"
+    settings_type: ClassVar[type[Any]] = Settings
+
+    def headline(self) -> dict[str, Any]:
+        """The slice's numbers and the loss at both ends."""
+        ends = {"loss_at_start": self.loss[0], "loss_at_end": self.loss[-1]}
+        return {**super().headline(), **ends}

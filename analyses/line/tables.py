@@ -1,0 +1,25 @@
+"""The report's table of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analyses.drawing.numbers import number, with_error
+from analyses.slices.result import Slice
+
+
+def tabulate(results: Sequence[Slice]) -> dict[str, list[dict[str, str]]]:
+    """A row of the report for each checkpoint."""
+    return {
+        "": [
+            {
+                "checkpoint": result.label,
+                f"{result.split} loss at 0, ± sampling error": with_error(
+                    result.loss_at_origin, result.loss_stderr
+                ),
+                f"loss at {result.x[0]:g}": number(float(result.loss[0])),
+                f"loss at {result.x[-1]:g}": number(float(result.loss[-1])),
+            }
+            for result in results
+        ]
+    }

@@ -1,0 +1,50 @@
+"""Pictures of what lies between inputs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from analyses.drawing.lettering import add_legend
+from analyses.drawing.numbers import with_unit
+from analyses.drawing.options import PlotOptions
+from analyses.drawing.style import figure, line_styles
+from analyses.linearity.result import Linearity
+
+
+def between_inputs(results: Sequence[Linearity]) -> Figure:
+    """A panel each for misses, loss and gradient, over the way from one input to the other."""
+    page = figure(7.6, 2.9 + 0.18 * (len(results) > 3))
+    panels = page.subplots(1, 3)
+    handles: dict[str, Any] = {}
+    for result, style in zip(results, line_styles(len(results)), strict=True):
+        curves = (
+            (100 * result.missing, 100 * result.missing_stderr),
+            (result.loss, result.loss_stderr),
+            (result.gradient_norm, result.gradient_norm_stderr),
+        )
+        for panel, (values, errors) in zip(panels, curves, strict=True):
+            (handles[result.label],) = panel.plot(result.t, values, **style)
+            panel.fill_between(
+                result.t,
+                values - errors,
+                values + errors,
+                color=style["color"],
+                alpha=0.15,
+                linewidth=0,
+            )
+    panels[0].set_ylabel("misses (%)")
+    panels[1].set_ylabel(with_unit("loss of the mixture", results))
+    panels[2].set_ylabel("‖∂ loss / ∂ input‖")
+    for panel in panels:
+        panel.set_ylim(bottom=0)
+        panel.set_xlabel("share of the second input")
+        panel.set_xticks([0, 0.5, 1], ["0", "½", "1"])
+        panel.grid(axis="y", color="0.92")
+    add_legend(page, handles, columns=6)
+    return page
+
+
+def draw(results: Sequence[Linearity], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """Misses, loss and gradient along the segment."""
+    return {"linearity": between_inputs(results)}

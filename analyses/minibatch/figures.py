@@ -1,0 +1,48 @@
+"""Histograms of mini-batch eigenvalues."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from analyses.drawing.lettering import add_legend
+from analyses.drawing.numbers import with_unit
+from analyses.drawing.options import PlotOptions
+from analyses.drawing.style import figure, line_styles
+from analyses.minibatch.result import MinibatchSpectra
+
+
+def draw(
+    results: Sequence[MinibatchSpectra], options: PlotOptions | None = None
+) -> dict[str, Figure]:
+    """A histogram for each checkpoint, on shared axes."""
+    return {"minibatch": histograms(results)}
+
+
+def histograms(results: Sequence[MinibatchSpectra]) -> Figure:
+    """The share of eigenvalues by value, all networks on one pair of axes."""
+    page = figure(5.8, 2.8)
+    axes = page.subplots()
+    low = min(float(one.eigenvalues.min()) for one in results)
+    high = max(float(one.eigenvalues.max()) for one in results)
+    edges = np.linspace(min(low, 0.0), max(high, 1e-12), 41)
+    handles: dict[str, Any] = {}
+    for one, style in zip(results, line_styles(len(results)), strict=True):
+        shares, _ = np.histogram(one.eigenvalues, edges)
+        percent = 100 * shares / one.eigenvalues.size
+        handles[one.label] = axes.stairs(
+            percent, edges, color=style["color"], linestyle=style["linestyle"], linewidth=1.5
+        )
+    axes.axvline(0, color="0.6", linewidth=0.8)
+    axes.set(
+        xlabel=with_unit("top Hessian eigenvalues of mini-batches", results),
+        ylabel="eigenvalues (%)",
+        yscale="symlog",
+    )
+    axes.set_yticks([0, 1, 10, 100], ["0", "1", "10", "100"])
+    axes.set_ylim(0, 110)
+    axes.grid(axis="y", color="0.92")
+    axes.set_axisbelow(True)
+    add_legend(page, handles)
+    return page

@@ -1,0 +1,102 @@
+"""The Hessian eigenvalues of single mini-batches, gathered over many (Park and Kim, ICLR 2022).
+
+What an optimizer steps on is the loss of a mini-batch, of augmented samples, with its weight
+decay. "How do vision transformers work?" (section 3) compares networks by the histogram of the
+five largest eigenvalues of many such Hessians: far out means steep, left of 0 not convex.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from analyses.minibatch.result import TOLERANCE, MinibatchSpectra
+from analyses.minibatch.settings import Settings
+from analyses.run_context import RunContext
+from landscape.curvature.operators import CurvatureOperator
+from landscape.curvature.products import LocalProducts
+from landscape.data.augmentation.crop_flip import crop_and_flip
+from landscape.data.batches import Batch, merge
+from landscape.eigen.lanczos import lanczos
+from landscape.errors import NotMeasurableError
+from landscape.objective.objective import Objective
+from landscape.results.fingerprint import fingerprint
+from landscape.results.journal import Journal, read_journal
+from landscape.runtime.progress import track
+
+
+def measure(objective: Objective, settings: Settings, context: RunContext) -> MinibatchSpectra:
+    """The top eigenvalues of each mini-batch's own Hessian.
+
+    Raises NotMeasurableError for mini-batches larger than the sample, and for data that can't be
+    augmented so.
+    """
+    top = min(settings.minibatch_top, objective.num_parameters)
+    question = fingerprint(settings, objective.provenance(0.0))
+    path = context.journal("minibatch")
+    known = None if path is None else read_journal(path)
+    done = known.values if known is not None and known.header == question else {}
+    if path is not None and known is not None and known.header != question:
+        path.unlink()
+    journal = None if path is None else Journal(path, question)
+    found = []
+    batches = minibatches(objective, settings)
+    for number, batch in enumerate(track(batches, "mini-batches", total=settings.minibatches)):
+        values = done.get((number,))
+        if values is None:
+            values = _spectrum(objective, batch, settings, top, number)
+            if journal is not None:
+                journal.add((number,), values)
+        found.append(values)
+    if journal is not None:
+        journal.close()
+    table = np.array(found).reshape(len(found), 2, top)
+    return MinibatchSpectra(
+        eigenvalues=table[:, 0],
+        residuals=table[:, 1],
+    )
+
+
+def minibatches(objective: Objective, settings: Settings) -> Iterator[Batch]:
+    """The samples in a random order, cut up; in another order when they are used up."""
+    size = settings.minibatch_size
+    if size > objective.num_samples:
+        raise NotMeasurableError(
+            f"--minibatch-size {size} is more than the {objective.num_samples} samples"
+        )
+    whole = merge(objective.batches)
+    generator = torch.Generator().manual_seed(settings.seed)
+    order = torch.empty(0, dtype=torch.long)
+    for _ in range(settings.minibatches):
+        if len(order) < size:
+            order = torch.randperm(whole.size, generator=generator)
+        chosen, order = order[:size], order[size:]
+        batch = whole.take(chosen)
+        if settings.augmentation == "crop-flip":
+            batch = Batch(_augmented(batch.inputs, generator), batch.targets, batch.size)
+        yield batch
+
+
+def _augmented(images: Any, generator: torch.Generator) -> Tensor:
+    if not isinstance(images, Tensor) or images.dim() != 4:
+        raise NotMeasurableError(
+            "--augmentation crop-flip takes pictures of shape (n, channels, height, width)"
+        )
+    return crop_and_flip(images, generator)
+
+
+def _spectrum(
+    objective: Objective, batch: Batch, settings: Settings, top: int, number: int
+) -> NDArray[np.float64]:
+    """Eigenvalues and after them residuals, of shape (2 K,)."""
+    products = LocalProducts(objective, batches=[batch])
+    operator = CurvatureOperator(objective, answer=products, shift=settings.l2)
+    generator = torch.Generator().manual_seed(settings.seed + number)
+    hint = products.gradient() + settings.l2 * objective.theta
+    pairs = lanczos(operator, top, generator, tolerance=TOLERANCE, hint=hint, copies=False)
+    return torch.cat([pairs.eigenvalues, pairs.residuals]).cpu().numpy()

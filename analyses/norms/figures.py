@@ -1,0 +1,54 @@
+"""The picture of the norms of weights and activations."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from analyses.drawing.lettering import add_legend, plain_text
+from analyses.drawing.options import PlotOptions
+from analyses.drawing.style import figure, line_styles
+from analyses.norms.result import Norms
+from landscape.parameters.components import ORDER
+
+
+def weights_and_activations(results: Sequence[Norms]) -> Figure:
+    """Parameter norms by component on the left, activation norms by layer on the right."""
+    found = dict.fromkeys(name for result in results for name in result.parts)
+    kinds = [name for name in ("whole network", *ORDER) if name in found]
+    names = [*kinds, *(name for name in found if name not in kinds)]
+    page = figure(7.6, max(3.2, 0.19 * len(names) + 1.2))
+    left, right = page.subplots(1, 2)
+    labelled: dict[str, Any] = {}
+    offsets = np.linspace(-0.25, 0.25, len(results)) if len(results) > 1 else [0.0]
+    for result, style, offset in zip(results, line_styles(len(results)), offsets, strict=True):
+        places = [names.index(name) + offset for name in result.parts]
+        left.plot(result.norms, places, "o", markersize=5, color=style["color"])
+        chosen = result.mlp_layers
+        labelled[result.label] = right.errorbar(
+            np.arange(1, len(chosen) + 1),
+            result.whole[chosen, 0],
+            yerr=np.nan_to_num(result.whole[chosen, 1]),
+            marker="o",
+            markersize=3.5,
+            **style,
+        )
+    left.set_yticks(range(len(names)), [plain_text(name) for name in names])
+    left.invert_yaxis()
+    left.set_xlim(left=0)
+    left.set_xlabel("norm of the parameters")
+    left.grid(axis="both", color="0.92")
+    right.set_ylim(bottom=0)
+    right.set_xlabel("activation layer")
+    right.set_ylabel("norm of a sample's activation")
+    right.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    right.grid(axis="y", color="0.92")
+    add_legend(page, labelled, columns=6)
+    return page
+
+
+def draw(results: Sequence[Norms], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """Norms of weights by component beside those of activations by layer."""
+    return {"norms": weights_and_activations(results)}

@@ -1,0 +1,54 @@
+"""Pictures of tangent kernels."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from analyses.drawing.lettering import add_legend
+from analyses.drawing.options import PlotOptions
+from analyses.drawing.style import figure, line_styles, plain_log_ticks
+from analyses.ntk.result import TangentKernel
+
+TITLES = {"full": "full kernel", "summed": "summed over outputs", "logit": "mean of logits"}
+
+
+def spectra_and_kappas(results: Sequence[TangentKernel]) -> Figure:
+    """The spectra of the full and the summed kernel, and the condition numbers of all three."""
+    page = figure(7.6, 3.0)
+    panels: Any = page.subplots(1, 3)
+    handles: dict[str, Any] = {}
+    offsets = np.linspace(-0.25, 0.25, len(results)) if len(results) > 1 else np.zeros(1)
+    styles = line_styles(len(results))
+    for result, style, offset in zip(results, styles, offsets, strict=True):
+        for panel, variant in zip(panels, ("full", "summed"), strict=False):
+            values = getattr(result, variant)[0]
+            relative = np.where(values > 0, values / values[0], np.nan)
+            (handles[result.label],) = panel.plot(np.arange(1, len(values) + 1), relative, **style)
+        for place, variant in enumerate(TITLES):
+            value, error, is_bound = result.kappa(variant)
+            panels[2].errorbar(
+                place + offset,
+                value,
+                yerr=np.nan_to_num(error),
+                marker="^" if is_bound else "o",
+                markersize=4.5,
+                color=style["color"],
+            )
+    for panel, variant in zip(panels, ("full", "summed"), strict=False):
+        panel.set(title=TITLES[variant], xlabel="rank", yscale="log")
+        panel.grid(axis="y", color="0.92")
+    panels[0].set_ylabel("eigenvalue / largest")
+    panels[2].set(title="condition number κ", yscale="log")
+    panels[2].set_xlim(-0.5, 2.5)
+    panels[2].set_xticks(range(3), ["full", "summed", "logit"])
+    panels[2].grid(axis="y", color="0.92")
+    plain_log_ticks(panels[2].yaxis)
+    add_legend(page, handles, columns=6)
+    return page
+
+
+def draw(results: Sequence[TangentKernel], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """Spectra and condition numbers."""
+    return {"ntk": spectra_and_kappas(results)}

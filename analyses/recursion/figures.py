@@ -1,0 +1,167 @@
+"""The picture of the factors of the layers' Hessians."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from analyses.drawing.lettering import plain_text
+from analyses.drawing.numbers import with_unit
+from analyses.drawing.options import PlotOptions
+from analyses.drawing.style import figure, line_styles, plain_log_ticks
+from analyses.recursion.result import Recursion
+
+ROWS = ("‖a‖² of a sample", "|λ| of ℋ", "|f'(h)| > 0.1 (%)", "|λ| of the block")
+EIGENVALUE, SHARE, BLOCK = 1, 2, 3
+MARKS = {"first": "o", "second": "o", "between": "o", "head": "D"}
+# Inches that a letter and what stands before a name take in a legend.
+LEGEND_LETTER, LEGEND_KEY = 0.07, 0.6
+MEANINGS = {
+    "first": "before the activation",
+    "second": "after the activation",
+    "head": "head",
+}
+TITLES = {
+    "mlp": "MLP",
+    "mlp_tokens": "token-mixing MLP",
+    "mlp_channels": "channel-mixing MLP",
+    "": "all layers",
+}
+
+
+def series(result: Recursion) -> dict[tuple[str, str], list[tuple[int, int]]]:
+    """By kind of MLP and role, the layers by number, each with its place on the axis from 1.
+
+    In a plain MLP, where layers stand between two activation functions, all are one series. A head
+    comes after the last MLP, wherever there are any.
+    """
+    found: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    is_chain = "between" in result.roles
+    kind = ""
+    for n, (path, role) in enumerate(zip(result.layers, result.roles, strict=True)):
+        match = re.search(r"mlp(_tokens|_channels)?", path)
+        if role != "head" or match:
+            kind = match[0] if match else ""
+        if is_chain and not kind:
+            found["", "between"].append((n, n + 1))
+        elif role == "head":
+            longest = max((len(v) for (other, _), v in found.items() if other == kind), default=0)
+            found[kind, role].append((n, longest + 1))
+        else:
+            found[kind, role].append((n, len(found[kind, role]) + 1))
+    return dict(found)
+
+
+def factors_by_layer(results: Sequence[Recursion]) -> Figure:
+    """A row for each factor and for the block, a column for each kind of MLP."""
+    kinds = list(dict.fromkeys(kind for result in results for kind, _ in series(result)))
+    page = figure(2.3 * max(len(kinds), 2) + 0.7, 7.6)
+    panels = page.subplots(len(ROWS), len(kinds), sharex="col", sharey="row", squeeze=False)
+    names: dict[str, Any] = {}
+    roles: dict[str, Any] = {}
+    for result, style in zip(results, line_styles(len(results)), strict=True):
+        names[plain_text(result.label)] = Line2D([], [], **style)
+        for (kind, role), members in series(result).items():
+            column = panels[:, kinds.index(kind)]
+            _draw_series(column, result, members, role, style)
+            if role in MEANINGS:
+                roles[MEANINGS[role]] = _mark(role)
+    roles["bound on the block"] = Line2D([], [], color="0.3", linestyle=":", marker="_")
+    for row, title in enumerate(ROWS):
+        has_unit = row in (EIGENVALUE, BLOCK)
+        panels[row, 0].set_ylabel(with_unit(title, results) if has_unit else title)
+    page.align_ylabels(panels[:, 0])
+    for place, kind in enumerate(kinds):
+        _label_column(panels[:, place], kind, [series(result) for result in results])
+        for row in range(len(ROWS)):
+            _finish(panels[row, place], row)
+    wide = LEGEND_KEY + LEGEND_LETTER * max(map(len, names))
+    columns = max(1, min(len(results), int(page.get_figwidth() / wide)))
+    page.legend(names.values(), names.keys(), loc="outside lower center", ncols=columns)
+    page.legend(
+        roles.values(),
+        roles.keys(),
+        loc="outside upper center",
+        ncols=len(roles) if len(kinds) > 2 else 2,
+    )
+    return page
+
+
+def _label_column(
+    column: NDArray[Any], kind: str, found: Sequence[dict[tuple[str, str], list[tuple[int, int]]]]
+) -> None:
+    """Title and places; that of a head has its name where it is the last."""
+    places: dict[bool, set[int]] = {True: set(), False: set()}
+    for one in found:
+        for (other, role), members in one.items():
+            if other == kind:
+                places[role == "head"] |= {place for _, place in members}
+    deepest, last = max(places[False], default=0), max(places[True], default=0)
+    column[0].set_title(TITLES[kind] if deepest else "head")
+    axis = column[-1].xaxis
+    column[-1].set_xlim(0.5, max(deepest, last) + 0.5)
+    axis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
+    axis.set_major_formatter(lambda v, _: "head" if v == last > deepest else f"{v:g}")
+    if deepest:
+        column[-1].set_xlabel("block" if kind else "layer")
+
+
+def _draw_series(
+    column: NDArray[Any],
+    result: Recursion,
+    members: Sequence[tuple[int, int]],
+    role: str,
+    style: dict[str, Any],
+) -> None:
+    layers = [n for n, _ in members]
+    places = [place for _, place in members]
+    blocks = np.stack([np.abs(result.blocks), result.block_stderr], 1)
+    rows = (result.inputs, result.magnitudes, 100 * result.active, blocks)
+    mark = {
+        "marker": MARKS[role],
+        "markersize": 3.5,
+        "markerfacecolor": "white" if role == "second" else style["color"],
+    }
+    for axes, values in zip(column, rows, strict=True):
+        mean, error = values[layers].T
+        if np.isfinite(mean).any():
+            axes.errorbar(places, mean, yerr=np.nan_to_num(error), **mark, **style)
+    bound, error = result.bounds[layers].T
+    column[BLOCK].errorbar(
+        places,
+        bound,
+        yerr=np.nan_to_num(error),
+        color=style["color"],
+        linestyle=":",
+        linewidth=1.0,
+        marker="_",
+        markersize=5,
+    )
+
+
+def _finish(axes: Axes, row: int) -> None:
+    axes.grid(axis="y", color="0.92")
+    if row == SHARE:
+        axes.set_ylim(0, 100)
+        if not axes.has_data():
+            axes.text(0.5, 0.5, "no activation", transform=axes.transAxes, ha="center", color="0.4")
+    elif any((np.asarray(line.get_ydata()) > 0).any() for line in axes.lines):
+        axes.set_yscale("log", nonpositive="mask")
+        plain_log_ticks(axes.yaxis)
+
+
+def _mark(role: str) -> Line2D:
+    face = "white" if role == "second" else "0.3"
+    return Line2D([], [], color="0.3", linestyle="", marker=MARKS[role], markerfacecolor=face)
+
+
+def draw(results: Sequence[Recursion], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """The factors by layer, a column for each kind of MLP."""
+    return {"recursion": factors_by_layer(results)}

@@ -1,0 +1,23 @@
+"""How many samples have their own Hessians measured."""
+
+from dataclasses import dataclass
+
+from landscape.errors import InputError
+from landscape.runtime.options import option
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How many samples have their own Hessians measured."""
+
+    recursion_samples: int = option(
+        8, "samples whose pre-activation Hessians are measured, drawn with --seed", metavar="N"
+    )
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise InputError for less than one sample."""
+        if self.recursion_samples < 1:
+            raise InputError(
+                f"--recursion-samples has to be at least 1, got {self.recursion_samples}"
+            )

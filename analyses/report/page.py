@@ -1,0 +1,147 @@
+"""One page a person can read: every table and picture of a set of results.
+
+As HTML in one file that needs no other and no network, as Markdown beside the pictures, and the
+numbers as JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from analyses.catalog import known_analyses
+from analyses.drawing.numbers import number
+from analyses.drawing.pictures import Picture
+from analyses.formats.pages import POLICY, render
+from analyses.report.paper.figures import numbered_figures, surface_scenes_of
+from analyses.report.paper.summary import Summary
+from landscape.results.files import replacing
+from landscape.results.provenance import now, versions
+from landscape.results.result import Result, plain
+
+# By analysis: the results, and the pictures by their file names.
+Results = Mapping[str, Sequence[Result]]
+Pictures = Mapping[str, Mapping[str, Picture]]
+
+
+def write_page(
+    results: Results, pictures: Pictures, path: Path, summary: Summary | None = None
+) -> Path:
+    """Write the HTML page.
+
+    With a ``summary`` the paper's claims, tables and figures come first, with surfaces that can be
+    turned where plotly is installed.
+    """
+    return _write("report.html.j2", results, pictures, path, summary)
+
+
+def write_markdown(
+    results: Results, pictures: Pictures, path: Path, summary: Summary | None = None
+) -> Path:
+    """Write the same as Markdown; it shows the PNG files of the pictures that lie beside it."""
+    return _write("report.md.j2", results, pictures, path, summary)
+
+
+def write_numbers(results: Results, path: Path, summary: Summary | None = None) -> Path:
+    """Write the headline numbers of all results as JSON: by analysis, then by label.
+
+    What the paper would make of them is under ``paper``.
+    """
+    content: dict[str, Any] = {
+        name: {
+            result.label: {**result.headline(), "num_samples": result.provenance.num_samples}
+            for result in measured
+        }
+        for name, measured in results.items()
+        if measured
+    }
+    if summary is not None:
+        content["paper"] = summary.plain()
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
+    return path
+
+
+def _write(
+    template: str, results: Results, pictures: Pictures, path: Path, summary: Summary | None
+) -> Path:
+    is_page = template.endswith(".html.j2")
+    sections = [
+        _section(name, measured, pictures[name], is_page)
+        for name, measured in results.items()
+        if measured
+    ]
+    # A checkpoint may lack some results; every one has a row.
+    networks = {result.label: result for measured in results.values() for result in measured}
+    text = render(
+        template,
+        title=sections[0]["title"] if len(sections) == 1 else "Loss-landscape report",
+        sections=sections,
+        subjects=[_subject(result) for result in networks.values()],
+        created=now(),
+        versions=versions(),
+        paper=summary,
+        numbered=numbered_figures(sections) if summary else {},
+        scenes=surface_scenes_of(results) if summary and is_page else None,
+        policy=POLICY,
+    )
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
+
+
+def _section(
+    name: str, results: Sequence[Result], pictures: Mapping[str, Picture], is_page: bool
+) -> dict[str, Any]:
+    """What the templates need of one analysis."""
+    analysis = known_analyses()[name]
+    labels = ", ".join(result.label for result in results)
+    return {
+        "name": name,
+        "title": analysis.title,
+        "reading": analysis.reading.get("", ""),
+        "tables": analysis.tabulate(results),
+        "pictures": {
+            key: {
+                "name": key,
+                "alt": f"{key}: {analysis.title} of {labels}",
+                "reading": analysis.reading.get(key, ""),
+                "data": _encoded(picture) if is_page else "",
+            }
+            for key, picture in pictures.items()
+        },
+    }
+
+
+def _subject(result: Result) -> dict[str, str]:
+    """A checkpoint's row in the table of what was measured."""
+    made = result.provenance
+    origin = made.origin
+    return {
+        "checkpoint": result.label,
+        "model": str(origin.get("model", "")),
+        "parameters": f"{made.num_parameters:,}",
+        "trained": _training(origin.get("training")),
+        "validation accuracy, %": (
+            number(origin["validation_accuracy"]) if "validation_accuracy" in origin else "–"
+        ),
+        "data": f"{origin.get('data', '')}, {origin.get('split', '')} split",
+        "samples": f"{made.num_samples:,} of {origin.get('samples_available', made.num_samples):,}",
+        "precision": made.precision,
+        "device": made.device,
+        "weights": f"{origin.get('checkpoint_sha256', made.weights_sha256)[:12]}…",
+    }
+
+
+def _training(settings: Mapping[str, Any] | None) -> str:
+    if not settings:
+        return "elsewhere"
+    sam = f"SAM ρ = {settings['rho']:g}" if settings.get("rho") else "no SAM"
+    return f"{settings['opt']}, {sam}, {settings['epochs']} epochs"
+
+
+def _encoded(picture: Picture) -> str:
+    return base64.b64encode(picture.render("png")).decode("ascii")

@@ -1,0 +1,110 @@
+"""The paper's claims, and what these networks say of each."""
+
+from collections.abc import Sequence
+
+from analyses.report.paper.claims import (
+    Claim,
+    Comparison,
+    Judgement,
+    between,
+    gains,
+    with_sam,
+    within,
+)
+from analyses.report.paper.subjects import Network, sam_pairs
+
+CLAIMS = (
+    Claim(
+        "Without SAM a ViT converges to a sharper minimum than a ResNet, and a Mixer to a sharper "
+        "one still: λ_max rises in this order.",
+        "Table 1",
+        between("sharpness", "ResNet", "ViT", "Mixer"),
+    ),
+    Claim(
+        "At initialisation a ViT is harder to train than a ResNet, and a Mixer harder still: the "
+        "condition number of the neural tangent kernel rises in this order.",
+        "Table 1",
+        between("kappa", "ResNet", "ViT", "Mixer"),
+    ),
+    Claim(
+        "SAM finds flatter minima: λ_max falls.",
+        "Table 1",
+        with_sam("sharpness", more=False),
+    ),
+    Claim(
+        "SAM flattens the surroundings on average, too: the loss under weight noise "
+        "falls; here at two sizes of noise, since the paper does not state its own.",
+        "Table 1",
+        with_sam("noisy_loss", "noisiest_loss", more=False),
+    ),
+    Claim("SAM raises the training loss.", "Table 1", with_sam("train_loss", more=True)),
+    Claim("SAM raises held-out accuracy.", "Table 2", with_sam("accuracy", more=True)),
+    Claim(
+        "SAM raises the accuracy on corrupted pictures.",
+        "Table 2",
+        with_sam("corruption_accuracy", more=True),
+    ),
+    Claim(
+        "SAM gains a ViT and a Mixer more accuracy than a ResNet.",
+        "Table 2",
+        gains("accuracy", "ResNet", "ViT", "Mixer"),
+    ),
+    Claim(
+        "Shallow layers are sharper than deep ones: the first block's λ_max is above the last's.",
+        "Table 3",
+        within("first_block", "last_block", "ViT", "Mixer"),
+    ),
+    Claim(
+        "The embedding is sharper than all attention, or all token mixing.",
+        "Table 3",
+        within("embedding", "mixing", "ViT", "Mixer"),
+    ),
+    Claim(
+        "The weights of a ViT and a Mixer grow under SAM.",
+        "Table 3",
+        with_sam("weight_norm", more=True, families=("ViT", "Mixer")),
+    ),
+    Claim(
+        "Fewer of a ViT's MLP neurons are active than of a ResNet's.",
+        "Figure 2",
+        between("active", "ViT", "ResNet"),
+    ),
+    Claim(
+        "SAM thins out the activations in a Mixer's first layer.",
+        "Figure 2",
+        with_sam("first_active", more=False, families=("Mixer",)),
+    ),
+    Claim(
+        "A ViT behaves more linearly between inputs under SAM: the missing rate falls.",
+        "Table 5",
+        with_sam("missing_rate", more=False, families=("ViT",)),
+    ),
+)
+
+
+def judge(networks: Sequence[Network]) -> list[Judgement]:
+    """What these networks say of every claim."""
+    return [Judgement(claim, claim.compare(networks)) for claim in CLAIMS]
+
+
+def flatter_and_better(networks: Sequence[Network]) -> list[str]:
+    """For each pair, in words, whether the flatter network is also the more accurate one."""
+    flatter = with_sam("sharpness", more=False)
+    better = with_sam("accuracy", more=True)
+    found = []
+    for plain, sam in sam_pairs(networks):
+        verdicts = [
+            comparison.verdict for comparison in _first(flatter([plain, sam]), better([plain, sam]))
+        ]
+        if len(verdicts) < 2 or "can't decide" in verdicts:
+            words = "the numbers can't decide whether the flatter one is the better one"
+        elif verdicts[0] == verdicts[1]:
+            words = "the flatter one is the more accurate one"
+        else:
+            words = "the flatter one is the less accurate one"
+        found.append(f"{plain.label} and {sam.label}: {words}.")
+    return found
+
+
+def _first(*comparisons: list[Comparison]) -> list[Comparison]:
+    return [found[0] for found in comparisons if found]

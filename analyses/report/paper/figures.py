@@ -1,0 +1,36 @@
+"""The paper's figures, as pictures of the analyses that make them here."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from analyses.formats.export import surface_scenes
+from analyses.formats.interactive import Scenes, has_plotly
+from analyses.slices.result import Slice
+from landscape.results.result import Result
+
+# By caption the pictures, and the analyses that they are from.
+FIGURES = {
+    "Figure 1: loss surfaces": {"surface_3d": "surface"},
+    "Figure 2: training curves and active neurons": {"curves": "curves", "sparsity": "sparsity"},
+    "Figure 3: attention maps": {"attention": "attention"},
+}
+
+
+def numbered_figures(sections: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, str]]]:
+    """The paper's figures by their captions; their pictures are taken out of the sections."""
+    by_name = {section["name"]: section["pictures"] for section in sections}
+    figures = {
+        caption: [
+            by_name[analysis].pop(picture)
+            for picture, analysis in pictures.items()
+            if picture in by_name.get(analysis, {})
+        ]
+        for caption, pictures in FIGURES.items()
+    }
+    return {caption: pictures for caption, pictures in figures.items() if pictures}
+
+
+def surface_scenes_of(results: Mapping[str, Sequence[Result]]) -> Scenes | None:
+    """The surfaces to turn around; None without any, or without plotly."""
+    planes = [result for result in results.get("surface", ()) if isinstance(result, Slice)]
+    return surface_scenes(planes) if planes and has_plotly() else None

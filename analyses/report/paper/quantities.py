@@ -1,0 +1,250 @@
+"""The numbers of the paper's tables, out of results: value, error, method and sample of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses.drawing.numbers import number, with_error
+from analyses.flatness.result import reference
+from analyses.report.paper.subjects import Network
+from landscape.parameters.components import ORDER
+from landscape.results.result import Result
+
+if TYPE_CHECKING:
+    from analyses.components.result import ComponentCurvature
+    from analyses.flatness.result import Flatness
+    from analyses.hessian.result import Spectrum
+    from analyses.linearity.result import Linearity
+    from analyses.norms.result import Norms
+    from analyses.ntk.result import TangentKernel
+    from analyses.robustness.result import Robustness
+    from analyses.sparsity.result import Sparsity
+
+
+# What keeps a number from being compared.
+LOWER_BOUND = "a lower bound decides nothing"
+NEGATIVE = "the curvature of largest magnitude is negative"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number with its ``error``: 0 where it is exact for its sample, nan where none is known.
+
+    ``method`` says how it was measured and what the error is; ``sample`` on what. ``source`` is
+    the analysis that it is from. ``caveat`` says why it can't be compared, where it can't.
+    """
+
+    value: float
+    error: float
+    method: str
+    sample: str
+    source: str
+    caveat: str = ""
+
+    @property
+    def text(self) -> str:
+        """As it is printed."""
+        sign = "> " if self.caveat == LOWER_BOUND else ""
+        if self.error == 0:
+            whole = float(self.value).is_integer()
+            return f"{sign}{self.value:,.0f}" if whole else f"{sign}{number(self.value, 4)}"
+        return f"{sign}{with_error(self.value, self.error)}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table: what it is called, the analyses it can be from, and how to read them."""
+
+    title: str
+    analyses: tuple[str, ...]
+    read: Callable[[Any], Quantity | None]
+
+
+def quantity(network: Network, name: str) -> Quantity | None:
+    """A number of a network by its name in :data:`ROWS`; None where it was not measured."""
+    row = ROWS[name]
+    for source in row.analyses or tuple(network.results):
+        if source in network.results:
+            found = row.read(network.results[source])
+            if found is not None and not math.isnan(found.value):
+                return found
+    return None
+
+
+def _of(result: Result, value: float, error: float, method: str, **others: Any) -> Quantity:
+    made = result.provenance
+    split = made.origin.get("split", "")
+    sample = f"{made.num_samples:,} {split} samples" if split else f"{made.num_samples:,} samples"
+    return Quantity(float(value), float(error), method, sample, result.analysis, **others)
+
+
+def _parameters(result: Result) -> Quantity:
+    return Quantity(result.provenance.num_parameters, 0.0, "counted", "", result.analysis)
+
+
+def _sharpness(result: Spectrum | ComponentCurvature) -> Quantity:
+    """The largest eigenvalue that was found; its residual bounds how far the true one is."""
+    k = int(result.eigenvalues.argmax())
+    value = float(result.eigenvalues[k])
+    error = math.hypot(float(result.residuals[k]) * value, result.sampling_error)
+    verdict = "" if result.converged[k] else ", not converged"
+    method = f"Lanczos{verdict}; the error is that of sample and residual"
+    return _of(result, value, error, method, caveat="" if value >= 0 else NEGATIVE)
+
+
+def _component(*names: str) -> Callable[[Spectrum | ComponentCurvature], Quantity | None]:
+    """The first of these components that there is."""
+
+    def read(result: Spectrum | ComponentCurvature) -> Quantity | None:
+        parts = result.components
+        for name in names:
+            if name in parts.names:
+                k = parts.names.index(name)
+                value = float(parts.eigenvalues[k])
+                residual = float(parts.residuals[k]) * value
+                error = math.hypot(residual, float(parts.sampling_errors[k]))
+                method = "Lanczos on the block; the error is that of sample and residual"
+                return _of(result, value, error, method, caveat="" if value >= 0 else NEGATIVE)
+        return None
+
+    return read
+
+
+def _block(place: float) -> Callable[[Spectrum | ComponentCurvature], Quantity | None]:
+    """The block at ``place``: 0 the first, 0.5 the middle one, 1 the last."""
+
+    def read(result: Spectrum | ComponentCurvature) -> Quantity | None:
+        own = {word.partition("=")[0] for word in result.settings.group}
+        blocks = [name for name in result.components.names if name not in {*ORDER, *own}]
+        if not blocks:
+            return None
+        return _component(blocks[int(place * (len(blocks) - 1))])(result)
+
+    return read
+
+
+def _train_loss(result: Any) -> Quantity:
+    return _of(result, result.loss, result.loss_stderr, "cross-entropy, eval mode; sampling error")
+
+
+def _active(result: Sparsity) -> Quantity:
+    count = len(result.active)
+    error = math.sqrt(float((result.stderr**2).sum())) / count
+    method = "share > 0, mean over layers; standard error over samples, of layers as if independent"
+    return _of(result, 100 * result.mean, 100 * error, method)
+
+
+def _first_active(result: Sparsity) -> Quantity:
+    method = "share > 0 after the first activation; standard error over samples"
+    return _of(result, 100 * float(result.active[0]), 100 * float(result.stderr[0]), method)
+
+
+def _accuracy(result: Robustness) -> Quantity:
+    score = result.accuracy
+    return _of(result, score.accuracy, score.standard_error, "standard error over samples")
+
+
+def _corruption_accuracy(result: Robustness) -> Quantity | None:
+    score = result.corruption_accuracy
+    if score is None:
+        return None
+    method = f"mean over {len(result.families)} families of ImageNet-C made here, 5 severities each"
+    return _of(result, score.accuracy, score.standard_error, method)
+
+
+def _missing_rate(result: Linearity) -> Quantity:
+    rate, error = result.missing_rate
+    method = f"midpoints of {len(result.pairs):,} pairs; standard error over pairs"
+    return _of(result, 100 * rate, 100 * error, method)
+
+
+def _reference(sigmas: NDArray[np.float64]) -> int:
+    return reference("fixed", sigmas)
+
+
+def _largest(sigmas: NDArray[np.float64]) -> int:
+    return int(sigmas.argmax())
+
+
+def _noisy_loss(
+    place: Callable[[NDArray[np.float64]], int],
+) -> Callable[[Flatness], Quantity | None]:
+    """Of noise that all weights get alike; its standard deviation is not stated in the paper."""
+
+    def read(result: Flatness) -> Quantity | None:
+        if "fixed" not in result.average:
+            return None
+        sigmas = result.average["fixed"].sigmas
+        sigma = float(sigmas[place(sigmas)])
+        mean, error = result.average_at("fixed", sigma)
+        # Every draw's loss is a mean over the same sample.
+        error = math.hypot(error, result.loss_stderr)
+        method = f"Gaussian noise, σ = {sigma:g}; the error is that of draws and sample"
+        return _of(result, mean, error, method)
+
+    return read
+
+
+def _weight_norm(result: Norms) -> Quantity:
+    return Quantity(float(result.norms[0]), 0.0, "2-norm of all parameters", "", result.analysis)
+
+
+def _activation_norm(place: int) -> Callable[[Norms], Quantity | None]:
+    """After the activation function of the first, middle or last MLP."""
+
+    def read(result: Norms) -> Quantity | None:
+        if not result.first_middle_last:
+            return None
+        mean, error = result.post_activation(result.first_middle_last[place])
+        method = "2-norm over all tokens and neurons after the activation; standard error"
+        return _of(result, mean, error, method)
+
+    return read
+
+
+def _kappa(result: TangentKernel) -> Quantity:
+    value, error, is_bound = result.kappa()
+    asked = result.settings
+    where = "at initialisation" if asked.ntk_at == "init" else "at the checkpoint"
+    size = f"{result.samples.shape[1]} samples × {len(result.outputs)} outputs"
+    method = f"full kernel {where}, {size}; standard error over {len(result.samples)} seeds"
+    caveat = LOWER_BOUND if is_bound else ""
+    return Quantity(value, error, method, "", result.analysis, caveat)
+
+
+_OF_COMPONENTS = ("components", "hessian")
+ROWS: dict[str, Row] = {
+    "parameters": Row("parameters", (), _parameters),
+    "sharpness": Row("λ_max of the Hessian", ("hessian", "components"), _sharpness),
+    "train_loss": Row("training loss", ("hessian",), _train_loss),
+    "kappa": Row("κ of the tangent kernel", ("ntk",), _kappa),
+    "noisy_loss": Row("loss under weight noise, L^N", ("flatness",), _noisy_loss(_reference)),
+    "noisiest_loss": Row("L^N at the largest σ", ("flatness",), _noisy_loss(_largest)),
+    "accuracy": Row("accuracy, %", ("robustness",), _accuracy),
+    "corruption_accuracy": Row(
+        "accuracy on corrupted pictures, %", ("robustness",), _corruption_accuracy
+    ),
+    "missing_rate": Row("missing rate R, %", ("linearity",), _missing_rate),
+    "weight_norm": Row("‖w‖", ("norms",), _weight_norm),
+    "first_activation": Row("‖a‖, first MLP", ("norms",), _activation_norm(0)),
+    "middle_activation": Row("‖a‖, middle MLP", ("norms",), _activation_norm(1)),
+    "last_activation": Row("‖a‖, last MLP", ("norms",), _activation_norm(2)),
+    "embedding": Row("λ_max, embedding", _OF_COMPONENTS, _component("embedding", "stem")),
+    "mixing": Row(
+        "λ_max, attention or token mixing",
+        _OF_COMPONENTS,
+        _component("attention", "token mixing"),
+    ),
+    "mlp": Row("λ_max, MLP or channel mixing", _OF_COMPONENTS, _component("MLP", "channel mixing")),
+    "first_block": Row("λ_max, first block", _OF_COMPONENTS, _block(0.0)),
+    "middle_block": Row("λ_max, middle block", _OF_COMPONENTS, _block(0.5)),
+    "last_block": Row("λ_max, last block", _OF_COMPONENTS, _block(1.0)),
+    "active": Row("active neurons, %", ("sparsity",), _active),
+    "first_active": Row("active neurons in the first layer, %", ("sparsity",), _first_active),
+}

@@ -1,0 +1,87 @@
+"""The paper's Tables 1, 3 and 5 with the user's own networks in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analyses.report.paper.quantities import ROWS, Quantity, quantity
+from analyses.report.paper.reported import as_reported
+from analyses.report.paper.subjects import Network
+
+TABLES: dict[str, tuple[str, ...]] = {
+    "Table 1: geometry and generalisation": (
+        "parameters",
+        "kappa",
+        "sharpness",
+        "train_loss",
+        "noisy_loss",
+        "noisiest_loss",
+        "accuracy",
+        "corruption_accuracy",
+    ),
+    "Table 3: components": (
+        "embedding",
+        "mixing",
+        "mlp",
+        "first_block",
+        "middle_block",
+        "last_block",
+        "sharpness",
+        "weight_norm",
+        "first_activation",
+        "middle_activation",
+        "last_activation",
+    ),
+    "Table 5: sharpness and linearity": (
+        "sharpness",
+        "train_loss",
+        "noisy_loss",
+        "noisiest_loss",
+        "missing_rate",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A measurement, if there is one, and the paper's own figure for this network, or ""."""
+
+    quantity: Quantity | None
+    reported: str
+
+    @property
+    def text(self) -> str:
+        """What is printed; a dash where nothing was measured."""
+        return self.quantity.text if self.quantity else "–"
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A quantity, its cell for each network, and in words how they were measured."""
+
+    title: str
+    cells: list[Cell]
+
+    @property
+    def method(self) -> str:
+        """Methods and samples, each once."""
+        found = [cell.quantity for cell in self.cells if cell.quantity]
+        methods = dict.fromkeys(
+            f"{one.method}; {one.sample}" if one.sample else one.method for one in found
+        )
+        return " / ".join(methods)
+
+
+def paper_tables(networks: Sequence[Network]) -> dict[str, list[TableRow]]:
+    """Tables by caption; rows that no network has a number for are left out, and empty tables."""
+    tables = {
+        caption: [row for row in (_row(name, networks) for name in names) if row.method]
+        for caption, names in TABLES.items()
+    }
+    return {caption: rows for caption, rows in tables.items() if rows}
+
+
+def _row(name: str, networks: Sequence[Network]) -> TableRow:
+    return TableRow(
+        ROWS[name].title,
+        [Cell(quantity(network, name), as_reported(network.origin, name)) for network in networks],
+    )

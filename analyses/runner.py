@@ -1,0 +1,96 @@
+"""Measure one analysis of one objective, once: a result that is on disk is not computed again."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from analyses.analysis import Analysis
+from analyses.run_context import RunContext
+from analyses.watchers import PartialFile, Watchers
+from landscape.checkpoints.run import LAST
+from landscape.objective.objective import Objective
+from landscape.results.files import put_aside, sha256, sweep
+from landscape.results.fingerprint import differences, fingerprint
+from landscape.results.result import Result, is_complete
+from landscape.runtime.progress import message
+from landscape.slices.point_queue import remove_journals
+
+
+def measure(
+    analysis: Analysis[Any, Any],
+    objective: Objective,
+    settings: Any,
+    context: RunContext,
+    *,
+    force: bool = False,
+) -> Result | None:
+    """The result of an analysis, with its .h5 and .json in the folder of ``context``.
+
+    It is computed if the folder has none, or with ``force``. One that answers another question is
+    kept under another name. Among several ranks the first one reads and writes; the others return
+    None.
+    """
+    name, label = analysis.name, objective.label or "model"
+    folder, ranks = context.folder, context.ranks
+    assert folder is not None
+    objective = objective.with_origin(files=_hash_files(analysis, settings))
+    journal = folder / f"{name}.journal"
+    result = None
+    if ranks.is_first:
+        for path in (folder / f"{name}.h5", folder / f"{name}.json", journal):
+            sweep(path)
+        if not force:
+            result = find_stored(analysis, objective, settings, folder)
+        if force or result is not None:  # left by a run that was killed right after it had saved
+            remove_journals(journal)
+    if ranks.broadcast(f"stored/{name}/{label}", result is not None):
+        message(f"{label}: {name} is already measured")
+    elif ranks.is_first or analysis.is_distributed:
+        note = getattr(settings, "cost_note", "")
+        message(f"{label}: measuring {name}" + (f": {note}" if note else ""))
+        watch = Watchers(PartialFile(folder / f"{name}.h5"), context.watch)
+        result = analysis.compute(objective, settings, replace(context, watch=watch))
+        if ranks.is_first:
+            result.save(folder / f"{name}.h5")
+            remove_journals(journal)
+    if not ranks.is_first or result is None:
+        return None
+    result.write_json(folder / f"{name}.json")
+    return result
+
+
+def find_stored(
+    analysis: Analysis[Any, Any], objective: Objective, settings: Any, folder: Path
+) -> Result | None:
+    """The result of an analysis in ``folder``, if it answers the same question.
+
+    One that does not is renamed, with a message that says what has changed.
+    """
+    stored = folder / f"{analysis.name}.h5"
+    if not stored.exists() or not is_complete(stored):
+        return None
+    result: Result = analysis.result_type.load(stored)
+    before = fingerprint(result.settings, result.provenance)
+    changed = differences(before, fingerprint(settings, objective.provenance(0.0)))
+    if not changed:
+        return result
+    aside = put_aside(stored)
+    beside = folder / f"{analysis.name}.json"
+    if beside.exists():
+        beside.rename(aside.with_suffix(".json"))
+    message(f"{stored} was measured differently ({'; '.join(changed)}): kept as {aside.name}")
+    return None
+
+
+def _hash_files(analysis: Analysis[Any, Any], settings: Any) -> dict[str, str]:
+    """The content of the files, or patterns of files, that the settings name."""
+    hashes = {}
+    for field in analysis.file_settings:
+        name = getattr(settings, field, "")
+        if not name:
+            continue
+        path = Path(name) / LAST if Path(name).is_dir() else Path(name)
+        for file in [path] if path.is_file() else sorted(path.parent.glob(path.name)):
+            if file.is_file():
+                hashes[str(file)] = sha256(file)
+    return hashes

@@ -1,0 +1,39 @@
+"""How the sharpness went along training, against the edge of stability."""
+
+from typing import TYPE_CHECKING, Any
+
+from analyses.analysis import Analysis
+from analyses.sharpness.settings import Settings
+
+if TYPE_CHECKING:
+    from analyses.sharpness.result import Sharpness
+
+__all__ = ["ANALYSIS", "Sharpness", "Settings", "compute", "draw", "of", "tabulate"]
+
+ANALYSIS: "Analysis[Settings, Sharpness]" = Analysis(
+    name="sharpness",
+    package=__name__,
+    title="Sharpness along training",
+    summary="the top Hessian eigenvalue at every saved epoch, against the edge of stability",
+    reading={
+        "": (
+            "The largest Hessian eigenvalue at the saved epochs of each run, on one sample. "
+            "With SGD a step along its eigenvector overshoots where it is above the edge of "
+            "stability, 2 (1 + momentum) / learning rate; SAM's own edge is lower and falls "
+            "with the gradient."
+        ),
+        "sharpness": (
+            "Above, the largest eigenvalue (solid) and, for SGD, the edge of stability "
+            "(dotted): where the two meet, the learning rate limits the sharpness. Below, the "
+            "cosine of the gradient with the first eigenvector: near 1, training moves along "
+            "its steepest direction."
+        ),
+    },
+    settings=Settings,
+    result="Sharpness",
+)
+compute, of, tabulate, draw = ANALYSIS.compute, ANALYSIS.of, ANALYSIS.tabulate, ANALYSIS.draw
+
+
+def __getattr__(name: str) -> Any:
+    return ANALYSIS.public_name(name)

@@ -1,0 +1,94 @@
+"""How the sharpness went along training, against the edge of stability.
+
+For every saved epoch of a run: the largest Hessian eigenvalue with its residual, the gradient, the
+cosine between the gradient and the first eigenvector, and the largest curvature at which a step of
+the run's learning rate is stable (Cohen et al., ICLR 2021; for SAM Long and Bartlett, 2023).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from analyses.run_context import RunContext
+from analyses.sharpness.result import Sharpness
+from analyses.sharpness.settings import Settings
+from landscape.checkpoints.run import run_of
+from landscape.checkpoints.weights import read_weights
+from landscape.curvature.operators import CurvatureOperator
+from landscape.curvature.stability import sam_edge
+from landscape.eigen.lanczos import lanczos
+from landscape.errors import NotMeasurableError
+from landscape.objective.objective import Objective
+from landscape.runtime.progress import track
+
+TOLERANCE = 1e-3
+
+
+def measure(objective: Objective, settings: Settings, context: RunContext) -> Sharpness:
+    """Measure every saved epoch of the run that the objective's checkpoint belongs to.
+
+    Raises NotMeasurableError if there are none.
+    """
+    checkpoint = objective.origin.get("checkpoint")
+    run = run_of(Path(checkpoint)) if checkpoint else None
+    saved = run.epochs() if run is not None else []
+    if run is None or not saved:
+        raise NotMeasurableError(
+            f"{checkpoint or 'the model'} has no saved epochs: train with --save-every 1"
+        )
+    training = run.read_config().get("training", {})
+    rates = {int(row["epoch"]): row["lr"] for row in run.read_metrics()}
+    vector = None
+    rows = []
+    for epoch, file in track(saved[:: settings.every], "saved epochs"):
+        weights = read_weights(file, objective)
+        row, vector = _measure(objective, weights.theta, weights.statistics, vector, settings.seed)
+        rate = rates.get(epoch, math.nan)
+        rows.append([epoch, *row, rate, _edge(training, rate, row[3])])
+    return Sharpness(
+        table=np.array(rows, dtype=np.float64),
+    )
+
+
+def _measure(
+    objective: Objective,
+    theta: torch.Tensor,
+    statistics: torch.Tensor,
+    vector: torch.Tensor | None,
+    seed: int,
+) -> tuple[list[float], torch.Tensor]:
+    """Eigenvalue, residual, loss, gradient norm and cosine there; and the eigenvector."""
+    try:
+        objective.live_statistics.copy_(statistics)
+        gradient = objective.gradient(theta)
+        # The last epoch's eigenvector is close to this one's.
+        hint = gradient if vector is None else vector
+        pairs = lanczos(
+            CurvatureOperator(objective, theta),
+            1,
+            torch.Generator().manual_seed(seed),
+            tolerance=TOLERANCE,
+            hint=hint,
+            copies=False,
+        )
+        loss = objective.loss(theta)
+    finally:
+        objective.restore()
+    first = pairs.vectors[:, 0]
+    norm = torch.linalg.vector_norm(gradient.double()).item()
+    cosine = abs(gradient.double().dot(first.double()).item()) / norm if norm else 0.0
+    return [pairs.eigenvalues[0].item(), pairs.residuals[0].item(), loss, norm, cosine], first
+
+
+def _edge(training: Mapping[str, Any], rate: float, gradient_norm: float) -> float:
+    """Of SGD alone: an adaptive optimizer's depends on its preconditioner."""
+    if training.get("opt") != "sgd" or not rate > 0:
+        return math.nan
+    momentum = training.get("momentum", 0.0)
+    return sam_edge(rate, training.get("rho", 0.0), gradient_norm, momentum)

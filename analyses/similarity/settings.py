@@ -1,0 +1,38 @@
+"""How many samples are compared, with which weights, and the factor of the rescaling."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from landscape.errors import InputError
+from landscape.runtime.choices import FEWEST_CKA_SAMPLES
+from landscape.runtime.options import option
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How many samples are compared, with which weights, and how hard the network is rescaled."""
+
+    cka_samples: int = option(256, "samples whose features are compared", metavar="N")
+    reference: str = option(
+        "",
+        "compare the weights with those of CHECKPOINT (default: of the first one given of the "
+        "same architecture)",
+        metavar="CHECKPOINT",
+    )
+    rescale: float = option(
+        2.0, "factor of the rescalings that leave the function as it is", metavar="FACTOR"
+    )
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise InputError for numbers that compare nothing."""
+        if self.cka_samples < FEWEST_CKA_SAMPLES:
+            raise InputError(
+                f"--cka-samples has to be at least {FEWEST_CKA_SAMPLES}, got {self.cka_samples}"
+            )
+        if not 0 < self.rescale < math.inf or self.rescale == 1:
+            raise InputError(
+                f"--rescale has to be a positive number other than 1, got {self.rescale}"
+            )

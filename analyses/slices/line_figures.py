@@ -1,0 +1,65 @@
+"""Curves of loss and accuracy along lines, with bands for what is uncertain about them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analyses.drawing.lettering import add_legend
+from analyses.drawing.numbers import with_unit
+from analyses.drawing.options import PlotOptions
+from analyses.drawing.scales import is_logarithmic
+from analyses.drawing.style import DASHES, figure, line_styles, plain_log_ticks
+from analyses.slices.result import Slice
+from analyses.slices.settings import axis_label
+
+
+def curves(results: Sequence[Slice], along: str, options: PlotOptions | None = None) -> Figure:
+    """Losses on one pair of axes and accuracies on another; other splits are dashed."""
+    options = options or PlotOptions()
+    page = figure(8.0, 3.6)
+    loss_axes, accuracy_axes = page.subplots(1, 2)
+    handles: dict[str, Any] = {}
+    shown = []
+    for result, style in zip(results, line_styles(len(results)), strict=True):
+        for number, split in enumerate(result.splits):
+            dashed = style if len(result.splits) == 1 else {**style, "linestyle": DASHES[number]}
+            name = result.label if len(result.splits) == 1 else f"{result.label}, {split}"
+            handles[name] = _curve(loss_axes, result, f"{split}_loss", dashed)
+            _curve(accuracy_axes, result, f"{split}_acc", dashed)
+            shown.append(result.values[f"{split}_loss"])
+    if is_logarithmic(shown, options):
+        loss_axes.set_yscale("log")
+    loss_axes.set_ylim(bottom=options.zmin, top=options.zmax)
+    if loss_axes.get_yscale() == "log":
+        plain_log_ticks(loss_axes.yaxis)
+    splits = " and ".join(dict.fromkeys(split for r in results for split in r.splits))
+    axis = axis_label(along, [r.settings for r in results])
+    loss_axes.set(xlabel=axis, ylabel=with_unit(f"{splits} loss", results))
+    accuracy_axes.set(xlabel=axis, ylabel=f"{splits} accuracy (%)")
+    ends = {0.0, 1.0} if results[0].analysis == "interpolate" else {0.0}
+    for axes in (loss_axes, accuracy_axes):
+        for end in ends:
+            axes.axvline(end, color="0.7", linewidth=0.8, zorder=0)
+    add_legend(page, handles, columns=6 if len(handles) > 4 else 4)
+    return page
+
+
+def _curve(axes: Axes, result: Slice, name: str, style: dict[str, Any]) -> Any:
+    """A curve, and its band: the range over repeats, or twice the sampling error."""
+    values = np.where(np.isfinite(result.values[name]), result.values[name], np.nan)
+    repeats = result.repeats.get(name)
+    low = high = None
+    if repeats is not None:
+        finite = np.where(np.isfinite(repeats), repeats, np.nan)
+        values = finite.mean(0)
+        low, high = finite.min(0), finite.max(0)
+    elif f"{name}_stderr" in result.values:
+        error = 2 * result.values[f"{name}_stderr"]
+        low, high = np.maximum(values - error, 1e-3 * values), values + error
+    (line,) = axes.plot(result.x, values, **style)
+    if low is not None and high is not None and np.isfinite(low).any():
+        axes.fill_between(result.x, low, high, color=style["color"], alpha=0.18, linewidth=0)
+    return line

@@ -1,0 +1,211 @@
+"""Measuring a line or plane: the points in their order, shared, kept, refined and repeated."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from analyses.run_context import RunContext
+from analyses.slices.directions import make_directions
+from analyses.slices.grid import Floats, Grid
+from analyses.slices.points import SlicePoints
+from analyses.slices.result import Slice
+from analyses.slices.settings import SliceSettings
+from analyses.slices.tensors import tensor_table
+from landscape.data.settings import canonical_split
+from landscape.directions.direction import Direction, cosine
+from landscape.directions.files import direction_arrays
+from landscape.objective.objective import Objective
+from landscape.results.fingerprint import fingerprint
+from landscape.results.hashing import hash_tensors
+from landscape.results.journal import Key, Values
+from landscape.slices.evaluation_mode import EvaluationMode
+from landscape.slices.order import coarse_to_fine
+from landscape.slices.point_queue import PointQueue
+from landscape.slices.refinement import Refinement
+
+DIRECTION_NAMES = ("xdirection", "ydirection")
+
+SliceResult = TypeVar("SliceResult", bound=Slice)
+
+
+@dataclass(frozen=True)
+class MeasuredPoints:
+    """Values (ny, nx) by name, errors of those that are interpolated, and which are measured."""
+
+    values: dict[str, Floats]
+    errors: dict[str, Floats]
+    measured: NDArray[np.bool_]
+
+
+def measure_slice(
+    kind: type[SliceResult],
+    objective: Objective,
+    settings: SliceSettings,
+    grid: Grid,
+    context: RunContext,
+    directions: Sequence[Direction] | None = None,
+    path: dict[str, NDArray[Any]] | None = None,
+) -> SliceResult:
+    """Measure every point of ``grid`` and return a result of class ``kind``, equal in every rank.
+
+    Args:
+        kind: the class of the result.
+        objective: the loss.
+        settings: where the directions come from and what is measured at every point.
+        grid: the coordinates.
+        context: who shares the work, where points are kept, and who watches.
+        directions: used in place of those that the settings ask for.
+        path: arrays of the result that are measured elsewhere.
+    """
+    chosen = list(directions or make_directions(objective, settings, len(grid.sides)))
+    split = canonical_split(objective.origin.get("split", "train"))
+    points = SlicePoints(objective, settings, grid, split, chosen)
+    with points:
+        description = _describe(objective, settings, grid, chosen, drawn=directions is None)
+        unlabelled = partial(kind, split=split, path=path or {}, **description)
+        preview = partial(_preview, context, objective, settings, points, grid, unlabelled)
+        queue = PointQueue(
+            _question(objective, settings, grid, chosen),
+            context.journal(kind.analysis),
+            context.ranks,
+            task=f"{kind.analysis} of {objective.label or 'model'}",
+            on_progress=preview,
+        )
+        try:
+            _decide_mode(queue, points, context)
+            at_origin = points.values_at_origin()
+            repeats = [
+                _measure_repeat(queue, points, grid, repeat) for repeat in range(settings.repeats)
+            ]
+            queue.finish()
+        finally:
+            queue.close()
+    first = repeats[0]
+    return unlabelled(
+        at_origin=at_origin,
+        mode=asdict(points.mode),
+        values=_squeezed(grid, first.values),
+        errors=_squeezed(grid, first.errors),
+        measured=grid.squeeze(first.measured),
+        repeats={
+            name: grid.squeeze(np.stack([repeat.values[name] for repeat in repeats]))
+            for name in (first.values if settings.repeats > 1 else ())
+        },
+    )
+
+
+def _question(
+    objective: Objective, settings: SliceSettings, grid: Grid, directions: Sequence[Direction]
+) -> dict[str, Any]:
+    """The fingerprint of the question that every point of the slice belongs to."""
+    provenance = objective.provenance(0.0)
+    return {
+        **fingerprint(settings, provenance),
+        "coordinates": hash_tensors(map(torch.from_numpy, grid.sides)),
+        "vectors": hash_tensors(direction.vector for direction in directions),
+        # Batch size and device enter the rounding, which a resumed slice must not mix.
+        "batch_size": objective.batches[0].size,
+        "device": provenance.device,
+    }
+
+
+def _describe(
+    objective: Objective,
+    settings: SliceSettings,
+    grid: Grid,
+    directions: Sequence[Direction],
+    *,
+    drawn: bool,
+) -> dict[str, Any]:
+    """The fields of a slice that are known before any point is measured."""
+    named = zip(DIRECTION_NAMES, directions, strict=False)
+    stored = [direction_arrays(direction, name, objective.module) for name, direction in named]
+    vectors = [direction.vector for direction in directions]
+    return {
+        "x": grid.xs,
+        "y": grid.ys,
+        "directions": {key: array for arrays in stored for key, array in arrays.items()},
+        "direction_cosine": cosine(*vectors) if len(vectors) == 2 else 1.0,
+        "tensors": tensor_table(objective, settings, directions, drawn=drawn),
+    }
+
+
+def _decide_mode(queue: PointQueue, points: SlicePoints, context: RunContext) -> None:
+    """Choose the evaluation mode by measurement, or take that of the points that are resumed."""
+    if queue.decisions is None:
+        queue.begin(asdict(points.choose_mode()) if context.ranks.is_first else {})
+    else:
+        queue.begin(queue.decisions)
+    assert queue.decisions is not None
+    points.mode = EvaluationMode(**queue.decisions)
+
+
+def _preview(
+    context: RunContext,
+    objective: Objective,
+    settings: SliceSettings,
+    points: SlicePoints,
+    grid: Grid,
+    unlabelled: Callable[..., Slice],
+    visible_points: Callable[[], dict[Key, Values]],
+) -> None:
+    """Show the unfinished slice to the watcher, if it is due."""
+    if context.watch is None or not context.watch.is_due:
+        return
+    known = visible_points()
+    measured = np.zeros(grid.shape, dtype=bool)
+    for repeat, row, column in known:
+        measured[row, column] |= repeat == 0
+    context.watch(
+        unlabelled(
+            label=objective.label,
+            settings=settings,
+            provenance=objective.provenance(0.0),
+            at_origin=points.values_at_origin(),
+            mode=asdict(points.mode),
+            values=_squeezed(grid, grid.arrange(points.names, known, 0)),
+            measured=grid.squeeze(measured),
+        )
+    )
+
+
+def _measure_repeat(
+    queue: PointQueue, points: SlicePoints, grid: Grid, repeat: int
+) -> MeasuredPoints:
+    """Measure the grid along one set of directions: all of it, or where refinement asks."""
+    rows, columns = grid.shape
+    if grid.tolerance is None:
+        order = [(repeat, row, column) for row, column in coarse_to_fine(rows, columns)]
+        queue.measure(order, points)
+        values = grid.arrange(points.names, queue.shared_values(order), repeat)
+        return MeasuredPoints(values, {}, np.ones((rows, columns), dtype=bool))
+    refinement = Refinement(rows, columns, grid.tolerance)
+    cells = refinement.first()
+    while cells:
+        order = [(repeat, row, column) for row, column in cells]
+        queue.measure(order, points)
+        losses = {
+            (row, column): float(values[0])
+            for (_, row, column), values in queue.shared_values(order).items()
+        }
+        refinement.add(losses)
+        cells = refinement.next()
+    known = [(repeat, int(row), int(column)) for row, column in np.argwhere(refinement.measured)]
+    filled = {
+        name: refinement.fill(values, logarithmic="_loss" in name)
+        for name, values in grid.arrange(points.names, queue.shared_values(known), repeat).items()
+    }
+    return MeasuredPoints(
+        {name: interpolation.values for name, interpolation in filled.items()},
+        {name: interpolation.error for name, interpolation in filled.items()},
+        refinement.measured,
+    )
+
+
+def _squeezed(grid: Grid, arrays: dict[str, Floats]) -> dict[str, Floats]:
+    return {name: grid.squeeze(values) for name, values in arrays.items()}

@@ -1,0 +1,111 @@
+"""What is measured at a point of a line or plane."""
+
+from types import TracebackType
+from typing import Self
+
+from analyses.slices.directions import make_directions
+from analyses.slices.grid import Grid
+from analyses.slices.settings import SliceSettings
+from landscape.directions.direction import Direction
+from landscape.objective.evaluation import Evaluation
+from landscape.objective.objective import Objective
+from landscape.results.journal import Key, Values
+from landscape.slices.choose_mode import choose_mode
+from landscape.slices.evaluation_mode import EvaluationMode
+from landscape.slices.evaluator import PointEvaluator
+
+
+class SlicePoints:
+    """The values of points by key (repeat, row, column).
+
+    A context that gives the objective its own weights back at the end.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        settings: SliceSettings,
+        grid: Grid,
+        split: str,
+        directions: list[Direction],
+    ) -> None:
+        self._objective = objective
+        self._settings = settings
+        self._grid = grid
+        self._split = split
+        self._directions = directions
+        self._evaluator: PointEvaluator | None = None
+        self._repeat = -1
+        self._at_origin: dict[str, float] | None = None
+        self.mode = EvaluationMode(objective.precision if objective.precision == "fp64" else "fp32")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._objective.restore()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of a point's values, in their order."""
+        return self._evaluator_of(0).names
+
+    def choose_mode(self) -> EvaluationMode:
+        """The fastest mode, tried out at the origin, half-way and in a corner."""
+        rows, columns = self._grid.shape
+        corner = self._grid.coordinates(rows - 1, columns - 1)
+        middle = self._grid.coordinates(rows // 4, columns // 4)
+        origin = (0.0,) * len(corner)
+        count = rows * columns * self._settings.repeats
+        return choose_mode(
+            self._objective, self._directions, self._split, [origin, middle, corner], count
+        )
+
+    def values_at_origin(self) -> dict[str, float]:
+        """The values of the network itself, by the plain module; measured once."""
+        if self._at_origin is None:
+            evaluator = self._evaluator_of(0)
+            self._objective.restore()
+            self._at_origin = _flatten(evaluator.evaluate_here(plain=True))
+        return self._at_origin
+
+    def __call__(self, key: Key) -> Values:
+        """The values at one point."""
+        repeat, row, column = key
+        return self._evaluator_of(repeat)(self._grid.coordinates(row, column))
+
+    def _evaluator_of(self, repeat: int) -> PointEvaluator:
+        """The evaluator along the directions of one repeat, in the mode that was chosen."""
+        if self._evaluator is None or self._repeat != repeat or self._evaluator.mode != self.mode:
+            count = len(self._directions)
+            directions = (
+                make_directions(self._objective, self._settings, count, repeat)
+                if repeat
+                else self._directions
+            )
+            self._evaluator = PointEvaluator(
+                self._objective,
+                directions,
+                self._split,
+                mode=self.mode,
+                bn=self._settings.bn,
+                eigenvalues=self._settings.eigenvalues,
+            )
+            self._repeat = repeat
+        return self._evaluator
+
+
+def _flatten(evaluations: dict[str, Evaluation]) -> dict[str, float]:
+    """Every split's numbers under their names in files."""
+    values: dict[str, float] = {}
+    for split, evaluation in evaluations.items():
+        values[f"{split}_loss"] = evaluation.loss
+        values[f"{split}_acc"] = evaluation.accuracy
+        values[f"{split}_loss_stderr"] = evaluation.loss_stderr
+        values.update({f"{split}_{name}": value for name, value in evaluation.metrics.items()})
+    return values

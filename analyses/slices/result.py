@@ -1,0 +1,200 @@
+"""What lines and planes through the weights have in common: their values, file and headline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.results.provenance import Provenance
+from landscape.results.result import Array, Result
+
+Arrays = Mapping[str, NDArray[Any]]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Slice(Result):
+    """The loss and more along a line, shape (nx,), or on a plane, shape (ny, nx).
+
+    ``values`` holds the arrays by name (``train_loss``, ``train_acc`` in per cent,
+    ``train_loss_stderr``, the sampling error of the loss, further metrics, and the same for other
+    splits; ``min_eig`` and ``max_eig``); ``at_origin`` the same for the network itself.
+    ``measured`` says where values were measured; elsewhere they are interpolated with the standard
+    error in ``errors`` (of a loss relative to it). ``directions`` holds the stored tensors by path
+    and ``tensors`` one row a parameter tensor: its name, kind, what the policy does to it along
+    each direction (``given`` where that was not drawn), and how far 1 moves it, relative to its
+    norm. ``mode`` is how the loss was evaluated, with its error. ``repeats`` holds values of shape
+    (K, ...), of K pairs of directions, the first of them the slice itself. ``path`` is a
+    trajectory, or what else was found along the way.
+    """
+
+    split: str
+    x: Floats
+    y: Floats | None
+    values: dict[str, NDArray[Any]]
+    at_origin: dict[str, float]
+    directions: dict[str, NDArray[Any]]
+    direction_cosine: float
+    tensors: dict[str, NDArray[Any]]
+    mode: dict[str, Any]
+    measured: NDArray[np.bool_]
+    errors: dict[str, Floats] = field(default_factory=dict)
+    repeats: dict[str, Floats] = field(default_factory=dict)
+    path: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    path_axes: ClassVar[tuple[str, ...]] = ("epoch",)
+
+    @property
+    def rows(self) -> Floats:
+        """The y coordinates; of a line the one at which it lies."""
+        return np.zeros(1) if self.y is None else self.y
+
+    @property
+    def loss(self) -> Floats:
+        """The loss on the slice's first split."""
+        return self.values[f"{self.split}_loss"]
+
+    @property
+    def accuracy(self) -> Floats:
+        """The accuracy on it, in per cent; nan where the task has no classes."""
+        return self.values[f"{self.split}_acc"]
+
+    @property
+    def loss_at_origin(self) -> float:
+        """The network's own loss."""
+        return self.at_origin.get(f"{self.split}_loss", np.nan)
+
+    @property
+    def accuracy_at_origin(self) -> float:
+        """The network's own accuracy, in per cent."""
+        return self.at_origin.get(f"{self.split}_acc", np.nan)
+
+    @property
+    def loss_stderr(self) -> float:
+        """The sampling error of the network's own loss."""
+        return self.at_origin.get(f"{self.split}_loss_stderr", np.nan)
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that were evaluated, the first one first."""
+        names = [name.removesuffix("_loss") for name in self.values if name.endswith("_loss")]
+        return sorted(names, key=lambda name: name != self.split)
+
+    def arrays(self) -> dict[str, Array]:
+        """Coordinates and values under the original tool's names, and everything else."""
+        axes = ("x",) if self.y is None else ("y", "x")
+        stored = {
+            "xcoordinates": Array(self.x, "x direction", ("x",)),
+            **{name: Array(found, self._unit(name), axes) for name, found in self.values.items()},
+            **{f"origin/{name}": Array(v, self._unit(name)) for name, v in self.at_origin.items()},
+            **{name: Array(values) for name, values in self.directions.items()},
+            **{f"tensors/{k}": Array(found, "", ("tensor",)) for k, found in self.tensors.items()},
+            "value_names": Array(np.array([*self.values], dtype=object), "", ("value",)),
+            "split": Array(self.split),
+            **{f"evaluation/{name}": Array(value) for name, value in self.mode.items()},
+            "direction_cosine": Array(self.direction_cosine),
+            "measured": Array(self.measured.astype(np.uint8), "", axes),
+            **{f"error/{name}": Array(found, "", axes) for name, found in self.errors.items()},
+            **{
+                f"repeats/{name}": Array(found, self._unit(name), ("repeat", *axes))
+                for name, found in self.repeats.items()
+            },
+            **{
+                f"path/{name}": Array(found, "", self.path_axes)
+                for name, found in self.path.items()
+            },
+            "dir_file": Array(self._direction_file()),
+        }
+        if self.y is not None:
+            stored["ycoordinates"] = Array(self.y, "y direction", ("y",))
+        if "x" in self.path and "y" in self.path:  # as the original tool's plotters know them
+            stored["proj_xcoord"] = Array(self.path["x"], "x direction", ("epoch",))
+            stored["proj_ycoord"] = Array(self.path["y"], "y direction", ("epoch",))
+        return stored
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, label: str, settings: Any, provenance: Provenance) -> Self:
+        """The inverse of :meth:`arrays`."""
+        names = [str(name) for name in arrays["value_names"]]
+        return cls(
+            split=str(arrays["split"]),
+            x=arrays["xcoordinates"],
+            y=arrays.get("ycoordinates"),
+            values={name: arrays[name] for name in names},
+            at_origin={name: float(value) for name, value in _under(arrays, "origin").items()},
+            directions={k: v for k, v in arrays.items() if "direction/" in k},
+            direction_cosine=float(arrays["direction_cosine"]),
+            tensors=_under(arrays, "tensors"),
+            mode={name: value.item() for name, value in _under(arrays, "evaluation").items()},
+            measured=arrays["measured"].astype(bool),
+            errors=_under(arrays, "error"),
+            repeats=_under(arrays, "repeats"),
+            path=_under(arrays, "path"),
+            label=label,
+            settings=settings,
+            provenance=provenance,
+        )
+
+    def headline(self) -> dict[str, Any]:
+        """The network's own numbers with their sampling error, and the range over the slice."""
+        finite = self.loss[np.isfinite(self.loss)]
+        found: dict[str, Any] = {
+            "split": self.split,
+            "loss": self.loss_at_origin,
+            "loss_stderr": self.loss_stderr,
+            "accuracy": self.accuracy_at_origin,
+            "min_loss": finite.min() if finite.size else np.nan,
+            "max_loss": finite.max() if finite.size else np.nan,
+            "mean_loss": finite.mean() if finite.size else np.nan,
+            "not_finite": int(self.loss.size - finite.size),
+            "points": int(self.loss.size),
+            "measured": int(self.measured.sum()),
+            "direction_cosine": self.direction_cosine,
+            "evaluation": dict(sorted(self.mode.items())),
+            "own": dict(sorted(self.at_origin.items())),
+        }
+        if self.errors:
+            claimed = self.errors[f"{self.split}_loss"][~self.measured]
+            found["largest_interpolation_error"] = claimed.max() if claimed.size else 0.0
+        if self.tensors:
+            found["perturbed"] = self._treatments()
+        if self.repeats:
+            means = self.repeats[f"{self.split}_loss"].reshape(self.settings.repeats, -1).mean(1)
+            found["mean_loss_by_repeat"] = means
+        return found
+
+    def _treatments(self) -> dict[str, dict[str, str]]:
+        """What each direction does to each kind of parameter, in words."""
+        said: dict[str, dict[str, str]] = {}
+        for axis in "xy"[: 1 if self.y is None else 2]:
+            pairs = zip(self.tensors["kind"], self.tensors[f"{axis}_treatment"], strict=True)
+            found: dict[str, list[str]] = {}
+            for kind, treatment in pairs:
+                found.setdefault(str(kind), []).append(str(treatment))
+            said[axis] = {
+                kind: ", ".join(f"{each} ({words.count(each)})" for each in dict.fromkeys(words))
+                for kind, words in found.items()
+            }
+        return said
+
+    def _unit(self, name: str) -> str:
+        if name.endswith(("_loss", "_loss_stderr")):
+            return self.provenance.loss_unit
+        return "%" if name.endswith("_acc") else ""
+
+    def _direction_file(self) -> str:
+        """Where the original tool would look for the directions: this file has them."""
+        return f"{self.analysis}.h5"
+
+
+def _under(arrays: Arrays, folder: str) -> dict[str, NDArray[Any]]:
+    prefix = f"{folder}/"
+    return {
+        name.removeprefix(prefix): found
+        for name, found in arrays.items()
+        if name.startswith(prefix)
+    }

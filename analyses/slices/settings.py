@@ -1,0 +1,123 @@
+"""How a line or plane through the weights is laid, and what is measured at its points."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analyses.slices.grid import Axis
+from landscape.errors import InputError
+from landscape.parameters.policies import PRESETS, parse_override
+from landscape.runtime.choices import BATCHNORM_STATISTICS, NORMALIZATIONS
+from landscape.runtime.options import option
+
+KINDS = ("random", "gradient", "eigenvector")
+DIR_TYPES = ("auto", "weights", "states")
+# What lines and surfaces can be evaluated in.
+SLICE_PRECISIONS = ("fp32", "fp64", "tf32", "bf16", "auto")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(parse_override(word) for word in text.split(",") if word)
+
+
+@dataclass(frozen=True)
+class PointSettings:
+    """What is done at every point."""
+
+    bn: str = option(
+        "fixed",
+        "BatchNorm statistics: fixed (the network's own, or moved along a direction that has "
+        "them), or reestimate, from the training samples at every point",
+        choices=BATCHNORM_STATISTICS,
+    )
+    eigenvalues: bool = option(
+        False, "also the Hessian's smallest and largest eigenvalue at every point"
+    )
+
+
+@dataclass(frozen=True)
+class SliceSettings(PointSettings):
+    """The directions."""
+
+    directions: str = option(
+        "random",
+        "random, gradient, eigenvector (the Hessian's), two of these with a comma, or the "
+        "directions in a direction or surface file",
+        metavar="KIND|FILE.h5",
+    )
+    toward_x: str = option(
+        "", "instead: x points to this checkpoint, which is at 1", metavar="CHECKPOINT"
+    )
+    toward_y: str = option("", "likewise for y", metavar="CHECKPOINT")
+    dir_type: str = option(
+        "auto",
+        "weights, or states: BatchNorm statistics too; auto: states toward checkpoints",
+        choices=DIR_TYPES,
+    )
+    normalize: str = option(
+        "filter",
+        "scale of random directions, relative to the weights (filter: Li et al., 2018)",
+        choices=NORMALIZATIONS,
+    )
+    policy: str = option(
+        "li2018",
+        "what a random direction moves and what a filter is: li2018 (biases and norms stay, "
+        "slices along dimension 0), transformer (also: each position and token a filter), or all",
+        choices=tuple(PRESETS),
+    )
+    perturb: tuple[str, ...] = option(
+        (),
+        "changes to the policy, such as bias=whole,norm=zero; zero, copy (the weights "
+        "themselves), rows, vectors or whole",
+        parse=_words,
+        metavar="KIND=TREATMENT,...",
+    )
+    orthogonalize: bool = option(False, "make y orthogonal to x")
+    repeats: int = option(
+        1, "lay this many random slices, with seeds SEED, SEED+1, ...", metavar="K"
+    )
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise InputError for settings that contradict each other."""
+        for name in ("x", "y"):
+            value = getattr(self, name, None)
+            if isinstance(value, tuple):
+                object.__setattr__(self, name, Axis(*value))
+        if self.repeats < 1:
+            raise InputError(f"--repeats has to be at least 1, got {self.repeats}")
+        if self.repeats > 1 and not self.is_random:
+            raise InputError("--repeats draws random directions; leave out what fixes them")
+
+    @property
+    def is_random(self) -> bool:
+        """Whether every direction is a draw."""
+        return self.axis_kinds == ("random", "random")
+
+    @property
+    def axis_kinds(self) -> tuple[str, str]:
+        """Where x and y come from: a kind, ``toward`` a checkpoint, or a ``file``."""
+        x, y = self.kinds or ("file", "file")
+        return ("toward" if self.toward_x else x), ("toward" if self.toward_y else y)
+
+    @property
+    def kinds(self) -> tuple[str, str] | None:
+        """The kinds of x and y; None where a file has them. Raises InputError for unknown ones."""
+        words = self.directions.split(",")
+        if any(word not in KINDS for word in words) or len(words) > 2:
+            if len(words) == 1 and ("." in self.directions or "/" in self.directions):
+                return None
+            raise InputError(
+                f"unknown directions {self.directions!r}; expected {', '.join(KINDS)}, two of "
+                "these with a comma, or a file"
+            )
+        # The gradient is one direction, so its plane needs another.
+        second = "random" if words == ["gradient"] else words[-1]
+        return words[0], second
+
+
+def axis_label(name: str, settings: Sequence[SliceSettings]) -> str:
+    """The name of an axis with its unit, where all directions were scaled in one known way."""
+    units = {"filter": "filter norms", "layer": "layer norms", "weight": "weights"}
+    scales = {one.normalize if one.is_random else None for one in settings}
+    unit = units.get(scales.pop() or "") if len(scales) == 1 else None
+    return f"{name} ({unit})" if unit else name

@@ -1,0 +1,149 @@
+"""Activation sparsity: the share of neurons that are active, layer by layer.
+
+A neuron is active on an input if its value after the activation function is greater than 0 (the
+paper's Figure 2, right). For GELU the sign of the output is that of the input. Beside it: neurons
+above a threshold, neurons that are never active, and how many dimensions the features take up,
+which SAM is known to lower (Andriushchenko et al., NeurIPS 2023).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from analyses.run_context import RunContext
+from analyses.sparsity.result import BINS, Sparsity
+from analyses.sparsity.settings import Settings
+from landscape.errors import NotMeasurableError
+from landscape.hooks.activations import watch_activations
+from landscape.measures.feature_rank import Moments, components_for, effective_rank, jackknife_error
+from landscape.objective.objective import Objective
+from landscape.runtime.progress import track
+
+# Of the tokens or pixels of a sample so many enter the rank, and so many of a layer's neurons.
+POSITIONS = 16
+NEURONS = 1024
+GROUPS = 8
+
+
+def measure(objective: Objective, settings: Settings, context: RunContext) -> Sparsity:
+    """Look at every activation over the objective's sample, twice where there is a threshold.
+
+    A neuron is the last dimension of an output, or dimension 1 of four. Raises NotMeasurableError
+    if the model has no activation that can be watched.
+    """
+    layers: dict[str, _Layer] = defaultdict(lambda: _Layer(settings.seed))
+    task = f"sparsity of {objective.origin.get('label', 'model')} (batches)"
+    with watch_activations(objective.module, lambda name, output: layers[name].add(output)):
+        for _ in track(objective.outputs(), task, total=len(objective.batches)):
+            pass
+    if not layers:
+        raise NotMeasurableError(
+            f"{type(objective.module).__name__} has no activation function that can be watched: "
+            "no module of torch.nn and no call of torch.nn.functional"
+        )
+    found = list(layers.values())
+    return Sparsity(
+        layers=tuple(layers),
+        active=np.array([_mean(one.active)[0] for one in found]),
+        stderr=np.array([_mean(one.active)[1] for one in found]),
+        above=_above(objective, layers, settings.thresholds),
+        neurons=np.array([len(one.share) for one in found]),
+        dead=np.array([float((one.share == 0).mean()) for one in found]),
+        histogram=np.array([np.histogram(one.share, BINS, (0.0, 1.0))[0] for one in found]),
+        rank=np.array([one.estimate(effective_rank) for one in found]),
+        components=np.array([one.estimate(components_for) for one in found]),
+    )
+
+
+class _Layer:
+    """What is summed of one layer over the batches."""
+
+    def __init__(self, seed: int) -> None:
+        self.active: list[Tensor] = []  # of each sample the fraction
+        self._generator = torch.Generator().manual_seed(seed)
+        self._moments = Moments(GROUPS)
+        self._counts: Tensor | None = None
+        self._rows, self._samples = 0, 0
+        self._squares, self._size = 0.0, 0
+        self._chosen: tuple[Tensor, Tensor] | None = None  # positions and neurons
+
+    def add(self, output: Tensor) -> None:
+        """The outputs of one batch."""
+        values = _neurons_last(output)
+        positive = values > 0
+        self.active.append(positive.flatten(1).double().mean(1))
+        counts = positive.sum((0, 1))
+        self._counts = counts if self._counts is None else self._counts + counts
+        self._rows += values.shape[0] * values.shape[1]
+        self._squares += float(values.double().square().sum())
+        self._size += values.numel()
+        if self._chosen is None:
+            self._chosen = (
+                self._draw(values.shape[1], POSITIONS),
+                self._draw(values.shape[2], NEURONS),
+            )
+        positions, neurons = (one.to(values.device) for one in self._chosen)
+        kept = values[:, positions][:, :, neurons]
+        group = (torch.arange(len(kept)) + self._samples) % GROUPS
+        for k in group.unique().tolist():
+            self._moments.add(k, kept[(group == k).to(kept.device)].flatten(0, 1))
+        self._samples += len(values)
+
+    @property
+    def share(self) -> NDArray[np.float64]:
+        """How often each neuron is active."""
+        assert self._counts is not None
+        return np.asarray(self._counts.double().cpu().numpy() / self._rows)
+
+    @property
+    def rms(self) -> float:
+        """The root mean square of all values."""
+        return math.sqrt(self._squares / self._size)
+
+    def estimate(self, measure: Callable[[Tensor], float]) -> tuple[float, float]:
+        """A measure of the covariance, and its jackknife error over groups of samples."""
+        without = [measure(one) for one in self._moments.jackknife()]
+        return measure(self._moments.covariance()), jackknife_error(without)
+
+    def _draw(self, count: int, most: int) -> Tensor:
+        return torch.randperm(count, generator=self._generator)[:most].sort().values
+
+
+def _above(
+    objective: Objective, layers: Mapping[str, _Layer], thresholds: Sequence[float]
+) -> NDArray[np.float64]:
+    """The fraction of each layer above each threshold, with its error, (T, L, 2)."""
+    found: dict[tuple[float, str], list[Tensor]] = defaultdict(list)
+
+    def count(name: str, output: Tensor) -> None:
+        for threshold in thresholds:
+            large = output.abs().reshape(len(output), -1) > threshold * layers[name].rms
+            found[threshold, name].append(large.double().mean(1))
+
+    if thresholds:
+        with watch_activations(objective.module, count):
+            for _ in objective.outputs():
+                pass
+    table = [[_mean(found[threshold, name]) for name in layers] for threshold in thresholds]
+    return np.array(table, dtype=np.float64).reshape(len(thresholds), len(layers), 2)
+
+
+def _neurons_last(output: Tensor) -> Tensor:
+    """As (samples, positions, neurons)."""
+    if output.dim() == 4:
+        return output.flatten(2).transpose(1, 2)
+    return output.reshape(len(output), -1, output.shape[-1] if output.dim() > 1 else 1)
+
+
+def _mean(parts: list[Tensor]) -> tuple[float, float]:
+    """The mean over samples and its standard error."""
+    values = torch.cat(parts).cpu().numpy()
+    error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    return float(values.mean()), float(error)

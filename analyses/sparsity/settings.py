@@ -1,0 +1,31 @@
+"""The thresholds above which a neuron counts as active."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from landscape.errors import InputError
+from landscape.runtime.options import option
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What counts as active besides values above 0."""
+
+    thresholds: tuple[float, ...] = option(
+        (0.1,),
+        "also count neurons whose size is above T times the root mean square of their layer: GELU "
+        "leaves hardly any value at 0",
+        parse=float,
+        nargs="+",
+        metavar="T",
+    )
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise InputError for thresholds that are none."""
+        if not all(0 < one < math.inf for one in self.thresholds):
+            raise InputError(
+                f"--thresholds takes positive numbers, got {' '.join(map(str, self.thresholds))}"
+            )

@@ -1,0 +1,183 @@
+"""Pictures of surfaces: contours, filled and as lines, and 3D, all checkpoints on one scale."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.contour import QuadContourSet
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from analyses.drawing.lettering import plain_text
+from analyses.drawing.numbers import short_number, with_unit
+from analyses.drawing.options import PlotOptions
+from analyses.drawing.scales import masked, shared_scale
+from analyses.drawing.style import MAP, figure, grid_shape, plain_log_ticks
+from analyses.slices.result import Slice
+from analyses.slices.settings import axis_label
+from analyses.surface.maps import convexity_map, error_map, profiles
+
+Array = NDArray[np.float64]
+
+
+def all_figures(results: Sequence[Slice], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """Every picture that the results hold something for, by file name."""
+    options = options or PlotOptions()
+    name = results[0].analysis
+    pages = {
+        name: contours(results, options),
+        f"{name}_lines": contours(results, options, filled=False),
+        f"{name}_3d": surfaces_3d(results, options),
+    }
+    for split in results[0].splits[1:]:
+        if all(split in result.splits for result in results):
+            pages[f"{name}_{split}"] = contours(results, options, split=split)
+    if all("max_eig" in result.values for result in results):
+        pages[f"{name}_convexity"] = convexity_map(results, panels_of)
+    if any(result.errors for result in results):
+        pages[f"{name}_error"] = error_map(results, panels_of)
+    if any(result.repeats for result in results):
+        pages[f"{name}_repeats"] = profiles(results)
+    return pages
+
+
+def contours(
+    results: Sequence[Slice],
+    options: PlotOptions | None = None,
+    *,
+    split: str | None = None,
+    filled: bool = True,
+) -> Figure:
+    """A panel for each checkpoint; the same colour is the same loss in all of them."""
+    losses = [result.values[f"{split or result.split}_loss"] for result in results]
+    scale, levels = shared_scale(losses, options)
+    page, panels = panels_of(results)
+    for panel, result, loss in zip(panels, results, losses, strict=True):
+        xs, ys, shown = result.x, result.rows, masked(loss)
+        if filled:
+            panel.set_facecolor("0.85")
+            panel.contourf(xs, ys, shown, levels=levels, norm=scale, cmap=MAP, extend="both")
+            lines = panel.contour(xs, ys, shown, levels=levels[::2], colors="white", linewidths=0.5)
+        else:
+            lines = panel.contour(
+                xs, ys, shown, levels=levels, norm=scale, cmap=MAP, linewidths=0.9
+            )
+        _label(lines)
+        mark_centre(panel)
+    bar = page.colorbar(
+        ScalarMappable(scale, MAP), ax=panels, extend=_beyond(scale, losses), aspect=30
+    )
+    bar.set_label(_loss_label(results, split))
+    if isinstance(scale, LogNorm):
+        plain_log_ticks(bar.ax.yaxis)
+    return page
+
+
+def panels_of(results: Sequence[Slice]) -> tuple[Figure, list[Axes]]:
+    """A figure with an empty panel for each plane, titled and labelled."""
+    rows, columns = grid_shape(len(results))
+    page = figure(2.5 * columns + 1.0, 2.4 * rows + 0.4)
+    same = len({(r.x[0], r.x[-1], *_ends(r)) for r in results}) == 1
+    panels = page.subplots(rows, columns, sharex=same, sharey=same, squeeze=False)
+    for panel in panels.flat[len(results) :]:
+        panel.set_axis_off()
+    settings = [result.settings for result in results]
+    for number, result in enumerate(results):
+        panel = panels.flat[number]
+        panel.set_title(plain_text(result.label))
+        panel.set_xlim(result.x[0], result.x[-1])
+        panel.set_ylim(*_ends(result))
+        alike = (result.x[0], result.x[-1]) == _ends(result)
+        panel.set_aspect("equal" if same and alike else "auto")
+        panel.spines[:].set_visible(True)
+        if number % columns == 0:
+            panel.set_ylabel(axis_label("y direction", settings))
+        if number + columns >= len(results):
+            panel.set_xlabel(axis_label("x direction", settings))
+            panel.tick_params(labelbottom=True)
+    return page, list(panels.flat[: len(results)])
+
+
+def mark_centre(panel: Axes) -> None:
+    """A cross where the network itself is."""
+    panel.plot(0, 0, marker="+", color="white", markersize=9, markeredgewidth=1.6)
+    panel.plot(0, 0, marker="+", color="black", markersize=8, markeredgewidth=0.8)
+
+
+def surfaces_3d(results: Sequence[Slice], options: PlotOptions | None = None) -> Figure:
+    """The same in three dimensions, on one height axis."""
+    rows, columns = grid_shape(len(results))
+    page = figure(3.1 * columns + 0.8, 2.6 * rows)
+    scale, levels = shared_scale([result.loss for result in results], options)
+    lowest, highest = levels[0], levels[-1]
+    log = isinstance(scale, LogNorm)
+    bottom, top = np.log10([lowest, highest]) if log else (lowest, highest)
+    panels = []
+    for number, result in enumerate(results):
+        panel = page.add_subplot(rows, columns, number + 1, projection="3d")
+        panels.append(panel)
+        grid_x, grid_y = np.meshgrid(result.x, result.rows)
+        loss = np.where(np.isfinite(result.loss), np.clip(result.loss, lowest, highest), np.nan)
+        height = np.log10(loss) if log else loss
+        panel.plot_surface(
+            grid_x,
+            grid_y,
+            height,
+            facecolors=ScalarMappable(scale, MAP).to_rgba(loss),
+            rcount=60,
+            ccount=60,
+            linewidth=0.1,
+            edgecolor=(0, 0, 0, 0.15),
+            shade=False,
+        )
+        panel.set_zlim(bottom, top)
+        panel.set_title(plain_text(result.label), y=0.98)
+        panel.set_xlabel("x", labelpad=-6)
+        panel.set_ylabel("y", labelpad=-6)
+        panel.set_zlabel(with_unit("loss", results), labelpad=-3)
+        panel.tick_params(pad=-2, labelsize=7)
+        for axis, along in ((panel.xaxis, result.x), (panel.yaxis, result.rows)):
+            axis.set_ticks([along[0], (along[0] + along[-1]) / 2, along[-1]])
+            axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.3g}"))
+        if log:
+            panel.zaxis.set_major_locator(MaxNLocator(4, integer=True))
+            panel.zaxis.set_major_formatter(FuncFormatter(lambda z, _: f"{10**z:g}"))
+        panel.view_init(elev=28, azim=-55)
+        panel.set_box_aspect((1, 1, 0.75), zoom=0.82)
+    bar = page.colorbar(ScalarMappable(scale, MAP), ax=panels, shrink=0.7, aspect=30)
+    bar.set_label(_loss_label(results))
+    if isinstance(scale, LogNorm):
+        plain_log_ticks(bar.ax.yaxis)
+    return page
+
+
+def _beyond(scale: Normalize, losses: Sequence[Array]) -> str:
+    """Which ends of the colour bar are pointed: those that some losses lie beyond."""
+    finite = np.concatenate([loss[np.isfinite(loss)] for loss in losses])
+    assert scale.vmin is not None
+    assert scale.vmax is not None
+    below, above = bool((finite < scale.vmin).any()), bool((finite > scale.vmax).any())
+    return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
+
+
+def _ends(result: Slice) -> tuple[float, float]:
+    return float(result.rows[0]), float(result.rows[-1])
+
+
+def _loss_label(results: Sequence[Slice], split: str | None = None) -> str:
+    splits = [split] if split else sorted({result.split for result in results})
+    missing = any(not np.isfinite(result.loss).all() for result in results)
+    label = with_unit(f"{' and '.join(splits)} loss", results)
+    return label + ("; grey: not finite" if missing else "")
+
+
+def _label(lines: QuadContourSet) -> None:
+    lines.axes.clabel(lines, fontsize=6, fmt=short_number)
+
+
+def draw(results: Sequence[Slice], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """Contours and 3D surfaces on one scale, and maps of what else there is."""
+    return all_figures(results, options)

@@ -1,0 +1,17 @@
+"""Surfaces in files of the original loss-landscape tool."""
+
+from pathlib import Path
+
+from analyses.formats.original_files import count_directions
+from analyses.slices.original import read_original_slice
+from analyses.surface.result import Surface
+
+
+def can_read(path: Path) -> bool:
+    """Whether the original tool wrote a surface into this file."""
+    return count_directions(path) == 2
+
+
+def read(path: Path, label: str) -> Surface:
+    """The surface, labelled. Raises InputError for a damaged file."""
+    return read_original_slice(Surface, path, label)

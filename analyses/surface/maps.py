@@ -1,0 +1,105 @@
+"""Further maps of planes: convexity, the error of interpolation, and the spread over directions."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from analyses.drawing.lettering import add_legend
+from analyses.drawing.numbers import with_unit
+from analyses.drawing.style import figure, line_styles, plain_log_ticks
+from analyses.slices.result import Slice
+
+Panels = Callable[[Sequence[Slice]], tuple[Figure, list[Axes]]]
+
+RADII = 12
+
+
+def convexity_map(results: Sequence[Slice], panels_of: Panels) -> Figure:
+    """|smallest / largest eigenvalue| of the Hessian where the smallest is negative, else 0."""
+    page, panels = panels_of(results)
+    scale = Normalize(0.0, 1.0)
+    for panel, result in zip(panels, results, strict=True):
+        smallest, largest = result.values["min_eig"], result.values["max_eig"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(smallest < 0, np.abs(smallest / largest), 0.0)
+        panel.set_facecolor("0.85")
+        panel.pcolormesh(
+            result.x, result.rows, np.ma.masked_invalid(ratio), norm=scale, cmap="cividis",
+            shading="nearest",
+        )  # fmt: skip
+        panel.plot(0, 0, marker="+", color="white", markersize=8)
+    bar = page.colorbar(ScalarMappable(scale, "cividis"), ax=panels, extend="max", aspect=30)
+    bar.set_label("|λmin / λmax| where λmin < 0 (0: convex)")
+    return page
+
+
+def error_map(results: Sequence[Slice], panels_of: Panels) -> Figure:
+    """The claimed relative error of interpolated losses; dots are measured points."""
+    page, panels = panels_of(results)
+    claims = [r.errors[f"{r.split}_loss"] for r in results if r.errors]
+    positive = np.concatenate([claim[(claim > 0) & np.isfinite(claim)] for claim in claims])
+    scale = (
+        LogNorm(100 * np.quantile(positive, 0.02), 100 * positive.max())
+        if positive.size
+        else Normalize(0.0, 1.0)
+    )
+    for panel, result in zip(panels, results, strict=True):
+        claim = result.errors.get(f"{result.split}_loss")
+        if claim is not None:
+            shown = np.ma.masked_less_equal(100 * claim, 0.0)
+            panel.pcolormesh(
+                result.x, result.rows, shown, norm=scale, cmap="magma_r", shading="nearest"
+            )
+            rows, columns = np.nonzero(result.measured)
+            panel.plot(result.x[columns], result.rows[rows], ".", color="0.1", markersize=1.5)
+        share = 100 * result.measured.mean()
+        panel.set_title(f"{panel.get_title()}: {share:.1f}% measured")
+    bar = page.colorbar(ScalarMappable(scale, "magma_r"), ax=panels, extend="min", aspect=30)
+    if isinstance(scale, LogNorm):
+        plain_log_ticks(bar.ax.yaxis)
+    bar.set_label("standard error of interpolated loss (%)")
+    return page
+
+
+def profiles(results: Sequence[Slice]) -> Figure:
+    """The loss by distance from the network: mean over each pair of directions, band over pairs."""
+    page = figure(5.0, 3.4)
+    panel = page.subplots()
+    handles = {}
+    positive = True
+    for result, style in zip(results, line_styles(len(results)), strict=True):
+        if not result.repeats:
+            continue
+        radii, rings = _rings(result)
+        positive = positive and bool((rings > 0).all())
+        (handles[result.label],) = panel.plot(radii, rings.mean(0), **style)
+        panel.fill_between(
+            radii, rings.min(0), rings.max(0), color=style["color"], alpha=0.2, linewidth=0
+        )
+    if positive:
+        panel.set_yscale("log")
+        plain_log_ticks(panel.yaxis)
+    count = max(result.settings.repeats for result in results)
+    panel.set_xlabel("distance from the network in the plane (units of the axes)")
+    panel.set_ylabel(with_unit(f"mean {results[0].split} loss at that distance", results))
+    panel.set_title(f"mean and range over {count} pairs of directions")
+    add_legend(page, handles, columns=3)
+    return page
+
+
+def _rings(result: Slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distances, and for each repeat the mean loss of the points about as far away."""
+    xs, ys = np.meshgrid(result.x, result.rows)
+    distance = np.hypot(xs, ys)
+    reach = min(np.abs(result.x[[0, -1]]).min(), np.abs(result.rows[[0, -1]]).min())
+    edges = np.linspace(0, reach * (1 + 1e-9), RADII + 1)
+    ring = np.digitize(distance, edges) - 1
+    used = [k for k in range(RADII) if (ring == k).any()]
+    losses = result.repeats[f"{result.split}_loss"]
+    means = np.array([[one[ring == k].mean() for k in used] for one in losses])
+    return np.array([distance[ring == k].mean() for k in used]), means

@@ -1,0 +1,37 @@
+"""The path of a training run, and the loss on its plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from analyses.slices.result import Slice
+
+if TYPE_CHECKING:
+    pass
+from analyses.trajectory.settings import Settings
+
+
+@dataclass(frozen=True)
+class Trajectory(Slice):
+    """Values on the plane of shape (ny, nx), and the path.
+
+    ``path`` holds, of shape (epochs,): ``epoch``, ``x``, ``y``, ``distance`` from the plane
+    (2-norm in weight space), ``loss`` of the saved network and ``plane_loss`` of its projection;
+    and ``explained``, the share of the variance that each component explains.
+    """
+
+    analysis: ClassVar[str] = "trajectory"
+    settings_type: ClassVar[type[Any]] = Settings
+
+    def headline(self) -> dict[str, Any]:
+        """The slice's numbers and what the path says."""
+        distance = self.path["distance"]
+        return {
+            **super().headline(),
+            "epochs": self.path["epoch"],
+            "explained_variance": self.path["explained"],
+            "largest_distance": distance.max(),
+            "path_loss": self.path["loss"],
+            "plane_loss": self.path["plane_loss"],
+        }

@@ -1,0 +1,50 @@
+"""Which data, as flags."""
+
+from dataclasses import dataclass
+
+from landscape.errors import InputError
+from landscape.runtime.options import option
+
+NAMES = ("digits", "cifar10", "cifar100", "imagefolder")
+
+
+SPLITS = ("train", "test", "val")
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which data, and how pictures become tensors."""
+
+    data: str = option(
+        "", "digits, cifar10, cifar100, imagefolder, or FILE.py:FUNCTION", metavar="NAME"
+    )
+    data_dir: str = option(
+        "",
+        "the folder with train/ and val/ or test/ in it; of CIFAR also its archive as published, "
+        "or the folder that it unpacks to",
+        metavar="DIR",
+    )
+    image_size: int = option(
+        0, "side in pixels that pictures are resized to; 0: as they are", metavar="PIXELS"
+    )
+    crop: float = option(
+        1.0,
+        "the share of the shorter side of a picture that is kept: 0.875 makes 224 pixels of 256",
+        metavar="SHARE",
+    )
+    skip_corrupt: bool = option(
+        False, "leave out pictures that can't be read, and name and count them"
+    )
+    mean: tuple[float, ...] = option(
+        (), "mean of the pixels in [0, 1], one number or one a channel", parse=float, nargs="+"
+    )
+    std: tuple[float, ...] = option(
+        (), "standard deviation of the pixels, likewise", parse=float, nargs="+"
+    )
+
+
+def canonical_split(split: str) -> str:
+    """``val`` is another word for ``test``: the data that was held out of training."""
+    if split not in SPLITS:
+        raise InputError(f"unknown split {split!r}; expected train, test or val")
+    return "test" if split == "val" else split

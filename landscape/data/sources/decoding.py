@@ -1,0 +1,135 @@
+"""Picture files as bytes of one size, decoded by threads (Pillow leaves the interpreter lock)."""
+
+import math
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from landscape.errors import InputError
+from landscape.runtime.progress import message, track
+
+THREADS = 8
+MANY = 1000
+
+
+def decode(
+    path: Path, image_size: int, crop: float = 1.0, box: Sequence[float] | None = None
+) -> Tensor:
+    """One picture as bytes (3, size, size).
+
+    The centre, ``crop`` of the shorter side; or what ``box`` (left, top, width, height of the unit
+    square, mirrored) says.
+    """
+    try:
+        with Image.open(path) as picture:
+            rgb = _center(_to_rgb(picture), image_size, crop) if box is None else None
+            if box is not None:
+                rgb = _inside(picture, image_size, box)
+    except Exception as error:  # decoders of damaged files fail in many ways
+        raise InputError(
+            f"unreadable picture {path}: {error}; repair or remove it, or pass --skip-corrupt"
+        ) from error
+    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)
+
+
+def _center(rgb: Image.Image, image_size: int, crop: float) -> Image.Image:
+    if rgb.size == (image_size, image_size) and crop == 1.0:
+        return rgb
+    scale = round(image_size / crop) / min(rgb.size)
+    width, height = (max(image_size, round(side * scale)) for side in rgb.size)
+    rgb = rgb.resize((width, height), Image.Resampling.BICUBIC)
+    left, top = (width - image_size) // 2, (height - image_size) // 2
+    return rgb.crop((left, top, left + image_size, top + image_size))
+
+
+def _inside(picture: Image.Image, image_size: int, box: Sequence[float]) -> Image.Image:
+    """The box keeps its area and shape in pixels where the picture is no square."""
+    left, top, width, height, is_mirrored = box
+    full = picture.size
+    unit = math.sqrt(full[0] * full[1])
+    sides = [min(unit * side, limit) for side, limit in zip((width, height), full, strict=True)]
+    corner = [
+        (limit - side) * (place / (1 - share) if share < 1 else 0.0)
+        for limit, side, place, share in zip(full, sides, (left, top), (width, height), strict=True)
+    ]
+    # A JPEG decoder can leave out detail that the smaller picture would not show.
+    reduced = min(sides) / image_size
+    if reduced >= 2:
+        picture.draft("RGB", (int(full[0] / reduced), int(full[1] / reduced)))
+    scales = [now / then for now, then in zip(picture.size, full, strict=True)]
+    x, y = (place * scale for place, scale in zip(corner, scales, strict=True))
+    w, h = (side * scale for side, scale in zip(sides, scales, strict=True))
+    rgb = _to_rgb(picture).resize(
+        (image_size, image_size), Image.Resampling.BILINEAR, box=(x, y, x + w, y + h)
+    )
+    return rgb.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if is_mirrored else rgb
+
+
+def readable(paths: Sequence[Path], root: Path) -> Tensor:
+    """Indices of the pictures that can be decoded; the others are named and counted.
+
+    Raises InputError if there is none.
+    """
+
+    def problem(path: Path) -> str | None:
+        try:
+            with Image.open(path) as picture:
+                _to_rgb(picture)
+        except Exception as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = list(track(pool.map(problem, paths), "looking for damage", total=len(paths)))
+    damaged = [path for path, error in zip(paths, found, strict=True) if error is not None]
+    if len(damaged) == len(paths):
+        raise InputError(f"none of the {len(paths)} pictures in {root} can be read")
+    if damaged:
+        names = ", ".join(str(path) for path in damaged[:10])
+        more = f" and {len(damaged) - 10} more" if len(damaged) > 10 else ""
+        message(f"skipped {len(damaged)} unreadable of {len(paths):,} pictures: {names}{more}")
+    return torch.tensor([k for k, error in enumerate(found) if error is None])
+
+
+def _decode_at(path: Path, box: Sequence[float] | None, *, image_size: int, crop: float) -> Tensor:
+    return decode(path, image_size, crop, box)
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+        grey = np.asarray(picture).astype(np.uint32) // 257
+        picture = Image.fromarray(grey.astype(np.uint8))
+    if "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+    return picture.convert("RGB")
+
+
+def decode_all(
+    paths: Sequence[Path], image_size: int, crop: float = 1.0, boxes: Tensor | None = None
+) -> Tensor:
+    """The pictures as bytes (n, 3, size, size), decoded by threads; a bar if there are many."""
+    pixels = torch.empty(len(paths), 3, image_size, image_size, dtype=torch.uint8)
+    places = [None] * len(paths) if boxes is None else boxes.tolist()
+    with ThreadPoolExecutor(THREADS) as pool:
+        read = partial(_decode_at, image_size=image_size, crop=crop)
+        decoded: Iterable[Tensor] = pool.map(read, paths, places)
+        if len(paths) > MANY:
+            decoded = track(decoded, "reading pictures", total=len(paths))
+        for k, picture in enumerate(decoded):
+            pixels[k] = picture
+    return pixels
+
+
+def shorter_side(path: Path) -> int:
+    """In pixels. Raises InputError for a picture that can't be read."""
+    try:
+        with Image.open(path) as picture:
+            return min(picture.size)
+    except Exception as error:
+        raise InputError(f"unreadable picture {path}: {error}; repair or remove it") from error

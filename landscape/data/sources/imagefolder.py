@@ -1,0 +1,145 @@
+"""Image folders as torchvision and timm lay them out: ROOT/SPLIT/CLASS/PICTURE.
+
+Small sets are decoded once and kept as bytes; large ones are decoded when they are asked for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from landscape.data.samples import Normalization, Samples, TensorSamples
+from landscape.data.sources.decoding import decode_all, readable, shorter_side
+from landscape.errors import InputError
+
+EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"}
+MEAN, STD = (0.5,), (0.5,)  # what the paper's ViT and Mixer are fed: [-1, 1]
+RESIDENT_BYTES = 4 * 2**30
+
+# Where a split may lie, in the order they are tried.
+SPLIT_FOLDERS = {"train": ("train",), "test": ("val", "test", "validation")}
+
+
+@dataclass(frozen=True)
+class FolderSamples:
+    """Pictures that are decoded when they are asked for."""
+
+    paths: Sequence[Path]
+    targets: Tensor
+    classes: tuple[str, ...]
+    image_size: int
+    normalization: Normalization
+    crop: float = 1.0
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one input."""
+        return (3, self.image_size, self.image_size)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def fetch(self, indices: Tensor, boxes: Tensor | None = None) -> Tensor:
+        """The pictures at ``indices``, decoded, cropped to the centre and normalised.
+
+        ``boxes`` (n, 5), as :func:`landscape.data.augmentation.inception_crop.draw_boxes` makes
+        them, say where else each is to be cropped.
+        """
+        chosen = [self.paths[index] for index in indices.tolist()]
+        return self.normalization(decode_all(chosen, self.image_size, self.crop, boxes))
+
+    def take(self, indices: Tensor) -> "FolderSamples":
+        """The samples at ``indices`` alone; the classes stay."""
+        paths = [self.paths[index] for index in indices.tolist()]
+        return replace(self, paths=paths, targets=self.targets[indices])
+
+
+def image_folder(
+    root: Path,
+    split: str,
+    image_size: int | None = None,
+    normalization: Normalization | None = None,
+    resident_bytes: int = RESIDENT_BYTES,
+    crop: float = 1.0,
+    skip_corrupt: bool = False,
+) -> Samples:
+    """The pictures of one split, all of one size.
+
+    ``image_size`` defaults to the shorter side of the first training picture; ``crop`` is the
+    share of the shorter side that is kept.
+
+    Raises InputError for a folder without pictures, splits whose classes differ, and a picture
+    that can't be read, with its path. With ``skip_corrupt`` these are named and left out, for
+    which every picture is read once.
+    """
+    folder = _split_folder(root, split)
+    classes = _class_names(folder)
+    _check_same_classes(root, folder, classes)
+    paths = [path for name in classes for path in pictures_below(folder / name)]
+    if not paths:
+        raise InputError(
+            f"no pictures in {folder}: expected {folder}/CLASS/PICTURE "
+            f"with a name ending in {', '.join(sorted(EXTENSIONS))}"
+        )
+    numbers = {name: number for number, name in enumerate(classes)}
+    targets = torch.tensor([numbers[_class_of(path, folder)] for path in paths])
+    size = image_size or shorter_side(_first_training_picture(root) or paths[0])
+    samples = FolderSamples(
+        paths, targets, tuple(classes), size, normalization or Normalization(MEAN, STD), crop
+    )
+    if skip_corrupt:
+        samples = samples.take(readable(paths, root))
+    if len(samples) * 3 * size * size > resident_bytes:
+        return samples
+    pixels = decode_all(samples.paths, size, crop)
+    return TensorSamples(pixels, samples.targets, samples.classes, samples.normalization)
+
+
+def _split_folder(root: Path, split: str) -> Path:
+    if not root.is_dir():
+        raise InputError(f"no such folder: --data-dir {root}")
+    for name in SPLIT_FOLDERS[split]:
+        if (root / name).is_dir():
+            return root / name
+    expected = " or ".join(f"{name}/" for name in SPLIT_FOLDERS[split])
+    found = ", ".join(sorted(path.name + "/" for path in root.iterdir() if path.is_dir())) or "none"
+    raise InputError(
+        f"{root} has no {expected} folder (it has: {found}); expected {root}/train/CLASS"
+    )
+
+
+def _class_names(folder: Path) -> list[str]:
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    if not names:
+        raise InputError(f"{folder} has no class folders; expected {folder}/CLASS/PICTURE")
+    return names
+
+
+def _check_same_classes(root: Path, folder: Path, classes: list[str]) -> None:
+    """The class numbers come from the sorted folder names, so all splits need the same."""
+    for other in (path for names in SPLIT_FOLDERS.values() for path in (root / n for n in names)):
+        if other == folder or not other.is_dir():
+            continue
+        differing = sorted(set(classes) ^ set(_class_names(other)))
+        if differing:
+            raise InputError(
+                f"{folder} and {other} have different classes: {', '.join(differing[:5])} "
+                "is in one only"
+            )
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """Every picture file in ``folder`` and the folders in it, in order."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
+
+
+def _class_of(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).parts[0]
+
+
+def _first_training_picture(root: Path) -> Path | None:
+    """Every split has the size of the training pictures, which the network was made for."""
+    pictures = pictures_below(root / "train") if (root / "train").is_dir() else []
+    return next(iter(pictures), None)

@@ -1,0 +1,152 @@
+"""The Lanczos process with full reorthogonalisation (Golub and Van Loan, section 10.3).
+
+In floating point the plain recurrence loses orthogonality as soon as an eigenvalue has converged
+and finds it again: a "ghost". Every new vector is therefore orthogonalised against all earlier
+ones, twice ("twice is enough": Parlett, The Symmetric Eigenvalue Problem, section 6.9). Where
+memory is short the basis is cut back to the leading Ritz vectors from time to time (thick restart:
+Wu and Simon, SIAM J. Matrix Anal. Appl. 22, 2000).
+"""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.linalg import eigh, eigh_tridiagonal
+from torch import Tensor
+
+from landscape.eigen.basis import Basis, affordable_rows
+from landscape.eigen.operator import SymmetricOperator, random_vector
+from landscape.eigen.sums import unit
+from landscape.errors import NotMeasurableError
+
+# What is left of an exhausted space, in units of rounding.
+ROUNDING = 100
+
+Array = NDArray[np.float64]
+
+
+class Krylov:
+    """An orthonormal basis Q of m columns and T = Q' H Q, grown step by step.
+
+    T is kept in float64. Where the space is exhausted (an invariant subspace) the process goes on
+    from a fresh random vector, so repeated eigenvalues and zero blocks are found too.
+
+    ``limit`` says how many steps there may be; ``columns`` how many columns Q may have (default:
+    as many as there is memory for). When it has them all, :meth:`restart` has to be called.
+    """
+
+    def __init__(
+        self,
+        operator: SymmetricOperator,
+        start: Tensor,
+        generator: torch.Generator,
+        limit: int,
+        columns: int | None = None,
+    ) -> None:
+        self.operator = operator
+        self.generator = generator
+        self.steps = 0
+        self.quotient = math.nan  # q'Hq for the unit vector q it set out from
+        self.starts = [0]  # the columns at which the process set out from a fresh vector
+        room = columns or affordable_rows(operator.size, operator.dtype, operator.device) - 1
+        self._columns = min(limit, operator.size, room)
+        self._basis = Basis(start, self._columns + 1)  # one for the vector that comes next
+        self._basis.append(unit(start))
+        self._kept = 0  # columns from before the last restart, in which T is no tridiagonal
+        self._coupling: Array = np.empty(0)  # of those with the first after them
+        self._alphas: list[float] = []
+        self._betas: list[float] = []
+
+    @property
+    def width(self) -> int:
+        """m, the number of columns of Q."""
+        return len(self._alphas)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether Q spans the whole space."""
+        return self.width == self.operator.size
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for another step."""
+        return self.width == self._columns and not self.is_complete
+
+    @property
+    def vector(self) -> Tensor:
+        """The vector that the next step multiplies, of shape (P,)."""
+        return self._basis.row(self.width)
+
+    @property
+    def beta(self) -> float:
+        """The norm of what the last step found outside Q."""
+        return self._betas[-1]
+
+    def advance(self, product: Tensor) -> None:
+        """One step, given H times :attr:`vector`."""
+        m = self.width
+        alpha = torch.dot(self.vector.double(), product.double()).item()
+        if not math.isfinite(alpha):
+            raise NotMeasurableError("a Hessian product is not finite: no Hessian here")
+        if not self.steps:
+            self.quotient = alpha
+        self.steps += 1
+        self._alphas.append(alpha)
+        residual = self._basis.without(product)
+        beta = torch.linalg.vector_norm(residual.double()).item()
+        scale = max(map(abs, [*self._alphas, *self._betas]))
+        # What is left of an exhausted space is the rounding of the product.
+        exhausted = beta <= ROUNDING * torch.finfo(product.dtype).eps * scale
+        self._betas.append(0.0 if exhausted else beta)
+        if self.is_complete:
+            return
+        if exhausted:
+            self.starts.append(m + 1)
+            residual = self._basis.without(random_vector(self.operator, self.generator))
+        self._basis.append(unit(residual))
+
+    def ritz(self, start: int = 0) -> tuple[Array, Array]:
+        """Eigenvalues and eigenvectors (as columns) of T, or of its part from ``start``."""
+        diagonal = np.array(self._alphas[start:])
+        if len(diagonal) == 1:
+            return diagonal, np.ones((1, 1))
+        below = np.array(self._betas[start:-1])
+        if not self._kept or start >= self._kept:
+            values, vectors = eigh_tridiagonal(diagonal, below)
+            return values, vectors
+        matrix = np.diag(diagonal) + np.diag(below, -1)
+        if self.width > self._kept:
+            matrix[self._kept, : self._kept] = self._coupling
+        values, vectors = eigh(matrix, lower=True)
+        return values, vectors
+
+    def errors(self, vectors: Array) -> Array:
+        """The residual norms of Ritz vectors, of which ``vectors`` has the coordinates."""
+        return np.asarray(np.abs(self.beta * vectors[-1]))
+
+    def ritz_vectors(self, coordinates: Array) -> Tensor:
+        """The vectors of shape (P, K) with these coordinates (m, K)."""
+        return self._basis.combine(torch.from_numpy(coordinates.copy()))
+
+    def images(self, coordinates: Array) -> Tensor:
+        """H times those vectors, (P, K): Q T + beta q e', at the cost of no product."""
+        values, vectors = self.ritz()
+        inside = vectors @ (values[:, None] * (vectors.T @ coordinates))
+        outside = self.beta * coordinates[-1:]
+        return self._basis.combine(
+            torch.from_numpy(np.concatenate([inside, outside])[: len(self._basis)])
+        )
+
+    def restart(self, keep: NDArray[np.intp]) -> None:
+        """Cut Q back to the Ritz vectors with these numbers; the next vector stays the next."""
+        values, vectors = self.ritz()
+        vector = self.vector
+        self._coupling = self.beta * vectors[-1, keep]
+        kept = self.ritz_vectors(vectors[:, keep])
+        self._basis.replace(kept)
+        self._basis.append(vector)
+        self._alphas = list(map(float, values[keep]))
+        self._betas = [0.0] * len(keep)
+        self._kept = len(keep)
+        self.starts = [0]

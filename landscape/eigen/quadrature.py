@@ -1,0 +1,166 @@
+"""Stochastic Lanczos quadrature: the spectral density of H, and with it the trace.
+
+For a probe v the m eigenvalues of Lanczos' T and the squared first entries of its eigenvectors are
+the nodes and weights of the Gauss quadrature of the density that v sees (Golub and Meurant, 1994);
+the mean over random probes is the density of H (Ubaru, Chen and Saad, 2017, Algorithm 1; Ghorbani,
+Krishnan and Xiao, ICML 2019, Algorithm 2). The first diagonal entry of each T is v'Hv, which is
+Hutchinson's estimate of the trace (1990) at no further cost.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from landscape.eigen.basis import affordable_rows, basis_bytes
+from landscape.eigen.krylov import Krylov
+from landscape.eigen.operator import SymmetricOperator
+from landscape.eigen.rayleigh_ritz import RitzSubspace, joined, ritz_subspace
+from landscape.errors import InputError, NotMeasurableError
+from landscape.runtime.progress import track
+
+Array = NDArray[np.float64]
+
+# The standard deviation of a node's Gaussian, in distances of nodes.
+SMOOTHING = 0.5
+# The bases of probes that run side by side, and share backward passes, take no more than this.
+BASIS_BYTES = 4 * 2**30
+
+
+@dataclass(frozen=True)
+class Quadrature:
+    """``nodes`` and ``weights`` of shape (probes, m); each probe's weights sum to 1.
+
+    ``traces`` holds Hutchinson's estimate of each probe, of shape (probes,).
+    """
+
+    nodes: Array
+    weights: Array
+    traces: Array
+
+    @property
+    def trace(self) -> float:
+        """The mean over the probes."""
+        return float(self.traces.mean())
+
+    @property
+    def trace_stderr(self) -> float:
+        """Its standard error; nan for a single probe."""
+        return _stderr(self.traces)
+
+    @property
+    def widths(self) -> Array:
+        """How finely each node is known, of the nodes' shape: the mean distance to its neighbours.
+
+        Between two nodes of one probe nothing is known of where the weight is. So a bulk of many
+        nodes comes out sharp, however far away the outliers are.
+        """
+        if self.nodes.shape[1] == 1:
+            return np.maximum(np.abs(self.nodes), np.finfo(float).tiny)
+        gaps = np.diff(self.nodes, axis=1)
+        around = np.concatenate([gaps[:, :1], (gaps[:, 1:] + gaps[:, :-1]) / 2, gaps[:, -1:]], 1)
+        # Nodes that are one to rounding: copies of an eigenvalue, or a zero operator.
+        scale = np.abs(self.nodes).max(1, keepdims=True)
+        return np.maximum(around, np.maximum(1e-9 * scale, np.finfo(float).tiny))
+
+    def density(self, grid: Array, finest: float = 0.0) -> tuple[Array, Array]:
+        """The density on ``grid``, every node smoothed by a Gaussian of its own width.
+
+        Half of :attr:`widths` is the standard deviation, and ``finest`` the least there is.
+        Returns the mean over the probes and its standard error (0 for a single probe), each of
+        the grid's shape, per unit of the eigenvalue; the integral over the line is 1.
+        """
+        widths = np.maximum(SMOOTHING * self.widths, finest)
+        z = (grid[:, None, None] - self.nodes) / widths
+        kernels = np.exp(-0.5 * z**2) / (widths * math.sqrt(2 * math.pi))
+        return _with_error((kernels * self.weights).sum(-1))
+
+    def beyond(self, thresholds: Array) -> tuple[Array, Array]:
+        """The share of eigenvalues further from 0 than each threshold, on its side of 0.
+
+        Thresholds are not 0. Nothing is smoothed: steps at the nodes. Mean and standard error.
+        """
+        signs = np.sign(thresholds)[:, None, None]
+        further = signs * self.nodes > np.abs(thresholds)[:, None, None]
+        return _with_error((further * self.weights).sum(-1))
+
+    @property
+    def negative_share(self) -> tuple[float, float]:
+        """How much of the curvature is negative, and the standard error over the probes.
+
+        The sum of |lambda| over the negative eigenvalues as a share of that over all. (How many
+        are negative says little: most are 0 up to rounding, of either sign.)
+        """
+        sizes = np.abs(self.nodes) * self.weights
+        negative = (sizes * (self.nodes < 0)).sum(1).mean()
+        whole = sizes.sum(1).mean()
+        if not whole:
+            return 0.0, 0.0
+        share = negative / whole
+        # The error of a ratio of means, to first order.
+        differences = (sizes * (self.nodes < 0)).sum(1) - share * sizes.sum(1)
+        return float(share), _stderr(differences) / float(whole)
+
+
+def _with_error(by_probe: Array) -> tuple[Array, Array]:
+    """Mean and standard error over the probes, the columns."""
+    probes = by_probe.shape[1]
+    error = by_probe.std(1, ddof=1) / math.sqrt(probes) if probes > 1 else 0 * by_probe[:, 0]
+    return by_probe.mean(1), error
+
+
+def _stderr(samples: Array) -> float:
+    """The standard error of their mean; nan for a single one."""
+    return float(samples.std(ddof=1) / math.sqrt(len(samples))) if len(samples) > 1 else math.nan
+
+
+def stochastic_lanczos(
+    operator: SymmetricOperator,
+    probes: Tensor,
+    steps: int,
+    generator: torch.Generator,
+    *,
+    leading: int = 0,
+    which: str = "magnitude",
+) -> tuple[Quadrature, RitzSubspace | None]:
+    """Run ``steps`` Lanczos steps from each of ``probes`` (P, n), side by side.
+
+    With ``leading`` the second is the span of the Ritz vectors that come closest to so many
+    leading eigenvectors (:mod:`landscape.eigen.rayleigh_ritz`), for which no product is spent.
+    Raises NotMeasurableError if the memory does not hold the basis of one probe.
+    """
+    count = probes.shape[1]
+    if count < 1 or steps < 1:
+        raise InputError(f"expected at least one probe and one step, got {count} and {steps}")
+    steps = min(steps, operator.size)
+    room = affordable_rows(operator.size, operator.dtype, operator.device)
+    if room < steps + 1:
+        raise NotMeasurableError(
+            f"the spectral density needs {steps + 1} vectors of {operator.size:,} numbers, and "
+            f"there is memory for {room}; take fewer steps (--density-steps)"
+        )
+    bytes_a_probe = basis_bytes(operator.size, steps + 1, operator.dtype)
+    together = max(1, min(BASIS_BYTES // bytes_a_probe, room // (steps + 1)))
+    quotients, rules, subspaces = [], [], []
+    for group in probes.T.split(together):
+        processes = [Krylov(operator, start, generator, steps, steps) for start in group]
+        for _ in track(range(steps), f"spectral density (Lanczos steps of {len(group)} probes)"):
+            products = operator.matmat(torch.stack([p.vector for p in processes], dim=1))
+            for process, product in zip(processes, products.T, strict=True):
+                process.advance(product.contiguous())
+        rules += [process.ritz() for process in processes]
+        quotients += [process.quotient for process in processes]
+        if leading:
+            subspaces.append(
+                joined([ritz_subspace(p, leading, which) for p in processes], leading, which)
+            )
+    # A start vector of random signs has norm sqrt(P), and Lanczos divides by it.
+    quadrature = Quadrature(
+        nodes=np.stack([nodes for nodes, _ in rules]),
+        weights=np.stack([vectors[0] ** 2 for _, vectors in rules]),
+        traces=operator.size * np.array(quotients),
+    )
+    return quadrature, joined(subspaces, leading, which) if leading else None

@@ -1,0 +1,107 @@
+"""Losses and metrics: as means over a batch, and sample by sample where they can be taken so."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from landscape.data.batches import map_tensors
+from landscape.errors import InputError
+from landscape.runtime.user_files import is_user_function, load_user_function
+
+LossFunction = Callable[[Any, Any], Tensor]
+
+
+def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The mean of (output - target)^2. InputError for shapes that only broadcasting would fit."""
+    if outputs.shape != targets.shape:
+        raise InputError(
+            f"the model's outputs have shape {tuple(outputs.shape)}, the targets "
+            f"{tuple(targets.shape)}; give targets of the outputs' shape"
+        )
+    return F.mse_loss(outputs, targets)
+
+
+def softmax_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The mean of (softmax - one-hot)^2 over samples and classes: the original tool's ``mse``."""
+    wanted = F.one_hot(targets, outputs.shape[-1]).to(outputs)
+    return F.mse_loss(outputs.softmax(-1), wanted)
+
+
+LOSSES: dict[str, LossFunction] = {
+    "cross_entropy": F.cross_entropy,
+    "squared_error": squared_error,
+    "softmax_squared_error": softmax_squared_error,
+}
+
+
+def resolve_loss(name: str, targets: Tensor) -> LossFunction:
+    """A loss by name or FILE.py:FUNCTION; ``auto`` is cross-entropy for class numbers, else MSE."""
+    if name == "auto":
+        return squared_error if targets.is_floating_point() else F.cross_entropy
+    return _resolve(name, LOSSES, "--loss")
+
+
+def top5_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Per cent of samples whose class is not among the five largest outputs."""
+    top = outputs.topk(min(5, outputs.shape[1]), dim=1).indices
+    return 100.0 * (top != targets.unsqueeze(1)).all(1).to(outputs.dtype).mean()
+
+
+def confidence(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The mean of the largest softmax probability."""
+    return outputs.softmax(1).amax(1).mean()
+
+
+def brier(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Brier score: the mean over samples of the squared distance of softmax and one-hot."""
+    wanted = F.one_hot(targets, outputs.shape[1]).to(outputs)
+    return (outputs.softmax(1) - wanted).square().sum(1).mean()
+
+
+METRICS: dict[str, LossFunction] = {
+    "top5_error": top5_error,
+    "confidence": confidence,
+    "brier": brier,
+}
+
+
+def resolve_metric(name: str) -> tuple[str, LossFunction]:
+    """Its name in files and the function, of a metric by name or FILE.py:FUNCTION."""
+    return name.rpartition(":")[2], _resolve(name, METRICS, "--metrics")
+
+
+def sample_losses(loss: LossFunction, outputs: Any, targets: Any) -> Tensor | None:
+    """The loss of each sample by itself, of shape (n,); None if it can't be taken so."""
+    if loss is F.cross_entropy and targets.dim() == 1 and outputs.dim() == 2:
+        return F.cross_entropy(outputs, targets, reduction="none")
+
+    def single(output: Any, target: Any) -> Tensor:
+        alone = (map_tensors(lambda tensor: tensor.unsqueeze(0), part) for part in (output, target))
+        return loss(*alone)
+
+    try:
+        return torch.vmap(single)(outputs, targets)
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, InputError):
+        return None
+
+
+def count_correct(outputs: Any, targets: Any) -> Tensor | None:
+    """How many outputs have their largest entry at the target class; None if that is not asked."""
+    if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor):
+        return None
+    if targets.is_floating_point() or outputs.dim() != 2 or targets.dim() != 1:
+        return None
+    return (outputs.argmax(1) == targets).sum()
+
+
+def _resolve(name: str, known: dict[str, LossFunction], flag: str) -> LossFunction:
+    if is_user_function(name):
+        return load_user_function(name)
+    if name not in known:
+        raise InputError(
+            f"unknown {flag} {name!r}; expected {', '.join(known)} or FILE.py:FUNCTION"
+        )
+    return known[name]

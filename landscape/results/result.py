@@ -1,0 +1,183 @@
+"""What every result shares: one HDF5 file that anyone can use, and a JSON of headline numbers."""
+
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import h5py
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from landscape.errors import InputError
+from landscape.results.files import replacing
+from landscape.results.provenance import UNKNOWN, Provenance
+from landscape.runtime.options import from_plain, to_plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Array:
+    """A named array of a result file: its values, unit, and the names of its axes."""
+
+    values: ArrayLike
+    unit: str = ""
+    axes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result(ABC):
+    """The answer of one analysis for one checkpoint.
+
+    A subclass names its ``analysis`` and ``settings_type``, and says which arrays its file holds
+    and how to come back from them.
+    """
+
+    label: str = field(default="", kw_only=True)
+    settings: Any = field(default=None, kw_only=True)
+    provenance: Provenance = field(default=UNKNOWN, kw_only=True)
+
+    analysis: ClassVar[str]
+    settings_type: ClassVar[type[Any]]
+
+    @abstractmethod
+    def arrays(self) -> dict[str, Array]:
+        """What the HDF5 file holds, by path within the file."""
+
+    @classmethod
+    @abstractmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
+    ) -> Self:
+        """The inverse of :meth:`arrays`."""
+
+    @abstractmethod
+    def headline(self) -> dict[str, Any]:
+        """The numbers of the JSON file."""
+
+    def beside(self, sections: Collection[str]) -> Self:
+        """The result as a page shows it that has ``sections`` of other analyses, too.
+
+        A result that holds what is another section's matter leaves it out there.
+        """
+        return self
+
+    def plot(self) -> "dict[str, Figure]":
+        """The pictures of this result as matplotlib figures, by file name.
+
+        They are drawn by ``draw`` of the module ``figures`` beside the one that defines the class.
+        """
+        package = type(self).__module__.rpartition(".")[0]
+        figures: dict[str, Figure] = import_module(f"{package}.figures").draw([self])
+        return figures
+
+    def to_pandas(self) -> "dict[str, DataFrame]":
+        """The arrays of one or two dimensions as pandas DataFrames, by name.
+
+        Raises InputError where pandas is not installed.
+        """
+        try:
+            from pandas import DataFrame
+        except ImportError as error:
+            raise InputError("to_pandas() needs pandas: pip install pandas") from error
+        frames = {}
+        for name, array in self.arrays().items():
+            values = np.asarray(array.values)
+            if values.ndim in (1, 2):
+                frames[name] = DataFrame(values)
+                frames[name].index.name = array.axes[0] if array.axes else None
+                if values.ndim == 2 and len(array.axes) == 2:
+                    frames[name].columns.name = array.axes[1]
+        return frames
+
+    def save(self, path: str | Path, *, complete: bool = True) -> None:
+        """Write the HDF5 file; a reader sees the old file or the new one, never a part.
+
+        ``complete`` False marks what there is of an unfinished computation.
+        """
+        with replacing(Path(path)) as temporary, h5py.File(temporary, "w") as file:
+            file.attrs["analysis"] = self.analysis
+            file.attrs["format"] = FORMAT
+            file.attrs["complete"] = complete
+            file.attrs["label"] = self.label
+            file.attrs["settings"] = json.dumps(to_plain(self.settings))
+            file.attrs["provenance"] = json.dumps(asdict(self.provenance))
+            for name, array in self.arrays().items():
+                is_text = getattr(array.values, "dtype", None) == np.dtype(object)
+                kind = h5py.string_dtype() if is_text else None
+                stored = file.create_dataset(name, data=array.values, dtype=kind)
+                stored.attrs["unit"] = array.unit
+                stored.attrs["axes"] = json.dumps(array.axes)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read it back. Raises InputError if it is damaged or of another analysis."""
+        try:
+            with h5py.File(path, "r") as file:
+                found = file.attrs.get("analysis")
+                if found != cls.analysis:
+                    raise InputError(f"{path} holds {found or 'no analysis'}, not {cls.analysis}")
+                if file.attrs["format"] != FORMAT:
+                    raise InputError(f"{path} has format {file.attrs['format']}, expected {FORMAT}")
+                settings = from_plain(cls.settings_type, json.loads(file.attrs["settings"]))
+                provenance = Provenance(**json.loads(file.attrs["provenance"]))
+                arrays = _read_arrays(file)
+                return cls.from_arrays(arrays, file.attrs["label"], settings, provenance)
+        except FileNotFoundError as error:
+            raise InputError(f"no such result: {path}") from error
+        except (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"{path} is damaged or not a result file ({error})") from error
+
+    def write_json(self, path: str | Path) -> None:
+        """Write label, analysis, headline numbers, settings and provenance as JSON."""
+        content = {
+            "label": self.label,
+            "analysis": self.analysis,
+            **self.headline(),
+            "settings": to_plain(self.settings),
+            "provenance": asdict(self.provenance),
+        }
+        with replacing(Path(path)) as temporary:
+            temporary.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
+
+
+def is_complete(path: Path) -> bool:
+    """Whether a result file is of a finished computation, as far as it can be read."""
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(file.attrs.get("complete", True))
+    except OSError:
+        return True
+
+
+def plain(value: Any) -> Any:
+    """Any value as JSON types: nan and infinities, which JSON has not, as null, others as text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _read_arrays(file: h5py.File) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {}
+
+    def keep(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = np.asarray(item.asstr()[()] if item.dtype.kind == "O" else item[()])
+
+    file.visititems(keep)
+    return arrays

@@ -1,0 +1,133 @@
+"""What both commands share: one-line errors, exit statuses, memory, ``--debug``, ``--quiet``."""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from landscape.errors import InputError, LandscapeError
+from landscape.runtime.allocator import keep_freed_memory
+from landscape.runtime.progress import be_quiet
+
+DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, and for which the order of words is free."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse does, after moving the words that belong to no flag to the end."""
+        words = list(sys.argv[1:] if args is None else args)
+        if self._subparsers is None and self._get_positional_actions():
+            words = self._positionals_last(words)
+        return super().parse_known_args(words, namespace)
+
+    def _positionals_last(self, words: list[str]) -> list[str]:
+        """argparse takes positionals from one place only, and ``--flag A B`` takes all that follow.
+
+        Here ``CHECKPOINT --model-args depth=2 CHECKPOINT`` has one argument and two checkpoints.
+        """
+        flags: list[str] = []
+        positionals: list[str] = []
+        values_of: argparse.Action | None = None
+        flag = ""
+        for number, word in enumerate(words):
+            if word == "--":
+                positionals += words[number + 1 :]
+                break
+            if values_of is not None and values_of.nargs is None:
+                flags.append(word)  # the one value of the flag before
+                values_of = None
+            elif word.startswith("-") and len(word) > 1:
+                flags.append(word)
+                flag = word
+                action = self._option_string_actions.get(word)
+                values_of = action if action is not None and action.nargs != 0 else None
+            elif values_of is not None and (flags[-1] == flag or _fits(values_of, word)):
+                flags.append(word)
+            else:
+                positionals.append(word)
+        return [*flags, "--", *positionals] if positionals else flags
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and exit with 2."""
+        self.exit(WRONG_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def add_console_options(parser: argparse.ArgumentParser) -> None:
+    """Add --debug and --quiet."""
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument("--quiet", action="store_true", help="no progress, only results and errors")
+
+
+def run_command(
+    command: Callable[[argparse.Namespace], None],
+    build_parser: Callable[[], argparse.ArgumentParser],
+    argv: Sequence[str] | None,
+    *,
+    when_interrupted: str,
+) -> int:
+    """Parse, run ``command``, and turn what it raises into a line and an exit status."""
+    parser = build_parser()
+    arguments = parser.parse_args(join_ranges(sys.argv[1:] if argv is None else argv))
+    be_quiet(arguments.quiet)
+    keep_freed_memory()
+    try:
+        command(arguments)
+    except InputError as error:
+        return _report(parser.prog, error, arguments.debug, WRONG_INPUT)
+    except LandscapeError as error:
+        return _report(parser.prog, error, arguments.debug, FAILED)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\n{parser.prog}: interrupted; {when_interrupted}\n")
+        return INTERRUPTED
+    except Exception as error:
+        return _report(parser.prog, error, arguments.debug, FAILED)
+    return DONE
+
+
+def show(result: object) -> None:
+    """Print a line of results to standard output.
+
+    A reader that has gone, as in ``... | head -1``, wants no more lines, but the work goes on.
+    """
+    try:
+        print(result, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fits(action: argparse.Action, word: str) -> bool:
+    """Whether ``word`` can be one of the several values of a flag."""
+    try:
+        if callable(action.type):
+            action.type(word)
+    except (ValueError, argparse.ArgumentTypeError):
+        return False
+    return True
+
+
+def join_ranges(argv: Sequence[str]) -> list[str]:
+    """Write ``--x -1:1:51`` as ``--x=-1:1:51``, which argparse would take for a flag."""
+    joined: list[str] = []
+    for word in argv:
+        if joined and joined[-1] in ("--x", "--y") and word.startswith("-") and ":" in word:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _report(program: str, error: Exception, debug: bool, status: int) -> int:
+    if debug:
+        traceback.print_exc()
+    else:
+        kind = "" if isinstance(error, LandscapeError) else f"{type(error).__name__}: "
+        text = " ".join(str(error).split())
+        hint = "" if isinstance(error, LandscapeError) else " (--debug shows where)"
+        sys.stderr.write(f"{program}: error: {kind}{text}{hint}\n")
+    return status

@@ -1,0 +1,107 @@
+"""A model's forward pass in the form that is fastest for evaluating it again and again.
+
+The form computes the same function with other roundings: convolutions with their BatchNorms
+folded in and channels last, compiled, or in the arithmetic of TF32 or bfloat16. It reads the
+objective's own parameters in place.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from landscape.data.batches import Batch, map_tensors
+from landscape.objective.folding import fold_batch_norms, folded_convolutions
+from landscape.objective.objective import Objective, call_model
+from landscape.runtime.devices import full_precision, tf32_allowed
+
+
+@dataclass(frozen=True)
+class EvaluationMode:
+    """How the loss is evaluated.
+
+    ``error`` is the largest relative difference of the loss from that of the plain module in
+    float32, at the points where both were computed; 0 for the plain module itself.
+    """
+
+    precision: str = "fp32"
+    rewritten: bool = False
+    compiled: bool = False
+    error: float = 0.0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the user's own module in the precision of its weights."""
+        return not self.rewritten and not self.compiled and self.precision in ("fp32", "fp64")
+
+
+class Forward:
+    """The forward pass of ``objective`` in a form; call :meth:`refresh` after weights moved."""
+
+    def __init__(self, objective: Objective, mode: EvaluationMode) -> None:
+        self.mode = mode
+        self._device = objective.device
+        module = objective.module
+        if mode.rewritten:
+            module = fold_batch_norms(module) or module
+        self._folded = list(folded_convolutions(module))
+        self._channels_last = mode.rewritten and prefers_channels_last(objective.module)
+        self._call: Callable[..., Any] = torch.compile(module) if mode.compiled else module
+
+    def refresh(self) -> None:
+        """Take over the weights as they are now."""
+        for convolution in self._folded:
+            convolution.fold()
+
+    def __call__(self, batch: Batch) -> Any:
+        """The outputs for a batch, in float32 or float64."""
+        if self._channels_last:
+            batch = Batch(map_tensors(_channels_last, batch.inputs), batch.targets, batch.size)
+        outputs = call_model(self._call, batch)
+        if self.mode.precision == "bf16":
+            outputs = _single(outputs)
+        return outputs
+
+    @contextmanager
+    def arithmetic(self) -> Iterator[None]:
+        """The context in which to call it; one for each point, since autocast keeps weights."""
+        with torch.no_grad():
+            if self.mode.precision == "tf32":
+                with tf32_allowed():
+                    yield
+            elif self.mode.precision == "bf16":
+                with full_precision(), torch.autocast(self._device.type, torch.bfloat16):
+                    yield
+            else:
+                with full_precision():
+                    yield
+
+
+def can_be_rewritten(module: nn.Module) -> bool:
+    """Whether there is a faster form of the same arithmetic."""
+    return prefers_channels_last(module) or fold_batch_norms(module) is not None
+
+
+def prefers_channels_last(module: nn.Module) -> bool:
+    """Whether the model is a convolutional one; a ViT's patch embedding alone is not."""
+    return sum(isinstance(part, nn.Conv2d) for part in module.modules()) > 1
+
+
+def _single(outputs: Any) -> Any:
+    """Low-precision tensors as float32; whatever else a model returns as it is."""
+    if isinstance(outputs, Tensor):
+        return outputs.float() if outputs.is_floating_point() else outputs
+    if type(outputs) in (tuple, list):
+        return type(outputs)(map(_single, outputs))
+    if type(outputs) is dict:
+        return {key: _single(value) for key, value in outputs.items()}
+    return outputs
+
+
+def _channels_last(tensor: Tensor) -> Tensor:
+    if tensor.dim() != 4:
+        return tensor
+    return tensor.contiguous(memory_format=torch.channels_last)

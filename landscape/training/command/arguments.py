@@ -1,0 +1,86 @@
+"""The flags of ``landscape-train``: most are the fields of its settings."""
+
+import argparse
+from pathlib import Path
+
+from landscape.data.settings import DataSettings
+from landscape.models.catalog import FAMILIES, NAMED
+from landscape.runtime.console import Parser, add_console_options, show
+from landscape.runtime.options import add_options, argument_type, key_value
+from landscape.training.recipes.catalog import recipe_table
+from landscape.training.settings import PARTS
+
+EXAMPLES = """\
+examples:
+  landscape-train --recipe vit-tiny-digits-sam --output-dir checkpoints/vit-sam
+  landscape-train --model vit-tiny --data digits --rho 0.1 \\
+                  --output-dir checkpoints/my-vit-sam
+  landscape-train --resume --output-dir checkpoints/my-vit-sam
+  landscape-train --recipe resnet-tiny-cifar10 \\
+                  --data-dir cifar-10-python.tar.gz --output-dir checkpoints/resnet
+  torchrun --nproc-per-node 8 --no-python \\
+  landscape-train --recipe vit-b16-imagenet-sam --data-dir /data/imagenet \\
+                  --output-dir checkpoints/vit-b16-sam
+"""
+
+
+class _ListRecipes(argparse.Action):
+    """Prints the recipes and ends, whatever else is given or missing."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        show(recipe_table())
+        parser.exit()
+
+
+def build_parser() -> Parser:
+    """The flags of landscape-train."""
+    parser = Parser(
+        prog="landscape-train",
+        description="Train a ViT, MLP-Mixer, ResNet or a model of your own,\n"
+        "with or without sharpness-aware minimisation (SAM).",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--output-dir", required=True, type=Path, metavar="RUN", help="the run directory to write"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="continue the run that is in RUN; needs no other flag"
+    )
+    parser.add_argument("--force", action="store_true", help="replace the run that is in RUN")
+    parser.add_argument(
+        "--recipe", metavar="NAME", help="settings by name, which all other flags override"
+    )
+    parser.add_argument(
+        "--list-recipes", action=_ListRecipes, nargs=0, help="print all recipes with their sources"
+    )
+    parser.add_argument(
+        "--eval",
+        nargs="+",
+        default=[],
+        metavar="NAME=DIR",
+        help="at the end, accuracies on other sets, in RUN/evaluation.json: folders as "
+        "ImageNet-V2, -R and -C have them, NAME=real.json for ImageNet-ReaL; corruptions: the 15 "
+        "families of ImageNet-C made of the validation pictures; pgd: 10 steps of PGD on them",
+    )
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--model",
+        metavar="NAME",
+        help=f"{', '.join(NAMED)}; {', '.join(FAMILIES)} with every size in --model-args; "
+        "timm:NAME; or FILE.py:FUNCTION",
+    )
+    model.add_argument(
+        "--model-args",
+        nargs="+",
+        type=argument_type(key_value),
+        default=[],
+        metavar="KEY=VALUE",
+        help="sizes and options of the model, such as depth=6 dropout=0.1",
+    )
+    add_options(parser.add_argument_group("data"), DataSettings)
+    for title, settings in PARTS.items():
+        add_options(parser.add_argument_group(title), settings)
+    add_console_options(parser)
+    return parser

@@ -1,0 +1,59 @@
+"""Training curves: what metrics.csv holds, without data or weights."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.analyses.written import arrays, headline
+
+
+def rows_of(run):
+    with (run / "metrics.csv").open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_the_curves_are_the_metrics_of_each_run(done, runs, tmp_path):
+    done("curves", *runs, "--output-dir", tmp_path)
+    for run in runs:
+        rows = rows_of(run)
+        stored = arrays(tmp_path / run.name / "curves.h5")
+        for name in rows[0]:
+            np.testing.assert_allclose(stored[name], [float(row[name]) for row in rows])
+        found = headline(tmp_path, run.name, "curves")
+        assert found["val_accuracy"] == pytest.approx([float(row["val_accuracy"]) for row in rows])
+    for picture in ("curves.png", "curves-loss.png"):
+        assert (tmp_path / picture).stat().st_size > 5000
+    page = (tmp_path / "curves.html").read_text()
+    assert "validation accuracy, %" in page
+
+
+def test_a_run_whose_data_and_weights_are_gone_is_drawn(done, runs, tmp_path):
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for name in ("config.json", "metrics.csv"):
+        shutil.copy(runs[0] / name, alone / name)
+    done("curves", alone, "--output-dir", tmp_path / "out")
+    assert (tmp_path / "out" / "curves.png").exists()
+    # A result is drawn again without the run.
+    result = tmp_path / "out" / "alone" / "curves.h5"
+    done("curves", f"again={result}", "--output-dir", tmp_path / "again")
+    assert (tmp_path / "again" / "curves.png").exists()
+
+
+def test_every_nth_epoch_and_the_last_are_drawn():
+    from analyses.curves.figures import _drawn
+
+    assert _drawn(10, 4) == [0, 4, 8, 9]
+    assert _drawn(9, 4) == [0, 4, 8]
+    assert _drawn(1, 1) == [0]
+
+
+def test_what_is_no_run(refused, tmp_path):
+    assert "is not a run of landscape-train" in refused("curves", tmp_path, "--format", "png")
+
+
+def test_a_run_without_a_finished_epoch(refused, runs, tmp_path):
+    (tmp_path / "config.json").write_bytes((runs[0] / "config.json").read_bytes())
+    assert "has no finished epoch" in refused("curves", tmp_path, "--output-dir", tmp_path / "out")

@@ -1,0 +1,50 @@
+import itertools
+
+import pytest
+
+from analyses.drawing.lettering import add_legend, fit_names
+from analyses.drawing.style import figure, line_styles
+from tests.analyses.pictures import render
+
+
+@pytest.mark.parametrize("columns", [None, 5])
+@pytest.mark.parametrize("count", [1, 6, 12])
+@pytest.mark.parametrize("name", ["network", "a network of so many words that five are too wide"])
+def test_the_legend_covers_no_panel(name, count, columns):
+    page = figure(8, 3.6)
+    axes = page.subplots()
+    handles = {}
+    for number_, style in enumerate(line_styles(count)):
+        (handles[f"{name} {number_}"],) = axes.plot([0, 1], [0, number_], **style)
+    add_legend(page, handles, columns)
+    render(page)
+    (legend,) = page.legends
+    assert [text.get_text() for text in legend.get_texts()] == [f"{name} {k}" for k in range(count)]
+    panel, box = axes.get_window_extent(), legend.get_window_extent()
+    assert not panel.overlaps(box)
+    assert box.x0 >= 0
+    assert box.x1 <= page.bbox.width
+
+
+@pytest.mark.parametrize(
+    "name", ["short", "a name that is much too long for half of a page, and more"]
+)
+def test_names_of_panels_do_not_meet(name):
+    page = figure(6, 5)
+    panels = page.subplots(2, 2)
+    for panel in panels.flat:
+        image = panel.imshow([[0, 1]])
+        panel.set_title(name)
+        panel.set_xlabel(f"of {name}")
+    bar = page.colorbar(image, ax=panels)
+    bar.ax.set_title("loss")
+    usual = panels[0, 0].title.get_fontsize()
+    fit_names(page)
+    render(page)
+    for words in ([p.title for p in panels.flat], [p.xaxis.label for p in panels.flat]):
+        boxes = [text.get_window_extent() for text in words]
+        assert len({text.get_fontsize() for text in words}) == 1
+        assert min(box.x0 for box in boxes) >= 0
+        assert max(box.x1 for box in boxes) <= bar.ax.bbox.x0
+        assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+    assert (panels[0, 0].title.get_fontsize() == usual) == (name == "short")

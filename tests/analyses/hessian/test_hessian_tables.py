@@ -1,0 +1,232 @@
+"""The Hessian-spectrum report: components, tables, pictures, Markdown, and what the files hold."""
+
+import json
+import math
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from analyses import hessian
+from analyses.drawing.style import styled
+from analyses.hessian.result import Settings, Spectrum
+from analyses.report.page import write_markdown, write_numbers
+from landscape.curvature.stability import gradient_descent_edge, sam_edge
+from landscape.objective.objective import Objective
+from landscape.parameters.layout import ParameterLayout
+from tests.analyses.pictures import coloured
+from tests.landscape.eigen.planted import by_magnitude
+from tests.oracles.cases import BY_NAME
+
+SMALL = Settings(top=4, probes=3, density_steps=12, save_vectors=True, group=("biases=bias$",))
+
+
+def measured(name, settings=SMALL, label="a", **origin):
+    case = BY_NAME[name]
+    objective = Objective(
+        case.model(),
+        case.data,
+        case.loss,
+        batch_size=3,
+        device="cpu",
+        dtype=torch.float64,
+        origin={"label": label, **origin},
+    )
+    return hessian.compute(objective, settings)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    training = {"opt": "sgd", "rho": 0.05, "lr": 0.1, "momentum": 0.0, "epochs": 2}
+    return [measured("vit"), measured("mixer", label="b|c", training=training)]
+
+
+@pytest.mark.parametrize("name", ["vit", "mixer", "resnet with batch norm"])
+def test_components_are_those_of_the_dense_blocks(name):
+    found = measured(name).components
+    case = BY_NAME[name]
+    dense, layout = case.hessian().numpy(), ParameterLayout.of(case.model())
+    rows = np.concatenate(
+        [
+            np.arange(*stretch)
+            for parameter, stretch in zip(layout.names, layout.stretches, strict=True)
+            if parameter.endswith("bias")
+        ]
+    )
+    block = dense[np.ix_(rows, rows)]
+    position = found.names.index("biases")
+    assert found.sizes[position] == len(rows)
+    expected = by_magnitude(np.linalg.eigvalsh(block))[0]
+    assert found.eigenvalues[position] == pytest.approx(expected, rel=1e-6)
+    assert found.converged.all()
+    assert "block 1" in found.names or "norms" in found.names
+
+
+def test_without_components_there_are_none():
+    found = measured("vit", replace(SMALL, components="none", group=()))
+    assert found.components.names == ()
+    assert found.block_products == 0
+    assert not any("component" in caption for caption in hessian.tabulate([found]))
+    assert "hessian-components" not in hessian.draw([found])
+
+
+def test_a_result_comes_back_from_its_file(pair, tmp_path):
+    for one in pair:
+        one.save(tmp_path / "x.h5")
+        again = Spectrum.load(tmp_path / "x.h5")
+        assert again.components.names == one.components.names
+        np.testing.assert_array_equal(again.components.eigenvalues, one.components.eigenvalues)
+        np.testing.assert_array_equal(again.vectors, one.vectors)
+        assert again.trace == one.trace
+        assert again.settings == one.settings
+        assert again.headline() is not None
+        assert hessian.tabulate([again]) == hessian.tabulate([one])
+
+
+def test_eigenvectors_are_kept_on_request(pair, tmp_path):
+    one = pair[0]
+    dense = BY_NAME["vit"].hessian().numpy()
+    for value, vector in zip(one.eigenvalues, one.vectors, strict=True):
+        assert np.linalg.norm(dense @ vector - value * vector) < 1e-5 * abs(value)
+    bare = measured("vit", replace(SMALL, save_vectors=False))
+    bare.save(tmp_path / "x.h5")
+    with h5py.File(tmp_path / "x.h5") as file:
+        assert "eigenvectors" not in file
+    assert Spectrum.load(tmp_path / "x.h5").vectors.size == 0
+
+
+def test_the_context(pair):
+    one = pair[0]
+    gradient = BY_NAME["vit"].gradient().numpy()
+    cosine = abs(gradient @ one.vectors[0]) / np.linalg.norm(gradient)
+    assert one.cosine == pytest.approx(cosine, rel=1e-5)
+    assert one.edges == {}
+    other = pair[1]
+    assert other.edges["edge"] == pytest.approx(20)
+    assert other.edges["sam_edge"] == sam_edge(0.1, 0.05, other.gradient_norm)
+    shown = hessian.tabulate(pair)["Sharpness in context"]
+    assert shown[0]["λ₁ / edge of stability"] == "–"
+    ratio = other.eigenvalues[0] / 20
+    assert float(shown[1]["λ₁ / edge of stability"]) == pytest.approx(ratio, rel=1e-2)
+
+
+def test_edges_of_stability():
+    assert gradient_descent_edge(0.01) == 200
+    assert gradient_descent_edge(0.01, 0.9) == 380
+    assert sam_edge(0.01, 0.0, 3.0) == 200
+    # It solves eta lambda (1 + rho lambda / ||g||) = 2.
+    edge = sam_edge(0.01, 0.1, 0.5)
+    assert 0.01 * edge * (1 + 0.1 * edge / 0.5) == pytest.approx(2)
+    edge = sam_edge(0.01, 0.1, 0.5, 0.9)
+    assert 0.01 * edge * (1 + 0.1 * edge / 0.5) == pytest.approx(3.8)
+    assert sam_edge(0.01, 0.0, 3.0, 0.9) == 380
+    assert sam_edge(0.01, 0.1, 0.0) == 0
+
+
+@pytest.mark.parametrize(("settings", "shift"), [({"l2": 0.25}, 0.25), ({"which": "ends"}, 0.0)])
+def test_an_l2_term_and_both_ends(settings, shift):
+    found = measured("mixer", replace(SMALL, **settings))
+    values = np.linalg.eigvalsh(BY_NAME["mixer"].hessian()) + shift
+    if shift:
+        expected = by_magnitude(values)[:4]
+        penalty = (
+            0.5
+            * shift
+            * sum(p.square().sum().item() for p in BY_NAME["mixer"].model().parameters())
+        )
+        plain = measured("mixer").loss
+        assert found.loss == pytest.approx(plain + penalty)
+    else:
+        expected = by_magnitude([*values[:4], *values[-4:]])
+    np.testing.assert_allclose(found.eigenvalues, expected, rtol=1e-5, atol=1e-6)
+    assert found.converged.all()
+
+
+@pytest.mark.parametrize("matrix", ["ggn", "fisher"])
+def test_other_matrices_are_never_negative(matrix):
+    found = measured("vit", replace(SMALL, matrix=matrix))
+    assert (found.eigenvalues > 0).all()
+    assert found.converged.all()
+    assert found.quadrature.negative_share[0] < 1e-9
+
+
+def test_the_sampling_error_is_that_of_the_first_eigenvalue():
+    # Of independent samples the error of a mean of n is sqrt(n) times that of one.
+    torch.manual_seed(0)
+    model = torch.nn.Linear(3, 1, bias=False)
+    inputs = torch.randn(4000, 3) * torch.tensor([3.0, 1.0, 0.3])
+    objective = Objective(
+        model, (inputs, torch.zeros(4000, 1)), torch.nn.functional.mse_loss, device="cpu"
+    )
+    found = hessian.compute(objective, Settings(top=1, probes=0))
+    # H = 2 x x', and the first eigenvector is nearly the first axis: the error of 2 mean x_1^2.
+    expected = 2 * inputs[:, 0].square().std().item() / math.sqrt(4000)
+    assert found.sampling_error == pytest.approx(expected, rel=0.5)
+    single = Objective(model, (inputs[:1], torch.zeros(1, 1)), torch.nn.functional.mse_loss)
+    assert math.isnan(hessian.compute(single, Settings(top=1, probes=0)).sampling_error)
+
+
+# ------------------------------------------------------------------------------------ the report
+
+
+def test_the_table_of_components_is_that_of_the_paper(pair):
+    rows = hessian.tabulate(pair)[
+        "Largest eigenvalue of each component, ± sampling error (relative residual)"
+    ]
+    assert [row["component"] for row in rows][-1] == "whole network"
+    by_name = {row["component"]: row for row in rows}
+    assert by_name["attention"]["b|c"] == "–"
+    assert by_name["token mixing"]["a"] == "–"
+    value = float(by_name["embedding"]["a"].split()[0])
+    position = pair[0].components.names.index("embedding")
+    assert value == pytest.approx(pair[0].components.eigenvalues[position], rel=1e-2)
+
+
+def test_a_component_that_did_not_converge_is_said_so(pair):
+    parts = replace(
+        pair[0].components,
+        residuals=np.full_like(pair[0].components.residuals, np.inf),
+        converged=np.zeros_like(pair[0].components.converged),
+    )
+    one = replace(pair[0], components=parts)
+    rows = hessian.tabulate([one])[
+        "Largest eigenvalue of each component, ± sampling error (relative residual)"
+    ]
+    assert all("not converged" in row["a"] for row in rows[:-1])
+    assert min(coloured(hessian.draw([one])["hessian-components"]).values()) > 20
+
+
+def test_all_pictures_are_drawn(pair):
+    with styled():
+        pages = hessian.draw(pair)
+    assert list(pages) == ["hessian", "hessian-tails", "hessian-linear", "hessian-components"]
+    assert set(pages) < set(hessian.ANALYSIS.reading)
+    for page in pages.values():
+        assert min(coloured(page).values()) > 20
+
+
+def test_the_markdown_page(pair, tmp_path):
+    with styled():
+        figures = {"hessian": hessian.draw(pair)}
+    path = write_markdown({"hessian": pair}, figures, tmp_path / "hessian.md")
+    text = path.read_text()
+    for reading in hessian.ANALYSIS.reading.values():
+        assert reading in text
+    for name in figures["hessian"]:
+        assert f"![{name}]({name}.png)" in text
+    tables = [block for block in text.split("\n\n") if block.startswith("| ")]
+    assert len(tables) == 6
+    for table in tables:
+        widths = {line.replace("\\|", "").count("|") for line in table.strip().split("\n")}
+        assert len(widths) == 1, table
+
+
+def test_the_numbers_side_by_side(pair, tmp_path):
+    path = write_numbers({"hessian": pair, "sparsity": []}, tmp_path / "hessian.json")
+    content = json.loads(path.read_text())
+    assert list(content) == ["hessian"]
+    assert list(content["hessian"]) == ["a", "b|c"]
+    assert content["hessian"]["a"]["eigenvalues"] == pair[0].eigenvalues.tolist()
+    assert content["hessian"]["a"]["components"]["embedding"]["converged"] is True

@@ -1,0 +1,117 @@
+"""Mini-batch spectra: each is that of the dense Hessian of its own mini-batch."""
+
+import numpy as np
+import pytest
+import torch
+
+from analyses import minibatch
+from analyses.minibatch.measure import minibatches
+from analyses.minibatch.result import MinibatchSpectra
+from analyses.minibatch.settings import Settings
+from analyses.run_context import RunContext
+from landscape.errors import InputError, NotMeasurableError
+from landscape.objective.objective import Objective
+from tests.landscape.eigen.planted import by_magnitude
+from tests.oracles.cases import BY_NAME
+from tests.oracles.dense import dense_hessian
+
+SMALL = Settings(minibatches=5, minibatch_size=3, minibatch_top=4)
+
+
+def objective_of(name, dtype=torch.float64):
+    case = BY_NAME[name]
+    return Objective(case.model(), case.data, case.loss, batch_size=3, device="cpu", dtype=dtype)
+
+
+@pytest.mark.parametrize("name", ["mixer", "mlp with tied weights"])
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+def test_each_is_that_of_the_dense_hessian_of_its_batch(name, l2):
+    case = BY_NAME[name]
+    settings = Settings(minibatches=4, minibatch_size=3, minibatch_top=4, l2=l2)
+    found = minibatch.compute(objective_of(name), settings)
+    assert found.eigenvalues.shape == found.residuals.shape == (4, 4)
+    assert (found.residuals <= minibatch.TOLERANCE).all()
+    for values, batch in zip(
+        found.eigenvalues, minibatches(objective_of(name), settings), strict=True
+    ):
+        dense = dense_hessian(case.model(), batch.inputs, batch.targets, case.loss)
+        expected = by_magnitude(np.linalg.eigvalsh(dense) + l2)[:4]
+        np.testing.assert_allclose(values, expected, rtol=2e-3, atol=1e-6)
+
+
+def test_every_sample_is_drawn_once_before_any_is_drawn_again():
+    objective = objective_of("mixer")
+    count = objective.num_samples
+    settings = Settings(minibatches=2 * (count // 2), minibatch_size=2)
+    drawn = [batch.inputs for batch in minibatches(objective, settings)]
+    first = torch.cat(drawn[: count // 2])
+    assert len(first.unique(dim=0)) == len(first)
+    again = [batch.inputs for batch in minibatches(objective, settings)]
+    assert all(torch.equal(one, other) for one, other in zip(drawn, again, strict=True))
+
+
+def test_augmented_pictures_are_others_and_the_same_every_time():
+    objective = objective_of("mixer")
+    settings = Settings(minibatches=1, minibatch_size=3, augmentation="crop-flip")
+    plain = next(minibatches(objective, Settings(minibatches=1, minibatch_size=3)))
+    one, again = (next(minibatches(objective, settings)) for _ in range(2))
+    assert torch.equal(one.inputs, again.inputs)
+    assert torch.equal(one.targets, plain.targets)
+    assert not torch.equal(one.inputs, plain.inputs)
+    with pytest.raises(NotMeasurableError, match="takes pictures of shape"):
+        minibatch.compute(objective_of("mlp with tied weights"), settings)
+
+
+def test_it_goes_on_after_a_kill(tmp_path, monkeypatch):
+    whole = minibatch.compute(objective_of("mixer"), SMALL)
+    spectrum = minibatch._spectrum
+
+    def killed(objective, batch, settings, top, number):
+        if number == 3:
+            raise KeyboardInterrupt
+        return spectrum(objective, batch, settings, top, number)
+
+    monkeypatch.setattr(minibatch, "_spectrum", killed)
+    with pytest.raises(KeyboardInterrupt):
+        minibatch.compute(objective_of("mixer"), SMALL, RunContext(tmp_path))
+    done = []
+
+    def counted(*words):
+        done.append(words[-1])
+        return spectrum(*words)
+
+    monkeypatch.setattr(minibatch, "_spectrum", counted)
+    found = minibatch.compute(objective_of("mixer"), SMALL, RunContext(tmp_path))
+    assert done == [3, 4]
+    np.testing.assert_array_equal(found.eigenvalues, whole.eigenvalues)
+    other = Settings(minibatches=5, minibatch_size=3, minibatch_top=4, l2=0.1)
+    done.clear()
+    minibatch.compute(objective_of("mixer"), other, RunContext(tmp_path))
+    assert done == [0, 1, 2, 3, 4]
+
+
+def test_means_and_shares_with_their_errors():
+    values = np.array([[4.0, -1.0], [2.0, 1.0], [6.0, -3.0]])
+    found = MinibatchSpectra("a", SMALL, None, values, np.full((3, 2), 1e-3))
+    assert found.largest == pytest.approx((4.0, 2 / np.sqrt(3)))
+    assert found.negative == pytest.approx((1 / 3, np.std([0.5, 0, 0.5], ddof=1) / np.sqrt(3)))
+    assert found.converged == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"minibatches": 0}, "--minibatches has to be at least 1, got 0"),
+        ({"minibatch_size": -1}, "--minibatch-size has to be at least 1"),
+        ({"minibatch_top": 0}, "--minibatch-top has to be at least 1"),
+        ({"l2": -0.1}, "--l2 can't be negative"),
+    ],
+)
+def test_settings_that_ask_for_nothing_are_refused(changed, message):
+    with pytest.raises(InputError, match=message):
+        Settings(**changed)
+
+
+def test_a_minibatch_larger_than_the_sample_is_refused():
+    with pytest.raises(NotMeasurableError, match="--minibatch-size 100 is more than the"):
+        minibatch.compute(objective_of("mixer"), Settings(minibatch_size=100))

@@ -1,0 +1,61 @@
+"""Networks with planted numbers, as a report would know them."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from analyses import components, hessian
+from analyses.hessian.component_curvature import Components
+from analyses.report.paper.subjects import Network
+from landscape.objective.objective import Objective
+from tests.analyses.problems import network, samples
+
+SETTINGS = hessian.Settings(top=1, probes=0, components="none")
+
+
+def objective(label, **origin):
+    return Objective(
+        network(), samples(), device="cpu", origin={"label": label, "split": "train", **origin}
+    )
+
+
+def origin_of(family, rho, **others):
+    training = None if rho is None else {"rho": rho, "opt": "adamw", "epochs": 1}
+    return {"model": family, "model_args": {"dim": 8}, "training": training, **others}
+
+
+def spectrum(label, family, rho, value, error, **others):
+    """A Hessian result whose largest eigenvalue is ``value``, known to ``error``."""
+    found = hessian.compute(objective(label, **origin_of(family, rho, **others)), SETTINGS)
+    return replace(
+        found,
+        eigenvalues=np.array([value]),
+        residuals=np.zeros(1),
+        sampling_error=error,
+        components=Components(
+            ("embedding", "attention", "block 1", "block 2", "block 3"),
+            np.ones(5, np.int64),
+            np.array([3.0, 2.0, 1.5, 1.0, 0.5]),
+            np.full(5, 1e-3),
+            np.ones(5, bool),
+            np.full(5, 0.1),
+        ),
+    )
+
+
+def network_of(label, family, rho, value=1.0, error=0.1, **others):
+    return Network(label, {"hessian": spectrum(label, family, rho, value, error, **others)})
+
+
+def as_components(found):
+    """The result of components that a spectrum stands for."""
+    return components.ComponentCurvature(
+        found.components,
+        found.eigenvalues,
+        found.residuals,
+        found.converged,
+        found.sampling_error,
+        label=found.label,
+        settings=components.Settings(),
+        provenance=found.provenance,
+    )

@@ -1,0 +1,116 @@
+"""The paper's tables with planted networks, and what is missing."""
+
+import shlex
+
+import numpy as np
+import pytest
+
+from analyses.command.arguments import build_parser
+from analyses.command.repetition import plot_command
+from analyses.report.paper.missing import find_missing
+from analyses.report.paper.reported import as_reported, trained_with_sam
+from analyses.report.paper.subjects import Network
+from analyses.report.paper.summary import summarise
+from analyses.report.paper.tables import paper_tables
+from landscape.models.catalog import resolve_model
+from tests.analyses.report.paper.planted import as_components, network_of, spectrum
+
+
+def origin(name, rho=None, **others):
+    spec = resolve_model(name, others)
+    training = None if rho is None else {"rho": rho}
+    return {"model": spec.name, "model_args": dict(spec.arguments), "training": training}
+
+
+def test_the_papers_own_networks_are_known_by_their_sizes():
+    assert as_reported(origin("vit-b16", 0.0), "sharpness") == "738.8"
+    assert as_reported(origin("vit-b16", 0.2), "sharpness") == "20.9"
+    assert as_reported(origin("vit-b16"), "sharpness") == "738.8 plain, 20.9 sam"
+    assert as_reported(origin("mixer-b16", 0.0), "kappa") == "14468.0"
+    assert as_reported(origin("resnet152", 0.0), "parameters") == "60M"
+    assert as_reported(origin("resnet152", 0.0), "embedding") == ""
+    assert as_reported({"model": "timm:vit_base_patch16_224.sam_in1k"}, "accuracy") == "79.9"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        origin("vit-b16", 0.0, num_classes=10),
+        origin("vit-b32", 0.0),
+        origin("vit-b16", 0.0, image_size=384),
+        {"model": "timm:vit_base_patch32_224"},
+        {"model": "timm:resnet152d"},
+        {"model": "timm:vit_base_patch16_224", "model_args": {"num_classes": 7}},
+        {"model": "mine.py:make"},
+        {},
+    ],
+)
+def test_other_networks_have_no_reported_numbers(other):
+    assert as_reported(other, "sharpness") == ""
+
+
+def test_whether_sam_trained_a_network():
+    assert trained_with_sam({"training": {"rho": 0.1}}) is True
+    assert trained_with_sam({"training": {"rho": 0}}) is False
+    assert trained_with_sam({"model": "timm:vit_base_patch16_sam_224"}) is True
+    assert trained_with_sam({"model": "timm:samvit_base_patch16"}) is None
+    assert trained_with_sam({}) is None
+
+
+def test_rows_and_cells():
+    members = [
+        network_of("vit", "vit", 0.0, 4.0, 0.5),
+        Network("bare", {"components": as_components(spectrum("bare", "vit", 0.0, 2.0, 0.25))}),
+    ]
+    tables = paper_tables(members)
+    assert [caption[:7] for caption in tables] == ["Table 1", "Table 3", "Table 5"]
+    rows = {row.title: row for row in tables["Table 1: geometry and generalisation"]}
+    assert [cell.text for cell in rows["parameters"].cells] == ["83", "83"]
+    assert [cell.text for cell in rows["λ_max of the Hessian"].cells] == [
+        "4.00 ± 0.50",
+        "2.00 ± 0.25",
+    ]
+    assert rows["training loss"].cells[1].text == "–"
+    assert "25 train samples" in rows["λ_max of the Hessian"].method
+    assert "accuracy, %" not in rows
+    blocks = {row.title: row for row in tables["Table 3: components"]}
+    values = [
+        blocks[f"λ_max, {place} block"].cells[0].quantity.value
+        for place in ("first", "middle", "last")
+    ]
+    assert values == [1.5, 1.0, 0.5]
+    assert blocks["λ_max, embedding"].cells[0].quantity.error == pytest.approx(np.hypot(3e-3, 0.1))
+
+
+def test_what_is_missing_is_named_with_its_command(tmp_path):
+    words = ["report", "a/vit", "--data", "digits", "--samples", "64", "--split", "train"]
+    words += ["--mean", "0.1", "0.2", "--skip-corrupt", "--output-dir", str(tmp_path)]
+    arguments = build_parser().parse_args(words)
+    vit = network_of("vit", "vit", 0.0, checkpoint="a/vit/last.pt")
+    reasons = {("vit", "attention"): "it has no attention"}
+    found = find_missing(
+        [vit], reasons, lambda name, members: plot_command(arguments, name, members)
+    )
+    by_name = {one.analysis: one for one in found}
+    assert by_name["attention"].reason == "it has no attention"
+    assert by_name["attention"].command == ""
+    assert by_name["linearity"].labels == ("vit",)
+    assert "hessian" not in by_name
+    command = shlex.split(by_name["linearity"].command)
+    again = build_parser().parse_args(command[1:])
+    assert again.analysis == "linearity"
+    assert again.checkpoints == ["vit=a/vit/last.pt"]
+    assert (again.data, again.samples, again.mean) == ("digits", 64, [0.1, 0.2])
+    assert again.skip_corrupt
+    assert again.output_dir == tmp_path
+
+
+def test_the_summary_as_json_has_every_number_with_its_error():
+    found = {"hessian": [spectrum("vit", "vit", 0.0, 4.0, 0.5)]}
+    content = summarise(found, {}, lambda *_: "a command").plain()
+    cell = content["tables"]["Table 1: geometry and generalisation"]["λ_max of the Hessian"]["vit"]
+    assert cell["value"] == 4.0
+    assert cell["error"] == 0.5
+    assert cell["as_reported"] is None
+    assert {one["verdict"] for one in content["claims"]} <= {"not measured", "supported"}
+    assert {one["command"] for one in content["missing"]} == {"a command"}

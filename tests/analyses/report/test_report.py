@@ -1,0 +1,136 @@
+import base64
+import io
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from analyses.catalog import known_analyses
+from analyses.report.page import write_page
+from tests.analyses.problems import LABELS, NAMES, result, results
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, and its text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.words = [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in ("meta", "img", "br", "link"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def report(tmp_path, names=NAMES, count=2, change=lambda one: one):
+    shown = {name: [change(one) for one in results(name, count)] for name in names}
+    pages = {name: known_analyses()[name].draw(shown[name]) for name in names}
+    path = write_page(shown, pages, tmp_path / "report.html")
+    assert path == tmp_path / "report.html"
+    return Page(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    return report(tmp_path_factory.mktemp("report"), count=3)
+
+
+def test_the_page_is_well_formed(page):
+    assert page.open == []
+    assert [tag for tag, _ in page.tags[:2]] == ["html", "head"]
+    identifiers = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(set(identifiers)) == len(identifiers)
+
+
+def test_the_page_needs_no_other_file_and_no_network(page):
+    assert not page.all("script")
+    assert not page.all("link")
+    assert not page.all("iframe")
+    for tag, attributes in page.tags:
+        for name in ("src", "href", "srcset", "data", "poster", "action"):
+            if name in attributes:
+                assert attributes[name].startswith(("data:image/png;base64,", "#")), (tag, name)
+    identifiers = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    links = {attributes["href"] for attributes in page.all("a")}
+    assert links == {f"#{name}" for name in NAMES}
+    assert set(NAMES) <= identifiers
+
+
+def test_the_style_loads_nothing(tmp_path):
+    report(tmp_path, ["sparsity"])
+    style = re.search(r"<style>(.*?)</style>", (tmp_path / "report.html").read_text(), re.DOTALL)
+    assert "url(" not in style[1]
+    assert "@import" not in style[1]
+
+
+def test_every_picture_is_inside_and_not_blank(page):
+    pictures = page.all("img")
+    assert len(pictures) == 20
+    for attributes in pictures:
+        assert attributes["alt"]
+        data = base64.b64decode(attributes["src"].partition(",")[2], validate=True)
+        picture = Image.open(io.BytesIO(data)).convert("RGB")
+        assert len(picture.getcolors(maxcolors=2**24)) > 50
+
+
+def test_every_label_and_every_analysis_is_there(page):
+    for label in LABELS[:3]:
+        assert page.text.count(label) >= 1 + len(NAMES)  # in the first table and in each analysis
+    for name in NAMES:
+        assert known_analyses()[name].title in page.text
+        drawn = known_analyses()[name].draw(results(name, 3))
+        for key, reading in known_analyses()[name].reading.items():
+            assert (reading in page.text) == (not key or key in drawn)
+        for caption, rows in known_analyses()[name].tabulate(results(name, 3)).items():
+            assert caption in page.text
+            for row in rows:
+                for column, value in row.items():
+                    assert column in page.text
+                    assert value in page.text
+
+
+def test_what_was_measured(page):
+    assert "3 checkpoints, measured" in page.text
+    assert result("surface").provenance.weights_sha256[:12] in page.text
+    assert "25 of 25" in page.text
+    assert "float32" in page.text
+    assert "torch 2" in page.text
+
+
+def test_a_single_checkpoint(tmp_path):
+    assert "1 checkpoint, measured" in report(tmp_path, ["line"], 1).text
+
+
+def test_labels_can_not_break_the_page(tmp_path):
+    label = "<script>alert('\"&amp;')</script>"
+    found = report(tmp_path, ["line"], 1, lambda one: replace(one, label=label))
+    assert not found.all("script")
+    assert label in found.text
+
+
+def test_an_old_report_stays_if_the_new_one_fails(tmp_path):
+    (tmp_path / "report.html").write_text("old")
+    shown = {"line": [result("line")]}
+    with pytest.raises(KeyError):
+        write_page(shown, {}, tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

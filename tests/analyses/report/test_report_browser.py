@@ -1,0 +1,103 @@
+"""The report in a real browser: nothing runs over the edge, light and dark, on paper too."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+from PIL import Image
+
+from analyses.catalog import known_analyses
+from analyses.drawing.style import styled
+from analyses.report.page import write_page
+from analyses.report.paper.summary import summarise
+from tests.analyses.problems import NAMES, results
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+
+DARK = "--blink-settings=preferredColorScheme=0"
+# What a script in the page finds out, as the title that --dump-dom then prints.
+PROBE = """<script>
+window.addEventListener("load", () => setTimeout(() => {
+  const wide = [...document.querySelectorAll("body *")].filter(element =>
+    element.getBoundingClientRect().right > document.documentElement.clientWidth + 1
+    && !element.closest(".scroll") && !element.closest("svg"));
+  const style = getComputedStyle(document.body);
+  document.title = JSON.stringify({
+    width: document.documentElement.clientWidth,
+    scroll: document.documentElement.scrollWidth,
+    wide: wide.length,
+    page: style.backgroundColor,
+    text: style.color,
+    pictures: [...document.images].filter(image => !image.naturalWidth).length,
+    plots: document.querySelectorAll(".plot .main-svg").length,
+  });
+}, 3000));
+</script></body>"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A report of two networks with every analysis that these have, and what the paper says."""
+    found = {name: results(name, 2) for name in NAMES if name != "interpolate"}
+    with styled():
+        figures = {name: known_analyses()[name].draw(shown) for name, shown in found.items()}
+    summary = summarise(found, {}, lambda name, networks: f"landscape-plot {name} a/path/of/a/run")
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    write_page(found, figures, path, summary)
+    path.write_text(path.read_text(encoding="utf-8").replace("</body>", PROBE), encoding="utf-8")
+    return path
+
+
+def browse(page, *flags):
+    """Run the browser on the page and return what it prints."""
+    command = [
+        CHROMIUM,
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--use-angle=swiftshader",
+        "--enable-unsafe-swiftshader",
+        "--virtual-time-budget=20000",
+        f"--user-data-dir={page.parent / 'profile'}",
+        *flags,
+        page.as_uri(),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout
+
+
+def probe(page, *flags):
+    import json
+
+    title = re.search(r"<title>(\{.*?\})</title>", browse(page, *flags, "--dump-dom"))
+    assert title, "the page's scripts did not run to their end"
+    return json.loads(title[1].replace("&quot;", '"'))
+
+
+@pytest.mark.parametrize(("width", "flags"), [(500, ()), (1280, ()), (1280, (DARK,))])
+def test_nothing_runs_over_the_edge(page, width, flags):
+    found = probe(page, f"--window-size={width},900", *flags)
+    assert found["scroll"] <= found["width"]
+    assert found["wide"] == 0
+    assert found["pictures"] == 0  # that could not be shown
+    assert found["plots"] >= 2  # a surface to turn for each network
+    is_dark = bool(flags)
+    assert (sum(map(int, re.findall(r"\d+", found["page"])[:3])) < 200) == is_dark
+    assert (sum(map(int, re.findall(r"\d+", found["text"])[:3])) > 500) == is_dark
+
+
+def test_the_page_is_drawn(page, tmp_path):
+    picture = tmp_path / "page.png"
+    browse(page, "--window-size=1280,6000", "--hide-scrollbars", f"--screenshot={picture}")
+    with Image.open(picture) as image:
+        assert len(image.convert("RGB").getcolors(maxcolors=2**24)) > 1000
+
+
+def test_it_can_be_printed(page, tmp_path):
+    paper = tmp_path / "page.pdf"
+    browse(page, "--no-pdf-header-footer", f"--print-to-pdf={paper}")
+    content = paper.read_bytes()
+    assert content.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) >= 3

@@ -1,0 +1,143 @@
+import json
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from landscape.objective.objective import Objective
+from landscape.results.fingerprint import HASHES, OF_THE_FUNCTION, differences, fingerprint
+
+INPUTS, TARGETS = torch.randn(8, 3, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Some settings."""
+
+    x: str = "-1:1:51"
+    kinds: tuple[str, ...] = ("random", "gradient")
+    seed: int = 0
+    tolerance: float = 0.01
+
+
+def build():
+    torch.manual_seed(0)
+    return nn.Linear(3, 2)
+
+
+def ask(settings=None, model=None, data=(INPUTS, TARGETS), loss=F.cross_entropy, **more):
+    objective = Objective(model or build(), data, loss, device="cpu", verify=False, **more)
+    return fingerprint(settings or Settings(), objective.provenance(0.0))
+
+
+def test_the_same_question_is_equal_also_after_json():
+    one, other = ask(), ask()
+    assert one == other
+    assert differences(one, other) == []
+    assert differences(json.loads(json.dumps(one)), other) == []
+    assert set(one) == {
+        *("x", "kinds", "seed", "tolerance", "weights", "sample", "precision"),
+        *OF_THE_FUNCTION,
+    }
+
+
+def test_history_is_no_part_of_it():
+    one = ask(origin={"label": "a", "checkpoint": "a.pt", "data_dir": "here", "model": "m"})
+    other = ask(origin={"label": "b", "checkpoint": "b.pt", "data_dir": "there", "model": "m"})
+    assert one == other
+
+
+def test_a_changed_setting():
+    now = ask(Settings(x="-2:2:51"))
+    assert differences(ask(), now) == ["x -1:1:51, now -2:2:51"]
+    now = ask(replace(Settings(), seed=3, kinds=("random", "random")))
+    assert differences(ask(), now) == [
+        "kinds ['random', 'gradient'], now ['random', 'random']",
+        "seed 0, now 3",
+    ]
+
+
+def test_other_weights():
+    model = build()
+    with torch.no_grad():
+        model.bias[0] += 1e-6
+    assert differences(ask(), ask(model=model)) == ["other weights"]
+
+
+def test_other_statistics_are_other_weights():
+    def normalized():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)).eval()
+
+    model = normalized()
+    model[1].running_mean += 1
+    assert differences(ask(model=normalized()), ask(model=model)) == ["other weights"]
+
+
+def test_another_sample():
+    assert differences(ask(), ask(data=(INPUTS[:7], TARGETS[:7]))) == ["another sample"]
+    assert differences(ask(), ask(data=(INPUTS, 1 - TARGETS))) == ["another sample"]
+    assert differences(ask(), ask(data=(INPUTS + 1e-6, TARGETS))) == ["another sample"]
+
+
+def test_the_batch_size_is_no_part_of_it():
+    assert ask(batch_size=3) == ask(batch_size=8)
+
+
+def test_another_loss():
+    targets = F.one_hot(TARGETS).float()
+    one, other = (ask(data=(INPUTS, targets), loss=loss) for loss in (F.mse_loss, F.l1_loss))
+    assert differences(one, other) == ["loss mse_loss, now l1_loss"]
+
+
+def test_another_precision():
+    found = differences(ask(), ask(dtype=torch.float64))
+    assert "precision float32, now float64" in found
+    found = differences(ask(), ask(precision="bf16"))
+    assert found == ["evaluation not given, now bf16"]
+
+
+def test_other_splits_and_metrics():
+    found = differences(ask(), ask(extra_splits={"test": (INPUTS, TARGETS)}))
+    assert len(found) == 1
+    assert found[0].startswith("others not given, now {'test': ")
+    found = differences(ask(), ask(metrics={"mae": F.l1_loss}))
+    assert found == ["metrics not given, now ['mae']"]
+
+
+def test_metrics_in_another_order_are_another_question():
+    """Their values stand in the order in which they were given."""
+    one = ask(metrics={"a": F.l1_loss, "b": F.mse_loss})
+    other = ask(metrics={"b": F.mse_loss, "a": F.l1_loss})
+    assert differences(one, other)
+
+
+def test_another_model_of_the_same_weights():
+    one = ask(origin={"model": "vit", "model_args": {"heads": 2}})
+    other = ask(origin={"model": "vit", "model_args": {"heads": 4}})
+    assert differences(one, other) == ["model_args {'heads': 2}, now {'heads': 4}"]
+
+
+@pytest.mark.parametrize("key", HASHES)
+def test_hashes_are_not_shown(key):
+    (text,) = differences({key: "0123456789abcdef"}, {key: "fedcba9876543210"})
+    assert text.startswith(("other ", "another "))
+    assert "0123" not in text
+
+
+def test_what_was_not_asked_before():
+    assert differences({}, {"bn": "fixed"}) == ["bn not given, now fixed"]
+    for empty in (None, "", [], {}):
+        assert differences({"toward_x": empty}, {"toward_x": "a"}) == ["toward_x not given, now a"]
+    assert differences({"toward_x": "a"}, {"toward_x": ""}) == ["toward_x a, now not given"]
+    # False and 0 are values.
+    assert differences({"refine": False}, {"refine": True}) == ["refine False, now True"]
+    assert differences({"seed": 1}, {"seed": 0}) == ["seed 1, now 0"]
+
+
+def test_long_values_are_cut():
+    (text,) = differences({"model_args": "a" * 500}, {"model_args": "b" * 500})
+    assert len(text) < 140
+    assert text.count("...") == 2

@@ -1,0 +1,161 @@
+import json
+import socket
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import pytest
+import torch.distributed as dist
+
+from landscape.errors import InputError
+from landscape.runtime import distributed
+from landscape.runtime.distributed import ALONE, Ranks, join_ranks
+from tests.commands import TIMEOUT, installed
+
+# What each process does; it prints what it saw as one line of JSON.
+PROCESS = """\
+import json, sys, time
+from landscape.distributed import join_ranks
+
+ranks = join_ranks()
+shared = ranks.broadcast("shared", {"x": [1, None, "\\u00e4"]} if ranks.is_first else "mine")
+nothing = ranks.broadcast("nothing", None)
+ranks.gather("ready", None)
+ranks.broadcast("go")
+claimed = []
+while True:
+    start = ranks.claim("queue", 3, len(claimed))
+    claimed += range(start, min(start + 3, 40))
+    if start >= 40:
+        break
+    time.sleep(0.01)
+gathered = ranks.gather("done", claimed)
+again = ranks.gather("again", ranks.rank)
+ranks.gather("end", None)  # rank 0, which may keep the store, leaves last
+print(json.dumps([ranks.rank, ranks.world_size, shared, nothing, claimed, gathered, again]))
+"""
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def environment(rank, count, port):
+    return {
+        "RANK": str(rank),
+        "WORLD_SIZE": str(count),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+
+
+@pytest.mark.parametrize("found", [{}, {"WORLD_SIZE": "1"}, {"WORLD_SIZE": "1", "RANK": "0"}])
+def test_alone(found):
+    assert join_ranks(found) is ALONE
+    assert (ALONE.rank, ALONE.world_size, ALONE.is_first) == (0, 1, True)
+
+
+def test_alone_by_the_environment_of_the_process(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert join_ranks() is ALONE
+
+
+def test_alone_nothing_is_exchanged():
+    value = {"as": object()}
+    assert ALONE.broadcast("key", value) is value
+    assert ALONE.broadcast("key", value) is value
+    assert ALONE.gather("key", value) == [value]
+    assert ALONE.claim("queue", 5, 0) == 0
+    assert ALONE.claim("queue", 5, 5) == 5
+
+
+@pytest.mark.parametrize("launcher", ["torchrun", "environment"])
+def test_processes_share_gather_and_claim(tmp_path, launcher):
+    script = tmp_path / "process.py"
+    script.write_text(PROCESS)
+    if launcher == "torchrun":
+        words = [installed("torchrun"), "--nproc-per-node", "2", f"--master-port={free_port()}"]
+        done = subprocess.run(
+            [*words, str(script)], capture_output=True, text=True, timeout=TIMEOUT, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        lines = done.stdout.splitlines()
+    else:
+        port, lines = free_port(), []
+        processes = [
+            subprocess.Popen(
+                [sys.executable, str(script)],
+                env={**distributed.os.environ, **environment(rank, 2, port)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for rank in range(2)
+        ]
+        for process in processes:
+            out, err = process.communicate(timeout=TIMEOUT)
+            assert process.returncode == 0, err
+            lines += out.splitlines()
+    first, second = sorted(json.loads(line) for line in lines)
+    for number, (rank, count, shared, nothing, claimed, _, _) in enumerate((first, second)):
+        assert (rank, count) == (number, 2)
+        assert shared == {"x": [1, None, "ä"]}
+        assert nothing is None
+        assert claimed == sorted(claimed)
+    # Each item once; rank 0 has everybody's, in their order.
+    assert sorted(first[4] + second[4]) == list(range(40))
+    assert first[4]
+    assert second[4]
+    assert first[5:] == [[first[4], second[4]], [0, 1]]
+    assert second[5:] == [[second[4]], [1]]
+
+
+def test_a_store_in_memory():
+    store = dist.HashStore()
+    store.set_timeout(timedelta(seconds=5))
+    ranks = [Ranks(k, 3, store) for k in range(3)]
+    assert [rank.is_first for rank in ranks] == [True, False, False]
+    assert [rank.share("key", {"from": rank.number}) for rank in ranks] == [{"from": 0}] * 3
+    assert [rank.gather("all", rank.number) for rank in ranks[1:]] == [[1], [2]]
+    assert ranks[0].gather("all", 0) == [0, 1, 2]
+    assert [ranks[k % 3].claim("queue", k + 1, 0) for k in range(5)] == [0, 1, 3, 6, 10]
+    assert ranks[2].claim("another queue", 1, 7) == 0
+
+
+def test_shared_numbers_keep_their_bits():
+    store = dist.HashStore()
+    values = [0.1, 1 / 3, 5e-324, 1.7976931348623157e308, -0.0]
+    Ranks(0, 2, store).share("key", values)
+    found = Ranks(1, 2, store).share("key")
+    assert [v.hex() for v in found] == [v.hex() for v in values]
+
+
+def test_a_master_that_cannot_be_reached(monkeypatch):
+    monkeypatch.setattr(distributed, "PATIENCE", timedelta(seconds=1))
+    started = time.monotonic()
+    with pytest.raises(InputError, match="the other processes can't be reached") as caught:
+        join_ranks(environment(1, 2, free_port()))
+    assert time.monotonic() - started < 20
+    assert len(str(caught.value).splitlines()) == 1
+    assert "torchrun" in str(caught.value)
+    assert "WORLD_SIZE" in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["RANK", "MASTER_ADDR", "MASTER_PORT"])
+def test_half_an_environment(monkeypatch, missing):
+    found = environment(1, 2, free_port())
+    del found[missing]
+    monkeypatch.delenv(missing, raising=False)
+    for name, value in found.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=f"{missing}.*start them with torchrun"):
+        join_ranks()
+
+
+@pytest.mark.parametrize("count", ["two", "1.5"])
+def test_a_count_that_is_none(count):
+    with pytest.raises(InputError):
+        join_ranks({**environment(0, 2, 1), "WORLD_SIZE": count})
