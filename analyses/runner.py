@@ -1,5 +1,6 @@
 """Measure one analysis of one objective, once: a result that is on disk is not computed again."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from landscape.objective.objective import Objective
 from landscape.results.files import put_aside, sha256, sweep
 from landscape.results.fingerprint import differences, fingerprint
 from landscape.results.result import Result, is_complete
-from landscape.runtime.progress import message
 from landscape.slices.point_queue import remove_journals
+
+LOGGER = logging.getLogger(__name__)
 
 
 def measure(
@@ -44,10 +46,10 @@ def measure(
         if force or result is not None:  # left by a run that was killed right after it had saved
             remove_journals(journal)
     if ranks.broadcast(f"stored/{name}/{label}", result is not None):
-        message(f"{label}: {name} is already measured")
+        LOGGER.info(f"{label}: {name} is already measured")
     elif ranks.is_first or analysis.is_distributed:
         note = getattr(settings, "cost_note", "")
-        message(f"{label}: measuring {name}" + (f": {note}" if note else ""))
+        LOGGER.info(f"{label}: measuring {name}" + (f": {note}" if note else ""))
         watch = Watchers(PartialFile(folder / f"{name}.h5"), context.watch)
         result = analysis.compute(objective, settings, replace(context, watch=watch))
         if ranks.is_first:
@@ -78,7 +80,7 @@ def find_stored(
     beside = folder / f"{analysis.name}.json"
     if beside.exists():
         beside.rename(aside.with_suffix(".json"))
-    message(f"{stored} was measured differently ({'; '.join(changed)}): kept as {aside.name}")
+    LOGGER.info(f"{stored} was measured differently ({'; '.join(changed)}): kept as {aside.name}")
     return None
 
 

@@ -1,6 +1,7 @@
 """The command ``landscape-train``: train a network, with or without SAM, into a run directory."""
 
 import argparse
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from landscape.results.provenance import git_commit, now, versions
 from landscape.runtime.console import run_command, show
 from landscape.runtime.devices import resolve_device
 from landscape.runtime.distributed import Ranks, join_ranks
-from landscape.runtime.progress import be_quiet, message
+from landscape.runtime.progress import show_messages
 from landscape.training.augmentation import Augmentation
 from landscape.training.command.arguments import build_parser
 from landscape.training.command.plan import Plan, remembered_plan, requested_plan
@@ -30,6 +31,8 @@ from landscape.training.final_evaluation import FinalEvaluation
 from landscape.training.interruption import StopRequest, StopRequested, stop_requests
 from landscape.training.loop import train
 from landscape.training.sam.ascent import names_in_scope
+
+LOGGER = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +62,7 @@ def _train_command(arguments: argparse.Namespace) -> None:
 def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
     ranks = join_ranks()
     if not ranks.is_first:
-        be_quiet(True)
+        show_messages(quiet=True)
     run = RunDirectory(arguments.output_dir)
     if arguments.resume and arguments.force:
         raise InputError("--resume and --force exclude each other")
@@ -85,7 +88,7 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
     if training.init and not resumes:
         head = find_classifier(model, example)
         for change in transfer_weights(model, head, Path(training.init)):
-            message(f"{training.init}: {change}")
+            LOGGER.info(f"{training.init}: {change}")
 
     # Before anything is replaced:
     device = resolve_device(training.device)
@@ -103,7 +106,9 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
     )
     evaluator.check(arguments.eval)
     if _are_the_same(train_samples, val_samples):
-        message(f"{plan.data.data} gives the same samples for training and validation; take split=")
+        LOGGER.info(
+            f"{plan.data.data} gives the same samples for training and validation; take split="
+        )
     with join_data_parallel_group(ranks, device) as team:
         if team.is_first:
             make_directory(run.path)

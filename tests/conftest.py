@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from landscape.runtime.optional_imports import with_torchvision
-from landscape.runtime.progress import be_quiet
+from landscape.runtime.progress import hide_messages
 
 SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 
@@ -18,7 +18,7 @@ SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
-    be_quiet(False)  # what a --quiet command in this process has left
+    hide_messages()  # a command in this process has shown or silenced them
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """``landscape-plot``, read from top to bottom: what is asked, the measurements, the pictures."""
 
 import argparse
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,7 +31,9 @@ from landscape.results.result import Result
 from landscape.runtime.console import show
 from landscape.runtime.distributed import Ranks, join_ranks
 from landscape.runtime.options import read_options
-from landscape.runtime.progress import be_quiet, message
+from landscape.runtime.progress import show_messages
+
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass
@@ -48,7 +51,7 @@ def plot(arguments: argparse.Namespace) -> None:
     """Do what a command line asks for."""
     ranks = join_ranks()
     if not ranks.is_first:
-        be_quiet(True)
+        show_messages(quiet=True)
     is_report = arguments.analysis == "report"
     names = list(arguments.only) if is_report else [arguments.analysis]
     settings = {name: _settings(name, arguments) for name in names}
@@ -123,7 +126,7 @@ def _measure(
             if arguments.analysis != "report" or not is_expected:
                 raise
             measured.reasons[request.label, name] = str(error)
-            message(f"{request.label}: no {name}: {error}")
+            LOGGER.info(f"{request.label}: no {name}: {error}")
             continue
         if result is not None:
             known[name] = result

@@ -1,6 +1,7 @@
 """Reading the given checkpoints and their data: each once, whatever is measured on it."""
 
 import argparse
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +21,8 @@ from landscape.objective.losses import resolve_loss, resolve_metric
 from landscape.objective.objective import Objective
 from landscape.runtime.devices import PRECISIONS
 from landscape.runtime.options import from_plain, given_options
-from landscape.runtime.progress import message
+
+LOGGER = logging.getLogger(__name__)
 
 DataKey = tuple[DataSettings, str]
 
@@ -74,7 +76,7 @@ class CheckpointReader:
         chosen = choose(samples, settings.samples, settings.seed)
         inputs, targets = self._choose(data, split)
         if len(chosen) < len(samples):
-            message(f"{given.label}: {len(chosen):,} of {len(samples):,} {split} samples")
+            LOGGER.info(f"{given.label}: {len(chosen):,} of {len(samples):,} {split} samples")
         loss = resolve_loss(settings.loss, targets)
         return Objective(
             checkpoint.model,

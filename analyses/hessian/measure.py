@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,7 +35,8 @@ from landscape.objective.objective import Objective
 from landscape.parameters.components import components
 from landscape.parameters.groups import Group, groups_by_pattern
 from landscape.results.fingerprint import fingerprint
-from landscape.runtime.progress import message
+
+LOGGER = logging.getLogger(__name__)
 
 METHODS: dict[str, Callable[..., Eigenpairs]] = {
     "lanczos": lanczos,
@@ -123,7 +125,7 @@ def _recorded(
         return
     recorded = RecordedProducts(answer, path, fingerprint(settings, objective.provenance(0.0)))
     if recorded.left:
-        message(f"going on after {recorded.left} Lanczos steps that are done")
+        LOGGER.info(f"going on after {recorded.left} Lanczos steps that are done")
     try:
         yield recorded
     finally:

@@ -11,6 +11,7 @@ network, tokens, skip connections and norms included, and so is the eigenvalue t
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -31,7 +32,9 @@ from landscape.errors import NotMeasurableError
 from landscape.hooks.dense_layers import DenseLayer, dense_layers, watch_dense
 from landscape.objective.objective import Objective
 from landscape.parameters.groups import tensors_group
-from landscape.runtime.progress import message, track
+from landscape.runtime.progress import track
+
+LOGGER = logging.getLogger(__name__)
 
 # The tolerance of blocks is a hundredth of the residuals they are held to.
 BLOCK_TOLERANCE = 1e-5
@@ -44,7 +47,7 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Re
     """
     layers, left_out = dense_layers(objective)
     for path, reason in left_out.items():
-        message(f"{path} is left out: {reason}")
+        LOGGER.info(f"{path} is left out: {reason}")
     means = _means(objective, layers)
     generator = torch.Generator().manual_seed(settings.seed)
     few = few_samples(objective, settings.recursion_samples, generator)

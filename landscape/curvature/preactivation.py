@@ -7,6 +7,7 @@ Hc_k is not put together from that formula but differentiated: zeros are added t
 is differentiated twice by them. So it holds for tokens, skip connections and norms as well.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,9 @@ from landscape.eigen.operator import random_vector
 from landscape.eigen.sums import unit
 from landscape.hooks.dense_layers import DenseLayer, watch_dense
 from landscape.objective.objective import Objective
-from landscape.runtime.progress import message, track
+from landscape.runtime.progress import track
+
+LOGGER = logging.getLogger(__name__)
 
 
 class PreactivationHessian:
@@ -169,7 +172,7 @@ def few_samples(objective: Objective, count: int, generator: torch.Generator) ->
     except (RuntimeError, TypeError) as error:
         if objective.dtype == torch.float64:
             raise
-        message(f"in {objective.dtype}, as the model does not take float64 ({error})")
+        LOGGER.info(f"in {objective.dtype}, as the model does not take float64 ({error})")
         return made(objective.dtype)
     return few
 

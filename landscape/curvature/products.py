@@ -9,6 +9,7 @@ is certified by that.
 """
 
 import gc
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ from landscape.objective.folding import fold_batch_norms
 from landscape.objective.objective import Objective, call_model
 from landscape.parameters.groups import Group
 from landscape.runtime.devices import free_memory, is_out_of_memory
-from landscape.runtime.progress import message
+
+LOGGER = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
@@ -177,9 +179,9 @@ class LocalProducts:
         """Ask for less the next time. Raises NotMeasurableError if one sample is too much."""
         largest = max(batch.size for batch in self._batches)
         if self._graphs:
-            message("out of memory: going on without kept graphs")
+            LOGGER.info("out of memory: going on without kept graphs")
         elif largest > 1:
-            message(f"out of memory: going on with batches of {(largest + 1) // 2}")
+            LOGGER.info(f"out of memory: going on with batches of {(largest + 1) // 2}")
             halves = [b.slice(*part) for b in self._batches for part in _halves(b, largest)]
             self._batches = halves
         else:

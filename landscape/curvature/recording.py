@@ -11,6 +11,7 @@ kill can spoil no more than the last record, which reading then leaves out.
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import struct
@@ -24,7 +25,8 @@ from torch import Tensor
 
 from landscape.curvature.products import ProductRequest, Products
 from landscape.results.files import replacing
-from landscape.runtime.progress import message
+
+LOGGER = logging.getLogger(__name__)
 
 _HEAD = struct.Struct("<16sQI")
 # A disk that has less room than so many more records is not filled up.
@@ -86,7 +88,7 @@ class RecordedProducts:
         if not self._is_recording:
             return
         if shutil.disk_usage(self._path.parent).free < SPARE_RECORDS * len(content):
-            message(f"the disk is nearly full: {self._path} records no further products")
+            LOGGER.info(f"the disk is nearly full: {self._path} records no further products")
             self._is_recording = False
             return
         start = self._records[-1][1] + self._records[-1][2] if self._records else self._start
@@ -95,7 +97,7 @@ class RecordedProducts:
             os.ftruncate(self._file, start)
             _write(self._file, head + content, start)
         except OSError as error:
-            message(f"{self._path} records no further products: {error}")
+            LOGGER.info(f"{self._path} records no further products: {error}")
             self._is_recording = False
             return
         self._records.append((digest, start + _HEAD.size, len(content)))

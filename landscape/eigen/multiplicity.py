@@ -4,6 +4,7 @@ From one start vector comes one eigenvector of each eigenspace. The others are f
 start in the complement of what is known.
 """
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,8 @@ from torch import Tensor
 from landscape.eigen.eigenpairs import rounding
 from landscape.eigen.krylov import Krylov
 from landscape.eigen.operator import SymmetricOperator, random_vector
-from landscape.runtime.progress import message
+
+LOGGER = logging.getLogger(__name__)
 
 # After so many steps an eigenvalue well above the rest has shown itself to a random vector: what
 # it holds of it grows with every step by about the ratio of the two.
@@ -132,7 +134,9 @@ def with_copies(
         if not len(hidden.values) and steps < limit:
             return found
     if len(found.values) < operator.size:
-        message("further copies of repeated eigenvalues may be missing; more --max-steps find them")
+        LOGGER.info(
+            "further copies of repeated eigenvalues may be missing; more --max-steps find them"
+        )
     return found
 
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from landscape.errors import InputError, LandscapeError
 from landscape.runtime.allocator import keep_freed_memory
-from landscape.runtime.progress import be_quiet
+from landscape.runtime.progress import show_messages
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -74,7 +74,7 @@ def run_command(
     """Parse, run ``command``, and turn what it raises into a line and an exit status."""
     parser = build_parser()
     arguments = parser.parse_args(join_ranges(sys.argv[1:] if argv is None else argv))
-    be_quiet(arguments.quiet)
+    show_messages(quiet=arguments.quiet)
     keep_freed_memory()
     try:
         command(arguments)

@@ -4,6 +4,7 @@ A torchvision built for CUDA beside a torch for CPU alone can't be imported: it 
 that were never loaded. Networks such as timm's need none of them.
 """
 
+import logging
 import sys
 import warnings
 from collections.abc import Callable
@@ -12,7 +13,8 @@ from typing import TypeVar
 
 import torch
 
-from landscape.runtime.progress import message
+LOGGER = logging.getLogger(__name__)
+
 
 Found = TypeVar("Found")
 
@@ -41,5 +43,5 @@ def with_torchvision(load: Callable[[], Found]) -> Found:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import_module("torchvision")
-    message("torchvision's compiled operators don't fit this torch: it is used without them")
+    LOGGER.info("torchvision's compiled operators don't fit this torch: it is used without them")
     return load()

@@ -5,6 +5,7 @@ that a slow one holds nobody back, and writes each into a journal of its own. Wh
 measured does not enter its value.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,9 @@ from landscape.results.files import put_aside
 from landscape.results.fingerprint import differences
 from landscape.results.journal import Journal, Key, Values, read_journal
 from landscape.runtime.distributed import ALONE, Ranks
-from landscape.runtime.progress import message, track
+from landscape.runtime.progress import track
+
+LOGGER = logging.getLogger(__name__)
 
 # A process takes points for about this long at a time.
 CLAIM_SECONDS = 0.5
@@ -135,12 +138,12 @@ class PointQueue:
             if entries is None or changed:
                 why = "; ".join(changed) if entries else "its first line can't be read"
                 aside = put_aside(path)
-                message(f"{path} belongs to another question ({why}): kept as {aside.name}")
+                LOGGER.info(f"{path} belongs to another question ({why}): kept as {aside.name}")
                 continue
             self.decisions = entries.header.get("decisions")
             self.values.update(entries.values)
         if self.values:
-            message(f"{base}: going on after {len(self.values):,} points")
+            LOGGER.info(f"{base}: going on after {len(self.values):,} points")
 
     def _collect_own(self) -> None:
         """On a machine of its own, with a disk of its own, a rank brings what it had finished."""

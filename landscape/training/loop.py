@@ -1,5 +1,6 @@
 """Training, read from top to bottom: :func:`train` sets up, runs the epochs and saves each."""
 
+import logging
 import math
 import time
 
@@ -12,7 +13,7 @@ from landscape.data.feed import steps_per_epoch, to_device
 from landscape.data.samples import Samples, balanced_share
 from landscape.errors import DivergenceError
 from landscape.runtime.devices import resolve_device
-from landscape.runtime.progress import is_live, message, track
+from landscape.runtime.progress import is_live, track
 from landscape.training.augmentation import Augmentation
 from landscape.training.data_parallel import ALONE, DataParallelGroup
 from landscape.training.ema import MovingAverage
@@ -26,6 +27,8 @@ from landscape.training.state import Position, Row, load_state, state_of
 from landscape.training.step import Stepper
 from landscape.training.tasks.contrastive import Projected
 from landscape.training.tensorboard import TensorBoardLogger
+
+LOGGER = logging.getLogger(__name__)
 
 # Reading a loss waits for the device; on CUDA it is done for so many steps at once.
 CHECK_EVERY = {"cpu": 1, "cuda": 50}
@@ -129,7 +132,7 @@ class Training:
         self.best = max(accuracies, default=-math.inf)
         count = self.team.world_size
         where = str(self.device) if count == 1 else f"{count} processes, {self.device.type}"
-        message(
+        LOGGER.info(
             f"{self.purpose}: {settings.epochs} epochs of {len(self.training):,} samples on {where}"
         )
 
@@ -166,7 +169,7 @@ class Training:
             self.board.write(row)
         shown = max(1, self.settings.epochs // 4)
         if not is_live() and self.epoch % shown == 0:
-            message(
+            LOGGER.info(
                 f"  epoch {self.epoch}: loss {row['train_loss']:.4f}, "
                 f"val {row['val_accuracy']:.1f}%, {row['images_per_second']:,.0f} images/s"
             )

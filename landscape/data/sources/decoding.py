@@ -1,5 +1,6 @@
 """Picture files as bytes of one size, decoded by threads (Pillow leaves the interpreter lock)."""
 
+import logging
 import math
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,9 @@ from PIL import Image
 from torch import Tensor
 
 from landscape.errors import InputError
-from landscape.runtime.progress import message, track
+from landscape.runtime.progress import track
+
+LOGGER = logging.getLogger(__name__)
 
 THREADS = 8
 MANY = 1000
@@ -93,7 +96,7 @@ def readable(paths: Sequence[Path], root: Path) -> Tensor:
     if damaged:
         names = ", ".join(str(path) for path in damaged[:10])
         more = f" and {len(damaged) - 10} more" if len(damaged) > 10 else ""
-        message(f"skipped {len(damaged)} unreadable of {len(paths):,} pictures: {names}{more}")
+        LOGGER.info(f"skipped {len(damaged)} unreadable of {len(paths):,} pictures: {names}{more}")
     return torch.tensor([k for k, error in enumerate(found) if error is None])
 
 

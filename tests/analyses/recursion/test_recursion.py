@@ -16,6 +16,7 @@ from torch import nn
 from analyses import recursion
 from analyses.recursion.figures import series
 from analyses.recursion.measure import Recursion, Settings
+from analyses.recursion.result import TOLERANCE
 from landscape.errors import InputError, NotMeasurableError
 from landscape.objective.objective import Objective
 from tests.analyses.pictures import coloured, render
