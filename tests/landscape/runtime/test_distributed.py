@@ -134,7 +134,7 @@ def test_shared_numbers_keep_their_bits():
 
 
 def test_a_master_that_cannot_be_reached(monkeypatch):
-    monkeypatch.setattr(distributed, "JOINING", timedelta(seconds=1))
+    monkeypatch.setattr(distributed, "JOIN_TIMEOUT", timedelta(seconds=1))
     started = time.monotonic()
     with pytest.raises(InputError, match="the other processes can't be reached") as caught:
         join_ranks(environment(1, 2, free_port()))
