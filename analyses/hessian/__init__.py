@@ -55,7 +55,7 @@ ANALYSIS: "Analysis[Settings, Spectrum]" = Analysis(
     examples=(
         "landscape-plot hessian plain=runs/a/last.pt sam=runs/b/last.pt --top 10",
         "landscape-plot hessian ViT-B_16.npz --model vit-b16 --data imagefolder \\\n"
-        "                   --data-dir imagenet --split val",
+        "                 --data-dir imagenet --split val",
     ),
 )
 compute, of, tabulate, draw = ANALYSIS.compute, ANALYSIS.of, ANALYSIS.tabulate, ANALYSIS.draw

@@ -37,7 +37,7 @@ ANALYSIS: "Analysis[Settings, Sparsity]" = Analysis(
     result="Sparsity",
     examples=(
         "landscape-plot sparsity weights.pth --model my_net.py:make \\\n"
-        "                   --data my_data.py:load",
+        "                 --data my_data.py:load",
     ),
 )
 compute, of, tabulate, draw = ANALYSIS.compute, ANALYSIS.of, ANALYSIS.tabulate, ANALYSIS.draw

@@ -35,7 +35,7 @@ ANALYSIS: "Analysis[Settings, Surface]" = Analysis(
     foreign="foreign",
     examples=(
         "landscape-plot surface checkpoints/digits-vit checkpoints/digits-vit-sam \\\n"
-        "                   --x=-1:1:51 --y=-1:1:51 --output-dir figures/digits",
+        "                 --x=-1:1:51 --y=-1:1:51 --output-dir figures/digits",
     ),
 )
 compute, of, tabulate, draw = ANALYSIS.compute, ANALYSIS.of, ANALYSIS.tabulate, ANALYSIS.draw
