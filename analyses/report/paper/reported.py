@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from landscape.models.catalog import NAMED
+from landscape.models.names import NAMED
 
 # What timm calls them; its variants by training follow a dot.
 _OF_TIMM = {
