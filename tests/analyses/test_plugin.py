@@ -60,12 +60,12 @@ def test_it_has_its_subcommand_flags_and_index_entry(command):
 
 def test_it_has_its_files_resumption_and_redrawing(command, runs, tmp_path):
     words = ("ranges", *runs, "--samples", "48", "--output-dir", tmp_path / "figures")
-    status, out, err = command(*words, STOP_AT="3")
+    status, _, err = command(*words, STOP_AT="3")
     assert status == 130
-    assert re.findall(r"measuring tensor (\d+)", out) == ["0", "1", "2"]
+    assert re.findall(r"measuring tensor (\d+)", err) == ["0", "1", "2"]
     assert "the same command continues from there" in err
-    out, _ = done(command, *words)
-    measured = list(map(int, re.findall(r"measuring tensor (\d+)", out)))
+    _, err = done(command, *words)
+    measured = list(map(int, re.findall(r"measuring tensor (\d+)", err)))
     assert measured[0] == 3  # the first three came from the journal
     assert not list((tmp_path / "figures").rglob("*.journal*"))
     with h5py.File(tmp_path / "figures" / "plain" / "ranges.h5") as file:
@@ -127,6 +127,6 @@ assert list(result.plot()) == ["ranges"]
         text=True,
         check=False,
         timeout=TIMEOUT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PACKAGE), os.getcwd()])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PACKAGE), str(Path.cwd())])},
     )
     assert process.returncode == 0, process.stderr

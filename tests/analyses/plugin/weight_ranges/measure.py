@@ -1,5 +1,6 @@
 """The range of the weights of every tensor, one after the other."""
 
+import logging
 import os
 from contextlib import nullcontext
 
@@ -8,6 +9,8 @@ import numpy as np
 from landscape.results.fingerprint import fingerprint
 from landscape.results.journal import Journal
 from weight_ranges.result import Ranges
+
+LOGGER = logging.getLogger(__name__)
 
 
 def measure(objective, settings, context):
@@ -21,7 +24,7 @@ def measure(objective, settings, context):
             if values is None:
                 if number == int(os.environ.get("STOP_AT", "-1")):
                     raise KeyboardInterrupt
-                print(f"measuring tensor {number}")
+                LOGGER.warning(f"measuring tensor {number}")
                 values = _ends(weights.numpy().ravel(), settings.left_out)
                 if journal is not None:
                     journal.add((number,), values)
