@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from landscape.models.catalog import ModelSpec
-from tests.analyses.command.words import SMALL
+from tests.analyses.command.words import SAMPLES, SMALL
 from tests.commands import content, write_pictures
 
 
@@ -117,3 +117,21 @@ def test_pictures_that_can_not_be_measured(refused, runs, tmp_path):
     broken.unlink()
     said = refused("line", runs[0], *words)  # three channels, and the model takes one
     assert "does not take inputs of shape (3, 8, 8)" in said
+
+
+@pytest.mark.parametrize("below", ["figures", "new/figures"])
+def test_an_error_leaves_no_folder_behind(refused, runs, tmp_path, below):
+    """Neither one that shows before anything is measured, nor one of the measurement itself."""
+    words = (runs[0], *SAMPLES, "--output-dir", tmp_path / below)
+    assert "--top has to be at least 1" in refused("hessian", *words, "--top", "0")
+    assert "no such checkpoint" in refused("line", tmp_path / "absent", *words)
+    assert "more than the" in refused("hessian", *words, "--top", "1000000")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_leaves_what_was_there(refused, runs, tmp_path):
+    (tmp_path / "figures" / "plain").mkdir(parents=True)
+    (tmp_path / "figures" / "mine").mkdir()
+    words = (runs[0], runs[1], *SAMPLES, "--output-dir", tmp_path / "figures")
+    refused("hessian", *words, "--top", "1000000")
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["mine", "plain"]
