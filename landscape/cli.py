@@ -10,6 +10,7 @@ from landscape.training.command.arguments import build_parser
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     return run_command(
+        "landscape-train",
         _train,
         build_parser,
         argv,

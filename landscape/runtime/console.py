@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from landscape.runtime.progress import show_messages
 
 # Exit statuses.
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+_NEGATIVE_RANGE = re.compile(r"-[\d.].*:")
 
 
 class Parser(argparse.ArgumentParser):
@@ -68,6 +71,7 @@ def add_console_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_command(
+    program: str,
     command: Callable[[argparse.Namespace], None],
     build_parser: Callable[[], argparse.ArgumentParser],
     argv: Sequence[str] | None,
@@ -77,6 +81,7 @@ def run_command(
     """Parse the command line, run a command, and turn its errors into a line and an exit status.
 
     Args:
+        program: The name of the command.
         command: What to run, given the parsed arguments.
         build_parser: Makes the parser.
         argv: The words of the command line; those of this process if None.
@@ -85,8 +90,12 @@ def run_command(
     Returns:
         0 if all went well, 2 for wrong input, 130 after Ctrl-C, 1 for any other failure.
     """
-    parser = build_parser()
-    arguments = parser.parse_args(join_ranges(sys.argv[1:] if argv is None else argv))
+    words = join_ranges(sys.argv[1:] if argv is None else argv)
+    try:
+        parser = build_parser()
+    except InputError as error:  # an installed package brings what can't be used
+        return _report(program, error, "--debug" in words, WRONG_INPUT)
+    arguments = parser.parse_args(words)
     show_messages(quiet=arguments.quiet)
     keep_freed_memory()
     try:
@@ -128,7 +137,7 @@ def join_ranges(argv: Sequence[str]) -> list[str]:
     """Write ``--x -1:1:51`` as ``--x=-1:1:51``: argparse would take ``-1:1:51`` for a flag."""
     joined: list[str] = []
     for word in argv:
-        if joined and joined[-1] in ("--x", "--y") and word.startswith("-") and ":" in word:
+        if joined and joined[-1].startswith("--") and _NEGATIVE_RANGE.match(word):
             joined[-1] += f"={word}"
         else:
             joined.append(word)
