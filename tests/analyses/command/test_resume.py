@@ -1,14 +1,13 @@
 """A surface that is interrupted, however and how often, ends as one that never was.
 
 Also one that several processes share. Most commands run in processes forked from one that has
-imported everything (:mod:`tests.analyses.warm`), some as a person starts them.
+imported everything (:mod:`tests.warm`), some as a person starts them.
 """
 
 import json
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
@@ -19,8 +18,8 @@ import torch
 from PIL import Image
 
 from landscape.results.journal import read_journal
-from tests.analyses.warm import Warm
-from tests.commands import TIMEOUT, installed, run, start
+from tests.commands import TIMEOUT, free_port, installed, run, start
+from tests.warm import Warm
 
 KILLS = 6
 
@@ -132,12 +131,6 @@ def measured(unkilled, tmp_path):
     return shutil.copytree(unkilled[0], tmp_path / "measured")
 
 
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 def bits(path):
     """Every array of a result file, byte for byte."""
     found = {}
@@ -186,15 +179,6 @@ def interrupt(warm, folder, *words, number=signal.SIGKILL, points=12):
     assert running.wait_for(lambda: num_points(journal_of(folder)) >= points)
     running.end(number)
     return num_points(journal_of(folder))
-
-
-def start_ranks(warm, folder, *words, count=2):
-    """The same command in several ranks, as torchrun starts them."""
-    shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    return [
-        warm.start(*words, "--output-dir", folder, environment={**shared, "RANK": str(rank)})
-        for rank in range(count)
-    ]
 
 
 def test_a_surface_that_is_killed_again_and_again(warm, subject, unkilled, tmp_path):
@@ -338,7 +322,7 @@ def test_a_checkpoint_that_a_line_leads_to_has_changed(warm, subject, tmp_path):
 def test_two_ranks_measure_what_one_does(warm, subject, tmp_path, words):
     name, *settings = words
     command = (name, *subject, *settings, "--model-args", "pause=0.002")
-    ranks = start_ranks(warm, tmp_path / "two", *command)
+    ranks = warm.start_ranks(*command, "--output-dir", tmp_path / "two", count=2)
     assert warm.run(*command, "--output-dir", tmp_path / "one")
     assert [rank.end() for rank in ranks] == [0, 0], [rank.err for rank in ranks]
     assert_equal(tmp_path / "two", tmp_path / "one", name)
@@ -354,7 +338,7 @@ def test_two_ranks_measure_what_one_does(warm, subject, tmp_path, words):
 @pytest.mark.parametrize("again", [1, 2])
 def test_ranks_that_were_killed(warm, subject, unkilled, tmp_path, again):
     words = ("surface", *subject, *GRID)
-    ranks = start_ranks(warm, tmp_path, *words)
+    ranks = warm.start_ranks(*words, "--output-dir", tmp_path, count=2)
     journals = [journal_of(tmp_path), journal_of(tmp_path).with_suffix(".journal.1")]
     assert ranks[1].wait_for(lambda: all(num_points(path) >= 6 for path in journals))
     ranks[1].kill()
@@ -363,7 +347,7 @@ def test_ranks_that_were_killed(warm, subject, unkilled, tmp_path, again):
     ranks[0].kill()
     kept = sum(map(num_points, journals))
     assert 36 <= kept <= 81
-    resumed = start_ranks(warm, tmp_path, *words, count=again)
+    resumed = warm.start_ranks(*words, "--output-dir", tmp_path, count=again)
     assert [rank.end() for rank in resumed] == [0] * again, [rank.err for rank in resumed]
     assert f"Resuming after {kept} points" in resumed[0].err
     assert_equal(tmp_path, unkilled[0])
