@@ -21,6 +21,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from landscape.autograd.gradient_graph import CurvatureGraph
 from landscape.autograd.second_order import SecondOrder
+from landscape.autograd.skipped import SkippedParameters
 from landscape.curvature.matrices import MATRICES
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
@@ -199,10 +200,11 @@ class LocalProducts:
     def _graph(self, batch: Batch, *, exact: bool = False) -> CurvatureGraph:
         model = self._objective.module if exact else self._model
         assert model is not None
-        with SecondOrder() if self._is_fast and not exact else nullcontext():
+        skipped = SkippedParameters()
+        with SecondOrder(skipped) if self._is_fast and not exact else nullcontext():
             outputs = call_model(model, batch)
         weight = batch.size / self._num_samples
-        return self._make_graph(self._objective, batch, outputs, weight)
+        return self._make_graph(self._objective, batch, outputs, weight, skipped)
 
     def _graph_bytes(self, batch: Batch) -> int:
         """What the graph of a batch keeps in memory."""
