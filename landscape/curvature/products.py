@@ -26,7 +26,8 @@ from landscape.curvature.matrices import MATRICES
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
 from landscape.objective.folding import fold_batch_norms
-from landscape.objective.objective import Objective, call_model
+from landscape.objective.model_call import call_model
+from landscape.objective.objective import Objective
 from landscape.parameters.groups import Group
 from landscape.runtime.devices import free_memory, is_out_of_memory
 

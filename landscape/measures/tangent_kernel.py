@@ -21,7 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
 from landscape.objective.eval_copy import differentiable
-from landscape.objective.objective import call_model
+from landscape.objective.model_call import call_model
 from landscape.parameters.layout import flatten
 from landscape.runtime.devices import free_memory, full_precision
 
