@@ -63,7 +63,7 @@ class Objective:
         metrics: further functions of (outputs, targets), means over the batch, that surfaces and
             lines report.
         precision: arithmetic in which surfaces and lines evaluate the loss, one of
-            ``landscape.runtime.devices.PRECISIONS``; the default is that of ``dtype``.
+            ``landscape.runtime.choices.PRECISIONS``; the default is that of ``dtype``.
         compile: whether surfaces and lines use torch.compile: ``auto``, ``on`` or ``off``.
         origin: where model and data came from, as far as it is known; part of the provenance.
         source: the labelled samples that ``data`` was read from, in the same order. Analyses that
