@@ -123,7 +123,7 @@ def test_what_is_no_noise_is_refused():
     with pytest.raises(InputError, match="unknown noise 'loud'; expected one of fixed, filter"):
         noise_scale("loud", layout, theta)
     for word in ("kernel=copy", "statistics=copy"):
-        with pytest.raises(InputError, match="copy is no noise"):
+        with pytest.raises(InputError, match="noise can't copy weights"):
             noise_scale("filter", layout, theta, Policy.named("all", [word]))
 
 
