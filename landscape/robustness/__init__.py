@@ -1,1 +1,1 @@
-"""How networks of pictures do where pictures are corrupted, attacked or from elsewhere."""
+"""The accuracy of image classifiers on corrupted, attacked and shifted pictures."""
