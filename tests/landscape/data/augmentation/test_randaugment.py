@@ -192,5 +192,5 @@ def test_the_same_generator_gives_the_same_pictures():
 
 
 def test_pictures_of_other_channels_are_refused():
-    with pytest.raises(InputError, match="1 or 3 channels, these have 4"):
+    with pytest.raises(InputError, match="1 or 3 channels, got 4"):
         rand_augment(torch.rand(2, 4, 8, 8), 2, 15, generator())
