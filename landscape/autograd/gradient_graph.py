@@ -214,10 +214,11 @@ def _by_column(
     numbers: Sequence[int],
     keep: bool,
 ) -> Tensor:
-    """The products with columns (P, K), of which ``multiply`` takes one, parameter by parameter.
+    """The products with each of the columns (P, K), taken one after the other.
 
-    ``multiply`` returns the products for the parameters with these numbers; the others are 0. The
-    columns aren't batched: the vmapped double backward pass of layer norm is wrong in torch.
+    ``multiply`` takes a column, split into a tensor for each parameter, and returns the product for
+    the parameters with these ``numbers``; it is 0 for the others. The columns are not batched,
+    since the vmapped double backward pass of layer norm is wrong in torch.
     """
     sizes = [parameter.numel() for parameter in parameters]
     # Rows, so that every vector is contiguous: some kernels are a hundred times slower otherwise.

@@ -1,4 +1,4 @@
-"""Which parameters a backward pass leaves out, as told to the operations in it."""
+"""The parameters that a backward pass leaves out."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class SkippedParameters:
-    """The parameters whose derivatives the backward pass under way does not need.
+    """The parameters whose derivatives the current backward pass does not need.
 
     ``torch.autograd.grad`` does not tell a ``torch.autograd.Function`` which inputs it was called
     for. The graph that starts a backward pass therefore states it here, and the operations that

@@ -84,7 +84,7 @@ class Moments:
 
 
 def jackknife_error(values: list[float]) -> float:
-    """The standard error of an estimate by its values without each group; nan without any."""
+    """The standard error of an estimate from its values without each group; nan without any."""
     if not values:
         return math.nan
     mean = math.fsum(values) / len(values)

@@ -1,1 +1,1 @@
-"""The accuracy of image classifiers on corrupted, attacked and shifted pictures."""
+"""The accuracy of image classifiers on corrupted and attacked pictures, and on other sets."""

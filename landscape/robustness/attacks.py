@@ -20,11 +20,11 @@ Gradient = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Ball:
-    """All pictures within a distance of one, whose pixels are in [0, 1]; inputs are normalised.
+    """The pictures within a distance of a given one whose pixels are in [0, 1].
 
     Attributes:
         radius: in units of the pixels' range.
-        normalization: from pixels to inputs; None where inputs are pixels.
+        normalization: from pixels to the inputs that the methods take; None for pixels.
     """
 
     radius: float

@@ -1,4 +1,4 @@
-"""Which pictures a network classifies correctly: unmodified, corrupted, attacked, or shifted."""
+"""Which pictures a network classifies correctly: unmodified, changed, or of other sets."""
 
 import math
 from collections.abc import Iterator, Sequence

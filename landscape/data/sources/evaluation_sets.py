@@ -51,7 +51,7 @@ def read_sets(
         InputError: if ``path`` is in none of the layouts.
     """
     if path.suffix == ".json":
-        return [_reassessed(name, path, validation)]
+        return [_relabelled(name, path, validation)]
     if not path.is_dir():
         raise InputError(f"{name}: no such folder: {path}")
     if tuple(validation.input_shape[:1]) != (3,):
@@ -134,7 +134,7 @@ def _folder_set(
     return EvaluationSet(name, samples, accepted, None if bool(present.all()) else present)
 
 
-def _reassessed(name: str, path: Path, validation: Samples) -> EvaluationSet:
+def _relabelled(name: str, path: Path, validation: Samples) -> EvaluationSet:
     """The set of a ReaL file (Beyer et al., 2020), without the pictures that have no label."""
     try:
         answers = json.loads(path.read_text())
