@@ -1,7 +1,7 @@
 """Convolutions with a BatchNorm after them, in float64."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tests.oracles.cases import randomise
 
@@ -40,3 +40,12 @@ def move(model, factor=0.5):
 
 def count_norms(model):
     return sum(isinstance(layer, tuple(NORMS.values())) for layer in model.modules())
+
+
+class NamedArguments(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv(input=x))

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.objective.folding import fold_batch_norms
-from tests.landscape.objective.foldable import close, pair, pictures, prepared
+from tests.landscape.objective.foldable import NamedArguments, close, pair, pictures, prepared
 
 
 def assert_left_alone(model, *inputs):
@@ -69,15 +69,6 @@ class BranchesOnValues(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.norm(self.conv(x))
         return x if x.sum() > 0 else -x
-
-
-class NamedArguments(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv, self.norm = nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.conv(input=x))
 
 
 class NormalisedByName(NamedArguments):
