@@ -21,11 +21,13 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from landscape.autograd.gradient_graph import CurvatureGraph
 from landscape.autograd.second_order import SecondOrder
+from landscape.autograd.skipped import SkippedParameters
 from landscape.curvature.matrices import MATRICES
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
 from landscape.objective.folding import fold_batch_norms
-from landscape.objective.objective import Objective, call_model
+from landscape.objective.model_call import call_model
+from landscape.objective.objective import Objective
 from landscape.parameters.groups import Group
 from landscape.runtime.devices import free_memory, is_out_of_memory
 
@@ -199,10 +201,11 @@ class LocalProducts:
     def _graph(self, batch: Batch, *, exact: bool = False) -> CurvatureGraph:
         model = self._objective.module if exact else self._model
         assert model is not None
-        with SecondOrder() if self._is_fast and not exact else nullcontext():
+        skipped = SkippedParameters()
+        with SecondOrder(skipped) if self._is_fast and not exact else nullcontext():
             outputs = call_model(model, batch)
         weight = batch.size / self._num_samples
-        return self._make_graph(self._objective, batch, outputs, weight)
+        return self._make_graph(self._objective, batch, outputs, weight, skipped)
 
     def _graph_bytes(self, batch: Batch) -> int:
         """What the graph of a batch keeps in memory."""
