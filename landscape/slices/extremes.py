@@ -30,7 +30,9 @@ def extreme_eigenvalues(objective: Objective) -> list[float]:
     generator = torch.Generator().manual_seed(SEED)
     try:
         # Another copy of an extreme eigenvalue would be the same number.
-        pairs = lanczos(operator, 1, generator, tolerance=TOLERANCE, which="ends", copies=False)
+        pairs = lanczos(
+            operator, 1, generator, tolerance=TOLERANCE, which="ends", multiplicity=False
+        )
     except NotMeasurableError:
         return [math.nan] * 3
     values = pairs.eigenvalues

@@ -235,7 +235,7 @@ def test_as_many_copies_as_a_linear_layer_has(seed):
         np.testing.assert_allclose(found.eigenvalues, expected[:count], rtol=1e-6)
         assert found.converged.all()
     # A single process finds fewer, each an eigenvalue all the same.
-    lone = top(CurvatureOperator(objective), 12, seed, copies=False)
+    lone = top(CurvatureOperator(objective), 12, seed, multiplicity=False)
     gaps = np.abs(lone.eigenvalues.numpy()[:, None] - once).min(1)
     assert (gaps < 1e-6 * np.abs(lone.eigenvalues.numpy())).all()
     assert lone.steps < top(CurvatureOperator(objective), 12, seed).steps
