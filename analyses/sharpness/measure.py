@@ -75,7 +75,7 @@ def _measure(
             torch.Generator().manual_seed(seed),
             tolerance=TOLERANCE,
             hint=hint,
-            copies=False,
+            multiplicity=False,
         )
         loss = objective.loss(theta)
     finally:

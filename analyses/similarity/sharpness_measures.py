@@ -85,7 +85,7 @@ def _largest_eigenvalue(
         torch.Generator().manual_seed(seed),
         tolerance=TOLERANCE,
         hint=gradient,
-        copies=False,
+        multiplicity=False,
     )
     value = pairs.eigenvalues[0].item()
     return value, pairs.residuals[0].item() * abs(value)

@@ -1,4 +1,4 @@
-"""The curvature matrices that products can be had of.
+"""The curvature matrices that can be multiplied with vectors.
 
 - ``hessian``: of the loss.
 - ``ggn``: the generalised Gauss-Newton matrix (Schraudolph, 2002), mean of J'CJ with the Jacobian
@@ -56,7 +56,7 @@ def fisher_graph(
     losses = sample_losses(objective.loss_function, outputs, batch.targets)
     if losses is None or losses.shape != (batch.size,):
         raise NotMeasurableError(
-            "the empirical Fisher matrix needs a loss that can be taken sample by sample; "
+            "the empirical Fisher matrix needs a loss that can be computed sample by sample; "
             "use the hessian or ggn"
         )
     share = weight / batch.size
