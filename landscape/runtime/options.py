@@ -25,6 +25,7 @@ def option(
     metavar: str | tuple[str, ...] | None = None,
     short: str | None = None,
     nargs: str | int | None = None,
+    stored: bool = True,
 ) -> Any:
     """A dataclass field that is also the flag ``--field-name``.
 
@@ -38,6 +39,7 @@ def option(
         "metavar": metavar,
         "short": short,
         "nargs": nargs,
+        "stored": stored,  # whether to_plain has it; False for a short form of other fields
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -102,6 +104,8 @@ def to_plain(settings: Any) -> dict[str, Any]:
     """The settings as JSON types; a value with a textual form of its own is written as text."""
     plain: dict[str, Any] = {}
     for field in dataclasses.fields(settings):
+        if not field.metadata.get("stored", True):
+            continue
         value = getattr(settings, field.name)
         if isinstance(value, tuple | list):
             plain[field.name] = list(value)

@@ -94,8 +94,10 @@ def test_it_goes_on_after_a_kill(tmp_path, monkeypatch):
 def test_means_and_shares_with_their_errors():
     values = np.array([[4.0, -1.0], [2.0, 1.0], [6.0, -3.0]])
     found = MinibatchSpectra(values, np.full((3, 2), 1e-3), label="a", settings=SMALL)
-    assert found.largest == pytest.approx((4.0, 2 / np.sqrt(3)))
-    assert found.negative == pytest.approx((1 / 3, np.std([0.5, 0, 0.5], ddof=1) / np.sqrt(3)))
+    largest, negative = found.largest, found.negative
+    assert (largest.value, largest.stderr) == pytest.approx((4.0, 2 / np.sqrt(3)))
+    expected = 1 / 3, np.std([0.5, 0, 0.5], ddof=1) / np.sqrt(3)
+    assert (negative.value, negative.stderr) == pytest.approx(expected)
     assert found.converged == 1
 
 
