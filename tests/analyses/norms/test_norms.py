@@ -67,7 +67,7 @@ def test_weights(name):
     found = norms.compute(case_objective(name))
     model = case_objective(name).module
     squares = {n: (p.detach().double() ** 2).sum().item() for n, p in model.named_parameters()}
-    values = dict(zip(found.parts, found.norms, strict=True))
+    values = dict(zip(found.components, found.norms, strict=True))
     assert values["whole network"] == pytest.approx(math.sqrt(sum(squares.values())), rel=1e-12)
     block = sum(square for n, square in squares.items() if n.startswith("blocks.0."))
     assert values["block 1"] == pytest.approx(math.sqrt(block), rel=1e-12)
