@@ -1,21 +1,24 @@
-# make demo    train six small networks on real digits, measure them, write figures/demo/report.html
-# make test    lint, types, tests
-# make help    the rest
+# make demo       train six small networks on real digits, measure them, write figures/demo/report.html
+# make test       lint, types, tests
+# make check      lint, types and the fast tests, for every few minutes
+# make help       the rest
 PYTHON ?= python3
 BIN := .venv/bin
 # One process a core with one thread each: half the time of one process with all threads.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint format types pytest clean
+.PHONY: help demo test test-full check lint format types pytest clean
 
 help:
-	@echo "make demo    train, measure and draw six small networks: figures/demo/report.html"
-	@echo "make test    ruff, mypy and pytest"
-	@echo "make lint    ruff alone; make format applies it"
-	@echo "make types   mypy alone"
-	@echo "make pytest  the tests alone; make pytest ARGS='-k lanczos' some of them"
-	@echo "make clean   remove .venv and the demo's runs and pictures"
+	@echo "make demo       train, measure and draw six small networks: figures/demo/report.html"
+	@echo "make test       ruff, mypy and pytest"
+	@echo "make test-full  the same with every example, kill and repeat of the tests"
+	@echo "make check      ruff, mypy and the fast tests: no commands, pictures, kills or slow examples"
+	@echo "make lint       ruff alone; make format applies it"
+	@echo "make types      mypy alone"
+	@echo "make pytest     the tests alone; make pytest ARGS='-k lanczos' some of them"
+	@echo "make clean      remove .venv and the demo's runs and pictures"
 
 .venv/pyvenv.cfg:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, found " + sys.version)'
@@ -26,14 +29,21 @@ help:
 	$(INSTALL) -e .
 	touch $@
 
-.venv/installed-dev: .venv/installed
+.venv/installed-dev: .venv/pyvenv.cfg pyproject.toml constraints.txt
+	@echo "installing (about a minute)"
 	$(INSTALL) -e '.[dev]'
-	touch $@
+	touch .venv/installed $@
 
 demo: .venv/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks.demo
 
 test: lint types pytest
+
+test-full: lint types
+	LANDSCAPE_FULL_TESTS=1 $(PYTEST) $(ARGS)
+
+check: lint types
+	$(PYTEST) -m 'not slow' $(ARGS)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

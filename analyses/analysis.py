@@ -54,11 +54,13 @@ class Analysis(Generic[S, R]):
     Args:
         name: the subcommand, the stem of its files and the key of its results.
         package: the package that holds its rooms; ``__name__`` in that package.
+        question: the question in words, for the index of analyses.
         title: the heading of its section in the report.
         summary: one line for ``--help``.
         reading: how to read the analysis, under "", and its pictures, by their file names.
         settings: the Settings class of its ``settings`` room.
         result: the name of the Result class in its ``result`` room.
+        in_paper: the tables and figures of Chen, Hsieh and Gong (ICLR 2022) that it measures.
         takes: what it is of.
         split: the split of the data that it is about; "" for the one that is asked for.
         is_distributed: whether the processes that ``torchrun`` starts share its work; otherwise
@@ -78,11 +80,13 @@ class Analysis(Generic[S, R]):
 
     name: str
     package: str
+    question: str
     title: str
     summary: str
     reading: Mapping[str, str]
     settings: type[S]
     result: str
+    in_paper: str = ""
     takes: Takes = Takes.CHECKPOINT
     split: str = ""
     is_distributed: bool = False

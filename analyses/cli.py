@@ -10,6 +10,7 @@ from landscape.runtime.console import run_command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     return run_command(
+        "landscape-plot",
         _plot,
         build_parser,
         argv,

@@ -1,4 +1,4 @@
-"""The surroundings of a long computation: who shares it, where it is kept, who watches."""
+"""The surroundings of a long computation: who shares it, where it is kept, who watches it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,23 +10,25 @@ from landscape.runtime.distributed import ALONE, Ranks
 
 
 class Watch(Protocol):
-    """Somebody who wants to see an unfinished result now and then."""
+    """Something that shows an unfinished result now and then."""
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time again: making what is shown costs something."""
+        """Whether it is time to show it again; building what is shown takes time itself."""
 
     def __call__(self, unfinished: Any) -> None:
-        """Look at it."""
+        """Show the unfinished result."""
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """By default alone, in memory, unwatched.
+    """Where a computation runs; by default in one process, in memory and unwatched.
 
-    ``folder`` is where an unfinished computation keeps its journal. ``watch`` is shown the
-    unfinished result whenever it says that it ``is_due``. ``known`` are results of the same
-    objective by analysis, for those that can use what another one has found out.
+    Args:
+        folder: where an unfinished computation keeps its journal; None keeps none.
+        ranks: the processes that share the work.
+        watch: is shown the unfinished result whenever it says that it ``is_due``.
+        known: results of the same objective by analysis, for analyses that can use them.
     """
 
     folder: Path | None = None
@@ -35,7 +37,7 @@ class RunContext:
     known: Mapping[str, Result] = field(default_factory=dict)
 
     def journal(self, analysis: str) -> Path | None:
-        """The file for the finished points of an analysis."""
+        """The file in which an analysis keeps finished work; None where none is kept."""
         return None if self.folder is None else self.folder / f"{analysis}.journal"
 
 

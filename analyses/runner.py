@@ -12,8 +12,8 @@ from landscape.checkpoints.run import LAST
 from landscape.objective.objective import Objective
 from landscape.results.files import put_aside, sha256, sweep
 from landscape.results.fingerprint import differences, fingerprint
+from landscape.results.journal import remove_journals
 from landscape.results.result import Result, is_complete
-from landscape.slices.point_queue import remove_journals
 
 LOGGER = logging.getLogger(__name__)
 

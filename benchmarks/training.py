@@ -29,11 +29,11 @@ from landscape.data.samples import Normalization, TensorSamples
 from landscape.models.catalog import resolve_model
 from landscape.runtime.allocator import keep_freed_memory
 from landscape.runtime.devices import describe_device, resolve_device
-from landscape.training.augmentation import Augmentation
-from landscape.training.data_parallel import ALONE
+from landscape.training.augmentation.augment import Augmentation
 from landscape.training.epoch import train_epoch
 from landscape.training.optimizer import make_optimizer
 from landscape.training.prepare import prepare
+from landscape.training.scale.data_parallel import SINGLE_PROCESS
 from landscape.training.settings import TrainSettings
 from landscape.training.step import Stepper
 
@@ -88,12 +88,12 @@ class Case:
 def ours(case: Case, rho: float) -> Callable[[], object]:
     """An epoch of landscape.training."""
     model, settings = copy.deepcopy(case.model), case.settings(rho)
-    prepared = prepare(model, case.samples, settings, case.device, ALONE)
+    prepared = prepare(model, case.samples, settings, case.device, SINGLE_PROCESS)
     optimizer = make_optimizer(model, settings)
     stepper = Stepper(model, optimizer, prepared.task, settings, compiled=prepared.compiled)
     augmentation = Augmentation(settings, case.samples, 0)
     epochs = iter(range(1000))
-    return lambda: train_epoch(stepper, case.samples, augmentation, next(epochs), [])
+    return lambda: list(train_epoch(stepper, case.samples, augmentation, next(epochs)))
 
 
 def bare(case: Case, *, channels_last: bool = False) -> Callable[[], object]:

@@ -6,11 +6,19 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+import hypothesis
 import pytest
 import torch
 
 from landscape.runtime.optional_imports import with_torchvision
 from landscape.runtime.progress import hide_messages
+from tests.profile import repeats
+
+# Time limits of single examples say how busy the machine is.
+hypothesis.settings.register_profile(
+    "landscape", max_examples=repeats(quick=20, full=100), deadline=None
+)
+hypothesis.settings.load_profile("landscape")
 
 SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 

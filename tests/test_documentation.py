@@ -9,6 +9,7 @@ import torch
 
 from analyses.catalog import known_analyses
 from analyses.command import arguments as plot_arguments
+from analyses.command.index import index_of_analyses
 from landscape.training.command import arguments as train_arguments
 
 ROOT = Path(__file__).parents[1]
@@ -78,6 +79,11 @@ def test_every_analysis_has_a_page_with_a_picture_and_how_to_run_it():
 
 
 NEED_A_RUN = {"interpolate", "trajectory", "sharpness", "curves", "robustness", "report"}
+
+
+def test_the_index_is_that_of_the_command():
+    index = (ROOT / "docs" / "analyses" / "README.md").read_text(encoding="utf-8")
+    assert index_of_analyses(with_links=True) in index
 
 
 @pytest.mark.parametrize("name", sorted(OF_ANALYSES))

@@ -8,15 +8,24 @@ from pathlib import Path
 
 from analyses.analysis import Takes
 from analyses.catalog import known_analyses
+from analyses.command.index import index_of_analyses
 from analyses.command.settings import MeasurementSettings
 from analyses.drawing.options import EXPORTS, FORMATS, PlotOptions
 from landscape.data.settings import DataSettings
 from landscape.errors import InputError
-from landscape.runtime.console import Parser, add_console_options
+from landscape.runtime.console import Parser, add_console_options, show
 from landscape.runtime.options import add_options, argument_type, key_value
 
 USAGE = "landscape-plot {} [options] [LABEL=]CHECKPOINT ..."
 REPORT_SUMMARY = "all of these, on one page that opens from disk"
+
+
+class _ListAnalyses(argparse.Action):
+    """Prints the index of analyses and exits."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        show(index_of_analyses())
+        parser.exit()
 
 
 def build_parser() -> Parser:
@@ -28,6 +37,12 @@ def build_parser() -> Parser:
         epilog="\n".join(["examples:", *(f"  {example}" for example in examples)]) + "\n",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--list",
+        action=_ListAnalyses,
+        nargs=0,
+        help="print all analyses, those of installed packages too, with their questions",
     )
     commands = parser.add_subparsers(
         dest="analysis", required=True, metavar="ANALYSIS", parser_class=Parser

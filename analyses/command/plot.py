@@ -85,12 +85,13 @@ def _settings(name: str, arguments: argparse.Namespace) -> Any:
 
 def _check_precision(arguments: argparse.Namespace, names: Sequence[str]) -> None:
     precision = getattr(arguments, "precision", "fp32")
+    precisions = {name: analysis.precisions for name, analysis in known_analyses().items()}
     for name in names:
-        if precision not in known_analyses()[name].precisions:
-            able = [key for key, one in known_analyses().items() if precision in one.precisions]
+        if precision not in precisions[name]:
+            able = [other for other, accepted in precisions.items() if precision in accepted]
             raise InputError(
                 f"--precision {precision} is for {', '.join(able)}; {name} takes "
-                f"{' or '.join(known_analyses()[name].precisions)}"
+                f"{' or '.join(precisions[name])}"
             )
 
 

@@ -15,7 +15,7 @@ from landscape.data.catalog import data_facts, load_data
 from landscape.data.samples import Samples, check_targets, choose, count_classes
 from landscape.data.settings import DataSettings, canonical_split
 from landscape.errors import InputError
-from landscape.models.catalog import native_image_size
+from landscape.models.names import native_image_size
 from landscape.models.probe import count_outputs
 from landscape.objective.losses import resolve_loss, resolve_metric
 from landscape.objective.objective import Objective

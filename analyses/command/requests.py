@@ -46,8 +46,8 @@ def read_requests(
         InputError: for files and labels that can't be used.
     """
     given = parse_checkpoints(arguments.checkpoints, label_of)
-    files = [one for one in given if is_result_file(one.path)]
-    checkpoints = [one for one in given if one not in files]
+    files = [checkpoint for checkpoint in given if is_result_file(checkpoint.path)]
+    checkpoints = [checkpoint for checkpoint in given if checkpoint not in files]
     is_report = arguments.analysis == "report"
     check_labels(checkpoints if is_report else given)
     wanted = "" if is_report else arguments.analysis
@@ -64,9 +64,9 @@ def read_requests(
             for name, chosen in settings.items()
             if known_analyses()[name].takes is not Takes.PAIR
         }
-        requests = [Request(one.label, one, single) for one in checkpoints]
+        requests = [Request(checkpoint.label, checkpoint, single) for checkpoint in checkpoints]
         measured = _with_references(requests, reader)
-    place = {one: number for number, one in enumerate(given)}
+    place = {checkpoint: number for number, checkpoint in enumerate(given)}
     return sorted([*stored, *measured], key=lambda request: place[request.given])
 
 
@@ -99,21 +99,23 @@ def _pair_requests(
     names = " and ".join(settings)
     if len(checkpoints) < 2:
         raise InputError(f"{names} takes two or more checkpoints: the first with each other one")
-    first, *others = checkpoints
-    for checkpoint in others:
+    first, *second_checkpoints = checkpoints
+    for checkpoint in second_checkpoints:
         reader.check(checkpoint)
         reader.release(checkpoint)
     return [
         Request(
-            f"{first.label}-to-{other.label}",
+            f"{first.label}-to-{second.label}",
             first,
-            {
-                name: replace(chosen, **{known_analyses()[name].second_checkpoint: str(other.path)})
-                for name, chosen in settings.items()
-            },
+            {name: _toward(name, chosen, second.path) for name, chosen in settings.items()},
         )
-        for other in others
+        for second in second_checkpoints
     ]
+
+
+def _toward(name: str, settings: Any, path: Path) -> Any:
+    """The settings of an analysis of pairs with ``path`` as the second checkpoint."""
+    return replace(settings, **{known_analyses()[name].second_checkpoint: str(path)})
 
 
 def _with_references(requests: Sequence[Request], reader: CheckpointReader) -> list[Request]:

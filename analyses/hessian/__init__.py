@@ -13,6 +13,8 @@ __all__ = ["ANALYSIS", "Spectrum", "Settings", "compute", "draw", "of", "tabulat
 ANALYSIS: "Analysis[Settings, Spectrum]" = Analysis(
     name="hessian",
     package=__name__,
+    question="how sharp is the minimum, in all directions?",
+    in_paper="Table 1",
     title="Hessian spectrum",
     summary="top Hessian eigenvalues with residuals, spectral density, trace and components",
     reading={
@@ -53,7 +55,7 @@ ANALYSIS: "Analysis[Settings, Spectrum]" = Analysis(
     examples=(
         "landscape-plot hessian plain=runs/a/last.pt sam=runs/b/last.pt --top 10",
         "landscape-plot hessian ViT-B_16.npz --model vit-b16 --data imagefolder \\\n"
-        "                   --data-dir imagenet --split val",
+        "                 --data-dir imagenet --split val",
     ),
 )
 compute, of, tabulate, draw = ANALYSIS.compute, ANALYSIS.of, ANALYSIS.tabulate, ANALYSIS.draw

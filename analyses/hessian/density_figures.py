@@ -81,6 +81,7 @@ def tails(results: Sequence[Spectrum]) -> Figure:
     for result, style in zip(results, line_styles(len(results)), strict=True):
         for panel, sign in zip(panels, (1, -1), strict=True):
             mean, error = result.quadrature.beyond(sign * thresholds)
+            error = np.nan_to_num(error)  # a single probe has none, and no band
             shown = np.where(mean > 0, mean, np.nan)
             band = np.maximum(mean - error, floor), np.maximum(mean + error, floor)
             panel.fill_between(
@@ -100,6 +101,7 @@ def tails(results: Sequence[Spectrum]) -> Figure:
 def _density(panel: Axes, result: Spectrum, grid: Array, floor: float, finest: float) -> float:
     """Draw the curve with its band, and stems for the eigenvalues; returns how high it reaches."""
     mean, error = result.quadrature.density(grid, finest)
+    error = np.nan_to_num(error)  # a single probe has none, and no band
     band = np.maximum(mean - error, floor), np.maximum(mean + error, floor)
     panel.fill_between(grid, *band, color=COLOURS[0], alpha=0.3, linewidth=0)
     panel.plot(grid, np.maximum(mean, floor), color=COLOURS[0])

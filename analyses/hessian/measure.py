@@ -124,8 +124,8 @@ def _recorded(
         yield answer
         return
     recorded = RecordedProducts(answer, path, fingerprint(settings, objective.provenance(0.0)))
-    if recorded.left:
-        LOGGER.info(f"going on after {recorded.left} Lanczos steps that are done")
+    if recorded.num_recorded:
+        LOGGER.info(f"Resuming after {recorded.num_recorded} Lanczos steps")
     try:
         yield recorded
     finally:

@@ -14,6 +14,7 @@ __all__ = ["ANALYSIS", "Interpolation", "Settings", "compute", "draw", "of", "ta
 ANALYSIS: "Analysis[Settings, Interpolation]" = Analysis(
     name="interpolate",
     package=__name__,
+    question="what lies between two checkpoints?",
     title="Interpolation",
     summary="the loss on the straight line between two checkpoints, and the barrier between them",
     reading={

@@ -14,6 +14,7 @@ __all__ = ["ANALYSIS", "Line", "Settings", "compute", "draw", "of", "tabulate"]
 ANALYSIS: "Analysis[Settings, Line]" = Analysis(
     name="line",
     package=__name__,
+    question="and along one direction?",
     title="Loss along a line",
     summary="the loss along one direction through the weights",
     reading={

@@ -13,6 +13,7 @@ __all__ = ["ANALYSIS", "MinibatchSpectra", "Settings", "compute", "draw", "of", 
 ANALYSIS: "Analysis[Settings, MinibatchSpectra]" = Analysis(
     name="minibatch",
     package=__name__,
+    question="what do single batches see?",
     title="Mini-batch Hessian spectra",
     summary="the top Hessian eigenvalues of many mini-batches, as a histogram",
     reading={

@@ -7,7 +7,9 @@ five largest eigenvalues of many such Hessians: far out means steep, left of 0 n
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -26,8 +28,10 @@ from landscape.eigen.lanczos import lanczos
 from landscape.errors import NotMeasurableError
 from landscape.objective.objective import Objective
 from landscape.results.fingerprint import fingerprint
-from landscape.results.journal import Journal, read_journal
+from landscape.results.journal import Journal
 from landscape.runtime.progress import track
+
+LOGGER = logging.getLogger(__name__)
 
 
 def measure(objective: Objective, settings: Settings, context: RunContext) -> MinibatchSpectra:
@@ -39,23 +43,19 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Mi
     top = min(settings.minibatch_top, objective.num_parameters)
     question = fingerprint(settings, objective.provenance(0.0))
     path = context.journal("minibatch")
-    known = None if path is None else read_journal(path)
-    done = known.values if known is not None and known.header == question else {}
-    if path is not None and known is not None and known.header != question:
-        path.unlink()
-    journal = None if path is None else Journal(path, question)
-    found = []
     batches = minibatches(objective, settings)
-    for number, batch in enumerate(track(batches, "mini-batches", total=settings.minibatches)):
-        values = done.get((number,))
-        if values is None:
-            values = _spectrum(objective, batch, settings, top, number)
-            if journal is not None:
-                journal.add((number,), values)
-        found.append(values)
-    if journal is not None:
-        journal.close()
-    table = np.array(found).reshape(len(found), 2, top)
+    spectra = []
+    with nullcontext() if path is None else Journal(path, question) as journal:
+        if journal:
+            LOGGER.info(f"Resuming after {len(journal)} mini-batches")
+        for number, batch in enumerate(track(batches, "mini-batches", total=settings.minibatches)):
+            values = None if journal is None else journal.values((number,))
+            if values is None:
+                values = _spectrum(objective, batch, settings, top, number)
+                if journal is not None:
+                    journal.add((number,), values)
+            spectra.append(values)
+    table = np.array(spectra).reshape(len(spectra), 2, top)
     return MinibatchSpectra(
         eigenvalues=table[:, 0],
         residuals=table[:, 1],

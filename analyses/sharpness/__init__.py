@@ -13,6 +13,7 @@ __all__ = ["ANALYSIS", "Sharpness", "Settings", "compute", "draw", "of", "tabula
 ANALYSIS: "Analysis[Settings, Sharpness]" = Analysis(
     name="sharpness",
     package=__name__,
+    question="how did the sharpness develop, against the edge of stability?",
     title="Sharpness along training",
     summary="the top Hessian eigenvalue at every saved epoch, against the edge of stability",
     reading={

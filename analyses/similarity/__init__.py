@@ -13,6 +13,7 @@ __all__ = ["ANALYSIS", "Similarity", "Settings", "compute", "draw", "of", "tabul
 ANALYSIS: "Analysis[Settings, Similarity]" = Analysis(
     name="similarity",
     package=__name__,
+    question="do networks compute alike, and is it the function that is sharp?",
     title="Similarity and invariance",
     summary="CKA between layers and networks, weights compared, and sharpness under rescaling",
     reading={

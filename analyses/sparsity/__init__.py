@@ -13,6 +13,8 @@ __all__ = ["ANALYSIS", "Sparsity", "Settings", "compute", "draw", "of", "tabulat
 ANALYSIS: "Analysis[Settings, Sparsity]" = Analysis(
     name="sparsity",
     package=__name__,
+    question="how many neurons are active?",
+    in_paper="Figure 2",
     title="Activation sparsity",
     summary="the share of active neurons in each layer, dead neurons, and the rank of features",
     reading={
@@ -35,7 +37,7 @@ ANALYSIS: "Analysis[Settings, Sparsity]" = Analysis(
     result="Sparsity",
     examples=(
         "landscape-plot sparsity weights.pth --model my_net.py:make \\\n"
-        "                   --data my_data.py:load",
+        "                 --data my_data.py:load",
     ),
 )
 compute, of, tabulate, draw = ANALYSIS.compute, ANALYSIS.of, ANALYSIS.tabulate, ANALYSIS.draw

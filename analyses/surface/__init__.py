@@ -14,6 +14,8 @@ __all__ = ["ANALYSIS", "Surface", "Settings", "compute", "draw", "of", "tabulate
 ANALYSIS: "Analysis[Settings, Surface]" = Analysis(
     name="surface",
     package=__name__,
+    question="what does the loss look like around the weights?",
+    in_paper="Figures 1, 5",
     title="Loss surface",
     summary="the loss on a plane through the weights, along two directions",
     reading={
@@ -33,7 +35,7 @@ ANALYSIS: "Analysis[Settings, Surface]" = Analysis(
     foreign="foreign",
     examples=(
         "landscape-plot surface checkpoints/digits-vit checkpoints/digits-vit-sam \\\n"
-        "                   --x=-1:1:51 --y=-1:1:51 --output-dir figures/digits",
+        "                 --x=-1:1:51 --y=-1:1:51 --output-dir figures/digits",
     ),
 )
 compute, of, tabulate, draw = ANALYSIS.compute, ANALYSIS.of, ANALYSIS.tabulate, ANALYSIS.draw

@@ -14,6 +14,7 @@ __all__ = ["ANALYSIS", "Trajectory", "Settings", "compute", "draw", "of", "tabul
 ANALYSIS: "Analysis[Settings, Trajectory]" = Analysis(
     name="trajectory",
     package=__name__,
+    question="which way did the training go?",
     title="Training trajectory",
     summary="the path of a run's saved epochs on their principal plane, over the loss there",
     reading={

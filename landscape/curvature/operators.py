@@ -55,7 +55,7 @@ class CurvatureOperator:
         self.device = objective.device
         self.shift = shift
         self.counter = Counter()
-        self.answer = answer or LocalProducts(objective, theta, matrix=matrix)
+        self.answer = LocalProducts(objective, theta, matrix=matrix) if answer is None else answer
 
     @property
     def products(self) -> int:

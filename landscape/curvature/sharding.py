@@ -10,17 +10,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.distributed_c10d import PrefixStore
 
 from landscape.curvature.products import LocalProducts, ProductRequest, Products
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
 from landscape.objective.objective import Objective
 from landscape.parameters.groups import Group
-from landscape.runtime.distributed import PATIENCE, Ranks
+from landscape.runtime.distributed import Ranks, process_group
 
 # Every group meets under keys of its own; all ranks make the same groups in the same order.
 _GROUPS = itertools.count()
@@ -43,7 +41,7 @@ def shared_products(
     if ranks.world_size == 1:
         yield local
         return
-    with _process_group(ranks, objective.device):
+    with process_group(ranks, objective.device, f"curvature/{next(_GROUPS)}"):
         shared = ShardedProducts(local, objective)
         if not ranks.is_first:
             try:
@@ -121,22 +119,6 @@ def share_of(batches: Sequence[Batch], number: int, count: int) -> list[Batch]:
             found.append(batch if last - first == batch.size else batch.slice(first, last))
         position += batch.size
     return found
-
-
-@contextmanager
-def _process_group(ranks: Ranks, device: torch.device) -> Iterator[None]:
-    # One rank may think for long between two requests; the others wait.
-    dist.init_process_group(
-        "nccl" if device.type == "cuda" else "gloo",
-        store=PrefixStore(f"curvature/{next(_GROUPS)}", ranks.store),
-        rank=ranks.rank,
-        world_size=ranks.world_size,
-        timeout=PATIENCE,
-    )
-    try:
-        yield
-    finally:
-        dist.destroy_process_group()
 
 
 def _send(header: tuple[Any, ...]) -> None:

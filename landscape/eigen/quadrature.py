@@ -20,6 +20,7 @@ from landscape.eigen.krylov import Krylov
 from landscape.eigen.operator import SymmetricOperator
 from landscape.eigen.rayleigh_ritz import RitzSubspace, joined, ritz_subspace
 from landscape.errors import InputError, NotMeasurableError
+from landscape.estimates import Estimate, mean_and_stderr
 from landscape.runtime.progress import track
 
 Array = NDArray[np.float64]
@@ -49,7 +50,7 @@ class Quadrature:
     @property
     def trace_stderr(self) -> float:
         """Its standard error; nan for a single probe."""
-        return _stderr(self.traces)
+        return Estimate.of(self.traces).stderr
 
     @property
     def widths(self) -> Array:
@@ -70,13 +71,13 @@ class Quadrature:
         """The density on ``grid``, every node smoothed by a Gaussian of its own width.
 
         Half of :attr:`widths` is the standard deviation, and ``finest`` the least there is.
-        Returns the mean over the probes and its standard error (0 for a single probe), each of
+        Returns the mean over the probes and its standard error (nan for a single probe), each of
         the grid's shape, per unit of the eigenvalue; the integral over the line is 1.
         """
         widths = np.maximum(SMOOTHING * self.widths, finest)
         z = (grid[:, None, None] - self.nodes) / widths
         kernels = np.exp(-0.5 * z**2) / (widths * math.sqrt(2 * math.pi))
-        return _with_error((kernels * self.weights).sum(-1))
+        return mean_and_stderr((kernels * self.weights).sum(-1))
 
     def beyond(self, thresholds: Array) -> tuple[Array, Array]:
         """The share of eigenvalues further from 0 than each threshold, on its side of 0.
@@ -85,11 +86,11 @@ class Quadrature:
         """
         signs = np.sign(thresholds)[:, None, None]
         further = signs * self.nodes > np.abs(thresholds)[:, None, None]
-        return _with_error((further * self.weights).sum(-1))
+        return mean_and_stderr((further * self.weights).sum(-1))
 
     @property
     def negative_share(self) -> tuple[float, float]:
-        """How much of the curvature is negative, and the standard error over the probes.
+        """How much of the curvature is negative, and its standard error (nan for a single probe).
 
         The sum of |lambda| over the negative eigenvalues as a share of that over all. (How many
         are negative says little: most are 0 up to rounding, of either sign.)
@@ -97,24 +98,10 @@ class Quadrature:
         sizes = np.abs(self.nodes) * self.weights
         negative = (sizes * (self.nodes < 0)).sum(1).mean()
         whole = sizes.sum(1).mean()
-        if not whole:
-            return 0.0, 0.0
-        share = negative / whole
+        share = negative / whole if whole else 0.0
         # The error of a ratio of means, to first order.
         differences = (sizes * (self.nodes < 0)).sum(1) - share * sizes.sum(1)
-        return float(share), _stderr(differences) / float(whole)
-
-
-def _with_error(by_probe: Array) -> tuple[Array, Array]:
-    """Mean and standard error over the probes, the columns."""
-    probes = by_probe.shape[1]
-    error = by_probe.std(1, ddof=1) / math.sqrt(probes) if probes > 1 else 0 * by_probe[:, 0]
-    return by_probe.mean(1), error
-
-
-def _stderr(samples: Array) -> float:
-    """The standard error of their mean; nan for a single one."""
-    return float(samples.std(ddof=1) / math.sqrt(len(samples))) if len(samples) > 1 else math.nan
+        return float(share), Estimate.of(differences).stderr / float(whole or 1.0)
 
 
 def stochastic_lanczos(

@@ -1,1 +1,1 @@
-"""ViT, MLP-Mixer and ResNet, and the catalog of names that --model knows."""
+"""ViT, MLP-Mixer and ResNet, and the names that ``--model`` knows."""

@@ -1,7 +1,7 @@
-"""Model names: what can follow ``--model``.
+"""Models by name.
 
-A name is a row of sizes over one of three families, a family's own name with every size given,
-``timm:NAME``, or ``FILE.py:FUNCTION``.
+A name is one of :data:`~landscape.models.names.NAMED`, which stands for a family and its sizes; a
+family itself, with all sizes given as arguments; ``timm:NAME``; or ``FILE.py:FUNCTION``.
 """
 
 import inspect
@@ -17,67 +17,35 @@ from torch import nn
 
 from landscape.errors import InputError
 from landscape.models.mixer import MlpMixer
+from landscape.models.names import FAMILIES, NAMED
 from landscape.models.resnet import ResNet
 from landscape.models.vit import VisionTransformer
 from landscape.runtime.optional_imports import with_torchvision
 from landscape.runtime.user_files import call_user_function, is_user_function, load_user_function
 
-FAMILIES: dict[str, type[nn.Module]] = {
-    "vit": VisionTransformer,
-    "mixer": MlpMixer,
-    "resnet": ResNet,
-}
-
-_IMAGENET = {"image_size": 224, "num_classes": 1000}
-_VIT_S = {"dim": 384, "depth": 12, "heads": 6, "mlp_dim": 1536, **_IMAGENET}
-_VIT_B = {"dim": 768, "depth": 12, "heads": 12, "mlp_dim": 3072, **_IMAGENET}
-_MIXER_S = {"dim": 512, "depth": 8, "token_dim": 256, "channel_dim": 2048, **_IMAGENET}
-_MIXER_B = {"dim": 768, "depth": 12, "token_dim": 384, "channel_dim": 3072, **_IMAGENET}
-
-# The sizes are Table 1 of Dosovitskiy et al. (2021), Table 1 of Tolstikhin et al. (2021) and
-# Table 1 of He et al. (2016); the tiny ones are ours, for images of 8x8 to 32x32, and take their
-# patch size from the image.
-NAMED: dict[str, tuple[str, dict[str, Any]]] = {
-    "vit-tiny": ("vit", {"dim": 48, "depth": 4, "heads": 4, "mlp_dim": 96}),
-    "mixer-tiny": (
-        "mixer",
-        {"dim": 48, "depth": 4, "token_dim": 24, "channel_dim": 192},
-    ),
-    "resnet-tiny": (
-        "resnet",
-        {"layers": (1, 1, 1), "block": "basic", "width": 16, "stem": "small"},
-    ),
-    "vit-s16": ("vit", {"patch_size": 16, **_VIT_S}),
-    "vit-s32": ("vit", {"patch_size": 32, **_VIT_S}),
-    "vit-s14": ("vit", {"patch_size": 14, **_VIT_S}),
-    "vit-s8": ("vit", {"patch_size": 8, **_VIT_S}),
-    "vit-b16": ("vit", {"patch_size": 16, **_VIT_B}),
-    "vit-b32": ("vit", {"patch_size": 32, **_VIT_B}),
-    "mixer-s16": ("mixer", {"patch_size": 16, **_MIXER_S}),
-    "mixer-s32": ("mixer", {"patch_size": 32, **_MIXER_S}),
-    "mixer-s8": ("mixer", {"patch_size": 8, **_MIXER_S}),
-    "mixer-b8": ("mixer", {"patch_size": 8, **_MIXER_B}),
-    "mixer-b16": ("mixer", {"patch_size": 16, **_MIXER_B}),
-    "mixer-b32": ("mixer", {"patch_size": 32, **_MIXER_B}),
-    "resnet50": ("resnet", {"layers": (3, 4, 6, 3), **_IMAGENET}),
-    "resnet101": ("resnet", {"layers": (3, 4, 23, 3), **_IMAGENET}),
-    "resnet152": ("resnet", {"layers": (3, 8, 36, 3), **_IMAGENET}),
-    # Every channel doubled (Kolesnikov et al., 2020), not the inner ones alone.
-    "resnet50x2": ("resnet", {"layers": (3, 4, 6, 3), "width": 128, **_IMAGENET}),
-    "resnet101x2": ("resnet", {"layers": (3, 4, 23, 3), "width": 128, **_IMAGENET}),
-    "resnet152x2": ("resnet", {"layers": (3, 8, 36, 3), "width": 128, **_IMAGENET}),
-}
+_CLASSES: dict[str, type[nn.Module]] = dict(
+    zip(FAMILIES, (VisionTransformer, MlpMixer, ResNet), strict=True)
+)
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model by name and arguments; :meth:`build` makes it, and JSON can hold it."""
+    """A model by name and arguments, which are of JSON types.
+
+    Attributes:
+        name: A family, ``timm:NAME`` or ``FILE.py:FUNCTION``.
+        arguments: The keyword arguments of the model.
+    """
 
     name: str
     arguments: dict[str, Any]
 
     def build(self) -> nn.Module:
-        """The model, with fresh weights. Raises InputError if name or arguments don't fit."""
+        """Make the model, with freshly drawn weights.
+
+        Raises:
+            InputError: The name is unknown, or the arguments don't fit it.
+        """
         if self.name.startswith("timm:"):
             return _build_timm(self.name.removeprefix("timm:"), self.arguments)
         if is_user_function(self.name):
@@ -89,7 +57,7 @@ class ModelSpec:
             return model
         if self.name not in FAMILIES:
             raise InputError(_unknown(self.name))
-        return _construct(FAMILIES[self.name], self.name, self.arguments)
+        return _construct(_CLASSES[self.name], self.name, self.arguments)
 
 
 def resolve_model(
@@ -99,11 +67,21 @@ def resolve_model(
     *,
     fit_to_data: bool = False,
 ) -> ModelSpec:
-    """The spec behind a name and its ``--model-args``.
+    """Find the family and all arguments of a named model.
 
-    ``facts`` is what the data say: image_size, channels, num_classes. They fill what neither the
-    arguments nor the name's row settle; with ``fit_to_data``, for a model that is to be trained,
-    they win over the row. Raises InputError for a name that isn't known.
+    Args:
+        name: What follows ``--model``.
+        arguments: What follows ``--model-args``; these always win.
+        facts: The data's image_size, channels and num_classes. They are used for arguments that
+            neither ``arguments`` nor the name determine.
+        fit_to_data: Let ``facts`` also win over the sizes that the name stands for, as a model
+            that is to be trained needs.
+
+    Raises:
+        InputError: The name is unknown.
+
+    Example:
+        >>> resolve_model("vit-b16", {"num_classes": 10}).build()
     """
     facts = dict(facts or {})
     if name.startswith("timm:"):
@@ -111,7 +89,7 @@ def resolve_model(
         return ModelSpec(name, {**(fitted if fit_to_data else {}), **arguments})
     if is_user_function(name):
         accepted = inspect.signature(load_user_function(name)).parameters
-        # A function's own defaults count as its row.
+        # The function's defaults play the part of the sizes that a name stands for.
         fitted = {
             key: facts[key]
             for key, parameter in accepted.items()
@@ -119,28 +97,23 @@ def resolve_model(
         }
         return ModelSpec(name, {**fitted, **arguments})
     if name in NAMED:
-        family, row = NAMED[name]
+        family, sizes = NAMED[name]
     elif name in FAMILIES:
-        family, row = name, {}
+        family, sizes = name, {}
     else:
         raise InputError(_unknown(name))
-    merged = {**row, **facts, **arguments} if fit_to_data else {**facts, **row, **arguments}
-    takes_patches = "patch_size" in inspect.signature(FAMILIES[family]).parameters
+    merged = {**sizes, **facts, **arguments} if fit_to_data else {**facts, **sizes, **arguments}
+    takes_patches = "patch_size" in inspect.signature(_CLASSES[family]).parameters
     if name in NAMED and takes_patches and "patch_size" not in merged and "image_size" in merged:
         merged["patch_size"] = _small_patch(merged["image_size"])
     return ModelSpec(family, merged)
 
 
-def native_image_size(name: str | None) -> int:
-    """The side of the pictures that a named model is made for; 0 where the name does not say."""
-    row = NAMED.get(name or "", ("", {}))[1]
-    return int(row.get("image_size", 0))
-
-
 def _small_patch(side: int) -> int:
-    """About a quarter of the side up to 16 pixels (8x8: 2), an eighth beyond (32x32: 4).
+    """The patch size of a tiny model for images of ``side`` pixels.
 
-    The largest divisor of the side up to that.
+    The largest divisor of ``side`` that is at most a quarter of it (8x8: 2), or an eighth for
+    sides above 16 pixels (32x32: 4).
     """
     largest = max(1, side // (4 if side <= 16 else 8))
     return max(size for size in range(1, largest + 1) if side % size == 0)
@@ -149,6 +122,7 @@ def _small_patch(side: int) -> int:
 def _construct(
     make: Callable[..., nn.Module], family: str, arguments: Mapping[str, Any]
 ) -> nn.Module:
+    """Call ``make`` with ``arguments``; InputError if they don't fit."""
     accepted = inspect.signature(make).parameters
     unknown = sorted(set(arguments) - set(accepted))
     if unknown:
@@ -169,11 +143,12 @@ def _construct(
 
 
 def _build_timm(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """Make a model of timm; InputError if timm is missing or does not know it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             timm = with_torchvision(partial(import_module, "timm"))
-    except (ImportError, RuntimeError) as error:  # RuntimeError: a torchvision that doesn't fit
+    except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision doesn't fit torch
         raise InputError(
             f"--model timm:{name} needs timm, which can't be imported ({error}); "
             "install it with: pip install 'loss-landscape-toolkit[timm]'"
@@ -186,6 +161,7 @@ def _build_timm(name: str, arguments: Mapping[str, Any]) -> nn.Module:
 
 
 def _unknown(name: str) -> str:
+    """The message for a name that is unknown."""
     known = [*NAMED, *FAMILIES]
     close = get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}? " if close else ""

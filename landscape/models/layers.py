@@ -1,4 +1,4 @@
-"""The pieces that ViT and MLP-Mixer share."""
+"""The layers that ViT and MLP-Mixer share."""
 
 from torch import Tensor, nn
 
@@ -11,7 +11,10 @@ ACTIVATIONS = ("gelu", "gelu_tanh", "relu")
 
 
 def make_activation(name: str) -> nn.Module:
-    """``gelu`` is the exact (erf) form; ``gelu_tanh`` the approximation that JAX defaults to."""
+    """The activation of that name.
+
+    ``gelu`` is the exact form with erf, ``gelu_tanh`` the approximation that JAX defaults to.
+    """
     if name == "gelu":
         return nn.GELU()
     if name == "gelu_tanh":
@@ -22,7 +25,7 @@ def make_activation(name: str) -> nn.Module:
 
 
 def token_grid(image_size: int, patch_size: int) -> int:
-    """Patches along one side; InputError if the patches don't tile the image."""
+    """The number of patches along one side; InputError if the patches don't tile the image."""
     if image_size % patch_size:
         raise InputError(
             f"patches of {patch_size} pixels don't tile an image of {image_size}; "
@@ -32,7 +35,7 @@ def token_grid(image_size: int, patch_size: int) -> int:
 
 
 class PatchEmbed(nn.Module):
-    """Non-overlapping patches, each projected to ``dim``: (N, C, H, W) to (N, tokens, dim)."""
+    """Projects non-overlapping patches to ``dim``: (N, C, H, W) to (N, tokens, dim)."""
 
     def __init__(self, patch_size: int, channels: int, dim: int) -> None:
         super().__init__()
@@ -43,7 +46,7 @@ class PatchEmbed(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two dense layers with an activation between: ``hidden`` neurons, ``dim`` in and out."""
+    """Two dense layers with an activation between: from ``dim`` to ``hidden`` and back."""
 
     def __init__(self, dim: int, hidden: int, activation: str, dropout: float = 0.0) -> None:
         super().__init__()
@@ -58,7 +61,7 @@ class Mlp(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Stochastic depth (Huang et al., 2016): a residual branch is dropped per sample."""
+    """Stochastic depth (Huang et al., 2016): drops a residual branch, sample by sample."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -73,7 +76,7 @@ class DropPath(nn.Module):
 
 
 def init_dense(module: nn.Module) -> None:
-    """Xavier-uniform weights, zero biases: the initialisation of both papers' dense layers."""
+    """Initialise a dense layer as both papers do: Xavier-uniform weights and zero biases."""
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         nn.init.zeros_(module.bias)

@@ -1,4 +1,4 @@
-"""MLP-Mixer (Tolstikhin et al., NeurIPS 2021). Parameter names are timm's."""
+"""MLP-Mixer (Tolstikhin et al., NeurIPS 2021). The parameter names are those of timm."""
 
 from torch import Tensor, nn
 
@@ -41,9 +41,9 @@ class MixerBlock(nn.Module):
 class MlpMixer(nn.Module):
     """Images (N, channels, image_size, image_size) to logits (N, num_classes).
 
-    ``drop_path`` is the stochastic-depth rate of the last block; it grows linearly from 0.
-    ``head_bias`` is what the head's biases start at; -10 suits the sigmoid loss, under which most
-    answers are no.
+    ``drop_path`` is the stochastic-depth rate of the last block; it grows linearly from 0 at the
+    first. ``head_bias`` is the initial value of the head's biases; -10 suits the sigmoid loss, for
+    which most answers are no.
     """
 
     def __init__(

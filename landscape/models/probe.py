@@ -1,4 +1,4 @@
-"""What a model does with one input."""
+"""What a model makes of an example: the width of its logits, and its classifier."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +10,14 @@ from landscape.errors import InputError
 
 
 def count_outputs(model: nn.Module, example: Tensor) -> int | None:
-    """The width of the logits for a batch of one; None if the output is no matrix of logits.
+    """The number of logits; None if the output is not a matrix of logits.
 
-    Raises InputError if the model does not take such an input.
+    Args:
+        model: The model; it is called in evaluation mode.
+        example: A batch of one input.
+
+    Raises:
+        InputError: The model does not take such an input.
     """
     try:
         outputs = _outputs(model, example)
@@ -27,9 +32,14 @@ def count_outputs(model: nn.Module, example: Tensor) -> int | None:
 
 
 def find_classifier(model: nn.Module, example: Tensor) -> str:
-    """The name of the dense layer whose output is the model's.
+    """The name of the dense layer whose output is that of the model.
 
-    Raises InputError if there is none.
+    Args:
+        model: The model; it is called in evaluation mode.
+        example: A batch of one input.
+
+    Raises:
+        InputError: There is no such layer.
     """
     produced: list[tuple[str, Tensor]] = []
 
@@ -50,13 +60,13 @@ def find_classifier(model: nn.Module, example: Tensor) -> str:
         if output.shape == outputs.shape and torch.equal(output, outputs):
             return name
     raise InputError(
-        f"{type(model).__name__} has no dense layer (nn.Linear) whose output is the model's: there "
-        "is no head to train alone or to leave out"
+        f"{type(model).__name__} has no dense layer (nn.Linear) whose output is the model's, so it "
+        "has no head to train alone or to leave out"
     )
 
 
 def _outputs(model: nn.Module, example: Tensor) -> Any:
-    """In eval mode; floats are taken as the weights are."""
+    """The outputs in evaluation mode for ``example`` in the weights' type, without gradients."""
     training = model.training
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     try:

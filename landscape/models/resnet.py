@@ -1,7 +1,7 @@
-"""ResNet (He et al., CVPR 2016; v1.5: the stride sits in the 3x3 convolution).
+"""ResNet (He et al., CVPR 2016), version 1.5: the stride is in the 3x3 convolution.
 
-Parameter names are timm's and torchvision's. Every ReLU is a module of its own, called once a
-pass, so that activations can be told apart.
+The parameter names are those of timm and torchvision. Every ReLU is a separate module that is
+called once a pass, so that activations can be told apart.
 """
 
 from collections.abc import Sequence
@@ -70,10 +70,10 @@ BLOCKS: dict[str, type[BasicBlock] | type[Bottleneck]] = {
 class ResNet(nn.Module):
     """Images (N, channels, H, W) to logits (N, num_classes).
 
-    ``layers`` is the number of blocks a stage; ``width`` the channels of the first stage, doubled
-    at each later one. ``stem`` is ``imagenet`` (7x7 stride 2, max-pooling) or ``small`` (3x3
-    stride 1, for images of 32 pixels and less). ``image_size`` is accepted for symmetry with the
-    other families; the network takes any size.
+    ``layers`` is the number of blocks of each stage; ``width`` the channels of the first stage,
+    which double from stage to stage. ``stem`` is ``imagenet`` (7x7 convolution of stride 2,
+    max-pooling) or ``small`` (3x3 of stride 1, for images of up to 32 pixels). ``image_size`` is
+    accepted because the other families take it; the network takes images of any size.
     """
 
     def __init__(
@@ -126,6 +126,7 @@ class ResNet(nn.Module):
 
 
 def _shortcut(channels: int, out: int, stride: int) -> nn.Sequential | None:
+    """A 1x1 convolution if the block changes the shape; None for the identity."""
     if stride == 1 and channels == out:
         return None
     return nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))

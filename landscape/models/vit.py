@@ -1,4 +1,4 @@
-"""Vision Transformer (Dosovitskiy et al., ICLR 2021). Parameter names are timm's."""
+"""Vision Transformer (Dosovitskiy et al., ICLR 2021). The parameter names are those of timm."""
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ from landscape.models.layers import (
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention; rows of ``qkv`` are all queries, then keys, then values."""
+    """Multi-head self-attention; the rows of ``qkv`` are the queries, the keys, then the values."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """x + attention(norm(x)), then x + mlp(norm(x))."""
+    """A transformer block: x + attention(norm(x)), then x + mlp(norm(x))."""
 
     def __init__(
         self, dim: int, heads: int, mlp_dim: int, activation: str, dropout: float, drop_path: float
@@ -56,9 +56,9 @@ class Block(nn.Module):
 class VisionTransformer(nn.Module):
     """Images (N, channels, image_size, image_size) to logits (N, num_classes).
 
-    ``drop_path`` is the stochastic-depth rate of the last block; it grows linearly from 0.
-    ``head_bias`` is what the head's biases start at; -10 suits the sigmoid loss, under which most
-    answers are no.
+    ``drop_path`` is the stochastic-depth rate of the last block; it grows linearly from 0 at the
+    first. ``head_bias`` is the initial value of the head's biases; -10 suits the sigmoid loss, for
+    which most answers are no.
     """
 
     def __init__(

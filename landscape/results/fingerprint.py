@@ -1,7 +1,7 @@
-"""What a result answers: settings, weights, sample and arithmetic, by name.
+"""The fingerprint of a question: settings, weights, sample and arithmetic, by name.
 
-Two computations with the same question give the same answer, so one that is on disk is used, and
-points of one are never mixed into another.
+Two computations with the same fingerprint give the same answer. So a result that is on disk is
+used again if its fingerprint is the same, and points are never mixed with those of another one.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,15 @@ HASHES = {
 
 
 def fingerprint(settings: Any, provenance: Provenance) -> dict[str, Any]:
-    """The question that ``settings`` ask of the function that ``provenance`` describes."""
+    """The fingerprint of what ``settings`` ask of the function that ``provenance`` describes.
+
+    Args:
+        settings: a dataclass; all its fields take part.
+        provenance: weights, sample, precision and origin of the objective.
+
+    Returns:
+        Values of JSON types by name.
+    """
     return plain(
         {
             **to_plain(settings),
@@ -45,11 +53,11 @@ def fingerprint(settings: Any, provenance: Provenance) -> dict[str, Any]:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What is not the same, in words."""
+    """What differs between two fingerprints, one phrase for each name; empty if nothing does."""
     return [
-        HASHES.get(key, f"{key} {_brief(before.get(key))}, now {_brief(value)}")
-        for key, value in now.items()
-        if before.get(key) != value
+        HASHES.get(key, f"{key} {_brief(before.get(key))}, now {_brief(now.get(key))}")
+        for key in {**now, **before}
+        if before.get(key) != now.get(key)
     ]
 
 

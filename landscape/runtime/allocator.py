@@ -1,8 +1,8 @@
 """Whether the C library keeps freed memory for the next allocation or returns it to the system.
 
-A forward pass allocates and frees the same large blocks for every batch. By default glibc gives
-blocks of tens of megabytes back, and the system hands them out again page by page and zeroed:
-a sixth to a third of the time of a pass on a processor (benchmarks/RESULTS.md).
+A forward pass allocates and frees the same large blocks for every batch. By default glibc returns
+blocks of tens of megabytes to the system, which hands them out again page by page and zeroed: on a
+CPU that is a sixth to a third of the time of a pass (benchmarks/RESULTS.md).
 """
 
 import ctypes
@@ -16,16 +16,22 @@ _ADAPTED_MMAP, _ADAPTED_TRIM = 32 << 20, 64 << 20
 
 
 def keep_freed_memory() -> bool:
-    """Let the process keep what it frees; whether that is in force.
+    """Let this process keep the memory that it frees.
 
-    It concerns the whole process, so only programs call it. Other libraries than glibc are left
-    as they are.
+    This affects the whole process, so call it from programs, not from libraries.
+
+    Returns:
+        Whether the setting took effect; it does so with glibc alone.
     """
     return _set_thresholds(_LARGEST_INT, _LARGEST_INT)
 
 
 def return_freed_memory() -> bool:
-    """The opposite: blocks are returned as glibc does by itself after it has seen large ones."""
+    """Undo :func:`keep_freed_memory`: return blocks as glibc does once it has seen large ones.
+
+    Returns:
+        Whether the setting took effect; it does so with glibc alone.
+    """
     return _set_thresholds(_ADAPTED_MMAP, _ADAPTED_TRIM)
 
 

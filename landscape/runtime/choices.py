@@ -1,11 +1,13 @@
-"""The words that users choose among, in flags and in Python alike.
+"""The words that users choose among, in flags and in Python.
 
-They are kept apart from what they name, so that a command can list them without importing torch.
+They are apart from what they name, so that a command can list them without importing torch.
 """
 
 # The type of the weights; tf32 and bf16 are arithmetic on float32 weights, auto chooses it.
 PRECISIONS = ("fp32", "fp64", "tf32", "bf16", "auto")
 
+# The losses that landscape-train minimises, and those that landscape-plot evaluates.
+TRAINING_LOSSES = ("softmax", "sigmoid")
 LOSSES = ("cross_entropy", "squared_error", "softmax_squared_error")
 METRICS = ("top5_error", "confidence", "brier")
 
@@ -39,5 +41,5 @@ CORRUPTIONS = (
     "jpeg_compression",
 )
 
-# The fewest samples of which centred kernel alignment can be taken.
+# The smallest number of samples for which centred kernel alignment is defined.
 FEWEST_CKA_SAMPLES = 4

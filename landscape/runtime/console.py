@@ -1,7 +1,8 @@
-"""What both commands share: one-line errors, exit statuses, memory, ``--debug``, ``--quiet``."""
+"""What both commands share: one-line errors, exit statuses, ``--debug`` and ``--quiet``."""
 
 import argparse
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -11,25 +12,30 @@ from landscape.errors import InputError, LandscapeError
 from landscape.runtime.allocator import keep_freed_memory
 from landscape.runtime.progress import show_messages
 
+# Exit statuses.
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+_NEGATIVE_RANGE = re.compile(r"-[\d.].*:")
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, and for which the order of words is free."""
+    """An argument parser with one-line errors, which takes flags and positionals in any order."""
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """As argparse does, after moving the words that belong to no flag to the end."""
+        """Parse as argparse does, after moving the words that belong to no flag to the end."""
         words = list(sys.argv[1:] if args is None else args)
         if self._subparsers is None and self._get_positional_actions():
             words = self._positionals_last(words)
         return super().parse_known_args(words, namespace)
 
     def _positionals_last(self, words: list[str]) -> list[str]:
-        """argparse takes positionals from one place only, and ``--flag A B`` takes all that follow.
+        """Move the words that belong to no flag behind all flags.
 
-        Here ``CHECKPOINT --model-args depth=2 CHECKPOINT`` has one argument and two checkpoints.
+        argparse takes positionals from one place only, and a flag with several values takes every
+        word that follows. Here ``CHECKPOINT --model-args depth=2 CHECKPOINT`` is one model argument
+        and two checkpoints.
         """
         flags: list[str] = []
         positionals: list[str] = []
@@ -59,21 +65,37 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_console_options(parser: argparse.ArgumentParser) -> None:
-    """Add --debug and --quiet."""
+    """Add the flags --debug and --quiet."""
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.add_argument("--quiet", action="store_true", help="no progress, only results and errors")
 
 
 def run_command(
+    program: str,
     command: Callable[[argparse.Namespace], None],
     build_parser: Callable[[], argparse.ArgumentParser],
     argv: Sequence[str] | None,
     *,
     when_interrupted: str,
 ) -> int:
-    """Parse, run ``command``, and turn what it raises into a line and an exit status."""
-    parser = build_parser()
-    arguments = parser.parse_args(join_ranges(sys.argv[1:] if argv is None else argv))
+    """Parse the command line, run a command, and turn its errors into a line and an exit status.
+
+    Args:
+        program: The name of the command.
+        command: What to run, given the parsed arguments.
+        build_parser: Makes the parser.
+        argv: The words of the command line; those of this process if None.
+        when_interrupted: What to tell a user who pressed Ctrl-C.
+
+    Returns:
+        0 if all went well, 2 for wrong input, 130 after Ctrl-C, 1 for any other failure.
+    """
+    words = join_ranges(sys.argv[1:] if argv is None else argv)
+    try:
+        parser = build_parser()
+    except InputError as error:  # an installed package brings what can't be used
+        return _report(program, error, "--debug" in words, WRONG_INPUT)
+    arguments = parser.parse_args(words)
     show_messages(quiet=arguments.quiet)
     keep_freed_memory()
     try:
@@ -93,7 +115,7 @@ def run_command(
 def show(result: object) -> None:
     """Print a line of results to standard output.
 
-    A reader that has gone, as in ``... | head -1``, wants no more lines, but the work goes on.
+    If the reader has gone, as in ``... | head -1``, the work continues without printing.
     """
     try:
         print(result, flush=True)
@@ -102,7 +124,7 @@ def show(result: object) -> None:
 
 
 def _fits(action: argparse.Action, word: str) -> bool:
-    """Whether ``word`` can be one of the several values of a flag."""
+    """Whether ``word`` can be a value of a flag that takes several."""
     try:
         if callable(action.type):
             action.type(word)
@@ -112,10 +134,10 @@ def _fits(action: argparse.Action, word: str) -> bool:
 
 
 def join_ranges(argv: Sequence[str]) -> list[str]:
-    """Write ``--x -1:1:51`` as ``--x=-1:1:51``, which argparse would take for a flag."""
+    """Write ``--x -1:1:51`` as ``--x=-1:1:51``: argparse would take ``-1:1:51`` for a flag."""
     joined: list[str] = []
     for word in argv:
-        if joined and joined[-1] in ("--x", "--y") and word.startswith("-") and ":" in word:
+        if joined and joined[-1].startswith("--") and _NEGATIVE_RANGE.match(word):
             joined[-1] += f"={word}"
         else:
             joined.append(word)
@@ -123,6 +145,7 @@ def join_ranges(argv: Sequence[str]) -> list[str]:
 
 
 def _report(program: str, error: Exception, debug: bool, status: int) -> int:
+    """Print the error, as one line or with ``--debug`` as a traceback; returns ``status``."""
     if debug:
         traceback.print_exc()
     else:

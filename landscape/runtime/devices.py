@@ -1,4 +1,4 @@
-"""Which device, which precision."""
+"""Which device to compute on, and in which precision."""
 
 import os
 from collections.abc import Iterator
@@ -16,10 +16,15 @@ PRECISIONS = {name: DTYPES.get(name, torch.float32) for name in choices.PRECISIO
 
 
 def resolve_device(name: str | torch.device = "auto") -> torch.device:
-    """``auto`` is the first CUDA device where there is one, else the CPU.
+    """The device of that name.
 
-    Of several processes that torchrun started on a machine each takes the device of its own rank.
-    Raises InputError for a device that this machine or this torch does not have.
+    Args:
+        name: ``auto`` (the first CUDA device if there is one, else the CPU), ``cpu``, ``cuda`` or
+            ``cuda:N``. With ``cuda`` each of the processes that torchrun started on a machine
+            takes the device of its local rank.
+
+    Raises:
+        InputError: This machine, or this torch, does not have the device.
     """
     if isinstance(name, torch.device):
         return name
@@ -39,14 +44,15 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
 
 
 def describe_device(device: torch.device) -> str:
-    """The device in words; a GPU by its name."""
+    """The product name of a GPU, or ``cpu``."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that can still be allocated there; an eighth of all memory where the system won't tell.
+    """The number of bytes that can still be allocated on ``device``.
 
-    Of a processor it is what is available without swapping.
+    For the CPU that is what is available without swapping, or an eighth of all memory on a system
+    that does not report it.
     """
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
@@ -59,20 +65,20 @@ def free_memory(device: torch.device) -> int:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether it says that memory could not be had; on the CPU there is no type for that."""
+    """Whether the error is a failed allocation; on the CPU only its message tells."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Products and convolutions in the precision of their operands: no TF32 on CUDA."""
+    """Compute matrix products and convolutions in the precision of their operands, without TF32."""
     with _tf32(allowed=False):
         yield
 
 
 @contextmanager
 def tf32_allowed() -> Iterator[None]:
-    """Products and convolutions of float32 with TF32's 10-bit mantissa, on CUDA devices."""
+    """Allow TF32's 10-bit mantissa in float32 products and convolutions on CUDA devices."""
     with _tf32(allowed=True):
         yield
 

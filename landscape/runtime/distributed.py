@@ -1,31 +1,41 @@
-"""Several processes on one question: who am I, who takes which point, who collects.
+"""Several processes that share a task: rank, world size and what they exchange.
 
 Started by ``torchrun`` (or anything that sets its environment variables), processes meet in the
-launcher's key-value store. Points of a surface are independent, so that is all they need: no
-collective operation, hence no process group (gloo or nccl) and nobody who waits for the slowest.
+launcher's key-value store. The points of a surface are independent, so the store is all that they
+need: without collective operations a slow rank doesn't block the others. Where ranks do compute
+something together, :func:`process_group` connects them with gloo or NCCL.
 """
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import torch
 import torch.distributed as dist
 from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from landscape.errors import InputError
 
-# Ranks meet soon or never; once they have met, one waits for another's points as long as it takes.
-JOINING = timedelta(minutes=5)
-PATIENCE = timedelta(days=30)
+# Processes that are started together meet soon or never.
+JOIN_TIMEOUT = timedelta(minutes=5)
+# Once they have met, a rank waits for another's results as long as these take.
+STORE_TIMEOUT = timedelta(days=30)
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among ``world_size``; rank 0 decides, collects and writes results."""
+    """This process among ``world_size`` processes; rank 0 decides, collects and writes results.
+
+    Attributes:
+        rank: The number of this process.
+        world_size: How many processes there are.
+        store: The key-value store that they share; None for a process that is alone.
+    """
 
     rank: int = 0
     world_size: int = 1
@@ -37,9 +47,14 @@ class Ranks:
         return self.rank == 0
 
     def broadcast(self, key: str, value: Any = None) -> Any:
-        """Rank 0's ``value``, of JSON types, in every rank; the others wait for it.
+        """Send rank 0's ``value`` to every rank; the others wait for it.
 
-        A key means one exchange: it can't be used twice.
+        Args:
+            key: A name for this exchange, which can't be used twice.
+            value: What rank 0 sends, made of JSON types. Other ranks' values are ignored.
+
+        Returns:
+            Rank 0's value.
         """
         if self.store is None:
             return value
@@ -49,21 +64,31 @@ class Ranks:
         return json.loads(self.store.get(key))
 
     def gather(self, key: str, value: Any) -> list[Any]:
-        """Every rank's ``value`` in rank 0, which waits for them; its own alone in the others."""
+        """Collect every rank's ``value``, made of JSON types, in rank 0, which waits for them.
+
+        Returns:
+            All values by rank in rank 0, and the rank's own value alone in the others.
+        """
         if self.store is None:
             return [value]
         if not self.is_first:
             self.store.set(f"{key}/{self.rank}", json.dumps(value))
             return [value]
-        others = [json.loads(self.store.get(f"{key}/{k}")) for k in range(1, self.world_size)]
+        received = [json.loads(self.store.get(f"{key}/{k}")) for k in range(1, self.world_size)]
         for k in range(1, self.world_size):
             self.store.delete_key(f"{key}/{k}")
-        return [value, *others]
+        return [value, *received]
 
     def claim(self, key: str, count: int, taken: int) -> int:
-        """Take the next ``count`` items of a queue; returns the number of the first.
+        """Take the next ``count`` items of the queue ``key``, which no other rank then gets.
 
-        ``taken`` is how many were taken before, for a process that is alone.
+        Args:
+            key: The name of the queue.
+            count: How many items to take.
+            taken: How many items were taken before; used by a process that is alone.
+
+        Returns:
+            The number of the first of these items, counted from 0.
         """
         if self.store is None:
             return taken
@@ -74,26 +99,60 @@ ALONE = Ranks()
 
 
 def join_ranks(environment: Mapping[str, str] | None = None) -> Ranks:
-    """This process among those that torchrun started; alone where it did not.
+    """Meet the other processes that torchrun started.
 
-    Raises InputError if the others can't be reached.
+    Args:
+        environment: Used instead of the process's environment variables.
+
+    Returns:
+        This process's place among them, or :data:`ALONE` if torchrun did not start it.
+
+    Raises:
+        InputError: The other processes can't be reached.
     """
     environment = os.environ if environment is None else environment
-    words = environment.get("WORLD_SIZE", "1")
+    text = environment.get("WORLD_SIZE", "1")
     try:
-        world_size = int(words)
+        world_size = int(text)
     except ValueError as error:
-        raise InputError(f"WORLD_SIZE has to be a number, got {words!r}; unset it") from error
+        raise InputError(f"WORLD_SIZE has to be a number, got {text!r}; unset it") from error
     if world_size == 1:
         return ALONE
     try:
-        store, rank, world_size = next(rendezvous("env://", timeout=JOINING))
+        store, rank, world_size = next(rendezvous("env://", timeout=JOIN_TIMEOUT))
     except (RuntimeError, ValueError, dist.DistError) as error:
         raise InputError(
             f"the other processes can't be reached ({error}); start them with torchrun, or unset "
             "WORLD_SIZE"
         ) from error
-    store.set_timeout(PATIENCE)
+    store.set_timeout(STORE_TIMEOUT)
     # torchrun keeps its store when it starts all processes again after one has died.
     attempt = environment.get("TORCHELASTIC_RESTART_COUNT", "0")
     return Ranks(rank, world_size, PrefixStore(f"attempt/{attempt}", store))
+
+
+@contextmanager
+def process_group(
+    ranks: Ranks, device: torch.device, key: str, timeout: timedelta = STORE_TIMEOUT
+) -> Iterator[None]:
+    """Connect all ranks for collective operations of ``torch.distributed`` within the context.
+
+    Args:
+        ranks: More than one of them; all have to enter.
+        device: Where the tensors are: NCCL is used on CUDA devices, gloo on the CPU.
+        key: A name under which they meet, which can't be used twice.
+        timeout: How long one operation waits for the slowest rank.
+    """
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    dist.init_process_group(
+        "nccl" if device.type == "cuda" else "gloo",
+        store=PrefixStore(key, ranks.store),
+        rank=ranks.rank,
+        world_size=ranks.world_size,
+        timeout=timeout,
+    )
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()

@@ -1,7 +1,7 @@
-"""Import what needs torchvision where its compiled operators don't fit the installed torch.
+"""Import what needs torchvision even if its compiled operators don't fit the installed torch.
 
-A torchvision built for CUDA beside a torch for CPU alone can't be imported: it describes operators
-that were never loaded. Networks such as timm's need none of them.
+A torchvision built for CUDA can't be imported beside a torch for CPUs only: it describes operators
+that were never loaded. Networks such as timm's need none of these operators.
 """
 
 import logging
@@ -15,18 +15,17 @@ import torch
 
 LOGGER = logging.getLogger(__name__)
 
-
-Found = TypeVar("Found")
+Loaded = TypeVar("Loaded")
 
 # The declarations live as long as this object does.
 _OPERATORS = torch.library.Library("torchvision", "FRAGMENT")
 
 
-def with_torchvision(load: Callable[[], Found]) -> Found:
-    """What ``load``, which imports modules, returns.
+def with_torchvision(load: Callable[[], Loaded]) -> Loaded:
+    """Call ``load``, which imports modules, and return its result.
 
-    Where that fails for an operator that torchvision's import misses, the operators are declared,
-    without an implementation, and ``load`` is called once more.
+    If it fails because torchvision misses an operator, declare the operators without an
+    implementation and call ``load`` once more.
     """
     before = set(sys.modules)
     try:

@@ -1,8 +1,8 @@
-"""Settings as frozen dataclasses that also know how to be command-line flags.
+"""Settings as frozen dataclasses whose fields are also command-line flags.
 
 A field made by :func:`option` carries its help text and parser. :func:`add_options` turns the
 fields of a dataclass into flags, :func:`read_options` turns parsed flags back into the dataclass,
-and :func:`to_plain` and :func:`from_plain` carry it to JSON and back.
+and :func:`to_plain` and :func:`from_plain` convert it to JSON types and back.
 """
 
 import argparse
@@ -28,8 +28,17 @@ def option(
 ) -> Any:
     """A dataclass field that is also the flag ``--field-name``.
 
-    ``parse`` reads the flag's text and may raise ValueError; without it the type of ``default``
-    does. A bool becomes ``--flag`` and ``--no-flag``.
+    A bool becomes ``--flag`` and ``--no-flag``.
+
+    Args:
+        default: The value of the field if the flag is not given.
+        help: The flag's line in ``--help``.
+        parse: Turns the flag's text into a value; may raise ValueError or InputError. By default
+            the type of ``default``.
+        choices: The words that the flag accepts.
+        metavar: What ``--help`` calls the value.
+        short: A short form such as ``-b``.
+        nargs: How many values the flag takes, as argparse has it.
     """
     metadata = {
         "help": help,
@@ -47,9 +56,14 @@ def add_options(
 ) -> None:
     """Add a flag to ``parser`` for every field of ``settings`` made by :func:`option`.
 
-    A flag that is not given leaves no trace in the namespace, so that callers can tell a choice
-    from a default. ``skip`` names the fields that several settings share and that have a flag
-    already; the new ones are added to it.
+    A flag that is not given leaves no attribute in the namespace, so that callers can tell a
+    choice from a default.
+
+    Args:
+        parser: The parser, or a group of one.
+        settings: A dataclass.
+        skip: Names of fields that have a flag already, because several settings share them; the
+            new ones are added to it.
     """
     for field in dataclasses.fields(settings):
         if "help" not in field.metadata or (skip is not None and field.name in skip):
@@ -80,7 +94,7 @@ def read_options(namespace: argparse.Namespace, settings: type[Settings]) -> Set
 
 
 def given_options(namespace: argparse.Namespace, settings: type[Any]) -> dict[str, Any]:
-    """The fields of ``settings`` whose flags were given, by name."""
+    """The values of the fields of ``settings`` whose flags were given, by name."""
     given = vars(namespace)
     names = [field.name for field in dataclasses.fields(settings)]
     return {
@@ -91,7 +105,7 @@ def given_options(namespace: argparse.Namespace, settings: type[Any]) -> dict[st
 
 
 def refuse_negative(settings: Any, *names: str) -> None:
-    """InputError if one of these fields is below 0 or infinite; None is none."""
+    """Raise InputError if one of these fields is negative, infinite or nan; None passes."""
     for name in names:
         value = getattr(settings, name)
         if value is not None and not 0 <= value < math.inf:
@@ -99,7 +113,7 @@ def refuse_negative(settings: Any, *names: str) -> None:
 
 
 def to_plain(settings: Any) -> dict[str, Any]:
-    """The settings as JSON types; a value with a textual form of its own is written as text."""
+    """Convert settings to JSON types; values of other types are converted by ``str``."""
     plain: dict[str, Any] = {}
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
@@ -115,7 +129,7 @@ def to_plain(settings: Any) -> dict[str, Any]:
 
 
 def from_plain(settings: type[Settings], plain: Mapping[str, Any]) -> Settings:
-    """The inverse of :func:`to_plain`."""
+    """Make ``settings`` from JSON types: the inverse of :func:`to_plain`."""
     values: dict[str, Any] = {}
     for field in dataclasses.fields(settings):  # type: ignore[arg-type]
         if field.name not in plain:
@@ -130,7 +144,7 @@ def from_plain(settings: type[Settings], plain: Mapping[str, Any]) -> Settings:
 
 
 def key_value(text: str) -> tuple[str, Any]:
-    """Read ``KEY=VALUE``; a value is an int, float, true/false, comma list or text."""
+    """Read ``KEY=VALUE``, in which VALUE is an int, a float, true, false, text, or a comma list."""
     key, separator, value = text.partition("=")
     if not separator or not key.isidentifier():
         raise InputError(f"expected KEY=VALUE, got {text!r}")
@@ -154,7 +168,7 @@ def _text(value: Any) -> str:
 
 
 def argument_type(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """``parse`` as an argparse type, whose InputErrors argparse then shows as they are."""
+    """Make an argparse type of ``parse``, so that argparse shows the text of its InputErrors."""
 
     def convert(text: str) -> Any:
         try:

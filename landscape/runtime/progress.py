@@ -1,7 +1,7 @@
-"""Progress on standard error: bars and messages of a command; a library call prints neither.
+"""Progress on standard error: the bars and messages of a command; a library call prints neither.
 
-Modules log to loggers of their own names. :func:`show_messages` prints what they log, above any
-bar that is being drawn.
+Every module logs to a logger of its own name. :func:`show_messages` prints what they log, above
+any bar that is being drawn.
 """
 
 import logging
@@ -17,7 +17,7 @@ PACKAGES = ("landscape", "analyses")
 
 
 class _Terminal(logging.Handler):
-    """Prints messages as lines on standard error; silent with ``is_quiet``."""
+    """Prints log messages as lines on standard error, unless ``is_quiet``."""
 
     is_quiet = False
 
@@ -32,16 +32,16 @@ _TERMINAL = _Terminal()
 
 
 def show_messages(*, quiet: bool = False) -> None:
-    """Print what the toolkit logs, and draw its bars; with ``quiet`` (``--quiet``) do neither."""
+    """Print what the toolkit logs and draw progress bars; with ``quiet`` do neither."""
     _TERMINAL.is_quiet = quiet
     for package in PACKAGES:
         logger = logging.getLogger(package)
         logger.setLevel(logging.INFO)
-        logger.addHandler(_TERMINAL)  # a handler is added once
+        logger.addHandler(_TERMINAL)  # does nothing the second time
 
 
 def hide_messages() -> None:
-    """Print and draw nothing, as before :func:`show_messages`."""
+    """Undo :func:`show_messages`: print nothing."""
     _TERMINAL.is_quiet = False
     for package in PACKAGES:
         logging.getLogger(package).removeHandler(_TERMINAL)
@@ -49,19 +49,22 @@ def hide_messages() -> None:
 
 
 def is_live() -> bool:
-    """Whether a bar can be drawn: standard error is a terminal and nobody asked for silence."""
+    """Whether bars are drawn: standard error is a terminal and ``--quiet`` was not given."""
     return sys.stderr.isatty() and not _TERMINAL.is_quiet
 
 
 def track(
     items: Iterable[Item] | None, task: str, *, total: int | None = None, done: int = 0
 ) -> "tqdm[Item]":
-    """Iterate over ``items`` under a bar that names the task and estimates the time left.
+    """Iterate over ``items`` under a progress bar that estimates the time left.
 
-    Without ``items`` the caller moves the bar, from ``done`` to ``total``, with ``update()``.
+    Nothing is drawn if standard error is not a terminal, so that log files stay readable.
 
-    Nothing is drawn where standard error is no terminal, so that logs stay readable and using
-    the library from a program prints nothing.
+    Args:
+        items: What to iterate over. If None, the caller moves the bar with ``update()``.
+        task: What the bar is called.
+        total: The number of items, if ``items`` has no length.
+        done: How many of them were done before.
     """
     return tqdm(
         items,

@@ -1,4 +1,4 @@
-"""``FILE.py:FUNCTION``: a function from a user's own file."""
+"""Functions from a user's own file, named as ``FILE.py:FUNCTION``."""
 
 import importlib.util
 import inspect
@@ -19,12 +19,18 @@ def is_user_function(name: str) -> bool:
 
 
 def load_user_function(name: str) -> Callable[..., Any]:
-    """Import the file and return the function; its folder stays importable, as for a script."""
+    """Import the file that ``name`` (FILE.py:FUNCTION) names and return the function.
+
+    The folder of the file stays importable, as it would for a script.
+
+    Raises:
+        InputError: There is no such file or function, or the file can't be imported.
+    """
     path_text, _, function = name.rpartition(":")
     path = Path(path_text).resolve()
     if not path.is_file():
         raise InputError(f"no such file: {path_text} (expected FILE.py:FUNCTION, got {name!r})")
-    # A name of its own: the file may be called json.py.
+    # A module name that nothing else has: the file may be called json.py.
     spec = importlib.util.spec_from_file_location(f"_landscape_user_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -37,17 +43,27 @@ def load_user_function(name: str) -> Callable[..., Any]:
     except Exception as error:
         del sys.modules[spec.name]
         raise InputError(f"{path_text} can't be imported: {_describe(error)}") from error
-    found = getattr(module, function, None)
-    if not callable(found):
+    loaded = getattr(module, function, None)
+    if not callable(loaded):
         raise InputError(f"{path_text} has no function {function!r}")
-    return found
+    return loaded
 
 
 def call_user_function(name: str, arguments: Mapping[str, Any], *, strict: bool) -> Any:
-    """Call FILE.py:FUNCTION with those of ``arguments`` it has parameters for.
+    """Call FILE.py:FUNCTION with those of ``arguments`` that it has parameters for.
 
-    With ``strict`` an argument it has no parameter for is an InputError; so always is a required
-    parameter that no argument fills, and an exception of the function's own.
+    Args:
+        name: FILE.py:FUNCTION.
+        arguments: Keyword arguments by name.
+        strict: Refuse arguments that the function has no parameter for, instead of leaving them
+            out.
+
+    Returns:
+        What the function returns.
+
+    Raises:
+        InputError: A required parameter is missing, the function raised an exception, or, with
+            ``strict``, an argument has no parameter.
     """
     function = load_user_function(name)
     parameters = inspect.signature(function).parameters.values()

@@ -1,1 +1,1 @@
-"""The training loop, sharpness-aware minimisation and schedules."""
+"""Training with or without sharpness-aware minimisation (SAM)."""

@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 
+# torch.optim.swa_utils.AveragedModel would change ema.pt: it copies the first weights instead of
+# averaging them with the initial ones, and it averages integer buffers (num_batches_tracked), too.
 class MovingAverage:
-    """``model`` is a copy whose weights and statistics trail those of the one in training.
+    """A copy of a model whose weights and running statistics are a moving average of the model's.
 
-    The decay rises with the number of updates t as (1 + t) / (10 + t), so that the first weights
-    don't weigh on a short run.
+    The decay of update t is min(``decay``, (1 + t) / (10 + t)), so that the initial weights don't
+    dominate a short run.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -22,21 +24,22 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        """Take in the weights of ``model``."""
+        """Average with the current weights of ``model``; integer buffers are copied."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        own, theirs = self.model.state_dict(), model.state_dict()
-        moving = [name for name, tensor in own.items() if tensor.is_floating_point()]
-        averages: list[Tensor] = [own[name] for name in moving]
-        torch._foreach_lerp_(averages, [theirs[name] for name in moving], 1 - decay)
-        for name in own.keys() - set(moving):
-            own[name].copy_(theirs[name])
+        averages, current = self.model.state_dict(), model.state_dict()
+        floats = [name for name, tensor in averages.items() if tensor.is_floating_point()]
+        torch._foreach_lerp_(
+            [averages[name] for name in floats], [current[name] for name in floats], 1 - decay
+        )
+        for name in averages.keys() - set(floats):
+            averages[name].copy_(current[name])
 
     def state(self) -> dict[str, Any]:
-        """What a run has to keep to continue."""
+        """What a checkpoint keeps to resume the average."""
         return {"model": self.model.state_dict(), "updates": self.updates}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Continue from :meth:`state`."""
+        """Resume from :meth:`state`."""
         self.model.load_state_dict(state["model"])
         self.updates = state["updates"]

@@ -1,4 +1,4 @@
-"""How well a trained network does on other sets than its validation data: ``--eval``."""
+"""The accuracy of a trained network on further data sets: ``--eval``."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,34 +16,51 @@ from landscape.robustness.evaluator import Attack, Evaluator
 from landscape.robustness.scores import Score, score_of
 from landscape.training.evaluation import EVAL_BATCH
 
-# Sets that are made of the validation data: 15 families of corruption at 5 severities, and PGD.
+# Sets made of the validation data: 15 families of corruption at 5 severities, and attacks by PGD.
 CORRUPTIONS, PGD = "corruptions", "pgd"
-# Chen et al. (2022), as far as it is known.
+# The steps of PGD, as far as those of Chen et al. (2022) are known, and their length.
 STEPS, LENGTH = 10, 0.25 / 255
 
 
 @dataclass(frozen=True)
 class FinalEvaluation:
-    """A network, its validation data, and how pictures are read."""
+    """Evaluates a network on further data sets.
+
+    Attributes:
+        model: The network.
+        validation: Its validation data.
+        device: Where the network is.
+        image_size: The side in pixels that pictures are resized to.
+        crop: The share of the shorter side of a picture that is kept.
+        attack: The radius of PGD, as a share of the range of a pixel.
+        seed: The seed of corruptions and attacks.
+    """
 
     model: nn.Module
     validation: Samples
     device: torch.device
     image_size: int
     crop: float
-    attack: float  # radius of PGD, as a share of the pixels' range
+    attack: float
     seed: int = 0
 
     def scores(self, words: Sequence[str]) -> dict[str, Any]:
-        """For each of NAME=DIR, corruptions and pgd its score or, for several sets, those of all.
+        """Evaluate the network.
 
-        Raises InputError for words that mean nothing.
+        Args:
+            words: Each is NAME=DIR, NAME=FILE.json, ``corruptions`` or ``pgd``.
+
+        Returns:
+            The score for each word, by its name; for several sets, also the scores of these.
+
+        Raises:
+            InputError: A word is none of these.
         """
         self.model.eval()
         return {word.partition("=")[0]: self._score_of(word) for word in words}
 
     def check(self, words: Sequence[str]) -> None:
-        """Raise InputError for words that mean nothing, without measuring anything."""
+        """Raise InputError for invalid words, without measuring anything."""
         for word in words:
             if word not in (CORRUPTIONS, PGD):
                 read_sets(*_name_and_path(word), self.validation, self.image_size, self.crop)
@@ -65,18 +82,18 @@ class FinalEvaluation:
         if word == CORRUPTIONS:
             names = [(family, severity) for family in FAMILIES for severity in SEVERITIES]
             correct = evaluator.correct_corrupted(names)
-            each = {
+            scores = {
                 f"{family}/{severity}": score_of(correct[:, k])
                 for k, (family, severity) in enumerate(names)
             }
-            return _together(score_of(correct), each)
+            return _combined(score_of(correct), scores)
         if word == PGD:
             attack = Attack(self.attack, STEPS, LENGTH)
             return asdict(score_of(evaluator.correct_attacked([attack], PGD)))
         name, path = _name_and_path(word)
-        found = evaluator.scores_of_sets(name, path, self.validation, self.image_size, self.crop)
-        whole = found.pop(name)
-        return _together(whole, found) if found else asdict(whole)
+        scores = evaluator.scores_of_sets(name, path, self.validation, self.image_size, self.crop)
+        mean = scores.pop(name)
+        return _combined(mean, scores) if scores else asdict(mean)
 
 
 def _name_and_path(word: str) -> tuple[str, Path]:
@@ -88,5 +105,6 @@ def _name_and_path(word: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def _together(whole: Score, each: dict[str, Score]) -> dict[str, Any]:
-    return {**asdict(whole), "sets": {name: asdict(score) for name, score in each.items()}}
+def _combined(mean: Score, scores: dict[str, Score]) -> dict[str, Any]:
+    """The score over several sets, with those of the sets."""
+    return {**asdict(mean), "sets": {name: asdict(score) for name, score in scores.items()}}

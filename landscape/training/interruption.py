@@ -1,4 +1,4 @@
-"""Requests to stop: a scheduler's warning, before it takes the machine away."""
+"""Requests to stop: the signals that a scheduler sends before it takes the machine away."""
 
 import signal
 import threading
@@ -10,42 +10,46 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
 class StopRequested(BaseException):
-    """Stop now, with nothing to save. Not an Exception: nobody should handle it on the way."""
+    """The training has stopped. Not an Exception, so that no handler on the way swallows it."""
 
 
 class StopRequest:
-    """Whether one of the signals has come, and which."""
+    """Whether one of the signals has come, and which.
+
+    Attributes:
+        name: The name of the signal; empty if none has come.
+    """
 
     def __init__(self) -> None:
         self.name = ""
-        self._is_safe_to_leave = True
+        self._stops_at_once = True
 
     @property
     def came(self) -> bool:
-        """Whether to save and stop at the next occasion."""
+        """Whether to save and stop at the next opportunity."""
         return bool(self.name)
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """Within, a signal is noted only; elsewhere it raises StopRequested where it comes."""
-        self._is_safe_to_leave = False
+        """Only note signals within the context; elsewhere they raise StopRequested at once."""
+        self._stops_at_once = False
         try:
             yield
         finally:
-            self._is_safe_to_leave = True
+            self._stops_at_once = True
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
-        """Note the signal."""
+        """Handle a signal."""
         self.name = signal.Signals(number).name
-        if self._is_safe_to_leave:
+        if self._stops_at_once:
             raise StopRequested(self.name)
 
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Take SIGTERM and SIGUSR1 as requests, while the context lasts.
+    """Handle SIGTERM and SIGUSR1 as requests to stop, for as long as the context lasts.
 
-    Only a program's main thread can; in another nothing is ever requested.
+    Python lets only the main thread handle signals; in another thread no request ever comes.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""The model and the task made ready for a training."""
+"""Preparing a model and its task for a training."""
 
 from functools import partial
 from typing import NamedTuple
@@ -11,10 +11,10 @@ from landscape.data.samples import Normalization, Samples
 from landscape.errors import InputError
 from landscape.models.probe import find_classifier
 from landscape.robustness.attacks import Ball
-from landscape.training.data_parallel import DataParallelGroup
-from landscape.training.scale import recompute_blocks
+from landscape.training.passes import Task
+from landscape.training.scale.data_parallel import DataParallelGroup
+from landscape.training.scale.recompute import recompute_blocks
 from landscape.training.settings import TrainSettings
-from landscape.training.step import Task
 from landscape.training.tasks.contrastive import (
     Projected,
     nearest_other_is_wrong,
@@ -26,7 +26,15 @@ PROJECTION_STREAM = 21
 
 
 class Prepared(NamedTuple):
-    """``compiled`` is what to call, if not the module itself; ``some_unused`` parameters."""
+    """A model that is ready to be trained.
+
+    Attributes:
+        module: What is trained: the model, or the model with a projection.
+        task: What is minimised.
+        compiled: What to call instead of ``module``, with ``--compile``.
+        some_unused: Whether some trainable parameters do not enter the loss; known only for
+            several processes.
+    """
 
     module: nn.Module
     task: Task
@@ -39,22 +47,27 @@ def prepare(
     samples: Samples,
     settings: TrainSettings,
     device: torch.device,
-    team: DataParallelGroup,
+    group: DataParallelGroup,
 ) -> Prepared:
     """Move ``model`` to the device and freeze, wrap and compile it as the settings say.
 
-    Raises InputError for settings that don't fit model, data or number of processes.
+    Raises:
+        InputError: The settings don't fit the model, the data or the number of processes.
     """
-    if settings.batch_size % team.world_size:
+    world_size = group.ranks.world_size
+    if settings.batch_size % world_size:
         raise InputError(
-            f"--batch-size {settings.batch_size} can't be shared among {team.world_size} "
-            "processes; give a multiple"
+            f"--batch-size {settings.batch_size} can't be shared among {world_size} "
+            f"processes; pass a multiple of {world_size}"
         )
-    if len(samples) < team.world_size:
-        raise InputError(f"{len(samples)} samples are too few for {team.world_size} processes")
-    if team.world_size > 1 and settings.task == "contrastive":
+    if len(samples) < world_size:
         raise InputError(
-            "--task contrastive compares all samples of a batch, in one process: leave torchrun out"
+            f"{len(samples)} samples are too few for {world_size} processes; start fewer"
+        )
+    if world_size > 1 and settings.task == "contrastive":
+        raise InputError(
+            "--task contrastive compares all samples of a batch with each other, which takes one "
+            "process; leave torchrun out"
         )
     model.to(device)
     if settings.channels_last:
@@ -78,11 +91,12 @@ def prepare(
         assert isinstance(compiled, nn.Module)
     else:
         compiled = None
-    some_unused = team.world_size > 1 and _has_unused(module, example)
+    some_unused = world_size > 1 and _has_unused(module, example)
     return Prepared(module, _task(samples, settings), compiled, some_unused)
 
 
 def _task(samples: Samples, settings: TrainSettings) -> Task:
+    """What is minimised; InputError for an attack on what is no picture."""
     if settings.task == "contrastive":
         loss = partial(supervised_contrastive_loss, temperature=settings.temperature)
         return Task(loss, nearest_other_is_wrong)
@@ -103,7 +117,7 @@ def _is_wrong(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def _has_unused(module: nn.Module, example: Tensor) -> bool:
-    """Whether some trainable parameter does not enter the output."""
+    """Whether some trainable parameter does not enter the outputs."""
     parameters = [p for p in module.parameters() if p.requires_grad]
     total = module.eval()(example).float().sum()
     return any(g is None for g in torch.autograd.grad(total, parameters, allow_unused=True))

@@ -6,9 +6,9 @@ from typing import Any
 
 from landscape.errors import InputError
 from landscape.runtime.options import option, refuse_negative
-from landscape.training.augmentation import AugmentSettings
+from landscape.training.augmentation.settings import AugmentSettings
 from landscape.training.sam.settings import SamSettings
-from landscape.training.scale import ScaleSettings
+from landscape.training.scale.settings import ScaleSettings
 from landscape.training.schedules import learning_rate
 from landscape.training.tasks.settings import TaskSettings
 
@@ -18,7 +18,7 @@ OPTIMIZER_DEFAULTS = {"adamw": (1e-3, 0.1), "sgd": (0.1, 5e-4)}
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """The base optimizer, its schedule, and what is kept."""
+    """The base optimizer, its schedule, and which weights are kept."""
 
     opt: str = option("adamw", "base optimizer", choices=tuple(OPTIMIZER_DEFAULTS))
     epochs: int = option(20, "passes over the training data", metavar="N")
@@ -54,7 +54,7 @@ class OptimizerSettings:
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
 
     def __post_init__(self) -> None:
-        """Raise InputError for values that can't be trained with."""
+        """Raise InputError for invalid values."""
         positive = {"epochs": self.epochs, "batch_size": self.batch_size, "lr": self.lr}
         for name, value in positive.items():
             if value is not None and not 0 < value < math.inf:
@@ -74,13 +74,13 @@ class OptimizerSettings:
         return default if self.weight_decay is None else self.weight_decay
 
     def keeps(self, epoch: int) -> bool:
-        """Whether the weights after so many epochs are kept; 0 is the initial network."""
+        """Whether the weights after ``epoch`` are kept; 0 is the initial network."""
         if self.save_every == 0:
             return False
         return epoch % self.save_every == 0 or epoch == self.epochs
 
     def rate_at(self, step: int, steps_per_epoch: int) -> float:
-        """The learning rate of a step, counted from 0 over the whole run."""
+        """The learning rate at ``step``, counted from 0 over the whole run."""
         warmup = self.warmup_steps
         if warmup is None:
             warmup = round(self.warmup_epochs * steps_per_epoch)
@@ -95,31 +95,46 @@ class OptimizerSettings:
 
 @dataclass(frozen=True)
 class TrainSettings(OptimizerSettings, SamSettings, TaskSettings, AugmentSettings, ScaleSettings):
-    """How a model is trained. Every random draw is a function of ``seed``, epoch and step."""
+    """How a model is trained.
+
+    Every random draw of a training is a function of ``seed``, epoch and step.
+
+    Raises:
+        InputError: Values are invalid, or exclude each other.
+
+    Example:
+        >>> TrainSettings(opt="sgd", epochs=10, rho=0.05, sam="gsam")
+    """
 
     def __post_init__(self) -> None:
-        """Raise InputError for values that can't be trained with, each or together."""
-        for part in PARTS.values():
-            part.__post_init__(self)
+        """Raise InputError for values that are invalid, each or together."""
+        for section in SECTIONS.values():
+            section.__post_init__(self)
         if self.task == "contrastive":
-            clashing = {
+            excluded = {
                 "--accumulate": self.accumulate > 1,
                 "--sam-batch": self.sam_batch > 0,
                 "--mixup": self.mixup > 0,
             }
-            for flag in [flag for flag, is_given in clashing.items() if is_given]:
-                raise InputError(f"--task contrastive compares the samples of a batch: no {flag}")
+            for flag in [flag for flag, is_given in excluded.items() if is_given]:
+                raise InputError(
+                    f"--task contrastive compares all samples of a batch with each other, so it "
+                    f"takes no {flag}; leave {flag} out"
+                )
         if self.task == "adversarial" and self.mixup:
-            raise InputError("--task adversarial attacks a picture's own class: no --mixup")
+            raise InputError(
+                "--task adversarial attacks the class of a picture, so it takes no --mixup; leave "
+                "--mixup out"
+            )
 
     def radius_at(self, step: int, steps_per_epoch: int) -> float:
-        """SAM's rho at a step, counted from 0 over the whole run; 0 for a plain step."""
+        """SAM's rho at ``step``, counted from 0 over the whole run; 0 for a plain step."""
         share = self.rate_at(step, steps_per_epoch) / self.peak_lr
         return self.rho_at(step, steps_per_epoch, self.epochs * steps_per_epoch, share)
 
 
-# The settings by what they are about: the groups of --help.
-PARTS: dict[str, Any] = {
+# The settings by topic: the sections of --help.
+SECTIONS: dict[str, Any] = {
     "training": OptimizerSettings,
     "sharpness-aware minimisation": SamSettings,
     "task": TaskSettings,

@@ -1,4 +1,4 @@
-"""What last.pt holds, and how a training continues from it."""
+"""The state of a training: what last.pt holds, and how a training resumes from it."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,51 +16,78 @@ Row = dict[str, float]
 
 @dataclass
 class Position:
-    """How far a training is: rows of finished epochs, records of the steps of the one under way."""
+    """How far a training is.
+
+    Attributes:
+        rows: The rows of metrics.csv of the finished epochs.
+        records: The records of the steps of the current epoch, each of shape (4,).
+        seconds: The time spent on these steps, also by processes that were stopped.
+    """
 
     rows: list[Row] = field(default_factory=list)
     records: list[Tensor] = field(default_factory=list)
-    seconds: float = 0.0  # spent on these records before this process began
+    seconds: float = 0.0
+
+    @property
+    def epoch(self) -> int:
+        """The number of finished epochs, and so the number, from 0, of the current one."""
+        return len(self.rows)
+
+    def finish_epoch(self, row: Row) -> None:
+        """Go on to the next epoch."""
+        self.rows.append(row)
+        self.records.clear()
+        self.seconds = 0.0
 
 
-def state_of(
-    model: nn.Module, stepper: Stepper, average: MovingAverage | None, position: Position
-) -> dict[str, Any]:
-    """What last.pt holds. No random state: it is a function of seed, epoch and step."""
-    state: dict[str, Any] = {
-        "model": model.state_dict(),
-        "optimizer": stepper.optimizer.state_dict(),
-        "epoch": len(position.rows),
-        "metrics": position.rows,
-    }
-    if position.records:
-        state["records"] = torch.stack(position.records)
-        state["seconds"] = position.seconds
-    if average is not None:
-        state["ema"] = average.state()
-    if stepper.look is not None:
-        state["looksam"] = stepper.look.direction
-    if isinstance(stepper.model, Projected):
-        state["projection"] = stepper.model.projection.state_dict()
-    return state
+@dataclass
+class TrainingState:
+    """Everything that changes during a training.
 
+    There is no random state: every random draw is a function of seed, epoch and step.
+    """
 
-def load_state(
-    run: RunDirectory, model: nn.Module, stepper: Stepper, average: MovingAverage | None
-) -> Position:
-    """Continue where last.pt stopped; from the start if the run was killed before its first."""
-    if not (run.path / LAST).is_file():
-        return Position()
-    state = run.load(LAST)
-    model.load_state_dict(state["model"])
-    stepper.optimizer.load_state_dict(state["optimizer"])
-    device = stepper.parameters[0].device
-    if average is not None:
-        average.load(state["ema"])
-    if stepper.look is not None:
-        held = state["looksam"]
-        stepper.look.direction = None if held is None else [t.to(device) for t in held]
-    if isinstance(stepper.model, Projected):
-        stepper.model.projection.load_state_dict(state["projection"])
-    records = list(state["records"].to(device)) if "records" in state else []
-    return Position([dict(row) for row in state["metrics"]], records, state.get("seconds", 0.0))
+    model: nn.Module
+    stepper: Stepper
+    average: MovingAverage | None
+    position: Position = field(default_factory=Position)
+
+    def content(self) -> dict[str, Any]:
+        """The content of last.pt."""
+        content: dict[str, Any] = {
+            "model": self.model.state_dict(),
+            "optimizer": self.stepper.optimizer.state_dict(),
+            "epoch": self.position.epoch,
+            "metrics": self.position.rows,
+        }
+        if self.position.records:
+            content["records"] = torch.stack(self.position.records)
+            content["seconds"] = self.position.seconds
+        if self.average is not None:
+            content["ema"] = self.average.state()
+        if self.stepper.looksam is not None:
+            content["looksam"] = self.stepper.looksam.direction
+        if isinstance(self.stepper.model, Projected):
+            content["projection"] = self.stepper.model.projection.state_dict()
+        return content
+
+    def load(self, run: RunDirectory) -> None:
+        """Resume from last.pt, or from the start if the run has none yet."""
+        if not (run.path / LAST).is_file():
+            return
+        content = run.load(LAST)
+        device = self.stepper.device
+        self.model.load_state_dict(content["model"])
+        self.stepper.optimizer.load_state_dict(content["optimizer"])
+        if self.average is not None:
+            self.average.load(content["ema"])
+        if self.stepper.looksam is not None:
+            direction = content["looksam"]
+            self.stepper.looksam.direction = (
+                None if direction is None else [tensor.to(device) for tensor in direction]
+            )
+        if isinstance(self.stepper.model, Projected):
+            self.stepper.model.projection.load_state_dict(content["projection"])
+        rows = [dict(row) for row in content["metrics"]]
+        records = list(content["records"].to(device)) if "records" in content else []
+        self.position = Position(rows, records, content.get("seconds", 0.0))

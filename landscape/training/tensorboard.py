@@ -1,4 +1,4 @@
-"""Curves for TensorBoard."""
+"""Curves for TensorBoard: ``--tensorboard``."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,16 +8,17 @@ from landscape.errors import InputError
 
 
 class TensorBoardLogger:
-    """Writes the rows of metrics.csv as scalars, where it is wanted."""
+    """Writes the rows of metrics.csv as scalars.
 
-    def __init__(self, folder: Path, is_wanted: bool, finished: int) -> None:
-        """``finished`` epochs are there already; what was written after them goes.
+    Args:
+        folder: Where TensorBoard's files are.
+        finished: How many epochs are finished; TensorBoard drops what was written after these.
 
-        Raises InputError where TensorBoard is not installed.
-        """
-        self._writer: Any = None
-        if not is_wanted:
-            return
+    Raises:
+        InputError: TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path, finished: int) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
@@ -25,18 +26,11 @@ class TensorBoardLogger:
                 f"--tensorboard needs tensorboard, which can't be imported ({error}); install it "
                 "with: pip install 'loss-landscape-toolkit[tensorboard]'"
             ) from error
-        self._writer = SummaryWriter(str(folder), purge_step=finished + 1)
+        self._writer: Any = SummaryWriter(str(folder), purge_step=finished + 1)
 
     def write(self, row: Mapping[str, float]) -> None:
-        """Add an epoch."""
-        if self._writer is None:
-            return
+        """Add the row of an epoch."""
         for name, value in row.items():
             if name != "epoch":
                 self._writer.add_scalar(name, value, int(row["epoch"]))
         self._writer.flush()
-
-    def close(self) -> None:
-        """Finish the file."""
-        if self._writer is not None:
-            self._writer.close()

@@ -5,6 +5,7 @@ import pytest
 from analyses import cli
 from landscape import cli as train_cli
 from tests.commands import assert_one_line, status_of
+from tests.once import make_once
 
 
 @pytest.fixture
@@ -47,9 +48,13 @@ def refused(plot):
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory):
     """Two runs of one architecture, without and with SAM."""
-    folder = tmp_path_factory.mktemp("runs")
     words = ("--model", "vit-tiny", "--model-args", "depth=1", "dim=16", "--data", "digits")
     words = (*words, "--epochs", "1", "-b", "256", "--lr", "0.01", "--quiet")
-    for name, rho in (("plain", "0"), ("sam", "0.1")):
-        assert status_of(train_cli.main, *words, "--rho", rho, "--output-dir", folder / name) == 0
+
+    def make(folder):
+        for name, rho in (("plain", "0"), ("sam", "0.1")):
+            run = ("--rho", rho, "--output-dir", folder / name)
+            assert status_of(train_cli.main, *words, *run) == 0
+
+    folder = make_once(tmp_path_factory, "runs", make)
     return folder / "plain", folder / "sam"

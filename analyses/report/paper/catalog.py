@@ -91,7 +91,7 @@ def flatter_and_better(networks: Sequence[Network]) -> list[str]:
     """For each pair, in words, whether the flatter network is also the more accurate one."""
     flatter = with_sam("sharpness", more=False)
     better = with_sam("accuracy", more=True)
-    found = []
+    sentences = []
     for plain, sam in sam_pairs(networks):
         verdicts = [
             comparison.verdict for comparison in _first(flatter([plain, sam]), better([plain, sam]))
@@ -102,9 +102,9 @@ def flatter_and_better(networks: Sequence[Network]) -> list[str]:
             words = "the flatter one is the more accurate one"
         else:
             words = "the flatter one is the less accurate one"
-        found.append(f"{plain.label} and {sam.label}: {words}.")
-    return found
+        sentences.append(f"{plain.label} and {sam.label}: {words}.")
+    return sentences
 
 
 def _first(*comparisons: list[Comparison]) -> list[Comparison]:
-    return [found[0] for found in comparisons if found]
+    return [members[0] for members in comparisons if members]

@@ -30,9 +30,9 @@ class Comparison:
     @property
     def in_errors(self) -> float:
         """The second minus the first in standard errors; nan where an error is not known."""
-        one, other = self.values
-        difference = other.value - one.value
-        error = math.hypot(one.error, other.error)
+        first, second = self.values
+        difference = second.value - first.value
+        error = math.hypot(first.error, second.error)
         if error == 0:
             return math.copysign(math.inf, difference) if difference else 0.0
         return difference / error
@@ -47,7 +47,7 @@ class Comparison:
     @property
     def text(self) -> str:
         """The numbers, and how far they are apart."""
-        one, other = self.values
+        first, second = self.values
         apart = self.in_errors
         if self._caveat:
             note = self._caveat
@@ -57,7 +57,7 @@ class Comparison:
             note = "both exact"
         else:
             note = f"{abs(apart):.1f} standard errors apart"
-        return f"{self.first} {one.text}, {self.second} {other.text} ({note})"
+        return f"{self.first} {first.text}, {self.second} {second.text} ({note})"
 
     @property
     def _caveat(self) -> str:
@@ -86,8 +86,8 @@ class Judgement:
     @property
     def counts(self) -> dict[str, int]:
         """How many comparisons have each verdict."""
-        found = [one.verdict for one in self.comparisons]
-        return {verdict: found.count(verdict) for verdict in VERDICTS}
+        verdicts = [comparison.verdict for comparison in self.comparisons]
+        return {verdict: verdicts.count(verdict) for verdict in VERDICTS}
 
     @property
     def verdict(self) -> str:
@@ -151,13 +151,13 @@ def within(first: str, second: str, *families: str) -> Compare:
     """Two numbers of one network, of which the claim says that the second is less."""
 
     def compare(networks: Sequence[Network]) -> list[Comparison]:
-        found = []
+        comparisons = []
         for network in networks:
-            one, other = quantity(network, first), quantity(network, second)
-            if network.family in families and one is not None and other is not None:
+            larger, smaller = quantity(network, first), quantity(network, second)
+            if network.family in families and larger is not None and smaller is not None:
                 names = f"{network.label}: {ROWS[first].title}", ROWS[second].title
-                found.append(Comparison(*names, (one, other), more=False))
-        return found
+                comparisons.append(Comparison(*names, (larger, smaller), more=False))
+        return comparisons
 
     return compare
 
@@ -166,13 +166,13 @@ def gains(name: str, low: str, *families: str) -> Compare:
     """What SAM adds in a ``low`` family, and in others of which the claim says that it is more."""
 
     def compare(networks: Sequence[Network]) -> list[Comparison]:
-        found = [(plain, _gain(plain, sam, name)) for plain, sam in sam_pairs(networks)]
+        gained = [(plain, _gain(plain, sam, name)) for plain, sam in sam_pairs(networks)]
         return [
-            Comparison(f"{one.label} gains", f"{other.label} gains", (less, more), more=True)
-            for one, less in found
-            if one.family == low and less is not None
-            for other, more in found
-            if other.family in families and more is not None
+            Comparison(f"{first.label} gains", f"{second.label} gains", (less, more), more=True)
+            for first, less in gained
+            if first.family == low and less is not None
+            for second, more in gained
+            if second.family in families and more is not None
         ]
 
     return compare
@@ -187,9 +187,9 @@ def _gain(plain: Network, sam: Network, name: str) -> Quantity | None:
 
 
 def _comparisons(pairs: Iterable[tuple[Network, Network, str]], more: bool) -> list[Comparison]:
-    found = []
-    for one, other, name in pairs:
-        values = quantity(one, name), quantity(other, name)
+    comparisons = []
+    for first, second, name in pairs:
+        values = quantity(first, name), quantity(second, name)
         if values[0] is not None and values[1] is not None:
-            found.append(Comparison(one.label, other.label, (values[0], values[1]), more))
-    return found
+            comparisons.append(Comparison(first.label, second.label, (values[0], values[1]), more))
+    return comparisons

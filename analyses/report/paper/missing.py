@@ -19,7 +19,7 @@ class Missing:
 
 
 def find_missing(
-    found: Sequence[Network],
+    networks: Sequence[Network],
     reasons: Mapping[tuple[str, str], str],
     command: Callable[[str, Sequence[Network]], str],
 ) -> list[Missing]:
@@ -28,7 +28,7 @@ def find_missing(
     sources += [(analysis,) for pictures in FIGURES.values() for analysis in pictures.values()]
     lacking: dict[tuple[str, str], list[Network]] = {}
     for wanted in dict.fromkeys(sources):
-        for network in found:
+        for network in networks:
             if not set(wanted) & set(network.results):
                 reason = reasons.get((network.label, wanted[0]), "")
                 lacking.setdefault((wanted[0], reason), []).append(network)

@@ -71,17 +71,17 @@ def quantity(network: Network, name: str) -> Quantity | None:
     row = ROWS[name]
     for source in row.analyses or tuple(network.results):
         if source in network.results:
-            found = row.read(network.results[source])
-            if found is not None and not math.isnan(found.value):
-                return found
+            measured = row.read(network.results[source])
+            if measured is not None and not math.isnan(measured.value):
+                return measured
     return None
 
 
-def _of(result: Result, value: float, error: float, method: str, **others: Any) -> Quantity:
+def _of(result: Result, value: float, error: float, method: str, **fields: Any) -> Quantity:
     made = result.provenance
     split = made.origin.get("split", "")
     sample = f"{made.num_samples:,} {split} samples" if split else f"{made.num_samples:,} samples"
-    return Quantity(float(value), float(error), method, sample, result.analysis, **others)
+    return Quantity(float(value), float(error), method, sample, result.analysis, **fields)
 
 
 def _parameters(result: Result) -> Quantity:
@@ -120,8 +120,8 @@ def _block(place: float) -> Callable[[Spectrum | ComponentCurvature], Quantity |
     """The block at ``place``: 0 the first, 0.5 the middle one, 1 the last."""
 
     def read(result: Spectrum | ComponentCurvature) -> Quantity | None:
-        own = {word.partition("=")[0] for word in result.settings.group}
-        blocks = [name for name in result.components.names if name not in {*ORDER, *own}]
+        named = {word.partition("=")[0] for word in result.settings.group}
+        blocks = [name for name in result.components.names if name not in {*ORDER, *named}]
         if not blocks:
             return None
         return _component(blocks[int(place * (len(blocks) - 1))])(result)
@@ -210,8 +210,8 @@ def _activation_norm(place: int) -> Callable[[Norms], Quantity | None]:
 
 def _kappa(result: TangentKernel) -> Quantity:
     value, error, is_bound = result.kappa()
-    asked = result.settings
-    where = "at initialisation" if asked.ntk_at == "init" else "at the checkpoint"
+    settings = result.settings
+    where = "at initialisation" if settings.ntk_at == "init" else "at the checkpoint"
     size = f"{result.samples.shape[1]} samples × {len(result.outputs)} outputs"
     method = f"full kernel {where}, {size}; standard error over {len(result.samples)} seeds"
     caveat = LOWER_BOUND if is_bound else ""

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from landscape.models.catalog import NAMED
+from landscape.models.names import NAMED
 
 # What timm calls them; its variants by training follow a dot.
 _OF_TIMM = {
@@ -23,12 +23,12 @@ def as_reported(origin: Mapping[str, Any], quantity: str) -> str:
 
     ``origin`` is that of a result's provenance.
     """
-    found = _table().get(_paper_model(origin), {})
-    if quantity in found:
-        return f"{found[quantity]}"
+    reported = _table().get(_paper_model(origin), {})
+    if quantity in reported:
+        return f"{reported[quantity]}"
     is_sam = trained_with_sam(origin)
     kinds = ("plain", "sam") if is_sam is None else ("sam" if is_sam else "plain",)
-    values = [(kind, found.get(kind, {}).get(quantity)) for kind in kinds]
+    values = [(kind, reported.get(kind, {}).get(quantity)) for kind in kinds]
     words = [
         f"{value} {kind}" if len(kinds) > 1 else f"{value}"
         for kind, value in values

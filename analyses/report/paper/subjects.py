@@ -42,17 +42,17 @@ class Network:
 def networks(results: Mapping[str, Sequence[Result]]) -> list[Network]:
     """The networks in the order in which they were given."""
     by_label: dict[str, dict[str, Result]] = {}
-    for name, found in results.items():
-        for result in found:
+    for name, members in results.items():
+        for result in members:
             by_label.setdefault(result.label, {})[name] = result
-    return [Network(label, found) for label, found in by_label.items()]
+    return [Network(label, members) for label, members in by_label.items()]
 
 
-def sam_pairs(found: Iterable[Network]) -> list[tuple[Network, Network]]:
+def sam_pairs(networks: Iterable[Network]) -> list[tuple[Network, Network]]:
     """Every network that was trained with SAM, after the first one of its kind without."""
     plain: dict[str, Network] = {}
     pairs = []
-    members = list(found)
+    members = list(networks)
     for network in members:
         if network.with_sam is False:
             plain.setdefault(_architecture(network), network)

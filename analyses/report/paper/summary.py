@@ -40,17 +40,17 @@ class Summary:
             },
             "claims": [
                 {
-                    "claim": one.claim.statement,
-                    "where": one.claim.where,
-                    "verdict": one.verdict,
+                    "claim": entry.claim.statement,
+                    "where": entry.claim.where,
+                    "verdict": entry.verdict,
                     "comparisons": [
-                        {"text": each.text, "verdict": each.verdict} for each in one.comparisons
+                        {"text": each.text, "verdict": each.verdict} for each in entry.comparisons
                     ],
                 }
-                for one in self.judgements
+                for entry in self.judgements
             ],
             "flatter_and_better": self.flatter,
-            "missing": [asdict(one) for one in self.missing],
+            "missing": [asdict(entry) for entry in self.missing],
         }
 
 
@@ -64,11 +64,11 @@ def summarise(
     ``reasons`` say by label and analysis why something could not be measured; ``command`` how to
     measure an analysis on some networks.
     """
-    found = networks(results)
+    members = networks(results)
     return Summary(
-        networks=found,
-        judgements=judge(found),
-        flatter=flatter_and_better(found),
-        tables=paper_tables(found),
-        missing=find_missing(found, reasons, command),
+        networks=members,
+        judgements=judge(members),
+        flatter=flatter_and_better(members),
+        tables=paper_tables(members),
+        missing=find_missing(members, reasons, command),
     )

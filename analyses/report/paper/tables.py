@@ -64,11 +64,12 @@ class TableRow:
     @property
     def method(self) -> str:
         """Methods and samples, each once."""
-        found = [cell.quantity for cell in self.cells if cell.quantity]
-        methods = dict.fromkeys(
-            f"{one.method}; {one.sample}" if one.sample else one.method for one in found
-        )
-        return " / ".join(methods)
+        measured = [cell.quantity for cell in self.cells if cell.quantity]
+        methods = [
+            f"{number.method}; {number.sample}" if number.sample else number.method
+            for number in measured
+        ]
+        return " / ".join(dict.fromkeys(methods))
 
 
 def paper_tables(networks: Sequence[Network]) -> dict[str, list[TableRow]]:

@@ -1,1 +1,1 @@
-"""command."""
+"""The parts of the command ``landscape-train``."""

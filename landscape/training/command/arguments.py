@@ -1,14 +1,16 @@
-"""The flags of ``landscape-train``: most are the fields of its settings."""
+"""The flags of ``landscape-train``; most are fields of its settings.
+
+This module imports no torch, so that ``--help`` answers at once.
+"""
 
 import argparse
 from pathlib import Path
 
 from landscape.data.settings import DataSettings
-from landscape.models.catalog import FAMILIES, NAMED
+from landscape.models.names import FAMILIES, NAMED
 from landscape.runtime.console import Parser, add_console_options, show
 from landscape.runtime.options import add_options, argument_type, key_value
-from landscape.training.recipes.catalog import recipe_table
-from landscape.training.settings import PARTS
+from landscape.training.settings import SECTIONS
 
 EXAMPLES = """\
 examples:
@@ -25,15 +27,18 @@ examples:
 
 
 class _ListRecipes(argparse.Action):
-    """Prints the recipes and ends, whatever else is given or missing."""
+    """Prints the recipes and exits, whatever else is given or missing."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        # Counting the parameters of the models needs torch.
+        from landscape.training.recipes.catalog import recipe_table
+
         show(recipe_table())
         parser.exit()
 
 
 def build_parser() -> Parser:
-    """The flags of landscape-train."""
+    """Make the parser of landscape-train."""
     parser = Parser(
         prog="landscape-train",
         description="Train a ViT, MLP-Mixer, ResNet or a model of your own,\n"
@@ -80,7 +85,7 @@ def build_parser() -> Parser:
         help="sizes and options of the model, such as depth=6 dropout=0.1",
     )
     add_options(parser.add_argument_group("data"), DataSettings)
-    for title, settings in PARTS.items():
+    for title, settings in SECTIONS.items():
         add_options(parser.add_argument_group(title), settings)
     add_console_options(parser)
     return parser

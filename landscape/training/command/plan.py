@@ -1,4 +1,4 @@
-"""What a command line of landscape-train asks for, or what a run that is continued remembers."""
+"""The plan of a training: from the command line, or from the run that is resumed."""
 
 import argparse
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ from typing import Any
 from landscape.checkpoints.run import CONFIG, RunDirectory
 from landscape.data.settings import DataSettings
 from landscape.errors import InputError
-from landscape.models.catalog import ModelSpec, native_image_size
+from landscape.models.catalog import ModelSpec
+from landscape.models.names import native_image_size
 from landscape.runtime.options import from_plain, given_options, to_plain
 from landscape.runtime.user_files import is_user_function
 from landscape.training.recipes.catalog import Recipe, find_recipe
@@ -18,7 +19,16 @@ from landscape.training.settings import TrainSettings
 
 @dataclass(frozen=True)
 class Plan:
-    """A training: ``model_name`` is what was asked for, ``spec`` what that means for the data."""
+    """All that determines a training.
+
+    Attributes:
+        model_name: What ``--model`` named.
+        spec: The family and all arguments of the model.
+        data: The data settings.
+        training: The training settings, with every default filled in.
+        recipe: The name of the recipe, if there is one.
+        source: The source of the recipe.
+    """
 
     model_name: str
     spec: ModelSpec
@@ -28,7 +38,7 @@ class Plan:
     source: str = ""
 
     def config(self) -> dict[str, Any]:
-        """The part of config.json that a run is continued from."""
+        """The part of config.json that a run is resumed from."""
         return {
             "recipe": self.recipe,
             "recipe_source": self.source,
@@ -40,26 +50,32 @@ class Plan:
 
 
 def requested_plan(arguments: argparse.Namespace) -> Plan:
-    """Flags over the recipe over the defaults.
+    """The plan of a command line: its flags override the recipe, which overrides the defaults.
 
-    Raises InputError for an unknown recipe, and if nothing says which model.
+    Raises:
+        InputError: The recipe is unknown, or the model is not given.
     """
     recipe = find_recipe(arguments.recipe) if arguments.recipe else None
     name = arguments.model or (recipe.model if recipe else "") or None
-    given = dict(recipe.model_args) if recipe and recipe.model == name else {}
-    given |= dict(arguments.model_args)
+    model_args = dict(recipe.model_args) if recipe and recipe.model == name else {}
+    model_args |= dict(arguments.model_args)
     data = _requested_data(arguments, recipe, name)
     training = _requested_training(arguments, recipe, data)
     if name is None:
         name, inherited = _model_of(training.init)
-        given = {**inherited, **given}
-    spec = ModelSpec(_findable(name), given)
-    found = (recipe.name, recipe.source) if recipe else ("", "")
-    return Plan(_findable(name), spec, data, training, *found)
+        model_args = {**inherited, **model_args}
+    name = _absolute(name)
+    recipe_name, source = (recipe.name, recipe.source) if recipe else ("", "")
+    return Plan(name, ModelSpec(name, model_args), data, training, recipe_name, source)
 
 
 def remembered_plan(run: RunDirectory, arguments: argparse.Namespace) -> Plan:
-    """The saved settings; flags given again have to agree with them, but for the device."""
+    """The plan of a run that is resumed.
+
+    Raises:
+        InputError: There is no such run, it can't be read, or a flag other than ``--device``
+            differs from its settings.
+    """
     if not run.exists():
         raise InputError(f"nothing to resume: {run.path} holds no run; leave --resume out to start")
     config = run.read_config()
@@ -73,11 +89,11 @@ def remembered_plan(run: RunDirectory, arguments: argparse.Namespace) -> Plan:
 
     recipe = find_recipe(arguments.recipe) if arguments.recipe else None
     changes = _changes(to_plain(data), to_plain(_requested_data(arguments, None, None)), arguments)
-    asked = to_plain(_requested_training(arguments, None, data))
-    changes += _changes(to_plain(training), {**asked, "device": training.device}, arguments)
+    requested = to_plain(_requested_training(arguments, None, data))
+    changes += _changes(to_plain(training), {**requested, "device": training.device}, arguments)
     if recipe is not None and recipe.name != config.get("recipe", ""):
         changes.append(f"--recipe was {config.get('recipe') or 'none'}, is {recipe.name}")
-    if arguments.model is not None and _findable(arguments.model) != config["model_name"]:
+    if arguments.model is not None and _absolute(arguments.model) != config["model_name"]:
         changes.append(f"--model was {config['model_name']}, is {arguments.model}")
     for key, value in dict(arguments.model_args).items():
         if spec.arguments.get(key) != value:
@@ -87,39 +103,40 @@ def remembered_plan(run: RunDirectory, arguments: argparse.Namespace) -> Plan:
             f"{run.path} can't be resumed with other settings: {'; '.join(changes)}. "
             "Leave these flags out, or start anew in another --output-dir"
         )
-    # A run may go on elsewhere.
+    # A run may be resumed on another device.
     training = replace(training, device=getattr(arguments, "device", training.device))
-    names = [config.get("recipe", ""), config.get("recipe_source", "")]
-    return Plan(config["model_name"], spec, data, training, *names)
+    recipe_name, source = config.get("recipe", ""), config.get("recipe_source", "")
+    return Plan(config["model_name"], spec, data, training, recipe_name, source)
 
 
 def _requested_data(
     arguments: argparse.Namespace, recipe: Recipe | None, model: str | None
 ) -> DataSettings:
-    chosen = dict(recipe.data) if recipe else {}
+    """The data settings, with absolute paths and the image size of the model."""
+    from_recipe = dict(recipe.data) if recipe else {}
     given = given_options(arguments, DataSettings)
-    if "data" in given and chosen.get("data") != given["data"]:
-        chosen = {}  # sizes and colours of other data
-    data = DataSettings(**{**chosen, **given})
+    if "data" in given and from_recipe.get("data") != given["data"]:
+        from_recipe = {}  # sizes and colours of other data
+    data = DataSettings(**{**from_recipe, **given})
     folder = str(Path(data.data_dir).resolve()) if data.data_dir else ""
     size = data.image_size
     if data.data == "imagefolder" and not size:
         size = native_image_size(model)
-    return replace(data, data=_findable(data.data), data_dir=folder, image_size=size)
+    return replace(data, data=_absolute(data.data), data_dir=folder, image_size=size)
 
 
 def _requested_training(
     arguments: argparse.Namespace, recipe: Recipe | None, data: DataSettings
 ) -> TrainSettings:
-    """The settings with every default that depends on others filled in."""
+    """The training settings, with every default that depends on others filled in."""
     given = given_options(arguments, TrainSettings)
-    chosen = dict(recipe.training) if recipe else {}
-    if "opt" in given and given["opt"] != chosen.get("opt"):
+    from_recipe = dict(recipe.training) if recipe else {}
+    if "opt" in given and given["opt"] != from_recipe.get("opt"):
         for name in ("lr", "weight_decay"):  # of another optimizer
-            chosen.pop(name, None)
+            from_recipe.pop(name, None)
     if "warmup_epochs" in given:
-        chosen.pop("warmup_steps", None)
-    training = TrainSettings(**{**chosen, **given})
+        from_recipe.pop("warmup_steps", None)
+    training = TrainSettings(**{**from_recipe, **given})
     augment = training.augment
     if augment == "auto":
         has_pictures = data.data in ("imagefolder", "cifar10", "cifar100")
@@ -131,15 +148,15 @@ def _requested_training(
 
 
 def _model_of(checkpoint: str) -> tuple[str, dict[str, Any]]:
-    """The model that a run says it is of, without the sizes that data say."""
+    """The model of the run that ``checkpoint`` belongs to, without sizes that follow from data."""
     if not checkpoint:
         raise InputError(
-            "--model is required, such as --model vit-tiny; or a --recipe, or the --init run that "
-            "it is to continue"
+            "--model is required, such as --model vit-tiny; or pass a --recipe, or an --init run, "
+            "whose model it then is"
         )
     run = RunDirectory(Path(checkpoint) if Path(checkpoint).is_dir() else Path(checkpoint).parent)
     if not run.exists():
-        raise InputError(f"{checkpoint} is not part of a run: say what it is with --model")
+        raise InputError(f"{checkpoint} is not part of a run; say what it is with --model")
     config = run.read_config()
     arguments: Mapping[str, Any] = config["model"]["arguments"]
     facts = config.get("data_facts", {})
@@ -147,18 +164,18 @@ def _model_of(checkpoint: str) -> tuple[str, dict[str, Any]]:
 
 
 def _changes(
-    saved: Mapping[str, Any], asked: Mapping[str, Any], arguments: argparse.Namespace
+    saved: Mapping[str, Any], requested: Mapping[str, Any], arguments: argparse.Namespace
 ) -> list[str]:
-    """The flags that were given and differ from what was saved."""
+    """The flags that were given and differ from the saved settings, in words."""
     return [
-        f"--{key.replace('_', '-')} was {saved[key]}, is {asked[key]}"
+        f"--{key.replace('_', '-')} was {saved[key]}, is {requested[key]}"
         for key in saved
-        if hasattr(arguments, key) and saved[key] != asked[key]
+        if hasattr(arguments, key) and saved[key] != requested[key]
     ]
 
 
-def _findable(name: str) -> str:
-    """A name as a run has to remember it: FILE.py:FUNCTION with the whole path."""
+def _absolute(name: str) -> str:
+    """The name as a run remembers it: the path in FILE.py:FUNCTION becomes absolute."""
     if not is_user_function(name):
         return name
     path, _, function = name.rpartition(":")

@@ -1,1 +1,1 @@
-"""Recipes: every setting of a training, by name. The TOML files hold them, one table a row."""
+"""Recipes: all settings of a training by name, kept in TOML files."""

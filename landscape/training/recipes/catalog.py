@@ -1,4 +1,10 @@
-"""What can follow ``--recipe``, put together from the tables of the TOML files beside this one."""
+"""The recipes that ``--recipe`` knows, made from the TOML files beside this module.
+
+The file of a data set has the tables ``common``, ``family.NAME``, ``model.NAME`` and
+``variant.NAME``. A recipe is a model, alone or with a variant; its settings are those of common,
+overridden by its family's, overridden by the variant's. ``transfer.toml`` has a table for each
+recipe.
+"""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -14,17 +20,22 @@ from landscape.errors import InputError
 from landscape.models.catalog import resolve_model
 from landscape.training.settings import TrainSettings
 
-# The data sets that recipes are for, in the order they are listed in.
+# The data sets that recipes are for, in the order in which they are listed.
 DATA_SETS = ("digits", "cifar10", "imagenet")
 TRANSFER = "transfer"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings by name, as flags have them; what is not in them keeps its default.
+    """Settings of a training by name.
 
-    ``model`` is empty for a recipe that continues from another checkpoint. ``source`` says where
-    the settings are from and how sure they are.
+    Attributes:
+        name: The name of the recipe.
+        model: What ``--model`` would be; empty for a recipe that starts from a checkpoint.
+        model_args: What ``--model-args`` would be.
+        data: Data settings that differ from the defaults, by name.
+        training: Training settings that differ from the defaults, by name.
+        source: Where the settings come from, and how certain they are.
     """
 
     name: str
@@ -38,12 +49,16 @@ class Recipe:
 @cache
 def recipes() -> dict[str, Recipe]:
     """All recipes by name."""
-    found = [recipe for data_set in DATA_SETS for recipe in _of_models(data_set)]
-    return {recipe.name: recipe for recipe in [*found, *_transfers()]}
+    of_models = [recipe for data_set in DATA_SETS for recipe in _of_models(data_set)]
+    return {recipe.name: recipe for recipe in [*of_models, *_transfers()]}
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe; InputError with what may have been meant if there is none of that name."""
+    """The recipe of that name.
+
+    Raises:
+        InputError: There is none; the message says what may have been meant.
+    """
     known = recipes()
     if name not in known:
         close = get_close_matches(name, known, n=3)
@@ -53,7 +68,7 @@ def find_recipe(name: str) -> Recipe:
 
 
 def recipe_table() -> str:
-    """All recipes with the settings they differ in and their sources, for the terminal."""
+    """A table of all recipes with their main settings and sources, as text."""
     rows = [("recipe", "params", "opt", "lr", "decay", "batch", "epochs", "rho", "source")]
     sources: dict[str, int] = {}
     for recipe in recipes().values():
@@ -85,6 +100,7 @@ def recipe_table() -> str:
 
 
 def _of_models(data_set: str) -> Iterator[Recipe]:
+    """The recipes of the models and variants in a data set's file."""
     tables = _read(data_set)
     variants: dict[str, dict[str, Any]] = {"": {}, **tables["variant"]}
     for model, row in tables["model"].items():
@@ -111,6 +127,7 @@ def _of_models(data_set: str) -> Iterator[Recipe]:
 
 
 def _transfers() -> Iterator[Recipe]:
+    """The recipes that start from a checkpoint."""
     tables = _read(TRANSFER)
     common = tables["common"]
     for name, row in tables["recipe"].items():
@@ -129,11 +146,12 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Lists as the tuples that settings hold."""
+    """The settings with lists turned into tuples, as dataclasses have them."""
     return {key: tuple(v) if isinstance(v, list) else v for key, v in settings.items()}
 
 
 def _parameters(recipe: Recipe) -> str:
+    """The number of parameters, in millions."""
     if not recipe.model:
         return "-"
     return f"{_count(recipe.model) / 1e6:.3g} M"
@@ -141,7 +159,7 @@ def _parameters(recipe: Recipe) -> str:
 
 @cache
 def _count(model: str) -> int:
-    """Parameters at the sizes of the name; small models at those of CIFAR-10."""
+    """The number of parameters at the sizes of the name; for small models, those for CIFAR-10."""
     facts = {"image_size": 32, "channels": 3, "num_classes": 10}
     with torch.device("meta"):
         network = resolve_model(model, {}, facts).build()

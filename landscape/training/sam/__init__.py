@@ -1,1 +1,1 @@
-"""Sharpness-aware minimisation: the ascent step, what is done with its gradient, the radius."""
+"""Sharpness-aware minimisation and its variants."""

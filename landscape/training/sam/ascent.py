@@ -2,12 +2,12 @@
 
     min over w of  max over ||e||_2 <= rho of  L(w + e)
 
-To first order the inner maximum is at e = rho g / ||g||_2 with g the gradient at w and the norm
-over all parameters as one vector (their equation 2); the step is then taken along the gradient at
-w + e (Algorithm 1). Any base optimizer takes that step.
+To first order the inner maximum is at e = rho g / ||g||_2, in which g is the gradient at w and the
+norm is over all parameters as one vector (equation 2). Any base optimizer then takes a step along
+the gradient at w + e (Algorithm 1).
 
-Adaptive SAM (Kwon et al., ICML 2021) measures e in units of the weights: with T = |w| + eta, taken
-element by element, it is e = rho T^2 g / ||T g||_2 (their equation 9).
+Adaptive SAM (Kwon et al., ICML 2021) measures e in units of the weights: with the elementwise
+T = |w| + eta, the perturbation is e = rho T^2 g / ||T g||_2 (equation 9).
 """
 
 import re
@@ -24,13 +24,17 @@ Gradients = Sequence[Tensor | None]
 
 
 class SharpnessAware:
-    """Moves parameters to w + e and back; beside the weights it holds one copy of them.
+    """Moves parameters to w + e and back. It holds one copy of the parameters.
 
-    With ``eta`` the perturbation is adaptive. Use between two gradients over the same batch::
+    Args:
+        parameters: What is perturbed.
+        eta: Makes the perturbation adaptive, if given.
 
-        sam.perturb(gradients at w, rho)
-        gradients at w + e
-        sam.restore()
+    Example:
+        >>> sam = SharpnessAware(model.parameters())
+        >>> sam.perturb(gradients_at_w, rho=0.1)
+        >>> loss_at_w_plus_e.backward()
+        >>> sam.restore()
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], eta: float | None = None) -> None:
@@ -41,9 +45,14 @@ class SharpnessAware:
 
     @torch.no_grad()
     def perturb(self, gradients: Gradients, rho: float) -> None:
-        """Add e, from one gradient for each parameter, None counting as 0. Unmoved where all are 0.
+        """Move the parameters to w + e; they stay where they are if all gradients are 0.
 
-        The gradients are used up: their memory holds e afterwards.
+        Args:
+            gradients: One for each parameter; None counts as 0. They are overwritten by e / rho.
+            rho: The length of e.
+
+        Raises:
+            RuntimeError: The parameters are perturbed already.
         """
         if self._is_perturbed:
             raise RuntimeError("perturb() was called twice without restore()")
@@ -52,11 +61,11 @@ class SharpnessAware:
         torch._foreach_copy_(self._saved, self.parameters)
         self._is_perturbed = True
         pairs = zip(self.parameters, gradients, strict=True)
-        moved = [(p, g) for p, g in pairs if g is not None]
-        if not moved:
+        present = [(p, g) for p, g in pairs if g is not None]
+        if not present:
             return
-        weights = [p for p, _ in moved]
-        direction = [g for _, g in moved]
+        weights = [p for p, _ in present]
+        direction = [g for _, g in present]
         scales = None
         if self.eta is not None:
             scales = torch._foreach_abs(weights)
@@ -65,13 +74,17 @@ class SharpnessAware:
         norm = norm_of(direction)
         if scales is not None:
             torch._foreach_mul_(direction, scales)
-        # Scaled down before it is scaled up, so that no tiny or huge gradient leaves the range.
+        # Scaled to length 1 first, so that tiny and huge gradients neither vanish nor overflow.
         torch._foreach_mul_(direction, torch.where(norm > 0, 1 / norm, 0.0))
         torch._foreach_add_(weights, direction, alpha=rho)
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Put back w, to the bit."""
+        """Move the parameters back to w, bit by bit.
+
+        Raises:
+            RuntimeError: The parameters are not perturbed.
+        """
         if not self._is_perturbed:
             raise RuntimeError("restore() was called without perturb()")
         torch._foreach_copy_(self.parameters, self._saved)
@@ -80,7 +93,7 @@ class SharpnessAware:
 
 @torch.no_grad()
 def norm_of(gradients: Gradients) -> Tensor:
-    """||g||_2 over all tensors as one vector, None counting as 0."""
+    """||g||_2 over all tensors as one vector; None counts as 0."""
     present = [g for g in gradients if g is not None]
     if not present:
         return torch.zeros(())
@@ -88,34 +101,39 @@ def norm_of(gradients: Gradients) -> Tensor:
 
 
 def names_in_scope(model: nn.Module, scope: str) -> set[str]:
-    """Names of the trainable parameters that ``scope`` means: all, norms, or a regular expression.
+    """The names of the trainable parameters that are perturbed.
 
-    Raises InputError where it means none.
+    Args:
+        model: The model.
+        scope: ``all``, ``norms``, or a regular expression that is searched for in the names.
+
+    Raises:
+        InputError: ``scope`` is no regular expression, or matches no parameter.
     """
     layout = ParameterLayout.of(model)
     if scope == "all":
         return set(layout.names)
     if scope == "norms":
         pairs = zip(layout.names, layout.kinds, strict=True)
-        found = {name for name, kind in pairs if kind == "norm"}
+        names = {name for name, kind in pairs if kind == "norm"}
     else:
         try:
-            found = {name for name in layout.names if re.search(scope, name)}
+            names = {name for name in layout.names if re.search(scope, name)}
         except re.error as error:
             raise InputError(f"--sam-scope {scope!r} is no regular expression: {error}") from error
-    if not found:
+    if not names:
         raise InputError(
             f"--sam-scope {scope} means no parameter of this model; expected all, norms or a "
             f"regular expression for names such as {', '.join(layout.names[:3])}"
         )
-    return found
+    return names
 
 
 @contextmanager
 def frozen_batch_statistics(model: nn.Module) -> Iterator[None]:
-    """BatchNorm normalises by the batch but its running statistics stay as they are.
+    """Keep BatchNorm's running statistics unchanged while it normalises by the batch.
 
-    SAM's second pass sees perturbed weights; the statistics belong to the first.
+    The statistics belong to SAM's first pass; its second pass sees perturbed weights.
     """
     norms = [
         module

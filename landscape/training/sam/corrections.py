@@ -1,4 +1,4 @@
-"""What some methods make of the gradients g at w and g_s at w + e before they step along them."""
+"""Corrections of the sharp gradient g_s, at w + e, by the gradient g at w."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from landscape.training.sam.ascent import norm_of
 
-# A part of a vector that is smaller than so many units of rounding has no direction.
+# A component of a vector below this many units of rounding has no meaningful direction.
 ROUNDING = 100
 
 
@@ -17,18 +17,27 @@ def close_surrogate_gap(
 ) -> list[Tensor]:
     """GSAM (Zhuang et al., ICLR 2022, Algorithm 1): g_s - alpha g_v.
 
-    g_v is the part of g at right angles to g_s: stepping against it closes the gap
-    h = L(w + e) - L(w) and leaves L(w + e) as it is, to first order.
+    g_v is the component of g orthogonal to g_s. To first order, its subtraction closes the
+    surrogate gap h = L(w + e) - L(w) and leaves L(w + e) unchanged.
+
+    Args:
+        sharp: g_s.
+        plain: g.
+        alpha: The weight of the correction.
     """
-    orthogonal = _orthogonal_part(plain, sharp)
+    orthogonal = _orthogonal_component(plain, sharp)
     return list(torch._foreach_sub(list(sharp), orthogonal, alpha=alpha))
 
 
 class LookSam:
-    """LookSAM (Liu et al., CVPR 2022, Algorithm 1): a SAM gradient is reused for some steps.
+    """LookSAM (Liu et al., CVPR 2022, Algorithm 1): reuses a sharp gradient for several steps.
 
-    Of g_s it keeps g_v, the part at right angles to g, which changes slowly; steps between take
-    g + alpha ||g|| / ||g_v|| g_v.
+    It keeps g_v, the component of g_s orthogonal to g, which changes slowly. The steps until the
+    next sharp gradient go along g + alpha ||g|| / ||g_v|| g_v.
+
+    Attributes:
+        alpha: The weight of the correction.
+        direction: g_v; None before the first sharp gradient.
     """
 
     def __init__(self, alpha: float) -> None:
@@ -37,15 +46,15 @@ class LookSam:
 
     @torch.no_grad()
     def remember(self, sharp: Sequence[Tensor], plain: Sequence[Tensor]) -> None:
-        """After a step with both gradients; nothing where they are parallel but for rounding."""
-        direction = _orthogonal_part(sharp, plain)
+        """Keep g_v; it is 0 if the gradients are parallel but for rounding."""
+        direction = _orthogonal_component(sharp, plain)
         length, rounding = norm_of(direction), ROUNDING * torch.finfo(sharp[0].dtype).eps
         keeps = (length > rounding * norm_of(sharp)).to(length)
         self.direction = list(torch._foreach_mul(direction, keeps))
 
     @torch.no_grad()
     def approximate(self, plain: Sequence[Tensor]) -> list[Tensor]:
-        """The gradient of a step between; g itself before anything was remembered."""
+        """The gradient of a step without a sharp one; g itself before :meth:`remember`."""
         if self.direction is None:
             return list(plain)
         length = norm_of(self.direction)
@@ -53,8 +62,8 @@ class LookSam:
         return list(torch._foreach_add(list(plain), torch._foreach_mul(self.direction, scale)))
 
 
-def _orthogonal_part(vector: Sequence[Tensor], axis: Sequence[Tensor]) -> list[Tensor]:
-    """``vector`` less its projection on ``axis``, both taken as one vector over all tensors."""
+def _orthogonal_component(vector: Sequence[Tensor], axis: Sequence[Tensor]) -> list[Tensor]:
+    """``vector`` minus its projection on ``axis``; each is one vector over all tensors."""
     inner = torch.stack([torch.sum(v * a) for v, a in zip(vector, axis, strict=True)]).sum()
     squared = norm_of(axis).square()
     share = torch.where(squared > 0, inner / squared, 0.0)

@@ -15,7 +15,7 @@ EVERY = {"looksam": 5}
 
 @dataclass(frozen=True)
 class SamSettings:
-    """Which perturbation is descended from; ``rho`` = 0 is plain training."""
+    """How the weights are perturbed before a step; ``rho`` = 0 is plain training."""
 
     rho: float = option(
         0.0, "radius of sharpness-aware minimisation; 0 is plain training", metavar="RADIUS"
@@ -63,7 +63,7 @@ class SamSettings:
     sam_eta: float = option(0.01, "asam: what is added to |w|")
 
     def __post_init__(self) -> None:
-        """Raise InputError for values that can't be trained with."""
+        """Raise InputError for invalid values."""
         refuse_negative(self, "rho", "rho_end", "sam_start", "sam_stop")
         refuse_negative(self, "sam_batch", "sam_alpha", "sam_eta")
         if self.sam_every is not None and self.sam_every < 1:
@@ -77,19 +77,24 @@ class SamSettings:
 
     @property
     def correction(self) -> float:
-        """The weight of the correction in force; 0 where the variant has none."""
+        """The weight of GSAM's or LookSAM's correction; 0 for the other variants."""
         return ALPHA.get(self.sam, 0.0) if self.sam_alpha is None else self.sam_alpha
 
     @property
     def interval(self) -> int:
-        """A perturbation is taken every so many steps."""
+        """The number of steps from one perturbation to the next."""
         return EVERY.get(self.sam, 1) if self.sam_every is None else self.sam_every
 
     def rho_at(self, step: int, steps_per_epoch: int, total: int, rate: float) -> float:
-        """The radius of a step; 0 where it is a plain one.
+        """The radius at a step; 0 for a plain step.
 
-        ``rate`` is its learning rate as a share of the peak: GSAM's rule (its equation 9, with a
-        smallest rate of 0) is rho_end + (rho - rho_end) * rate.
+        Args:
+            step: Counted from 0 over the whole run.
+            steps_per_epoch: The number of steps of an epoch.
+            total: The number of steps of the whole run.
+            rate: The learning rate of the step as a share of the peak. With the schedule ``lr`` the
+                radius is rho_end + (rho - rho_end) * rate (GSAM's equation 9, whose smallest
+                learning rate is 0 here).
         """
         start = round(self.sam_start * steps_per_epoch)
         stop = total if self.sam_stop is None else round(self.sam_stop * steps_per_epoch)

@@ -1,1 +1,1 @@
-"""What is minimised: a supervised, an adversarial or a contrastive loss."""
+"""What is minimised: a supervised or a contrastive loss; attacks for adversarial training."""

@@ -6,15 +6,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Their projection head: one hidden layer as wide as the features, 128 outputs.
+# The outputs of their projection head, which has one hidden layer as wide as the features.
 PROJECTION = 128
 
 
 def supervised_contrastive_loss(embeddings: Tensor, targets: Tensor, temperature: float) -> Tensor:
-    """Their L_out (equation 2), the mean over anchors that have a positive.
+    """The loss L_out of equation 2, as a mean over the anchors that have a positive.
 
-    ``embeddings`` (n, d) have length 1; ``targets`` (n,) are class numbers. The positives of an
-    anchor are all other rows of its class, further views of its own picture among them.
+    The positives of an anchor are all other rows of its class, including further views of its own
+    picture.
+
+    Args:
+        embeddings: Vectors of length 1, of shape (n, d).
+        targets: Class numbers, of shape (n,).
+        temperature: Divides the similarities.
     """
     similarities = embeddings @ embeddings.T / temperature
     itself = torch.eye(len(targets), dtype=torch.bool, device=targets.device)
@@ -26,9 +31,9 @@ def supervised_contrastive_loss(embeddings: Tensor, targets: Tensor, temperature
 
 
 class Projected(nn.Module):
-    """``model`` without its head ``classifier``, and a projection to the unit sphere behind it.
+    """A model without its classifier, followed by a projection to the unit sphere.
 
-    The model stays whole, so that its weights are saved under the names that it has alone.
+    The model itself stays unchanged, so that its weights are saved under its own names.
     """
 
     def __init__(self, model: nn.Module, classifier: str) -> None:
@@ -49,7 +54,7 @@ class Projected(nn.Module):
         return F.normalize(self.projection(self.features(inputs)), dim=1)
 
     def features(self, inputs: Tensor) -> Tensor:
-        """What the model gives its head, of shape (n, width)."""
+        """The inputs of the model's classifier, of shape (n, width)."""
         self._features.clear()
         self.model(inputs)
         return self._features.pop()
@@ -59,7 +64,7 @@ class Projected(nn.Module):
 
 
 def nearest_other_is_wrong(embeddings: Tensor, targets: Tensor) -> Tensor:
-    """For each row whether the most similar other row is of another class."""
+    """For each row, whether the most similar other row has another class."""
     similarities = (embeddings @ embeddings.T).fill_diagonal_(-torch.inf)
     return targets[similarities.argmax(1)] != targets
 
@@ -67,7 +72,7 @@ def nearest_other_is_wrong(embeddings: Tensor, targets: Tensor) -> Tensor:
 def nearest_centroid_accuracy(
     train_features: Tensor, train_targets: Tensor, features: Tensor, targets: Tensor
 ) -> float:
-    """Per cent of ``features`` that are closest, by angle, to their own class's mean direction."""
+    """Per cent of ``features`` that are closest, by angle, to the mean direction of their class."""
     known = F.normalize(train_features, dim=1)
     classes = train_targets.unique()
     means = torch.stack([known[train_targets == number].mean(0) for number in classes])

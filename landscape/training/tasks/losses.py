@@ -1,6 +1,6 @@
 """Losses to train with.
 
-Targets are class numbers (n,) or, of mixed samples, shares of shape (n, classes).
+Targets are class numbers of shape (n,) or, for mixed samples, shares of shape (n, classes).
 """
 
 from collections.abc import Callable
@@ -8,9 +8,11 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor
 
+from landscape.runtime import choices
+
 
 def sigmoid_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """One yes-or-no question a class, summed over classes; the mean over samples.
+    """Binary cross-entropy for each class, summed over classes, as a mean over samples.
 
     ViT and Mixer were trained with it on ImageNet (Beyer et al., 2020, section 3.1).
     """
@@ -20,12 +22,11 @@ def sigmoid_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     return losses.sum(1).mean()
 
 
-TRAINING_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "softmax": F.cross_entropy,
-    "sigmoid": sigmoid_cross_entropy,
-}
+TRAINING_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = dict(
+    zip(choices.TRAINING_LOSSES, (F.cross_entropy, sigmoid_cross_entropy), strict=True)
+)
 
 
 def class_numbers(targets: Tensor) -> Tensor:
-    """The class of each sample; of a mixed one the class with the largest share."""
+    """The class of each sample; for a mixed sample, the class with the largest share."""
     return targets if targets.dim() == 1 else targets.argmax(1)

@@ -1,16 +1,16 @@
-"""The settings of what is learned, from which weights, on how much of the data."""
+"""The settings of the task: what is learned, from which weights, on how much of the data."""
 
 import math
 from dataclasses import dataclass
 
 from landscape.errors import InputError
+from landscape.runtime.choices import TRAINING_LOSSES
 from landscape.runtime.options import option
-from landscape.training.tasks.losses import TRAINING_LOSSES
 
 
 @dataclass(frozen=True)
 class TaskSettings:
-    """The task; ``attack`` and ``temperature`` are for the task that has them."""
+    """The task; ``attack`` is used by adversarial training, ``temperature`` by contrastive."""
 
     task: str = option(
         "supervised",
@@ -21,7 +21,7 @@ class TaskSettings:
     loss: str = option(
         "softmax",
         "cross-entropy of softmax, or of a sigmoid for each class, summed over classes",
-        choices=tuple(TRAINING_LOSSES),
+        choices=TRAINING_LOSSES,
     )
     attack: float = option(
         4.0, "adversarial: radius of the l-infinity ball, in 255ths of a pixel", metavar="RADIUS"
@@ -43,7 +43,7 @@ class TaskSettings:
     )
 
     def __post_init__(self) -> None:
-        """Raise InputError for values that can't be trained with."""
+        """Raise InputError for invalid values."""
         if not 0 < self.train_fraction <= 1:
             raise InputError(
                 f"--train-fraction has to be above 0 and at most 1, got {self.train_fraction}"
@@ -52,4 +52,4 @@ class TaskSettings:
             if not 0 < value < math.inf:
                 raise InputError(f"--{name} has to be positive, got {value}")
         if self.train == "head" and self.task == "contrastive":
-            raise InputError("--task contrastive trains what is below the head; leave --train out")
+            raise InputError("--task contrastive trains all but the head; leave --train out")

@@ -247,7 +247,7 @@ def test_control_c(warm, subject, unkilled, tmp_path):
     kept = num_points(journal_of(tmp_path))
     assert kept >= 20
     text = warm.run(*words)
-    assert f"{journal_of(tmp_path)}: going on after {kept} points" in text
+    assert f"Resuming after {kept} points ({journal_of(tmp_path)})" in text
     assert_equal(tmp_path, unkilled[0])
 
 
@@ -282,7 +282,7 @@ def test_a_changed_setting_keeps_the_old_points(warm, subject, unkilled, tmp_pat
     text = warm.run("surface", *subject, *GRID, "--output-dir", tmp_path)
     assert f"{journal_of(tmp_path)} belongs to another question (seed 1, now 0" in text
     assert "kept as surface.1.journal" in text
-    assert "going on" not in text
+    assert "Resuming" not in text
     aside = tmp_path / "net" / "surface.1.journal"
     assert aside.read_bytes() == before
     aside.unlink()
@@ -319,7 +319,7 @@ def test_a_kill_before_the_journal_is_removed(warm, subject, measured, unkilled,
 def test_force_begins_anew(warm, subject, unkilled, tmp_path):
     interrupt(warm, tmp_path, *subject, *GRID)
     text = warm.run("surface", *subject, *GRID, "--force", "--output-dir", tmp_path)
-    assert "going on" not in text
+    assert "Resuming" not in text
     assert_equal(tmp_path, unkilled[0])
 
 
@@ -365,7 +365,7 @@ def test_ranks_that_were_killed(warm, subject, unkilled, tmp_path, again):
     assert 36 <= kept <= 81
     resumed = start_ranks(warm, tmp_path, *words, count=again)
     assert [rank.end() for rank in resumed] == [0] * again, [rank.err for rank in resumed]
-    assert f"going on after {kept} points" in resumed[0].err
+    assert f"Resuming after {kept} points" in resumed[0].err
     assert_equal(tmp_path, unkilled[0])
 
 
@@ -394,5 +394,5 @@ def test_the_command_itself_after_a_kill(subject, unkilled, warm, tmp_path):
     kept = interrupt(warm, tmp_path, *subject, *GRID)
     done = run("landscape-plot", "surface", *subject, *GRID, "--output-dir", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert f"going on after {kept} points" in done.stderr
+    assert f"Resuming after {kept} points" in done.stderr
     assert_equal(tmp_path, unkilled[0])

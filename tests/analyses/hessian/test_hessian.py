@@ -162,8 +162,11 @@ def test_a_single_probe_has_no_standard_error(tmp_path):
     content = strict_json(found, tmp_path / "hessian.json")
     assert content["trace"] == found.trace.value
     assert content["trace_stderr"] is None
-    assert "no error" in hessian.tabulate([found])["Spectrum"][0]["trace, ± standard error"]
-    render(hessian.draw([found])["hessian"])
+    row = hessian.tabulate([found])["Spectrum"][0]
+    assert "no error" in row["trace, ± standard error"]
+    assert "no error" in row["negative share of Σ|λ|, %"]
+    for picture in hessian.draw([found]).values():
+        render(picture)
 
 
 # ------------------------------------------------------------------------------------ refusals

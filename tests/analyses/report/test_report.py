@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from analyses.catalog import known_analyses
+from analyses.drawing.pictures import Picture
 from analyses.report.page import write_page
 from tests.analyses.problems import LABELS, NAMES, result, results
 
@@ -44,7 +45,11 @@ class Page(HTMLParser):
 def report(tmp_path, names=NAMES, count=2, change=lambda one: one):
     shown = {name: [change(one) for one in results(name, count)] for name in names}
     pages = {name: known_analyses()[name].draw(shown[name]) for name in names}
-    path = write_page(shown, pages, tmp_path / "report.html")
+    pictures = {
+        name: {key: Picture(figure) for key, figure in drawn.items()}
+        for name, drawn in pages.items()
+    }
+    path = write_page(shown, pictures, tmp_path / "report.html")
     assert path == tmp_path / "report.html"
     return Page(path.read_text(encoding="utf-8"))
 

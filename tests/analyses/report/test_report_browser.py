@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from analyses.catalog import known_analyses
+from analyses.drawing.pictures import Picture
 from analyses.drawing.style import styled
 from analyses.report.page import write_page
 from analyses.report.paper.summary import summarise
@@ -42,7 +43,10 @@ def page(tmp_path_factory):
     """A report of two networks with every analysis that these have, and what the paper says."""
     found = {name: results(name, 2) for name in NAMES if name != "interpolate"}
     with styled():
-        figures = {name: known_analyses()[name].draw(shown) for name, shown in found.items()}
+        figures = {
+            name: {key: Picture(page) for key, page in known_analyses()[name].draw(shown).items()}
+            for name, shown in found.items()
+        }
     summary = summarise(found, {}, lambda name, networks: f"landscape-plot {name} a/path/of/a/run")
     path = tmp_path_factory.mktemp("page") / "report.html"
     write_page(found, figures, path, summary)

@@ -11,6 +11,7 @@ from landscape import cli
 from landscape.checkpoints.run import METRIC_COLUMNS, RunDirectory
 from landscape.models.catalog import ModelSpec
 from landscape.training import loop
+from landscape.training.command import train as train_module
 from tests.commands import TIMEOUT, assert_one_line, content, run, start, status_of, write_pictures
 
 FILES = {"config.json", "metrics.csv", "last.pt", "best.pt"}
@@ -590,7 +591,7 @@ def test_an_error_of_our_own_is_one_line_that_says_how_to_see_more(train, tmp_pa
     def fail(*_words, **_options):
         raise RuntimeError("first\n  second")
 
-    monkeypatch.setattr(cli, "train", fail)
+    monkeypatch.setattr(train_module, "train", fail)
     words = (*FAST, "--output-dir", tmp_path / "run")
     status, out, err = train(*words)
     assert (status, out) == (1, "")

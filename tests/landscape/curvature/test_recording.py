@@ -9,6 +9,7 @@ from landscape.curvature.recording import RecordedProducts
 from landscape.eigen.lanczos import lanczos
 from landscape.objective.objective import Objective
 from landscape.parameters.groups import Group
+from landscape.results import journal, records
 from tests.landscape.eigen.planted import generator
 from tests.oracles.cases import BY_NAME
 
@@ -45,14 +46,14 @@ def run(objective, answer):
     return lanczos(operator, 3, generator())
 
 
-def same(one, other):
-    return torch.equal(one.eigenvalues, other.eigenvalues) and torch.equal(
-        one.vectors, other.vectors
+def same(pairs, expected):
+    return torch.equal(pairs.eigenvalues, expected.eigenvalues) and torch.equal(
+        pairs.vectors, expected.vectors
     )
 
 
 @pytest.mark.parametrize("stop", [0, 1, 5, 17])
-def test_it_goes_on_where_it_was_stopped(stop, tmp_path):
+def test_it_resumes_where_it_was_stopped(stop, tmp_path):
     objective, path = objective_of(), tmp_path / "hessian.journal"
     whole = Counting(objective)
     expected = run(objective, whole)
@@ -62,7 +63,7 @@ def test_it_goes_on_where_it_was_stopped(stop, tmp_path):
     first.close()
     rest = Counting(objective)
     second = RecordedProducts(rest, path, QUESTION)
-    assert second.left == stop
+    assert second.num_recorded == stop
     assert same(run(objective, second), expected)
     assert rest.calls == whole.calls - stop
     second.close()
@@ -71,100 +72,134 @@ def test_it_goes_on_where_it_was_stopped(stop, tmp_path):
 
 
 def filled(objective, path, count=4):
+    """A journal of some products: what was asked, and the answers."""
     recorded = RecordedProducts(Counting(objective), path, QUESTION)
-    asked = [torch.randn(objective.num_parameters, 2, generator=generator(k)) for k in range(count)]
-    asked = [one.to(torch.float64) for one in asked]
-    answers = [recorded([ProductRequest(one)])[0] for one in asked]
+    draws = [torch.randn(objective.num_parameters, 2, generator=generator(k)) for k in range(count)]
+    vectors = [draw.to(torch.float64) for draw in draws]
+    answers = [recorded([ProductRequest(columns)])[0] for columns in vectors]
     recorded.close()
-    return asked, answers
+    return vectors, answers
 
 
 @pytest.mark.parametrize("cut", [1, 20, 27, 28, 29, 1000])
 def test_a_file_that_was_cut_short_gives_what_is_whole(cut, tmp_path):
     objective, path = objective_of(), tmp_path / "hessian.journal"
-    asked, answers = filled(objective, path)
+    vectors, answers = filled(objective, path)
     content = path.read_bytes()
     path.write_bytes(content[:-cut])
     counting = Counting(objective)
     recorded = RecordedProducts(counting, path, QUESTION)
-    assert recorded.left == 3
-    for one, answer in zip(asked, answers, strict=True):
-        torch.testing.assert_close(recorded([ProductRequest(one)])[0], answer, rtol=0, atol=1e-13)
+    assert recorded.num_recorded == 3
+    for columns, answer in zip(vectors, answers, strict=True):
+        found = recorded([ProductRequest(columns)])[0]
+        torch.testing.assert_close(found, answer, rtol=0, atol=1e-13)
     assert counting.calls == 1
     recorded.close()
     assert len(path.read_bytes()) == len(content)
 
 
 @pytest.mark.parametrize("place", [0.3, 0.6, 0.9])
-def test_damage_ends_what_is_believed(place, tmp_path):
+def test_damage_costs_one_product(place, tmp_path):
     objective, path = objective_of(), tmp_path / "hessian.journal"
-    filled(objective, path)
+    vectors, answers = filled(objective, path)
     content = bytearray(path.read_bytes())
     content[int(place * len(content))] ^= 0x10
     path.write_bytes(bytes(content))
-    assert RecordedProducts(Counting(objective), path, QUESTION).left == int(4 * place)
+    counting = Counting(objective)
+    recorded = RecordedProducts(counting, path, QUESTION)
+    assert recorded.num_recorded == 3
+    for columns, answer in zip(vectors, answers, strict=True):
+        found = recorded([ProductRequest(columns)])[0]
+        torch.testing.assert_close(found, answer, rtol=0, atol=1e-13)
+    assert counting.calls == 1
 
 
-def test_another_question_starts_anew(tmp_path):
+def test_another_question_starts_anew(tmp_path, caplog):
+    caplog.set_level("INFO")
     objective, path = objective_of(), tmp_path / "hessian.journal"
     filled(objective, path)
-    assert RecordedProducts(Counting(objective), path, {**QUESTION, "top": 4}).left == 0
-    assert RecordedProducts(Counting(objective), path, {**QUESTION, "top": 4}).left == 0
+    assert RecordedProducts(Counting(objective), path, {**QUESTION, "top": 4}).num_recorded == 0
+    assert RecordedProducts(Counting(objective), path, {**QUESTION, "top": 4}).num_recorded == 0
+    assert caplog.messages == [
+        f"{path} belongs to another question (top 3, now 4): kept as hessian.1.journal"
+    ]
     path.write_bytes(b"\xff\xfe nothing of ours")
-    assert RecordedProducts(Counting(objective), path, QUESTION).left == 0
+    assert RecordedProducts(Counting(objective), path, QUESTION).num_recorded == 0
 
 
 def test_another_request_is_not_answered_from_the_file(tmp_path):
     objective, path = objective_of(), tmp_path / "hessian.journal"
-    asked, _ = filled(objective, path)
+    vectors, answers = filled(objective, path)
     counting = Counting(objective)
     recorded = RecordedProducts(counting, path, QUESTION)
-    recorded([ProductRequest(asked[0])])
+    recorded([ProductRequest(vectors[0])])
     assert counting.calls == 0
     group = Group.of([(0, 5)])
-    expected = LocalProducts(objective)([ProductRequest(asked[1][:5], group)])[0]
-    assert torch.equal(recorded([ProductRequest(asked[1][:5], group)])[0], expected)
+    expected = LocalProducts(objective)([ProductRequest(vectors[1][:5], group)])[0]
+    assert torch.equal(recorded([ProductRequest(vectors[1][:5], group)])[0], expected)
     assert counting.calls == 1
-    assert recorded.left == 0
+    for requests, exact in (
+        ([ProductRequest(vectors[1])], True),
+        ([ProductRequest(vectors[1][:, :1])], False),
+        ([ProductRequest(columns) for columns in vectors[:2]], False),
+    ):
+        for product, request in zip(recorded(requests, exact=exact), requests, strict=True):
+            assert product.shape == request.vectors.shape
+    assert counting.calls == 4
+    assert recorded.num_recorded == 8
+    # What is in the file is still answered from it, in any order.
+    for columns, answer in zip(reversed(vectors), reversed(answers), strict=True):
+        assert torch.equal(recorded([ProductRequest(columns)])[0], answer)
+    assert counting.calls == 4
 
 
-def test_a_full_disk_is_not_filled_further(tmp_path, monkeypatch, capsys):
-    from landscape.curvature import recording
+def test_several_requests_come_back_in_their_shapes(tmp_path):
+    objective, path = objective_of(), tmp_path / "hessian.journal"
+    vectors, _ = filled(objective, path, count=2)
+    group = Group.of([(0, 5)])
+    requests = [ProductRequest(vectors[0]), ProductRequest(vectors[1][:5], group)]
+    with_file = [
+        RecordedProducts(Counting(objective, fail_after=calls), path, QUESTION)(requests)
+        for calls in (1, 0)
+    ]
+    for product, again, request in zip(*with_file, requests, strict=True):
+        assert torch.equal(product, again)
+        assert again.shape == request.vectors.shape
 
+
+def test_a_full_disk_ends_the_recording_and_not_the_work(tmp_path, monkeypatch, caplog):
     class Usage:
         free = 10
 
+    caplog.set_level("INFO")
     objective, path = objective_of(), tmp_path / "hessian.journal"
-    monkeypatch.setattr(recording.shutil, "disk_usage", lambda _: Usage)
-    asked, answers = filled(objective, path)
-    assert "the disk is nearly full" in capsys.readouterr().err
-    assert len(answers) == len(asked)
-    assert RecordedProducts(Counting(objective), path, QUESTION).left == 0
+    monkeypatch.setattr(journal.shutil, "disk_usage", lambda _: Usage)
+    vectors, answers = filled(objective, path)
+    assert caplog.text.count("the disk is nearly full") == 1
+    assert len(answers) == len(vectors)
+    assert RecordedProducts(Counting(objective), path, QUESTION).num_recorded == 0
 
 
-def test_a_write_that_fails_ends_the_recording_and_not_the_work(tmp_path, monkeypatch, capsys):
-    from landscape.curvature import recording
-
+def test_a_write_that_fails_ends_the_recording_and_not_the_work(tmp_path, monkeypatch, caplog):
     def full(*_):
         raise OSError(28, "No space left on device")
 
+    caplog.set_level("INFO")
     objective, path = objective_of(), tmp_path / "hessian.journal"
-    monkeypatch.setattr(recording, "_write", full)
-    asked, answers = filled(objective, path)
-    assert len(answers) == len(asked)
-    assert capsys.readouterr().err.count("No space left on device") == 1
+    monkeypatch.setattr(journal, "append", full)
+    vectors, answers = filled(objective, path)
+    assert len(answers) == len(vectors)
+    assert caplog.text.count("No space left on device") == 1
 
 
-def test_short_writes_and_reads_are_gone_on_with(tmp_path, monkeypatch):
-    from landscape.curvature import recording
-
-    write, read = recording.os.pwrite, recording.os.pread
-    monkeypatch.setattr(recording.os, "pwrite", lambda f, data, at: write(f, data[:100], at))
-    monkeypatch.setattr(recording.os, "pread", lambda f, count, at: read(f, min(count, 77), at))
+def test_short_writes_and_reads_are_continued(tmp_path, monkeypatch):
+    write, read = records.os.write, records.os.pread
+    monkeypatch.setattr(records.os, "write", lambda f, data: write(f, data[:100]))
+    monkeypatch.setattr(records.os, "pread", lambda f, count, at: read(f, min(count, 77), at))
     objective, path = objective_of(), tmp_path / "hessian.journal"
-    asked, answers = filled(objective, path)
+    vectors, answers = filled(objective, path)
     counting = Counting(objective)
     recorded = RecordedProducts(counting, path, QUESTION)
-    for one, answer in zip(asked, answers, strict=True):
-        assert torch.equal(recorded([ProductRequest(one)])[0], answer)
+    for columns, answer in zip(vectors, answers, strict=True):
+        assert torch.equal(recorded([ProductRequest(columns)])[0], answer)
     assert counting.calls == 0

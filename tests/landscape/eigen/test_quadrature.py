@@ -255,11 +255,18 @@ def test_the_negative_share():
     assert stochastic_lanczos(diagonal([0.0] * 5), 2, 3, generator()).negative_share == (0, 0)
 
 
-def test_the_density_of_a_single_probe_has_no_error():
+def test_a_single_probe_has_no_error_of_the_density():
     quadrature = stochastic_lanczos(planted(VALUES), 1, 4, generator())
     mean, error = quadrature.density(np.linspace(-4, 7, 50))
     assert mean.any()
-    assert not error.any()
+    assert np.isnan(error).all()
+    mean, error = quadrature.beyond(np.array([-1.0, 0.5, 2.0]))
+    assert mean.any()
+    assert np.isnan(error).all()
+    assert math.isnan(quadrature.negative_share[1])
+    nothing = stochastic_lanczos(diagonal([0.0] * 5), 1, 3, generator())
+    assert nothing.negative_share[0] == 0
+    assert math.isnan(nothing.negative_share[1])
 
 
 def test_the_density_shows_how_many_eigenvalues_are_where():

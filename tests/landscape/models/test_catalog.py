@@ -7,14 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from landscape.errors import InputError
-from landscape.models.catalog import (
-    FAMILIES,
-    NAMED,
-    ModelSpec,
-    native_image_size,
-    resolve_model,
-)
+from landscape.models.catalog import ModelSpec, resolve_model
 from landscape.models.layers import DropPath
+from landscape.models.names import FAMILIES, NAMED, native_image_size
 from tests.oracles.cases import randomise
 
 DIGITS = {"image_size": 8, "channels": 1, "num_classes": 10}

@@ -10,7 +10,7 @@ from landscape.runtime import allocator
 
 PROGRAM = """
 import ctypes, sys
-from landscape.allocator import keep_freed_memory, return_freed_memory
+from landscape.runtime.allocator import keep_freed_memory, return_freed_memory
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p

@@ -16,7 +16,7 @@ from tests.commands import TIMEOUT, installed
 # What each process does; it prints what it saw as one line of JSON.
 PROCESS = """\
 import json, sys, time
-from landscape.distributed import join_ranks
+from landscape.runtime.distributed import join_ranks
 
 ranks = join_ranks()
 shared = ranks.broadcast("shared", {"x": [1, None, "\\u00e4"]} if ranks.is_first else "mine")
@@ -118,8 +118,8 @@ def test_a_store_in_memory():
     store.set_timeout(timedelta(seconds=5))
     ranks = [Ranks(k, 3, store) for k in range(3)]
     assert [rank.is_first for rank in ranks] == [True, False, False]
-    assert [rank.share("key", {"from": rank.number}) for rank in ranks] == [{"from": 0}] * 3
-    assert [rank.gather("all", rank.number) for rank in ranks[1:]] == [[1], [2]]
+    assert [rank.broadcast("key", {"from": rank.rank}) for rank in ranks] == [{"from": 0}] * 3
+    assert [rank.gather("all", rank.rank) for rank in ranks[1:]] == [[1], [2]]
     assert ranks[0].gather("all", 0) == [0, 1, 2]
     assert [ranks[k % 3].claim("queue", k + 1, 0) for k in range(5)] == [0, 1, 3, 6, 10]
     assert ranks[2].claim("another queue", 1, 7) == 0
@@ -128,13 +128,13 @@ def test_a_store_in_memory():
 def test_shared_numbers_keep_their_bits():
     store = dist.HashStore()
     values = [0.1, 1 / 3, 5e-324, 1.7976931348623157e308, -0.0]
-    Ranks(0, 2, store).share("key", values)
-    found = Ranks(1, 2, store).share("key")
+    Ranks(0, 2, store).broadcast("key", values)
+    found = Ranks(1, 2, store).broadcast("key")
     assert [v.hex() for v in found] == [v.hex() for v in values]
 
 
 def test_a_master_that_cannot_be_reached(monkeypatch):
-    monkeypatch.setattr(distributed, "PATIENCE", timedelta(seconds=1))
+    monkeypatch.setattr(distributed, "JOIN_TIMEOUT", timedelta(seconds=1))
     started = time.monotonic()
     with pytest.raises(InputError, match="the other processes can't be reached") as caught:
         join_ranks(environment(1, 2, free_port()))

@@ -12,13 +12,13 @@ from landscape.checkpoints.run import BEST, LAST, METRIC_COLUMNS, METRICS, RunDi
 from landscape.data.feed import epoch_order
 from landscape.errors import DivergenceError
 from landscape.training import evaluation, loop
-from landscape.training.augmentation import Augmentation
-from landscape.training.data_parallel import ALONE
+from landscape.training.augmentation.augment import Augmentation
 from landscape.training.epoch import train_epoch
 from landscape.training.evaluation import evaluate
 from landscape.training.loop import train
 from landscape.training.optimizer import make_optimizer
 from landscape.training.prepare import prepare
+from landscape.training.scale.data_parallel import SINGLE_PROCESS
 from landscape.training.schedules import learning_rate
 from landscape.training.step import Stepper
 from tests.landscape.training.runs import CPU, PLAIN, assert_same, make, some
@@ -26,11 +26,10 @@ from tests.landscape.training.runs import CPU, PLAIN, assert_same, make, some
 
 def epoch_of(model, samples, settings, epoch):
     """The records (steps, 4) of one epoch."""
-    _, task, *_ = prepare(model, samples, settings, CPU, ALONE)
+    _, task, *_ = prepare(model, samples, settings, CPU, SINGLE_PROCESS)
     stepper = Stepper(model, make_optimizer(model, settings), task, settings)
-    records = []
-    train_epoch(stepper, samples, Augmentation(settings, samples, settings.seed), epoch, records)
-    return torch.stack(records)
+    augmentation = Augmentation(settings, samples, settings.seed)
+    return torch.stack(list(train_epoch(stepper, samples, augmentation, epoch)))
 
 
 def test_a_training_is_a_function_of_its_settings(data, tmp_path):

@@ -9,9 +9,10 @@ from torch import nn
 from landscape.models.resnet import ResNet
 from landscape.models.vit import VisionTransformer
 from landscape.training.optimizer import make_optimizer
+from landscape.training.passes import Task
 from landscape.training.sam.ascent import SharpnessAware, frozen_batch_statistics, norm_of
 from landscape.training.settings import TrainSettings
-from landscape.training.step import Stepper, Task
+from landscape.training.step import Stepper
 from landscape.training.tasks.losses import TRAINING_LOSSES
 
 RHO = 0.05

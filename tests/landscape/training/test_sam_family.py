@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from landscape.errors import InputError
+from landscape.training.passes import Task
 from landscape.training.sam.ascent import SharpnessAware, names_in_scope
 from landscape.training.sam.corrections import LookSam, close_surrogate_gap
 from landscape.training.settings import TrainSettings
-from landscape.training.step import Stepper, Task
+from landscape.training.step import Stepper
 from tests.landscape.training.runs import make
 
 RATE, RHO = 0.1, 0.05

@@ -18,7 +18,8 @@ from landscape.errors import InputError
 from landscape.models.probe import find_classifier
 from landscape.robustness.attacks import FAST_STEP, Ball, projected_gradient_descent
 from landscape.training.loop import train
-from landscape.training.step import Stepper, Task
+from landscape.training.passes import Task
+from landscape.training.step import Stepper
 from landscape.training.tasks.contrastive import (
     Projected,
     nearest_centroid_accuracy,

@@ -1,8 +1,6 @@
-"""What is done to a training batch before the model sees it."""
+"""The augmentation of training batches."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,65 +13,46 @@ from landscape.data.feed import stream_seed
 from landscape.data.samples import Normalization, Samples, TensorSamples, count_classes
 from landscape.data.sources.imagefolder import FolderSamples
 from landscape.errors import InputError
-from landscape.runtime.options import option, refuse_negative
+from landscape.training.augmentation.settings import AugmentSettings
 
 # Streams of random numbers, so that one kind of draw does not change another.
 CROP, RANDAUGMENT, MIXUP = 11, 12, 13
 
 
-@dataclass(frozen=True)
-class AugmentSettings:
-    """Augmentation of training pictures."""
-
-    augment: str = option(
-        "auto",
-        "crop-flip: shifts by up to an eighth, mirrored half the time; inception: a crop of 5 to "
-        "100% of the area, mirrored half the time; auto: crop-flip for pictures in folders and "
-        "CIFAR, none for other data",
-        choices=("auto", "none", "crop-flip", "inception"),
-    )
-    randaugment: tuple[float, ...] = option(
-        (),
-        "RandAugment: so many operations a picture, of a magnitude of 10 (full) or more",
-        parse=float,
-        nargs=2,
-        metavar=("LAYERS", "MAGNITUDE"),
-    )
-    mixup: float = option(
-        0.0, "mix pairs of samples by shares from Beta(ALPHA, ALPHA); 0: don't", metavar="ALPHA"
-    )
-
-    def __post_init__(self) -> None:
-        """Raise InputError for values that can't be trained with."""
-        refuse_negative(self, "mixup")
-        if self.randaugment:
-            layers, magnitude = self.randaugment
-            if layers < 1 or layers != int(layers) or not 0 <= magnitude < math.inf:
-                raise InputError(
-                    "--randaugment takes a whole number of layers and a magnitude, such as 2 15, "
-                    f"got {layers:g} {magnitude:g}"
-                )
-
-
 class Augmentation:
-    """Augments batch after batch; every draw is a function of seed, epoch, step and view.
+    """Augments one batch after the other; every draw is a function of seed, epoch, step and view.
 
-    Crops are drawn for the batch of all ranks together, so that they don't depend on how many
-    there are. RandAugment and mixup are drawn by each rank for its share.
+    Crops are drawn for the batch of all ranks together, so that they don't depend on the number of
+    ranks. RandAugment and mixup are drawn by each rank for its own samples.
+
+    Args:
+        settings: What to do.
+        samples: The training data.
+        seed: The seed of all draws.
+        rank: The rank of this process.
+        world_size: The number of processes.
+
+    Raises:
+        InputError: The samples are no pictures, or have no pixels in a known range.
     """
 
     def __init__(
-        self, settings: AugmentSettings, samples: Samples, seed: int, rank: int = 0, ranks: int = 1
+        self,
+        settings: AugmentSettings,
+        samples: Samples,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
         self.settings = settings
         self._samples = samples
         self._seed = seed
-        self._rank, self._ranks = rank, ranks
+        self._rank, self._world_size = rank, world_size
         self._classes = count_classes(samples) or 0
         self._normalization: Normalization | None = getattr(samples, "normalization", None)
         self._crops_files = settings.augment == "inception" and isinstance(samples, FolderSamples)
-        pictures = settings.augment not in ("none", "auto") or bool(settings.randaugment)
-        if pictures and len(samples.input_shape) != 3:
+        needs_pictures = settings.augment not in ("none", "auto") or bool(settings.randaugment)
+        if needs_pictures and len(samples.input_shape) != 3:
             flag = "randaugment" if settings.randaugment else f"augment {settings.augment}"
             raise InputError(
                 f"--{flag} is for pictures, not for inputs of shape {tuple(samples.input_shape)}"
@@ -85,18 +64,18 @@ class Augmentation:
             )
 
     def fetch(self, indices: Tensor, epoch: int, step: int, view: int = 0) -> Tensor:
-        """Read the samples; those that lie in files are cropped as they are decoded."""
+        """Read samples; pictures in files are cropped as they are decoded."""
         if self._crops_files and isinstance(self._samples, FolderSamples):
             boxes = self._boxes(len(indices), (epoch, step, view))
             return self._samples.fetch(indices, boxes)
         return self._samples.fetch(indices)
 
     def pictures(self, inputs: Tensor, epoch: int, step: int, view: int = 0) -> Tensor:
-        """Crop, mirror and RandAugment what was fetched, on its device."""
+        """Crop, mirror and RandAugment what :meth:`fetch` returned, on its device."""
         key = (epoch, step, view)
         if self.settings.augment == "crop-flip":
             generator = self._generator(CROP, key)
-            whole = self._ranks * len(inputs)
+            whole = self._world_size * len(inputs)
             inputs = crop_and_flip(inputs, generator, whole, self._rank * len(inputs))
         elif self.settings.augment == "inception" and not self._crops_files:
             boxes = self._boxes(len(inputs), key)
@@ -111,16 +90,16 @@ class Augmentation:
         return inputs
 
     def mix(self, inputs: Tensor, targets: Tensor, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        """Mixup, where it is asked for: targets then are shares of shape (n, classes)."""
+        """Apply mixup, if it is on, which turns the targets into shares of shape (n, classes)."""
         if self.settings.mixup == 0:
             return inputs, targets
         generator = self._generator(MIXUP, (epoch, step, self._rank))
         return mixup(inputs, targets, self._classes, self.settings.mixup, 1.0, generator)
 
     def _boxes(self, count: int, key: Sequence[int]) -> Tensor:
-        """This rank's part of the crops that are drawn for the whole batch."""
-        drawn = draw_boxes(self._ranks * count, self._generator(CROP, key))
-        return drawn[self._rank * count : (self._rank + 1) * count]
+        """This rank's crops among those that are drawn for the whole batch."""
+        boxes = draw_boxes(self._world_size * count, self._generator(CROP, key))
+        return boxes[self._rank * count : (self._rank + 1) * count]
 
     def _generator(self, stream: int, key: Sequence[int]) -> torch.Generator:
         return torch.Generator().manual_seed(stream_seed(self._seed, stream, *key))

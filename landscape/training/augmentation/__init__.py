@@ -1,0 +1,1 @@
+"""Augmentation of training batches: its settings and how it is done."""

@@ -1,0 +1,41 @@
+"""The settings of augmentation."""
+
+import math
+from dataclasses import dataclass
+
+from landscape.errors import InputError
+from landscape.runtime.options import option, refuse_negative
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """How training pictures are augmented."""
+
+    augment: str = option(
+        "auto",
+        "crop-flip: shifts by up to an eighth, mirrored half the time; inception: a crop of 5 to "
+        "100% of the area, mirrored half the time; auto: crop-flip for pictures in folders and "
+        "CIFAR, none for other data",
+        choices=("auto", "none", "crop-flip", "inception"),
+    )
+    randaugment: tuple[float, ...] = option(
+        (),
+        "RandAugment: so many operations a picture, of a magnitude of 10 (full) or more",
+        parse=float,
+        nargs=2,
+        metavar=("LAYERS", "MAGNITUDE"),
+    )
+    mixup: float = option(
+        0.0, "mix pairs of samples by shares from Beta(ALPHA, ALPHA); 0: don't", metavar="ALPHA"
+    )
+
+    def __post_init__(self) -> None:
+        """Raise InputError for invalid values."""
+        refuse_negative(self, "mixup")
+        if self.randaugment:
+            layers, magnitude = self.randaugment
+            if layers < 1 or layers != int(layers) or not 0 <= magnitude < math.inf:
+                raise InputError(
+                    "--randaugment takes a whole number of layers and a magnitude, such as 2 15, "
+                    f"got {layers:g} {magnitude:g}"
+                )

@@ -1,0 +1,170 @@
+"""The gradient of sharpness-aware minimisation, for a whole batch."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from landscape.training.passes import MicroBatch, Passes
+from landscape.training.sam.ascent import (
+    SharpnessAware,
+    frozen_batch_statistics,
+    names_in_scope,
+    norm_of,
+)
+from landscape.training.sam.corrections import LookSam, close_surrogate_gap
+
+
+class SharpGradient:
+    """Computes the gradient of the loss at perturbed weights.
+
+    The batch B is divided into subsets B_i of ``sam_batch`` samples, each with a perturbation of
+    its own (m-sharpness), and for each of them
+
+        g_i = grad L_i(w)                                 ascent gradient
+        e_i = rho g_i / ||g_i||                           perturbation (of ASAM: see ascent.py)
+        g_s = sum over i of |B_i| / |B| grad L_i(w + e_i)     sharp gradient
+
+    GSAM and LookSAM then correct g_s by g = sum over i of |B_i| / |B| g_i.
+
+    Raises:
+        InputError: No parameter is in the scope of the perturbation.
+    """
+
+    def __init__(self, passes: Passes) -> None:
+        settings = passes.settings
+        scope = names_in_scope(passes.model, settings.sam_scope)
+        named = [(name, p) for name, p in passes.model.named_parameters() if p.requires_grad]
+        self.looksam = LookSam(settings.correction) if settings.sam == "looksam" else None
+        self._settings = settings
+        self._passes = passes
+        self._in_scope = [name in scope for name, _ in named]
+        self._corrects = settings.sam in ("gsam", "looksam")
+        self._sam = SharpnessAware(
+            self._scoped(passes.parameters), settings.sam_eta if settings.sam == "asam" else None
+        )
+
+    def compute(self, inputs: Tensor, targets: Tensor, rho: float, seed: int) -> Tensor:
+        """Leave g_s, corrected, in ``.grad``.
+
+        Args:
+            inputs: This rank's inputs of the batch.
+            targets: Their targets.
+            rho: The radius of the perturbation.
+            seed: The seed of the step.
+
+        Returns:
+            Loss, error, ||g_i|| and L_i(w + e_i) - L_i(w), as means over samples, of shape (4,).
+        """
+        size = self._settings.sam_batch or len(targets)
+        subsets = list(zip(inputs.split(size), targets.split(size), strict=True))
+        numbers = itertools.count()  # of micro-batches, over all subsets
+        plain = [torch.zeros_like(p) for p in self._passes.parameters] if self._corrects else []
+        record = torch.zeros(4, dtype=torch.float64, device=inputs.device)
+        for subset in subsets:
+            weight = len(subset[1]) / len(targets)
+            micro_batches = self._passes.split(*subset)
+            seeds = [self._passes.seed(seed, next(numbers)) for _ in micro_batches]
+            ascent, attacked, means = self._ascent_gradient(micro_batches, seeds)
+            norm = norm_of(ascent)
+            if self._corrects:
+                gradients = self._passes.without_none(ascent)
+                torch._foreach_add_(plain, gradients, alpha=weight)
+                del gradients
+            with self._perturbed(ascent, rho):
+                ascent.clear()  # their memory is free for the second pass
+                is_last = subset is subsets[-1]
+                perturbed = self._descent_gradient(attacked, seeds, weight, is_last)
+            gap = perturbed[0] - weight * means[0]
+            record += torch.stack([*(weight * means), weight * norm.to(means), gap])
+        if self._corrects:
+            self._correct(plain)
+        return record
+
+    def _ascent_gradient(
+        self, micro_batches: Sequence[MicroBatch], seeds: Sequence[int]
+    ) -> tuple[list[Tensor | None], list[MicroBatch], Tensor]:
+        """The first pass: g_i = sum over k of |b_k| / |B_i| grad L_k(w), of micro-batches b_k.
+
+        The same backward pass gives the gradient in the inputs, if these are attacked.
+
+        Returns:
+            g_i; the micro-batches for the second pass, attacked; and loss and error, of shape (2,).
+        """
+        passes = self._passes
+        attacks = passes.task.ball is not None
+        size = sum(len(targets) for _, targets in micro_batches)
+        total: list[Tensor | None] = []
+        attacked: list[MicroBatch] = []
+        means = torch.zeros(2, dtype=torch.float64, device=micro_batches[0][0].device)
+        for (inputs, targets), seed in zip(micro_batches, seeds, strict=True):
+            weight = len(targets) / size
+            start = passes.attack_start(inputs, seed) if attacks else inputs
+            variables = [*passes.parameters, start] if attacks else passes.parameters
+            loss, errors = passes.loss(start, targets, seed)
+            gradients: list[Tensor | None] = [
+                *torch.autograd.grad(weight * loss, variables, allow_unused=True)
+            ]
+            if attacks:
+                slope = gradients.pop()
+                inputs = inputs if slope is None else passes.attack(inputs, start, slope)
+            attacked.append((inputs, targets))
+            total = gradients if not total else _sum(total, gradients)
+            means += weight * torch.stack([loss.detach().double(), errors])
+        if self._settings.sam_sync:
+            passes.group.average(total)
+        return total, attacked, means
+
+    @contextmanager
+    def _perturbed(self, ascent: Sequence[Tensor | None], rho: float) -> Iterator[None]:
+        """The weights are at w + e_i within the context; ``ascent`` is used up."""
+        self._sam.perturb(self._scoped(ascent), rho)
+        try:
+            yield
+        finally:
+            self._sam.restore()
+
+    def _descent_gradient(
+        self,
+        micro_batches: Sequence[MicroBatch],
+        seeds: Sequence[int],
+        subset_weight: float,
+        is_last_subset: bool,
+    ) -> Tensor:
+        """The second pass: add |B_i| / |B| grad L_i(w + e_i) to ``.grad``.
+
+        Returns:
+            |B_i| / |B| times loss and error at w + e_i, of shape (2,).
+        """
+        size = sum(len(targets) for _, targets in micro_batches)
+        means = torch.zeros(2, dtype=torch.float64, device=micro_batches[0][0].device)
+        with frozen_batch_statistics(self._passes.model):
+            for micro_batch, seed in zip(micro_batches, seeds, strict=True):
+                weight = subset_weight * (len(micro_batch[1]) / size)
+                is_last = is_last_subset and micro_batch is micro_batches[-1]
+                means += self._passes.backward(micro_batch, seed, weight, is_last)
+        return means
+
+    def _correct(self, plain: list[Tensor]) -> None:
+        """Correct g_s in ``.grad`` by g as GSAM does; LookSAM remembers both for later steps."""
+        if not self._settings.sam_sync:
+            self._passes.group.average(plain)
+        sharp = self._passes.gradients()
+        if self.looksam is not None:
+            self.looksam.remember(sharp, plain)
+        else:
+            corrected = close_surrogate_gap(sharp, plain, self._settings.correction)
+            self._passes.replace_gradients(corrected)
+
+    def _scoped(self, values: Sequence[Any]) -> list[Any]:
+        """Those of ``values``, one for each parameter, whose parameter is perturbed."""
+        return [value for value, chosen in zip(values, self._in_scope, strict=True) if chosen]
+
+
+def _sum(total: list[Tensor | None], gradients: list[Tensor | None]) -> list[Tensor | None]:
+    """Add ``gradients`` to ``total``; None counts as 0."""
+    pairs = zip(total, gradients, strict=True)
+    return [g if t is None else t if g is None else t.add_(g) for t, g in pairs]

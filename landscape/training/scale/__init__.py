@@ -1,0 +1,1 @@
+"""How a training is carried out: precision, memory and several processes."""

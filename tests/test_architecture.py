@@ -1,0 +1,119 @@
+"""The rules of the house, each shown to fail where it is broken."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from analyses.catalog import known_analyses
+from tests.architecture import (
+    ROOT,
+    SHARED,
+    Module,
+    broken_floors,
+    broken_rooms,
+    circles,
+    full_folders,
+    long_modules,
+    named_questions,
+    needless_matplotlib,
+    read_modules,
+)
+
+MODULES = read_modules()
+EVERYWHERE = read_modules(packages=("landscape", "analyses", "benchmarks", "tests"))
+QUESTIONS = set(known_analyses())
+
+
+def test_no_module_has_over_300_lines():
+    assert long_modules(EVERYWHERE) == []
+    assert long_modules({"a": Module("a", 301, frozenset(), frozenset())}) == ["a: 301 lines"]
+
+
+def test_no_folder_has_over_20_modules(tmp_path):
+    assert full_folders(packages=("landscape", "analyses", "benchmarks", "tests")) == []
+    (tmp_path / "full").mkdir()
+    for number in range(21):
+        (tmp_path / "full" / f"m{number}.py").touch()
+    assert full_folders(tmp_path, ("full",)) == [f"{tmp_path / 'full'}: 21"]
+
+
+def test_no_modules_import_each_other(tmp_path):
+    assert circles(EVERYWHERE) == []
+    (tmp_path / "round").mkdir()
+    (tmp_path / "round" / "a.py").write_text("from round.b import x\n")
+    (tmp_path / "round" / "b.py").write_text("def x():\n    from round import a\n")
+    broken = circles(read_modules(tmp_path, ("round",)))
+    assert broken == ["round.a -> round.b -> round.a"]
+
+
+def test_the_engine_knows_no_question_and_imports_downwards():
+    assert broken_floors(MODULES) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "imported"),
+    [
+        ("landscape.objective.objective", "analyses.catalog"),
+        ("landscape.objective.objective", "landscape.curvature.operators"),
+        ("landscape.hooks.activations", "landscape.measures.cka"),
+        ("landscape.estimates", "landscape.errors"),
+    ],
+)
+def test_an_import_that_goes_up_or_sideways_is_found(module, imported):
+    lazily = replace(MODULES[module], lazy_names=frozenset({imported}))
+    assert broken_floors({module: lazily}) == [f"{module} imports {imported}"]
+
+
+def test_matplotlib_is_imported_only_where_something_is_drawn():
+    assert needless_matplotlib(MODULES) == []
+    broken = {
+        name: Module(name, 1, frozenset({"matplotlib.figure"}), frozenset())
+        for name in ("analyses.surface.measure", "landscape.slices.order", "analyses.runner")
+    }
+    assert needless_matplotlib(broken) == list(broken)
+
+
+def test_every_folder_of_analyses_is_a_question_or_known_to_be_shared():
+    folders = {path.name for path in (ROOT / "analyses").iterdir() if path.is_dir()}
+    assert folders - {"__pycache__"} == QUESTIONS | SHARED
+
+
+def test_rooms_import_what_comes_before_them_and_no_other_question():
+    assert broken_rooms(MODULES, QUESTIONS) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "imported"),
+    [
+        ("analyses.surface.settings", "analyses.surface.result"),
+        ("analyses.surface.tables", "analyses.surface.figures"),
+        ("analyses.surface.figures", "analyses.surface.measure"),
+        ("analyses.surface.measure", "analyses.line.result"),
+        ("analyses.runner", "analyses.surface.result"),
+        ("analyses.drawing.style", "analyses.hessian"),
+    ],
+)
+def test_a_broken_room_is_found(module, imported):
+    wrong = Module(module, 1, frozenset(), frozenset({imported}))
+    assert broken_rooms({module: wrong}, QUESTIONS) == [f"{module} imports {imported}"]
+
+
+def test_no_question_is_named_outside_its_package(tmp_path):
+    assert named_questions(ROOT, QUESTIONS) == []
+    (tmp_path / "analyses").mkdir()
+    (tmp_path / "analyses" / "runner.py").write_text('"""surface"""\nif name == "surface": pass\n')
+    assert named_questions(tmp_path, QUESTIONS) == ["analyses.runner:2: 'surface'"]
+
+
+@pytest.mark.parametrize("command", ["analyses.command.arguments"])
+def test_help_needs_neither_torch_nor_matplotlib(command):
+    code = (
+        f"import sys, {command} as command; command.build_parser().format_help(); "
+        "print([name for name in ('torch', 'matplotlib', 'scipy', 'h5py') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout == "[]\n"
