@@ -24,6 +24,7 @@ from analyses.attention.result import CLASS_TOKEN, Attention, Maps
 from analyses.attention.settings import Settings
 from analyses.run_context import RunContext
 from landscape.errors import NotMeasurableError
+from landscape.estimates import mean_and_stderr
 from landscape.hooks.attention_weights import watch_attention
 from landscape.objective.objective import Objective
 from landscape.runtime.progress import track
@@ -60,17 +61,17 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> At
     heads = [values.shape[1] for values in samples.values()]
     entropy, stderr = np.full((2, len(heads), max(heads)), math.nan)
     for layer, (values, count) in enumerate(zip(samples.values(), heads, strict=True)):
-        entropy[layer, :count], stderr[layer, :count] = _over_samples(values[..., 0])
-    class_entropy = np.stack(_over_samples(means[..., 1]), axis=1)
+        entropy[layer, :count], stderr[layer, :count] = mean_and_stderr(values[..., 0], axis=0)
+    class_entropy = np.stack(mean_and_stderr(means[..., 1], axis=0), axis=1)
     return Attention(
         layers=tuple(samples),
         heads=np.array(heads),
         keys=np.array(list(keys.values())),
         entropy=entropy,
         entropy_stderr=stderr,
-        layer_stderr=_over_samples(means[..., 0])[1],
+        layer_stderr=mean_and_stderr(means[..., 0], axis=0)[1],
         class_entropy=class_entropy if by_class_token else np.full_like(class_entropy, math.nan),
-        mean=np.array(_over_samples(means[..., 0].mean(1))),
+        mean=np.array(mean_and_stderr(means[..., 0].mean(1))),
         maps=maps if isinstance(maps, Maps) else None,
         why_no_maps="" if isinstance(maps, Maps) else maps,
     )
@@ -127,11 +128,3 @@ def entropy_of(weights: Tensor) -> Tensor:
         rows = torch.special.entr(chunk.double()).sum(-1)
         entropies.append(torch.stack([rows.mean(-1), rows[..., 0]], dim=-1))
     return torch.cat(entropies)
-
-
-def _over_samples(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The mean over the first axis and its standard error."""
-    count = len(values)
-    if count < 2:
-        return values.mean(0), np.full(values.shape[1:], math.nan)
-    return values.mean(0), values.std(0, ddof=1) / math.sqrt(count)

@@ -8,12 +8,10 @@ both of them never misses between them.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from analyses.linearity.result import Linearity, share_error
@@ -21,6 +19,7 @@ from analyses.linearity.settings import Settings
 from analyses.run_context import RunContext
 from landscape.data.batches import Batch, merge
 from landscape.errors import NotMeasurableError
+from landscape.estimates import mean_and_stderr
 from landscape.objective.eval_copy import differentiable
 from landscape.objective.losses import sample_losses
 from landscape.objective.objective import Objective
@@ -55,22 +54,24 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Li
     for k, share in enumerate(track(t.tolist(), f"linearity of {label} (points)")):
         for indices in torch.arange(len(pairs)).split(size):
             first, second = (data.take(pairs[indices, end]) for end in (0, 1))
-            predicted, loss, norm = _at(objective, first, second, share)
+            predicted, losses_at, norms_at = _at(objective, first, second, share)
             missed = (predicted != first.targets) & (predicted != second.targets)
             rows = indices.numpy()
             misses[k, rows] = missed.double().cpu().numpy()
-            losses[k, rows] = loss.double().cpu().numpy()
-            norms[k, rows] = norm.double().cpu().numpy()
+            losses[k, rows] = losses_at.double().cpu().numpy()
+            norms[k, rows] = norms_at.double().cpu().numpy()
             if share == 0.5:
                 predictions[rows] = predicted.cpu().numpy()
+    loss, loss_stderr = mean_and_stderr(losses)
+    gradient_norm, gradient_norm_stderr = mean_and_stderr(norms)
     return Linearity(
         t=t,
         missing=misses.mean(1),
         missing_stderr=np.array([share_error(row > 0) for row in misses]),
-        loss=losses.mean(1),
-        loss_stderr=_standard_errors(losses),
-        gradient_norm=norms.mean(1),
-        gradient_norm_stderr=_standard_errors(norms),
+        loss=loss,
+        loss_stderr=loss_stderr,
+        gradient_norm=gradient_norm,
+        gradient_norm_stderr=gradient_norm_stderr,
         pairs=pairs.numpy(),
         targets=data.targets.cpu().numpy()[pairs.numpy()],
         predictions=predictions,
@@ -142,10 +143,3 @@ def _at(
         (gradient,) = torch.autograd.grad(loss.sum(), [mixed])
     norms = torch.linalg.vector_norm(gradient.double().flatten(1), dim=1)
     return outputs.detach().argmax(1), loss.detach(), norms
-
-
-def _standard_errors(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The standard error over pairs at each point, (T,); nan for one pair."""
-    if values.shape[1] < 2:
-        return np.full(len(values), math.nan)
-    return values.std(axis=1, ddof=1) / math.sqrt(values.shape[1])

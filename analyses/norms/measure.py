@@ -12,12 +12,12 @@ from collections import defaultdict
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from analyses.norms.result import Norms
 from analyses.norms.settings import Settings
 from analyses.run_context import RunContext
+from landscape.estimates import mean_and_stderr
 from landscape.hooks.activations import watch_activations, watch_outputs
 from landscape.objective.objective import Objective
 from landscape.parameters.components import block_paths, components
@@ -63,7 +63,9 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> No
     by_layer = {
         key: norms for key, norms in by_layer.items() if norms.shape[1] == objective.num_samples
     }
-    moments = np.array([_moments(norms) for norms in by_layer.values()]).reshape(-1, 2, 2)
+    moments = np.array(
+        [np.stack(mean_and_stderr(norms.cpu().numpy()), -1) for norms in by_layer.values()]
+    ).reshape(-1, 2, 2)
     return Norms(
         components=tuple(weights),
         sizes=np.array([vector.numel() for vector in weights.values()], dtype=np.int64),
@@ -83,11 +85,3 @@ def _sample_norms(output: Tensor) -> Tensor:
     features = output.shape[1 if output.dim() == 4 else -1] if output.dim() > 1 else 1
     tokens = output[0].numel() / features
     return torch.stack([whole, whole / math.sqrt(tokens)])
-
-
-def _moments(norms: Tensor) -> NDArray[np.float64]:
-    """Mean and standard error along the samples of (2, N), shape (2, 2); nan for one sample."""
-    values = norms.cpu().numpy()
-    count = values.shape[1]
-    spread = values.std(1, ddof=1) / math.sqrt(count) if count > 1 else np.full(2, math.nan)
-    return np.stack([values.mean(1), spread], 1)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.recursion.settings import Settings
+from landscape.estimates import mean_and_stderr
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
@@ -140,10 +141,7 @@ class Recursion(Result):
 
 def moments(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean and standard error along the last axis, of shape (..., 2); nan for one sample."""
-    count = values.shape[-1]
-    mean = values.mean(-1)
-    error = values.std(-1, ddof=1) / np.sqrt(count) if count > 1 else np.full_like(mean, np.nan)
-    return np.stack([mean, error], -1)
+    return np.stack(mean_and_stderr(values), -1)
 
 
 def series(result: Recursion) -> dict[tuple[str, str], list[tuple[int, int]]]:
