@@ -166,7 +166,7 @@ def test_wrong_input_says_so(tmp_path):
     with pytest.raises(InputError, match=r"'loss' to have shape \(4, 3\), got \(3, 4\)"):
         write_vts(path, y, x, values, "loss")
     with pytest.raises(
-        InputError, match="expected one of the arrays loss, accuracy as height, got 'hess'"
+        InputError, match="loss, accuracy as height, got 'hess'"
     ):
         write_vtp(path, x, y, values, "hess")
     with pytest.raises(InputError, match="'not_finite'"):
