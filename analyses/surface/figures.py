@@ -15,8 +15,8 @@ from analyses.drawing.numbers import short_number, with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import masked, shared_scale
 from analyses.drawing.style import MAP, figure, grid_shape, plain_log_ticks
-from analyses.surface.maps import convexity_map, error_map, profiles
-from analyses.surface.panels import mark_centre, panels_of
+from analyses.surface.map_figures import convexity_map, error_map, profiles
+from analyses.surface.panel_figures import mark_centre, panels_of
 from analyses.surface.result import Surface
 
 Array = NDArray[np.float64]

@@ -32,7 +32,7 @@ def sampling_errors(
     Returns:
         An error for each v; nan for a single sample.
     """
-    slices = list(_slices(objective))
+    slices = list(sample_slices(objective))
     if len(slices) < 2:
         return [math.nan] * len(vectors)
     quotients, sizes = [], []
@@ -48,7 +48,7 @@ def sampling_errors(
     return [float(error) for error in np.sqrt(variance_of_sample / weights.sum())]
 
 
-def _slices(objective: Objective) -> Iterator[Batch]:
+def sample_slices(objective: Objective) -> Iterator[Batch]:
     """The batches, in smaller slices where there are few of them."""
     largest = max(1, objective.num_samples // SLICES)
     for batch in objective.batches:

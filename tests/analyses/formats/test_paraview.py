@@ -165,9 +165,7 @@ def test_wrong_input_says_so(tmp_path):
     path = tmp_path / "a.vts"
     with pytest.raises(InputError, match=r"'loss' to have shape \(4, 3\), got \(3, 4\)"):
         write_vts(path, y, x, values, "loss")
-    with pytest.raises(
-        InputError, match="loss, accuracy as height, got 'hess'"
-    ):
+    with pytest.raises(InputError, match="loss, accuracy as height, got 'hess'"):
         write_vtp(path, x, y, values, "hess")
     with pytest.raises(InputError, match="'not_finite'"):
         write_vts(path, x, y, values | {"not_finite": values["loss"]}, "loss")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.style import figure, line_styles, plain_log_ticks
-from analyses.surface.panels import panels_of
+from analyses.surface.panel_figures import panels_of
 from analyses.surface.result import Surface
 
 RADII = 12
