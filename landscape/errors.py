@@ -1,12 +1,12 @@
 """Every error this project raises on purpose.
 
     LandscapeError
-    ├── InputError              what was given is wrong: the command line exits with 2
-    │   └── NotMeasurableError  this analysis makes no sense for this model; others may
-    ├── DivergenceError         training reached a loss that is not finite: exit 1
-    └── SaveError               a file can't be written; the one before it is intact: exit 1
+    ├── InputError              the input is wrong: the command exits with 2
+    │   └── NotMeasurableError  an analysis is undefined for this model; others may be defined
+    ├── DivergenceError         the training loss is not finite: exit 1
+    └── SaveError               a file can't be written; the previous one is intact: exit 1
 
-A message is one line for the person at the terminal: what was expected, what came, what to do.
+A message is one line for the user: what was expected, what came, what to do.
 """
 
 
@@ -15,11 +15,11 @@ class LandscapeError(Exception):
 
 
 class InputError(LandscapeError):
-    """The command line, a file, a model or a data set is not what it has to be."""
+    """The command line, a file, a model or a data set is not as required."""
 
 
 class NotMeasurableError(InputError):
-    """An analysis does not apply to a model: no activations, fewer parameters than asked for."""
+    """An analysis is undefined for a model, which may have no activations or too few parameters."""
 
 
 class DivergenceError(LandscapeError):
@@ -27,4 +27,4 @@ class DivergenceError(LandscapeError):
 
 
 class SaveError(LandscapeError):
-    """A file can't be written, as on a full disk; what it was to replace is intact."""
+    """A file can't be written, as on a full disk; the file that it was to replace is intact."""

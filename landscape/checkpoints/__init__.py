@@ -1,1 +1,1 @@
-"""Run directories, and reading any checkpoint into a model."""
+"""Run directories, and loading any checkpoint into a model."""

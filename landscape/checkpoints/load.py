@@ -1,4 +1,4 @@
-"""Any checkpoint, as a model with its weights in place."""
+"""Loading a checkpoint of any supported format into a model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,16 @@ from landscape.results.files import sha256
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model with its weights; ``config`` is the run's config.json where it comes from a run."""
+    """A model with the weights of a checkpoint.
+
+    Attributes:
+        path: The checkpoint file.
+        sha256: The hash of its content, in hexadecimal.
+        spec: The name and the arguments of the model.
+        model: The model.
+        weights_key: The key of the weights in the file; empty for the top level.
+        config: The content of config.json, if the file is part of a run directory.
+    """
 
     path: Path
     sha256: str
@@ -45,17 +54,29 @@ def load_checkpoint(
     facts: Mapping[str, Any] | None = None,
     trust: bool = False,
 ) -> Checkpoint:
-    """Read a run directory, a checkpoint in one, or any checkpoint file with ``model``.
+    """Load a checkpoint into its model.
 
-    A run remembers its model; ``model`` and ``model_args`` override it. ``facts`` are what the
-    data say of sizes that nothing else settles. Raises InputError for a file that can't be read
-    or doesn't fit the model.
+    Args:
+        path: A run directory, a checkpoint in one, or any checkpoint file.
+        model: The name of the model. A run remembers its own, which this overrides.
+        model_args: Arguments of the model, which override those of the run.
+        facts: The data's image_size, channels and num_classes, for sizes that nothing else
+            determines.
+        trust: Load pickled objects of any type, which may run code.
+
+    Raises:
+        InputError: The file can't be read, or does not fit the model.
+
+    Example:
+        >>> checkpoint = load_checkpoint("checkpoints/vit-sam")
+        >>> checkpoint.model, checkpoint.spec.arguments
+        >>> load_checkpoint("ViT-B_16.npz", "vit-b16")
     """
     path, config = locate(Path(path))
     given = dict(model_args or {})
     if model is None:
         if config is None:
-            raise InputError(f"{path} is not part of a run directory: say what it is with --model")
+            raise InputError(f"{path} is not part of a run directory; say what it is with --model")
         saved = config["model"]
         spec = ModelSpec(saved["name"], {**saved["arguments"], **given})
     else:
@@ -66,25 +87,29 @@ def load_checkpoint(
         network = spec.build()
         state, key = convert_jax_parameters(parameters, path), ""
     else:
-        found, key = find_state_dict(read_torch_file(path, trust=trust), path)
+        stored, key = find_state_dict(read_torch_file(path, trust=trust), path)
         network = spec.build()
-        state = strip_wrappers(found, set(network.state_dict()))
+        state = strip_wrappers(stored, set(network.state_dict()))
     fit_weights(network, state, path)
     return Checkpoint(path, sha256(path), spec, network, key, config)
 
 
 def read_state(path: Path, network: nn.Module, *, trust: bool = False) -> dict[str, Tensor]:
-    """The state_dict in a checkpoint file, under the names that ``network`` has for it."""
+    """Read the weights in a checkpoint file, under the names that they have in ``network``."""
     if path.suffix == ".npz":
         return convert_jax_parameters(read_jax_file(path), path)
-    found, _ = find_state_dict(read_torch_file(path, trust=trust), path)
-    return strip_wrappers(found, set(network.state_dict()))
+    stored, _ = find_state_dict(read_torch_file(path, trust=trust), path)
+    return strip_wrappers(stored, set(network.state_dict()))
 
 
 def fit_weights(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    """Copy ``state`` into ``network``; InputError, naming keys and shapes, if it doesn't fit."""
+    """Copy ``state`` into ``network``, which becomes float64 if any of the weights are.
+
+    Raises:
+        InputError: The weights don't fit; the message names keys and shapes.
+    """
     if any(tensor.dtype == torch.float64 for tensor in state.values()):
-        network.double()  # nothing of the file is rounded away
+        network.double()  # so that no weight is rounded
     expected = network.state_dict()
     missing = [
         key for key in expected if key not in state and not key.endswith("num_batches_tracked")
@@ -112,7 +137,7 @@ def fit_weights(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> 
 
 
 def locate(path: Path) -> tuple[Path, dict[str, Any] | None]:
-    """The checkpoint file, and the config of the run it belongs to."""
+    """Find the checkpoint file, and the config of the run that it belongs to, if it does."""
     if not path.exists():
         raise InputError(f"no such checkpoint: {path}")
     run = run_of(path)
@@ -122,9 +147,10 @@ def locate(path: Path) -> tuple[Path, dict[str, Any] | None]:
 def _as_published(
     spec: ModelSpec, given: Mapping[str, Any], heads: int | None, path: Path
 ) -> ModelSpec:
+    """The spec of a published JAX checkpoint's model, whose activation is not our default."""
     if spec.name not in ("vit", "mixer"):
         raise InputError(
-            f"{path} is a JAX ViT or Mixer checkpoint; --model has to be one of ours, "
+            f"{path} is a JAX ViT or Mixer checkpoint; --model has to be one of this toolkit's, "
             f"vit-... or mixer-..., got {spec.name}"
         )
     if heads is not None and spec.name == "vit" and spec.arguments.get("heads") != heads:
@@ -136,5 +162,6 @@ def _as_published(
 
 
 def _some(items: list[str], limit: int = 4) -> str:
+    """The first few of these, and how many more there are."""
     rest = f" and {len(items) - limit} more" if len(items) > limit else ""
     return ", ".join(items[:limit]) + rest

@@ -1,13 +1,13 @@
-"""A run directory: what ``landscape-train`` leaves behind and ``landscape-plot`` starts from.
+"""Run directories: what ``landscape-train`` writes and ``landscape-plot`` reads.
 
 checkpoints/RUN/
-  config.json    every setting, the model and data in full, versions, git commit
-  metrics.csv    one row an epoch
-  last.pt        weights and optimizer state after the last finished epoch, or within one
-  best.pt        weights at the best validation accuracy
-  ema.pt         with --ema: the moving average of the weights
+  config.json      every setting, the model and data in full, versions, git commit
+  metrics.csv      one row an epoch
+  last.pt          weights and optimizer state after the last finished epoch, or within one
+  best.pt          weights at the best validation accuracy
+  ema.pt           with --ema: the moving average of the weights
   evaluation.json  with --eval: accuracies on other sets
-  epochs/        with --save-every: 0000.pt, the initial weights, 0010.pt, ...
+  epochs/          with --save-every: 0000.pt, the initial weights, 0010.pt, ...
 """
 
 import csv
@@ -46,21 +46,24 @@ METRIC_COLUMNS = (
 
 
 def run_of(path: Path) -> "RunDirectory | None":
-    """The run that ``path`` is, or that the checkpoint file ``path`` belongs to."""
+    """The run that ``path`` is, or that the checkpoint file ``path`` belongs to; else None."""
     if path.is_dir():
         return RunDirectory(path)
     folder = path.parent
-    is_own = path.name in (LAST, BEST, EMA)
+    belongs_to_run = path.name in (LAST, BEST, EMA)
     if _EPOCH_FILE.fullmatch(path.name):
-        folder = path.absolute().parent  # named from inside epochs/, too
-        is_own, folder = folder.name == EPOCHS, folder.parent
+        folder = path.absolute().parent  # the path may be relative to epochs/
+        belongs_to_run, folder = folder.name == EPOCHS, folder.parent
     run = RunDirectory(folder)
-    return run if is_own and run.exists() else None
+    return run if belongs_to_run and run.exists() else None
 
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """The files of one run. Every write replaces the old file whole."""
+    """The files of a run. Every write replaces a file as a whole, or leaves the old one.
+
+    Writing raises SaveError if there is no room.
+    """
 
     path: Path
 
@@ -69,16 +72,16 @@ class RunDirectory:
         return (self.path / CONFIG).is_file()
 
     def sweep(self) -> None:
-        """Remove what a write that was killed left behind. Only the run's own process may."""
+        """Remove what killed writes left behind. Call only from the sole writer of the run."""
         for name in (CONFIG, METRICS, LAST, BEST, EMA):
             sweep(self.path / name)
         for leftover in (self.path / EPOCHS).glob(".[0-9]*.pt.*"):
             leftover.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove all that a training wrote, so that another may start; config.json stays."""
+        """Remove all that a training wrote except config.json, so that another can start."""
         self.sweep()
-        # last.pt first: without it a resumed run writes all the others again.
+        # last.pt is first: without it, a resumed run writes all other files again.
         for name in (LAST, BEST, EMA, METRICS, EVALUATION):
             (self.path / name).unlink(missing_ok=True)
         for _, file in self.epochs():
@@ -88,7 +91,11 @@ class RunDirectory:
             folder.rmdir()
 
     def read_config(self) -> dict[str, Any]:
-        """The content of config.json. Raises InputError if it is missing or damaged."""
+        """The content of config.json.
+
+        Raises:
+            InputError: It is missing or damaged.
+        """
         file = self.path / CONFIG
         try:
             config = json.loads(file.read_text())
@@ -102,7 +109,7 @@ class RunDirectory:
         ):
             raise InputError(f"{file} has no model and data entries; was it written by this tool?")
         if not isinstance(config["model"].get("arguments"), dict) or "name" not in config["model"]:
-            raise InputError(f"{file} does not say which model it is: expected name and arguments")
+            raise InputError(f"{file} does not name its model; expected name and arguments")
         return config
 
     def write_config(self, config: Mapping[str, Any]) -> None:
@@ -116,7 +123,7 @@ class RunDirectory:
             temporary.write_text(json.dumps(scores, indent=2) + "\n")
 
     def read_metrics(self) -> list[dict[str, float]]:
-        """The rows of metrics.csv, oldest first; none if there is no file."""
+        """The rows of metrics.csv, oldest first; empty without such a file."""
         file = self.path / METRICS
         if not file.is_file():
             return []
@@ -135,27 +142,34 @@ class RunDirectory:
             writer.writerows({**row, "epoch": int(row["epoch"])} for row in rows)
 
     def save(self, name: str, state: Mapping[str, Any]) -> None:
-        """Write one of the ``.pt`` files; a kill leaves the old file or the new one.
+        """Write one of the ``.pt`` files.
 
-        Raises SaveError, and leaves the old one, if there is no room for it.
+        Raises:
+            SaveError: There is no room; the old file is intact.
         """
         with self._writing(self.path / name) as temporary:
             _save(dict(state), temporary)
 
     def load(self, name: str) -> dict[str, Any]:
-        """Read it back. Raises InputError if it is missing or damaged."""
+        """The content of one of the ``.pt`` files.
+
+        Raises:
+            InputError: It is missing or damaged.
+        """
         return read_torch_file(self.path / name)
 
     def epochs(self) -> list[tuple[int, Path]]:
-        """The epochs whose weights were kept, in order, each with its file; 0 is the start."""
+        """The kept epochs, in order, with their files; epoch 0 is the initial network."""
         files = (self.path / EPOCHS).glob("*.pt")
-        found = ((_EPOCH_FILE.fullmatch(file.name), file) for file in files)
-        return sorted((int(match[1]), file) for match, file in found if match)
+        matches = ((_EPOCH_FILE.fullmatch(file.name), file) for file in files)
+        return sorted((int(match[1]), file) for match, file in matches if match)
 
     def save_epoch(self, epoch: int, state: Mapping[str, Any]) -> None:
-        """Keep ``state``, the model's state dict after ``epoch``; the same weights, the same bytes.
+        """Keep the weights of an epoch; the same weights give the same bytes.
 
-        The file holds them under ``model``, beside ``epoch``.
+        Args:
+            epoch: The number of finished epochs.
+            state: The model's state dict. The file holds it under ``model``, beside ``epoch``.
         """
         target = make_directory(self.path / EPOCHS) / f"{epoch:04d}.pt"
         with self._writing(target) as temporary:
@@ -174,8 +188,8 @@ class RunDirectory:
             ) from error
 
 
-class _Noting:
-    """A file that remembers why a write failed, which torch does not pass on."""
+class _ErrorKeeper:
+    """A file that remembers why a write failed, which torch.save does not tell."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -193,13 +207,13 @@ class _Noting:
 
 
 def _save(state: Mapping[str, Any], path: Path) -> None:
-    """As torch.save does; OSError, with the cause, where there is no room.
+    """Save as torch.save does, but raise OSError with its cause if there is no room.
 
     Given a path, torch would write its name, which is random here, into the file.
     """
     with path.open("wb") as file:
-        noting = _Noting(file)
+        keeper = _ErrorKeeper(file)
         try:
-            torch.save(state, cast(IO[bytes], noting))
+            torch.save(state, cast(IO[bytes], keeper))
         except RuntimeError as error:
-            raise (noting.error or error) from error
+            raise (keeper.error or error) from error

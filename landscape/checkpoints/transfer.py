@@ -1,4 +1,4 @@
-"""Start a training from the weights of another: other classes, another size of pictures."""
+"""Starting a training from the weights of another, with other classes or picture sizes."""
 
 from pathlib import Path
 
@@ -11,24 +11,34 @@ from landscape.errors import InputError
 
 
 def transfer_weights(model: nn.Module, head: str, path: Path) -> list[str]:
-    """Copy a checkpoint's weights into ``model``; returns what was not taken as it is, in words.
+    """Copy a checkpoint's weights into ``model``.
 
-    ``head`` names the model's last layer, which keeps its fresh weights where the checkpoint's is
-    for another number of classes. A position embedding of another number of tokens is resampled
-    as a picture, bicubically (Dosovitskiy et al., 2021, section 3.2), the class token's apart.
-    Raises InputError for weights that don't fit otherwise.
+    The head keeps its freshly drawn weights if the checkpoint's has another number of classes. A
+    position embedding for another number of tokens is resampled bicubically, as a picture, except
+    for the class token's (Dosovitskiy et al., 2021, section 3.2).
+
+    Args:
+        model: The model, which is changed in place.
+        head: The name of its last layer.
+        path: A run directory or a checkpoint file.
+
+    Returns:
+        A sentence for each weight that was not copied unchanged.
+
+    Raises:
+        InputError: The weights don't fit.
     """
     path, _ = locate(path)
     state = read_state(path, model)
-    own = model.state_dict()
+    fresh = model.state_dict()
     changes: list[str] = []
-    for name in [name for name in own if name.rpartition(".")[0] == head]:
-        if name in state and state[name].shape != own[name].shape:
+    for name in [name for name in fresh if name.rpartition(".")[0] == head]:
+        if name in state and state[name].shape != fresh[name].shape:
             changes.append(
-                f"{name} is drawn anew: {own[name].shape[0]} classes, not {state[name].shape[0]}"
+                f"{name} is drawn anew: {fresh[name].shape[0]} classes, not {state[name].shape[0]}"
             )
-            state[name] = own[name]
-    for name, expected in own.items():
+            state[name] = fresh[name]
+    for name, expected in fresh.items():
         if name not in state or name.rpartition(".")[2] != "pos_embed":
             continue
         if state[name].shape != expected.shape:
@@ -40,25 +50,33 @@ def transfer_weights(model: nn.Module, head: str, path: Path) -> list[str]:
 
 
 def resample_positions(embedding: Tensor, tokens: int) -> Tensor:
-    """(1, T, D) to (1, tokens, D); each has a square of patches, after at most one class token.
+    """Resample a position embedding to another number of tokens.
 
-    Raises InputError where they are no squares.
+    Args:
+        embedding: Of shape (1, T, D): at most one class token, then a square of patches.
+        tokens: The wanted number of tokens.
+
+    Returns:
+        An embedding of shape (1, ``tokens``, D).
+
+    Raises:
+        InputError: The patches are no squares, or only one of the two has a class token.
     """
-    had, has = (_side(count) for count in (embedding.shape[1], tokens))
-    if had is None or has is None or had[1] != has[1]:
+    before, after = _side(embedding.shape[1]), _side(tokens)
+    if before is None or after is None or before[1] != after[1]:
         raise InputError(
             f"a position embedding of {embedding.shape[1]} tokens can't become one of {tokens}: "
             "both have to be squares of patches, with or without one class token"
         )
-    side, extra = had
-    first, grid = embedding[:, :extra], embedding[:, extra:]
+    side, extra = before
+    class_token, grid = embedding[:, :extra], embedding[:, extra:]
     picture = grid.reshape(1, side, side, -1).permute(0, 3, 1, 2)
-    picture = F.interpolate(picture, (has[0], has[0]), mode="bicubic", antialias=True)
-    return torch.cat([first, picture.permute(0, 2, 3, 1).flatten(1, 2)], 1)
+    picture = F.interpolate(picture, (after[0], after[0]), mode="bicubic", antialias=True)
+    return torch.cat([class_token, picture.permute(0, 2, 3, 1).flatten(1, 2)], 1)
 
 
 def _side(tokens: int) -> tuple[int, int] | None:
-    """(patches on a side, class tokens)."""
+    """The number of patches on a side and of class tokens; None if the patches are no square."""
     for extra in (0, 1):
         side = round((tokens - extra) ** 0.5)
         if side * side == tokens - extra:

@@ -1,4 +1,4 @@
-"""The weights of another checkpoint of a model that is there already."""
+"""Other weights of an objective's model."""
 
 import copy
 from dataclasses import dataclass
@@ -16,16 +16,27 @@ from landscape.parameters.layout import flatten
 
 @dataclass(frozen=True)
 class Weights:
-    """Another setting of an objective's weights: ``theta`` of shape (P,) and the statistics."""
+    """A point in the weight space of an objective.
+
+    Attributes:
+        theta: The trainable parameters, of shape (P,).
+        statistics: The running statistics of BatchNorm, as one vector.
+    """
 
     theta: Tensor
     statistics: Tensor
 
 
 def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> Weights:
-    """Theta and statistics of a run directory or checkpoint file of the objective's own model.
+    """Read the weights of another checkpoint of an objective's model.
 
-    Raises InputError, naming keys and shapes, for a checkpoint of another model.
+    Args:
+        path: A run directory or a checkpoint file.
+        objective: Its model says what the weights are called.
+        trust: Load pickled objects of any type, which may run code.
+
+    Raises:
+        InputError: The checkpoint is that of another model; the message names keys and shapes.
     """
     path, _ = locate(path)
     trust = trust or bool(objective.origin.get("trusted"))
@@ -35,12 +46,16 @@ def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> We
 
 
 def weights_of(model: nn.Module, objective: Objective) -> Weights:
-    """Theta and statistics of a model that has the objective's parameters, by name."""
+    """The weights of a model that has the same parameters as the objective's, by name.
+
+    Raises:
+        InputError: A frozen parameter differs.
+    """
     parameters = dict(model.named_parameters())
-    for name, own in objective.module.named_parameters():
-        if not own.requires_grad and not torch.equal(parameters[name].to(own), own):
+    for name, expected in objective.module.named_parameters():
+        if not expected.requires_grad and not torch.equal(parameters[name].to(expected), expected):
             raise InputError(
-                f"{name} is frozen in the model and different in the other checkpoint: no line "
+                f"{name} is frozen in the model and differs in the other checkpoint, so no line "
                 "through the trainable weights leads there; unfreeze it"
             )
     theta = flatten(parameters[name].detach() for name in objective.layout.names)

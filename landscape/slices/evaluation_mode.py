@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from landscape.data.batches import Batch, map_tensors
 from landscape.objective.folding import fold_batch_norms, folded_convolutions
-from landscape.objective.objective import Objective, call_model
+from landscape.objective.model_call import call_model
+from landscape.objective.objective import Objective
 from landscape.runtime.devices import full_precision, tf32_allowed
 
 

@@ -19,18 +19,22 @@ SEED = 0
 
 
 def extreme_eigenvalues(objective: Objective) -> list[float]:
-    """Smallest and largest eigenvalue at the weights in place, and the larger relative residual.
+    """The smallest and the largest eigenvalue of the Hessian at the weights in place.
 
-    The residual is measured with the exact product and relative to the eigenvalue of largest
-    magnitude. Where the loss or a derivative is not finite there are none: three nans.
+    Returns:
+        Both eigenvalues, and the larger of their residuals, measured with the exact product and
+        relative to the eigenvalue of largest magnitude. Three nans where the loss or a derivative
+        is not finite.
     """
     if not math.isfinite(objective.loss()):
         return [math.nan] * 3
     operator = CurvatureOperator(objective)
     generator = torch.Generator().manual_seed(SEED)
     try:
-        # Another copy of an extreme eigenvalue would be the same number.
-        pairs = lanczos(operator, 1, generator, tolerance=TOLERANCE, which="ends", copies=False)
+        # A repeated eigenvalue would be the same number again.
+        pairs = lanczos(
+            operator, 1, generator, tolerance=TOLERANCE, which="ends", multiplicity=False
+        )
     except NotMeasurableError:
         return [math.nan] * 3
     values = pairs.eigenvalues

@@ -12,7 +12,8 @@ from torch import nn
 
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
-from landscape.objective.objective import Objective, call_model
+from landscape.objective.model_call import call_model
+from landscape.objective.objective import Objective
 from landscape.runtime.devices import full_precision
 
 Norm = nn.modules.batchnorm._BatchNorm

@@ -1,1 +1,1 @@
-"""Other people's checkpoint formats, one a file."""
+"""Readers of other programs' checkpoint formats."""

@@ -1,6 +1,6 @@
-"""The published JAX checkpoints of ViT and MLP-Mixer: flat ``.npz`` files with '/'-keys.
+"""The published JAX checkpoints of ViT and MLP-Mixer: flat ``.npz`` files, keys joined by '/'.
 
-Both spellings are read: the releases of the papers (``LayerNorm_2``, ``MlpBlock_3``,
+Both spellings are read: that of the papers' releases (``LayerNorm_2``, ``MlpBlock_3``,
 ``MultiHeadDotProductAttention_1``, keys under ``opt/target/``) and the newer one (``LayerNorm_1``,
 ``MlpBlock_0``, ``MultiHeadDotProductAttention_0``, keys at the top or under ``params/``).
 
@@ -22,14 +22,14 @@ from landscape.errors import InputError
 
 Array = NDArray[np.floating[Any]]
 
-# What these files' networks compute that ours don't by default: flax's gelu is the tanh form.
+# Where the networks of these files differ from our defaults: flax's gelu is the tanh form.
 JAX_MODEL_ARGUMENTS = {"activation": "gelu_tanh"}
 
 _BLOCK = r"Transformer/encoderblock_(?P<k>\d+)/"
 _ATTENTION = _BLOCK + r"MultiHeadDotProductAttention_\d+/"
 _MIXER = r"MixerBlock_(?P<k>\d+)/"
 
-# pattern of the module's path -> our module's name
+# From a pattern for the path of a module to the name of our module.
 _MODULES = {
     r"embedding": "patch_embed.proj",
     r"stem": "stem.proj",
@@ -48,12 +48,16 @@ _MODULES = {
     r"pre_head_layer_norm": "norm",
     r"head": "head",
 }
-_QKV = re.compile(_ATTENTION + r"(?P<part>query|key|value)/(?P<leaf>kernel|bias)")
+_QKV = re.compile(_ATTENTION + r"(?P<projection>query|key|value)/(?P<leaf>kernel|bias)")
 _WHOLE = {"cls": "cls_token", "Transformer/posembed_input/pos_embedding": "pos_embed"}
 
 
 def read_jax_file(path: Path) -> dict[str, Array]:
-    """The parameters in an ``.npz`` checkpoint, without prefixes and optimizer state."""
+    """Read the parameters in an ``.npz`` checkpoint, without prefixes and optimizer state.
+
+    Raises:
+        InputError: The file is missing or damaged.
+    """
     if not path.is_file():
         raise InputError(f"no such checkpoint: {path}")
     try:
@@ -71,7 +75,11 @@ def read_jax_file(path: Path) -> dict[str, Array]:
 
 
 def convert_jax_parameters(parameters: Mapping[str, Array], path: Path) -> dict[str, Tensor]:
-    """A state dict with our names and layouts. Raises InputError for a key that isn't known."""
+    """Convert parameters to a state dict with our names and layouts.
+
+    Raises:
+        InputError: A key is unknown, or part of an attention layer is missing.
+    """
     state: dict[str, Array] = {}
     attention: dict[str, dict[str, Array]] = {}
     for key, value in parameters.items():
@@ -80,21 +88,21 @@ def convert_jax_parameters(parameters: Mapping[str, Array], path: Path) -> dict[
         elif match := _QKV.fullmatch(key):
             leaf = "weight" if match["leaf"] == "kernel" else "bias"
             name = f"blocks.{match['k']}.attn.qkv.{leaf}"
-            attention.setdefault(name, {})[match["part"]] = value
+            attention.setdefault(name, {})[match["projection"]] = value
         else:
             name, converted = _convert_module(key, value, path)
             state[name] = converted
-    for name, parts in attention.items():
-        missing = {"query", "key", "value"} - set(parts)
+    for name, projections in attention.items():
+        missing = {"query", "key", "value"} - set(projections)
         if missing:
             raise InputError(f"{path} has no {', '.join(sorted(missing))} for {name}")
-        rows = [_flat_heads(parts[part]) for part in ("query", "key", "value")]
+        rows = [_flat_heads(projections[kind]) for kind in ("query", "key", "value")]
         state[name] = np.concatenate(rows)
     return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in state.items()}
 
 
 def count_heads(parameters: Mapping[str, Array]) -> int | None:
-    """The number of attention heads, which the converted weights no longer show."""
+    """The number of attention heads, which converted weights no longer show; None for a Mixer."""
     for key, value in parameters.items():
         match = _QKV.fullmatch(key)
         if match and match["leaf"] == "bias":
@@ -103,6 +111,7 @@ def count_heads(parameters: Mapping[str, Array]) -> int | None:
 
 
 def _convert_module(key: str, value: Array, path: Path) -> tuple[str, Array]:
+    """Our name and layout of a parameter; InputError if its key is unknown."""
     module, _, leaf = key.rpartition("/")
     for pattern, template in _MODULES.items():
         match = re.fullmatch(pattern, module)
@@ -123,6 +132,7 @@ def _kernel(value: Array) -> Array:
 
 
 def _attention_output(value: Array) -> Array:
+    """(heads, head_dim, out) to (out, heads * head_dim)."""
     return value.reshape(-1, value.shape[-1]).T
 
 

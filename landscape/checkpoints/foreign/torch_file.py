@@ -11,22 +11,28 @@ from torch import Tensor
 
 from landscape.errors import InputError
 
-# Where training scripts put the weights; the averaged ones first, as timm does.
+# Where training scripts put the weights. Averaged weights come first, as in timm.
 STATE_DICT_KEYS = ("state_dict_ema", "model_ema", "state_dict", "model")
 WRAPPER_PREFIXES = ("module.", "_orig_mod.")
 
 
 def read_torch_file(path: Path, *, trust: bool = False) -> dict[str, Any]:
-    """The content of a torch file, on the CPU. Only tensors and plain types unless ``trust``.
+    """Read a torch file onto the CPU.
 
-    Raises InputError if the file is missing, truncated, no torch file, or holds other objects.
+    Args:
+        path: The file.
+        trust: Load pickled objects of any type, which may run code; by default only tensors and
+            plain types are loaded.
+
+    Raises:
+        InputError: The file is missing, truncated or no torch file, or holds other objects.
     """
     if not path.is_file():
         raise InputError(f"no such checkpoint: {path}")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     try:
-        # timm and torchvision store their command line beside the weights; it is inert.
+        # timm and torchvision store their command line beside the weights; it runs no code.
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=not trust)
     except pickle.UnpicklingError as error:
@@ -51,7 +57,14 @@ def read_torch_file(path: Path, *, trust: bool = False) -> dict[str, Any]:
 
 
 def find_state_dict(content: Mapping[str, Any], path: Path) -> tuple[dict[str, Tensor], str]:
-    """The weights in a checkpoint's content, and the key they were under ('' for the top level)."""
+    """Find the weights in the content of a checkpoint.
+
+    Returns:
+        The weights, and the key that they were under; an empty key for the top level.
+
+    Raises:
+        InputError: There are none.
+    """
     for key in STATE_DICT_KEYS:
         if isinstance(content.get(key), Mapping) and _is_state_dict(content[key]):
             return dict(content[key]), key
@@ -66,8 +79,8 @@ def find_state_dict(content: Mapping[str, Any], path: Path) -> tuple[dict[str, T
 def strip_wrappers(state: Mapping[str, Tensor], expected: set[str]) -> dict[str, Tensor]:
     """Remove the prefixes that DataParallel and torch.compile put before ``expected`` names.
 
-    A prefix goes unless that makes fewer names expected ones: a model may have a part that is
-    called ``module``. The step counter of torch's weight averaging goes too.
+    A prefix stays if fewer names would be expected ones without it: a model may have a module that
+    is called ``module``. The step counter of torch's weight averaging is removed, too.
     """
     stripped = {name: tensor for name, tensor in state.items() if name != "n_averaged"}
     for prefix in 2 * WRAPPER_PREFIXES:  # each may wrap the other
@@ -103,8 +116,9 @@ def _damaged(path: Path) -> str:
 
 
 def _refused(message: str) -> str:
+    """The type that torch refused to load, taken from its message."""
     words = message.split()
     for marker in ("GLOBAL", "class"):
         if marker in words[:-1]:
             return words[words.index(marker) + 1].strip(".,`'")
-    return "of a type it does not name"
+    return "of an unnamed type"

@@ -10,7 +10,7 @@ from torch import nn
 
 from analyses import hessian
 from analyses.hessian.density_figures import linear_region, symmetric_log_grid
-from analyses.hessian.measure import METHODS, Settings
+from analyses.hessian.settings import METHODS, Settings
 from landscape.autograd.gradient_graph import GradientGraph
 from landscape.curvature.operators import CurvatureOperator
 from landscape.curvature.sampling import _parts

@@ -54,7 +54,7 @@ def test_outputs_of_another_shape_are_refused():
 
     samples = source()
     inputs = samples.inputs / 255
-    refused("shape .pictures, classes., this one gives", Wrapped(), inputs, samples.targets, loss)
+    refused("shape .pictures, classes., got", Wrapped(), inputs, samples.targets, loss)
 
 
 def test_a_wrong_normalisation_is_noticed():

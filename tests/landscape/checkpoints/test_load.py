@@ -214,7 +214,7 @@ def test_a_run_whose_config_names_no_model_is_refused(run, model):
 
 
 def test_a_file_without_a_model_is_refused(save):
-    with pytest.raises(InputError, match="is not part of a run directory: say .* with --model"):
+    with pytest.raises(InputError, match="is not part of a run directory; say .* with --model"):
         load_checkpoint(save(random_model().state_dict()))
 
 

@@ -55,6 +55,20 @@ def test_the_hessian_elsewhere():
     torch.testing.assert_close(here, case.hessian(), rtol=0, atol=1e-10)
 
 
+def test_the_operator_is_written_as_a_matrix():
+    case = BY_NAME["mlp with tied weights"]
+    operator, dense = operator_of(case), case.hessian()
+    assert operator.shape == dense.shape
+    vectors = torch.randn(operator.size, 3, dtype=torch.float64)
+    torch.testing.assert_close(operator @ vectors, dense @ vectors, rtol=0, atol=1e-10)
+    torch.testing.assert_close(operator @ vectors[:, 0], dense @ vectors[:, 0], rtol=0, atol=1e-10)
+    assert operator.products == 4
+    group = Group.of([(0, 5)])
+    block = operator.block(group)
+    assert block.shape == (5, 5)
+    torch.testing.assert_close(block @ vectors[:5], dense[:5, :5] @ vectors[:5], rtol=0, atol=1e-10)
+
+
 def test_products_are_counted(monkeypatch):
     operator = operator_of(BY_NAME["mlp with frozen parameters"])
     counted = []
@@ -186,7 +200,7 @@ def test_blocks_are_those_of_the_dense_hessian(case, batch_size):
         asked.append((restricted, vectors))
         expected.append(block @ vectors)
     for exact in (False, True):
-        for found, one in zip(operator.together(asked, exact=exact), expected, strict=True):
+        for found, one in zip(operator.block_products(asked, exact=exact), expected, strict=True):
             torch.testing.assert_close(found, one, rtol=0, atol=limit)
 
 

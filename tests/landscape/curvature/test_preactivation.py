@@ -218,9 +218,10 @@ class SinglePrecision(nn.Module):
         return self.last(F.relu(self.first(x)) @ self.scale[0])
 
 
-def test_a_model_that_does_not_take_float64_is_measured_in_its_own(capsys):
+def test_a_model_that_does_not_take_float64_is_measured_in_its_own(caplog):
+    caplog.set_level("INFO")
     data = torch.randn(6, 3), torch.randint(2, (6,))
     few = drawn(Objective(SinglePrecision(), data, device="cpu"), 3)
     assert few.dtype == torch.float32
     assert np.isfinite(few.loss())
-    assert "the model does not take float64" in capsys.readouterr().err
+    assert "the model does not take float64" in caplog.text

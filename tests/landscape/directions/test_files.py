@@ -97,7 +97,7 @@ def test_a_wrong_number_of_tensors_is_refused(tmp_path, change):
     tensors = {-1: tensors[:-1], 1: [*tensors, np.zeros(2)], "all": []}[change]
     write_group(tmp_path / "x.h5", "xdirection", tensors)
     with pytest.raises(
-        InputError, match=f"expected 7 tensors, one a parameter, got {len(tensors)}"
+        InputError, match=f"expected 7 tensors, one for each parameter, got {len(tensors)}"
     ):
         read_directions(tmp_path / "x.h5", layout, Everything())
 

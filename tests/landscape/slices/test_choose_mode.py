@@ -12,7 +12,7 @@ from landscape.slices import evaluation_mode as forward
 from landscape.slices.choose_mode import ROUNDING, choose_mode
 from landscape.slices.evaluation_mode import EvaluationMode
 from landscape.slices.evaluator import PointEvaluator
-from tests.landscape.objective.test_folding import NamedArguments
+from tests.landscape.objective.foldable import NamedArguments
 from tests.landscape.slices.test_evaluator import objective_of, plane_of
 from tests.oracles.cases import BY_NAME, CASES, randomise
 
