@@ -147,7 +147,7 @@ def curvlinops_product(case: Case) -> Callable[[Tensor], Any]:
 
 
 def our_search(multiplicity: bool) -> Callable[..., tuple[Tensor, int | None]]:
-    """Lanczos until the residuals are within --tolerance; with or without a search for multiplicities."""
+    """Lanczos until residuals are within --tolerance, with or without a search for multiplicity."""
 
     def search(case: Case, arguments: argparse.Namespace) -> tuple[Tensor, int | None]:
         objective = case.objective()

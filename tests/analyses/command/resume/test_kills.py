@@ -64,7 +64,8 @@ def test_control_c(warm, subject, unkilled, tmp_path):
     assert process.returncode == 130
     assert out == ""
     assert err.splitlines()[-1] == (
-        "landscape-plot: interrupted; what is finished is kept; the same command continues from there"
+        "landscape-plot: interrupted; what is finished is kept; "
+        "the same command continues from there"
     )
     assert "Traceback" not in err
     kept = num_points(journal_of(tmp_path))
