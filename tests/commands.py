@@ -1,6 +1,7 @@
 """Running the two commands: in this process, or as a person at a terminal would."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -47,6 +48,13 @@ def run(name: str, *words: Any) -> "subprocess.CompletedProcess[str]":
     with start(name, *words) as process:
         out, err = process.communicate(timeout=TIMEOUT)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def assert_one_line(text: str, program: str) -> None:

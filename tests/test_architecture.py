@@ -109,7 +109,9 @@ def test_no_question_is_named_outside_its_package(tmp_path):
     assert named_questions(tmp_path, QUESTIONS) == ["analyses.runner:2: 'surface'"]
 
 
-@pytest.mark.parametrize("command", ["analyses.command.arguments"])
+@pytest.mark.parametrize(
+    "command", ["analyses.command.arguments", "landscape.training.command.arguments"]
+)
 def test_help_needs_neither_torch_nor_matplotlib(command):
     code = (
         f"import sys, {command} as command; command.build_parser().format_help(); "

@@ -1,19 +1,12 @@
-"""Recipes, flags over them, starting from other weights, and the scheduler's example."""
-
-import json
-import os
-import subprocess
-from pathlib import Path
+"""Recipes, flags over them, and starting from other weights."""
 
 import pytest
 import torch
 
 from landscape.checkpoints.run import RunDirectory
 from landscape.cli import main
-from tests.commands import TIMEOUT, installed, status_of, write_pictures
-from tests.landscape.runtime.test_distributed import free_port
+from tests.commands import status_of, write_pictures
 
-ROOT = Path(__file__).parents[3]
 SMALL = ("--model-args", "depth=1", "--quiet")
 
 
@@ -129,60 +122,3 @@ def test_tensorboard_has_the_metrics(tmp_path):
     for name in ("train_loss", "val_accuracy"):
         found = [(event.step, event.value) for event in board.Scalars(name)]
         assert found == [(k + 1, pytest.approx(row[name], rel=1e-6)) for k, row in enumerate(rows)]
-
-
-SRUN = """\
-#!/bin/bash
-# Two tasks, as srun would start them; with STOP in the environment they are told to stop.
-export SLURM_NTASKS=2
-SLURM_PROCID=0 SLURM_LOCALID=0 "$@" & first=$!
-SLURM_PROCID=1 SLURM_LOCALID=1 "$@" & second=$!
-if [ -n "${STOP:-}" ]; then
-    until [ -f "$RUN/metrics.csv" ]; do sleep 0.05; done
-    kill -USR1 $first $second
-fi
-wait $first && wait $second
-"""
-SCONTROL = """\
-#!/bin/bash
-if [ "$1" = show ]; then echo localhost; else echo "$@" >> "$RUN.requeued"; fi
-"""
-
-
-def test_the_slurm_example(tmp_path):
-    """With stand-ins for srun and scontrol: stopped in time, put back, continued, finished."""
-    for name, script in (("srun", SRUN), ("scontrol", SCONTROL)):
-        (tmp_path / name).write_text(script)
-        (tmp_path / name).chmod(0o755)
-    commands = Path(installed("landscape-train")).parent
-    run = RunDirectory(tmp_path / "run")
-
-    words = ("--model", "vit-tiny", "--model-args", "depth=1", "--data", "digits", "--epochs", "40")
-
-    def submitted(**extra):
-        done = subprocess.run(
-            ["bash", ROOT / "docs" / "slurm" / "train.sbatch", *words],
-            env={
-                **os.environ,
-                "PATH": f"{tmp_path}:{commands}:{os.environ['PATH']}",
-                "RUN": str(run.path),
-                "SLURM_JOB_ID": str(free_port()),
-                "SLURM_JOB_NODELIST": "localhost",
-                **extra,
-            },
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done
-
-    done = submitted(STOP="1")
-    assert "SIGUSR1: saved; continue with" in done.stdout
-    assert (tmp_path / "run.requeued").read_text().startswith("requeue")
-    assert 1 <= len(run.read_metrics()) < 40
-    submitted()
-    assert len(run.read_metrics()) == 40
-    assert len((tmp_path / "run.requeued").read_text().splitlines()) == 1
-    assert json.loads((run.path / "config.json").read_text())["processes"] == 2

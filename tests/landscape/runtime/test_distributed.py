@@ -1,5 +1,4 @@
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -11,7 +10,7 @@ import torch.distributed as dist
 from landscape.errors import InputError
 from landscape.runtime import distributed
 from landscape.runtime.distributed import ALONE, Ranks, join_ranks
-from tests.commands import TIMEOUT, installed
+from tests.commands import TIMEOUT, free_port, installed
 
 # What each process does; it prints what it saw as one line of JSON.
 PROCESS = """\
@@ -35,12 +34,6 @@ again = ranks.gather("again", ranks.rank)
 ranks.gather("end", None)  # rank 0, which may keep the store, leaves last
 print(json.dumps([ranks.rank, ranks.world_size, shared, nothing, claimed, gathered, again]))
 """
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def environment(rank, count, port):

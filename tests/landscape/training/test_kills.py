@@ -6,53 +6,49 @@ import time
 import torch
 
 from landscape.checkpoints.run import RunDirectory
-from landscape.cli import main
-from tests.commands import TIMEOUT, content, start, status_of
+from tests.commands import content
 from tests.landscape.training.runs import without_time
+from tests.profile import repeats
 
 TRAIN = (
-    *("--model", "vit-tiny", "--model-args", "depth=1", "dropout=0.1", "--data", "digits"),
-    *("--augment", "crop-flip", "--epochs", "8", "--batch-size", "512"),
+    *("--model", "vit-tiny", "--model-args", "depth=1", "dim=16", "mlp_dim=16", "dropout=0.1"),
+    *("--data", "digits", "--augment", "crop-flip", "--epochs", "8", "--batch-size", "512"),
     *("--save-every", "3"),
 )
-KILLS = 6
+KILLS = repeats(quick=2, full=8)
 
 
-def kill_while_training(words, folder, seconds, while_writing):
+def kill_while_training(warm, words, folder, seconds, while_writing):
     """Start the command, wait ``seconds`` from its first step on, and kill it.
 
     With ``while_writing`` the kill waits until last.pt is about to be replaced.
     """
-    with start("landscape-train", *words, "--output-dir", folder) as process:
-        for line in process.stderr:
-            if line.startswith("training "):
-                break
-        time.sleep(seconds)
-        deadline = time.monotonic() + TIMEOUT
-        while while_writing and process.poll() is None and not list(folder.glob(".last.pt.*")):
-            assert time.monotonic() < deadline
-        process.kill()
+    running = warm.start(*words, "--output-dir", folder)
+    running.wait_for(lambda: "training " in running.err)
+    time.sleep(seconds)
+    if while_writing:
+        running.wait_for(lambda: list(folder.glob(".last.pt.*")))
+    running.kill()
 
 
-def test_a_run_that_is_killed_again_and_again_ends_as_one_that_never_was(tmp_path):
+def test_a_run_that_is_killed_again_and_again_ends_as_one_that_never_was(warm, tmp_path):
     unkilled, killed = RunDirectory(tmp_path / "unkilled"), RunDirectory(tmp_path / "killed")
-    assert status_of(main, *TRAIN, "--quiet", "--output-dir", unkilled.path) == 0
+    warm.run(*TRAIN, "--quiet", "--output-dir", unkilled.path)
     expected = unkilled.load("last.pt")
     epoch_seconds = sum(row["seconds"] for row in expected["metrics"]) / 8
 
     instants, finished = random.Random(20), 0
     for kill in range(KILLS):
         words = ("--resume",) if killed.exists() else TRAIN
-        kill_while_training(
-            words, killed.path, instants.uniform(0, 2 * epoch_seconds), while_writing=kill % 2
-        )
+        seconds = instants.uniform(0, 2 * epoch_seconds)
+        kill_while_training(warm, words, killed.path, seconds, while_writing=kill % 2)
         assert killed.read_config()["model_name"] == "vit-tiny"
         last = killed.load("last.pt") if (killed.path / "last.pt").exists() else {"epoch": 0}
         assert last["epoch"] >= finished
         assert len(killed.read_metrics()) in (last["epoch"] - 1, last["epoch"])
         finished = last["epoch"]
 
-    assert status_of(main, "--resume", "--quiet", "--output-dir", killed.path) == 0
+    warm.run("--resume", "--quiet", "--output-dir", killed.path)
     state = killed.load("last.pt")
     assert state["epoch"] == 8
     for key, tensor in expected["model"].items():

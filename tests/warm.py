@@ -1,4 +1,4 @@
-"""landscape-plot in processes of its own that start in no time.
+"""The commands in processes of their own that start in no time.
 
 Importing torch takes seconds. One process does it once and forks into as many commands as a test
 starts: each has its own output and exit status, and can be killed.
@@ -14,12 +14,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.commands import TIMEOUT
+from tests.commands import TIMEOUT, free_port
+
+# The module of each command, and what it imports late.
+MODULES = {
+    "landscape-plot": ("analyses.cli", "analyses.command.plot"),
+    "landscape-train": ("landscape.cli", "landscape.training.command.train", "sklearn.datasets"),
+}
 
 SERVER = f"""\
-import json, os, signal, sys, traceback
+import importlib, json, os, resource, signal, sys, traceback
 import torch._dynamo  # torch does so itself, later
-from analyses.cli import main
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+main = importlib.import_module(sys.argv[1]).main
+for name in sys.argv[2:]:
+    importlib.import_module(name)
+
+def work(words):
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not the agent's handler
+    sys.exit(main(words))
+
+def launch(words):
+    # What torchrun does, but for processes that are forked instead of started.
+    config = LaunchConfig(
+        *(1, 1, 2), rdzv_endpoint="127.0.0.1:0", rdzv_backend="c10d", run_id="tests",
+        max_restarts=2, start_method="fork",
+    )
+    elastic_launch(config, work)(words)
+    return 0
 
 print("ready", flush=True)
 
@@ -34,13 +57,17 @@ for line in sys.stdin:
         print(pid, flush=True)
         continue
     signal.alarm({TIMEOUT})
+    # Ignored where the tests run in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.update(request["environment"])
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if request["largest_file"]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest_file"],) * 2)
     status = 1
     try:
-        status = main(request["words"])
+        status = (launch if request["launches"] else main)(request["words"])
     except SystemExit as exit_:
         status = exit_.code
     except BaseException:
@@ -55,15 +82,21 @@ for line in sys.stdin:
 class Running:
     """A command that was started."""
 
-    def __init__(self, warm: "Warm", pid: int, err: Path) -> None:
+    def __init__(self, warm: "Warm", pid: int, out: Path, err: Path) -> None:
         self.pid = pid
         self.status: int | None = None
         self._warm = warm
+        self._out = out
         self._err = err
 
     @property
+    def out(self) -> str:
+        """What it has written to standard output so far."""
+        return self._out.read_text() if self._out.exists() else ""
+
+    @property
     def err(self) -> str:
-        """What it has said so far."""
+        """What it has written to standard error so far."""
         return self._err.read_text() if self._err.exists() else ""
 
     @property
@@ -94,13 +127,13 @@ class Running:
 
 
 class Warm:
-    """Starts commands."""
+    """Starts one of the commands."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: str = "landscape-plot") -> None:
         self._folder = folder
         self._started: list[Running] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-c", SERVER],
+            [sys.executable, "-c", SERVER, *MODULES[program]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -117,19 +150,39 @@ class Warm:
         self._process.stdin.flush()
         return self._process.stdout.readline()
 
-    def start(self, *words: Any, environment: Mapping[str, str] | None = None) -> Running:
-        """Start ``landscape-plot`` with these words."""
+    def start(
+        self,
+        *words: Any,
+        environment: Mapping[str, str] | None = None,
+        launches: bool = False,
+        largest_file: int = 0,
+    ) -> Running:
+        """Start the command with these words.
+
+        With ``launches`` two processes run it, as under ``torchrun --max-restarts=2``.
+        ``largest_file`` is a limit in bytes on what it may write.
+        """
         name = str(len(self._started))
         out, err = self._folder / f"{name}.out", self._folder / f"{name}.err"
         pid = self.ask(
             words=[str(word) for word in words],
             environment=dict(environment or {}),
+            launches=launches,
+            largest_file=largest_file,
             out=str(out),
             err=str(err),
         )
-        running = Running(self, int(pid), err)
+        running = Running(self, int(pid), out, err)
         self._started.append(running)
         return running
+
+    def start_ranks(self, *words: Any, count: int) -> list[Running]:
+        """Start ``count`` processes that find each other, as torchrun does."""
+        port = str(free_port())
+        shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        return [
+            self.start(*words, environment={**shared, "RANK": str(rank)}) for rank in range(count)
+        ]
 
     def run(self, *words: Any) -> str:
         """Run it to its end, which has to be a good one; returns what it said."""
@@ -143,6 +196,7 @@ class Warm:
             running.kill()
         assert self._process.stdin is not None
         self._process.stdin.close()
+        self._process.kill()
         self._process.wait(TIMEOUT)
         assert self._process.stdout is not None
         self._process.stdout.close()
