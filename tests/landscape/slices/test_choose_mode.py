@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from landscape.slices.evaluator import PointEvaluator
 from tests.landscape.objective.test_folding import NamedArguments
 from tests.landscape.slices.evaluated import objective_of, plane_of
 from tests.oracles.cases import BY_NAME, CASES, randomise
+from tests.profile import IS_FULL
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 PROBES = [(0.0, 0.0), (0.5, -0.5), (1.0, 1.0)]
@@ -262,7 +264,9 @@ def test_a_real_compiler_that_fails():
 
 
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
-def test_a_compiled_mlp():
+def test_a_compiled_mlp(monkeypatch):
+    if not IS_FULL:  # traced by the compiler, but not translated to C++
+        monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     data = torch.randn(6, 5), torch.randn(6, 2)
     model = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 2))
     objective = Objective(model, data, F.mse_loss, batch_size=3, device="cpu", compile="on")
