@@ -35,8 +35,8 @@ def hutchinson(operator: SymmetricOperator, count: int, generator: torch.Generat
 
     Example:
         >>> operator = CurvatureOperator(objective)
-        >>> hutchinson(operator, 100, torch.Generator().manual_seed(0)).stderr > 0
-        True
+        >>> hutchinson(operator, 100, torch.Generator().manual_seed(0))
+        Estimate(value=..., stderr=...)
     """
     vectors = rademacher_vectors(operator, count, generator)
     return Estimate.of(_quotients(vectors, operator.matmat(vectors)))
@@ -60,8 +60,8 @@ def hutch_plus_plus(
 
     Example:
         >>> operator = CurvatureOperator(objective)
-        >>> hutch_plus_plus(operator, 99, torch.Generator().manual_seed(0)).stderr > 0
-        True
+        >>> hutch_plus_plus(operator, 99, torch.Generator().manual_seed(0))
+        Estimate(value=..., stderr=...)
     """
     if count < 6:
         raise InputError(f"Hutch++ needs at least 6 products, got {count}")

@@ -1,4 +1,4 @@
-"""The smallest and the largest eigenvalue of the Hessian at a point: is the loss convex there?
+"""The smallest and the largest eigenvalue of the Hessian at a point: whether the loss is convex.
 
 Li et al. (2018, section 6) map |lambda_min / lambda_max| over the plane. Their tool sums the
 losses of batches where it should average them, which multiplies both by the number of batches;

@@ -15,6 +15,7 @@ from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
 from landscape.objective.objective import Objective
 from tests.oracles.cases import BY_NAME, CASES
+from tests.profile import repeats
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 LIMITS = {"everything": 1 << 40, "nothing": 0}
@@ -39,7 +40,7 @@ def vectors_for(objective, count=3):
 
 @every_case
 @pytest.mark.parametrize("kept", LIMITS)
-@pytest.mark.parametrize("batch_size", [1, 3, 7])
+@pytest.mark.parametrize("batch_size", [3, 1, 7][: repeats(1, 3)])
 def test_they_are_those_of_the_dense_hessian(case, kept, batch_size):
     objective = objective_of(case, batch_size)
     multiply = LocalProducts(objective, budget=LIMITS[kept])
