@@ -146,8 +146,8 @@ def curvlinops_product(case: Case) -> Callable[[Tensor], Any]:
     return lambda vector: operator @ vector
 
 
-def our_search(copies: bool) -> Callable[..., tuple[Tensor, int | None]]:
-    """Lanczos until the residuals are within --tolerance; with or without a look for copies."""
+def our_search(multiplicity: bool) -> Callable[..., tuple[Tensor, int | None]]:
+    """Lanczos until residuals are within --tolerance, with or without a search for multiplicity."""
 
     def search(case: Case, arguments: argparse.Namespace) -> tuple[Tensor, int | None]:
         objective = case.objective()
@@ -158,7 +158,7 @@ def our_search(copies: bool) -> Callable[..., tuple[Tensor, int | None]]:
             torch.Generator().manual_seed(0),
             tolerance=arguments.tolerance,
             hint=objective.gradient(),
-            copies=copies,
+            multiplicity=multiplicity,
         )
         return found.vectors, operator.products
 
@@ -234,8 +234,8 @@ PRODUCTS: dict[str, Callable[[Case], Callable[[Tensor], Any]]] = {
     "curvlinops": curvlinops_product,
 }
 SEARCHES: dict[str, Callable[..., tuple[Tensor, int | None]]] = {
-    "this project": our_search(copies=True),
-    "this project, no look for copies": our_search(copies=False),
+    "this project": our_search(multiplicity=True),
+    "this project, no look for copies": our_search(multiplicity=False),
     "hessian-eigenthings": eigenthings_search,
     "curvlinops + eigsh, tol 1e-2": curvlinops_search,
 }

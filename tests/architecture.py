@@ -26,7 +26,7 @@ FLOORS = (
     {"cli"},
 )
 
-# Where matplotlib may be imported; in a question also by modules that end in "figures" or "maps".
+# Where matplotlib may be imported; in a question also by modules that end in "figures".
 DRAWING = ("analyses.drawing", "analyses.formats", "analyses.report", "analyses.command")
 
 # The rooms of a question, and those that each may import.
@@ -165,7 +165,7 @@ def needless_matplotlib(modules: dict[str, Module]) -> list[str]:
         for module in modules.values()
         if any(name.split(".")[0] == "matplotlib" for name in module.names)
         and not module.name.startswith(DRAWING)
-        and not (module.name.startswith("analyses.") and module.name.endswith(("figures", "maps")))
+        and not (module.name.startswith("analyses.") and module.name.endswith("figures"))
     ]
 
 

@@ -103,7 +103,9 @@ def test_a_broken_room_is_found(module, imported):
 def test_no_question_is_named_outside_its_package(tmp_path):
     assert named_questions(ROOT, QUESTIONS) == []
     (tmp_path / "analyses").mkdir()
-    (tmp_path / "analyses" / "runner.py").write_text('"""surface"""\nif name == "surface": pass\n')
+    (tmp_path / "analyses" / "runner.py").write_text(
+        '"""A runner."""\nif name == "surface": pass\n'
+    )
     assert named_questions(tmp_path, QUESTIONS) == ["analyses.runner:2: 'surface'"]
 
 

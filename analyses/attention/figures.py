@@ -1,4 +1,4 @@
-"""Pictures of attention: maps beside the pictures looked at, heads, and entropy by layer."""
+"""Pictures of attention: maps beside the pictures they are of, heads, and entropy by layer."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -18,42 +18,43 @@ from analyses.drawing.options import PlotOptions
 from analyses.drawing.style import MAP, figure, line_styles
 
 Array = NDArray[np.float64]
-Mapped = tuple[str, Maps]
+LabelledMaps = tuple[str, Maps]
 
-# If a few cells are this much above the rest, they share a colour; the rest would all be dark.
+# If the largest weight exceeds the 99th percentile by this factor, the colours end at that
+# percentile; otherwise all other cells would be dark.
 OUTLYING = 2.0
 MOST_HEADS_IN_A_ROW = 12
 MOST_PICTURES = 12  # on a page; a result may hold more
 INCHES_PER_LETTER = 0.075
-LOWEST = 2.0  # inches, that the label of the colours takes
+LEAST_HEIGHT = 2.0  # inches, which the label of the colour bar takes
 
 
-def all_figures(results: Sequence[Attention]) -> dict[str, Figure]:
-    """Every picture that the results hold something for, by file name."""
-    mapped = [(one.label, one.maps) for one in results if one.maps is not None]
+def draw(results: Sequence[Attention], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """Maps, rollout and heads of the results that have maps, and the entropies of all results."""
+    mapped = [(result.label, result.maps) for result in results if result.maps is not None]
     pages = {}
     if mapped:
-        # Weights of fewer patches are larger by that alone.
+        # Weights are multiplied by the number of patches where grids differ, to be comparable.
         alike = len({maps.rolled.shape[1:] for _, maps in mapped}) == 1
-        by = "" if alike else " × patches"
+        factor = "" if alike else " × patches"
 
         def scaled(weights: Array) -> Array:
             return weights if alike else weights * math.prod(weights.shape[-2:])
 
-        last = f"attention weight{by}\nin the last layer"
-        pages["attention"] = maps_by_picture(mapped, lambda maps: scaled(maps.mean), last)
-        pages["attention-rollout"] = maps_by_picture(
-            mapped, lambda maps: scaled(maps.rolled), f"attention rollout{by}"
-        )
-        pages["attention-heads"] = heads(mapped, lambda maps: scaled(maps.raw[0]), last)
-    return {**pages, "attention-entropy": entropy_by_layer(results)}
+        raw = f"attention weight{factor}\nin the last layer"
+        rollout = f"attention rollout{factor}"
+        pages["attention"] = _maps(mapped, lambda maps: scaled(maps.mean), raw)
+        pages["attention-rollout"] = _maps(mapped, lambda maps: scaled(maps.rolled), rollout)
+        pages["attention-heads"] = _heads(mapped, lambda maps: scaled(maps.raw[0]), raw)
+    return {**pages, "attention-entropy": _entropies(results)}
 
 
-def maps_by_picture(mapped: Sequence[Mapped], of: Callable[[Maps], Array], what: str) -> Figure:
-    """A row for each of the first pictures: what was shown, then the map of each checkpoint.
+def _maps(
+    mapped: Sequence[LabelledMaps], weights_of: Callable[[Maps], Array], quantity: str
+) -> Figure:
+    """A row for each of the first pictures: the picture, then the map of each checkpoint.
 
-    Checkpoints that were shown other pictures than the one before them have a column of their
-    own for these.
+    Where a checkpoint was shown other pictures than the one before it, these have a column too.
     """
     columns: list[tuple[str, Maps, bool]] = []
     for number, (label, maps) in enumerate(mapped):
@@ -65,9 +66,9 @@ def maps_by_picture(mapped: Sequence[Mapped], of: Callable[[Maps], Array], what:
     longest = max(len(label) for label, _, _ in columns) * INCHES_PER_LETTER
     upright = longest > side
     height = side * rows + (longest if upright else 0) + 0.4
-    page = figure(side * len(columns) + 1.2, max(height, LOWEST))
+    page = figure(side * len(columns) + 1.2, max(height, LEAST_HEIGHT))
     panels = page.subplots(rows, len(columns), squeeze=False)
-    scale, beyond = _scale([of(maps)[:rows] for _, maps in mapped])
+    scale, beyond = _colour_scale([weights_of(maps)[:rows] for _, maps in mapped])
     for (label, maps, is_input), cells in zip(columns, panels.T, strict=True):
         cells[0].set_title(plain_text(label), rotation=90 if upright else 0)
         for row, panel in enumerate(cells):
@@ -78,14 +79,16 @@ def maps_by_picture(mapped: Sequence[Mapped], of: Callable[[Maps], Array], what:
                 if all(len(name) * INCHES_PER_LETTER < side for name in maps.classes):
                     panel.set_ylabel(plain_text(maps.classes[row]))
             else:
-                _show_map(panel, of(maps)[row], scale)
+                _show_map(panel, weights_of(maps)[row], scale)
     bar = page.colorbar(ScalarMappable(scale, MAP), ax=panels, extend=beyond, aspect=30)
-    bar.set_label(_with_query(what, mapped))
+    bar.set_label(_with_query(quantity, mapped))
     return page
 
 
-def heads(mapped: Sequence[Mapped], of: Callable[[Maps], Array], what: str) -> Figure:
-    """The first picture and the map of each head, in a row or more for each checkpoint."""
+def _heads(
+    mapped: Sequence[LabelledMaps], weights_of: Callable[[Maps], Array], quantity: str
+) -> Figure:
+    """The first picture and the map of each head, in one or more rows for each checkpoint."""
     most = max(maps.raw.shape[1] for _, maps in mapped)
     columns = min(most, MOST_HEADS_IN_A_ROW)
     starts = [
@@ -96,11 +99,11 @@ def heads(mapped: Sequence[Mapped], of: Callable[[Maps], Array], what: str) -> F
     side = min(1.2, 9.0 / (columns + 1))
     longest = max(len(label) for label, _ in mapped) * INCHES_PER_LETTER
     height = (side + 0.15) * len(starts) + 0.2
-    page = figure(side * (columns + 1) + longest + 1.2, max(height, LOWEST))
+    page = figure(side * (columns + 1) + longest + 1.2, max(height, LEAST_HEIGHT))
     panels = page.subplots(len(starts), columns + 1, squeeze=False)
-    scale, beyond = _scale([of(maps) for _, maps in mapped])
+    scale, beyond = _colour_scale([weights_of(maps) for _, maps in mapped])
     for (label, maps, start), row in zip(starts, panels, strict=True):
-        shown = of(maps)[start : start + columns]
+        shown = weights_of(maps)[start : start + columns]
         if start == 0:
             _show_picture(row[0], maps, 0)
             row[0].set_ylabel(plain_text(label), rotation=0, ha="right", va="center")
@@ -110,34 +113,34 @@ def heads(mapped: Sequence[Mapped], of: Callable[[Maps], Array], what: str) -> F
             _show_map(panel, weights, scale)
             panel.set_title(f"head {head}" if columns <= 6 else str(head), fontsize=7, pad=2)
     bar = page.colorbar(ScalarMappable(scale, MAP), ax=panels, extend=beyond, aspect=30)
-    bar.set_label(_with_query(what, mapped))
+    bar.set_label(_with_query(quantity, mapped))
     return page
 
 
-def entropy_by_layer(results: Sequence[Attention]) -> Figure:
-    """A panel for each set of layers, so that SAM and no SAM of one architecture share it."""
+def _entropies(results: Sequence[Attention]) -> Figure:
+    """The entropy by layer; a panel for each set of layers, shared by one architecture."""
     groups: dict[tuple[tuple[str, ...], tuple[int, ...]], list[int]] = {}
-    for position, one in enumerate(results):
-        groups.setdefault((one.layers, tuple(one.keys.tolist())), []).append(position)
+    for index, result in enumerate(results):
+        groups.setdefault((result.layers, tuple(result.keys.tolist())), []).append(index)
     columns = min(len(groups), 3)
     rows = math.ceil(len(groups) / columns)
     page = figure(2.8 * columns + (1.2 if columns == 1 else 0.5), 2.5 * rows + 0.6)
     panels = page.subplots(rows, columns, sharey=True, squeeze=False)
     styles = line_styles(len(results))
-    labelled: dict[str, Any] = {}
+    handles: dict[str, Any] = {}
     for panel in panels.flat[len(groups) :]:
         panel.set_axis_off()
     for panel, ((layers, keys), members) in zip(panels.flat, groups.items(), strict=False):
         numbers = np.arange(1, len(layers) + 1)
-        (most,) = panel.plot(numbers, np.log(keys), color="0.4", linestyle=(0, (4, 3)), lw=1.0)
-        for position in members:
-            one, style = results[position], styles[position]
-            low, high = np.nanmin(one.entropy, axis=1), np.nanmax(one.entropy, axis=1)
+        (maximum,) = panel.plot(numbers, np.log(keys), color="0.4", linestyle=(0, (4, 3)), lw=1.0)
+        for index in members:
+            result, style = results[index], styles[index]
+            low, high = np.nanmin(result.entropy, axis=1), np.nanmax(result.entropy, axis=1)
             panel.fill_between(numbers, low, high, color=style["color"], alpha=0.13, lw=0)
-            labelled[one.label] = panel.errorbar(
+            handles[result.label] = panel.errorbar(
                 numbers,
-                one.by_layer,
-                yerr=np.nan_to_num(one.layer_stderr),
+                result.by_layer,
+                yerr=np.nan_to_num(result.layer_stderr),
                 marker="o",
                 markersize=3.5,
                 **style,
@@ -150,8 +153,8 @@ def entropy_by_layer(results: Sequence[Attention]) -> Figure:
         panel.grid(axis="y", color="0.92")
     for row in panels:
         row[0].set_ylabel("attention entropy (nats)")
-    ordered = {one.label: labelled[one.label] for one in results}
-    add_legend(page, {**ordered, "log(keys)": most}, columns=6)
+    ordered = {result.label: handles[result.label] for result in results}
+    add_legend(page, {**ordered, "log(keys)": maximum}, columns=6)
     return page
 
 
@@ -159,14 +162,13 @@ def _range(keys: Sequence[int]) -> str:
     return str(keys[0]) if len(set(keys)) == 1 else f"{min(keys)} to {max(keys)}"
 
 
-def _scale(maps: Sequence[Array]) -> tuple[Normalize, str]:
-    """From 0 to the largest weight, or to where outlying ones begin; where the bar goes on."""
-    values = np.concatenate([one.ravel() for one in maps])
+def _colour_scale(maps: Sequence[Array]) -> tuple[Normalize, str]:
+    """Colours from 0 to the largest weight that is not outlying, and how the bar is extended."""
+    values = np.concatenate([weights.ravel() for weights in maps])
     usual, largest = np.percentile(values, 99), values.max()
-    is_outlying = largest > OUTLYING * usual > 0
-    return Normalize(0.0, float(usual if is_outlying else largest)), (
-        "max" if is_outlying else "neither"
-    )
+    if largest > OUTLYING * usual > 0:
+        return Normalize(0.0, float(usual)), "max"
+    return Normalize(0.0, float(largest)), "neither"
 
 
 def _show_picture(panel: Axes, maps: Maps, row: int) -> None:
@@ -189,11 +191,6 @@ def _frame(panel: Axes) -> None:
     panel.spines[:].set_visible(True)
 
 
-def _with_query(what: str, mapped: Sequence[Mapped]) -> str:
+def _with_query(quantity: str, mapped: Sequence[LabelledMaps]) -> str:
     queries = " or\n".join(sorted({maps.query for _, maps in mapped}))
-    return f"{what}\n({queries})"
-
-
-def draw(results: Sequence[Attention], options: PlotOptions | None = None) -> dict[str, Figure]:
-    """Maps of the results that have them, side by side, and entropies of all."""
-    return all_figures(results)
+    return f"{quantity}\n({queries})"

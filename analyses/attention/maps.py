@@ -1,4 +1,4 @@
-"""Where a network looks in a few pictures: attention maps, and the pictures themselves."""
+"""Attention maps of a few pictures, and the pictures themselves."""
 
 import math
 import re
@@ -14,6 +14,7 @@ from landscape.hooks.attention_weights import roll_out, watch_attention
 from landscape.objective.objective import Objective
 from landscape.runtime.devices import full_precision
 
+# How pixels are made from inputs.
 UNDONE, STRETCHED = "normalisation undone", "each picture stretched to [0, 1]"
 _CLASS_TOKEN = re.compile(r"(^|[._])(cls|class)(_?(token|embed|embedding))?$", re.IGNORECASE)
 _OTHER_TOKEN = re.compile(r"pos|mask", re.IGNORECASE)
@@ -22,14 +23,14 @@ _OTHER_TOKEN = re.compile(r"pos|mask", re.IGNORECASE)
 def attention_maps(objective: Objective, count: int) -> Maps | str:
     """Maps of the first ``count`` pictures of different classes, or why there are none.
 
-    They need pictures of one or three channels, and in every layer the attention of all tokens to
-    all. The tokens are a square grid of patches, with one token before it or as many as the model
-    has learned ones (class token, distillation token, registers); a single one is taken for the
-    class token, the first of several only where a parameter is called so.
+    Maps need pictures of one or three channels, and in every layer the attention of all tokens to
+    all. The tokens have to be a square grid of patches, preceded by one token or by as many as the
+    model has learned ones (class token, distillation token, registers). A single token is taken
+    for the class token; the first of several only if the name of a parameter says so.
     """
     inputs = objective.batches[0].inputs
     if not isinstance(inputs, Tensor) or inputs.dim() != 4 or inputs.shape[1] not in (1, 3):
-        return "the inputs are no pictures of 1 or 3 channels"
+        return "the inputs are not pictures of 1 or 3 channels"
     indices, classes = choose_pictures(objective, count)
     batch = _take(objective.batches, indices)
     followed = _follow(objective, batch)
@@ -40,11 +41,11 @@ def attention_maps(objective: Objective, count: int) -> Maps | str:
     side = math.isqrt(tokens)
     extra = tokens - side**2
     if side < 2 or (extra > 1 and extra != _count_learned_tokens(objective.module)):
-        return f"{tokens} tokens are no square grid of patches, with or without a class token"
+        return f"{tokens} tokens are not a square grid of patches, with or without a class token"
     by_class_token = extra == 1 or (extra > 1 and _has_class_token(objective.module))
 
     def of_query(weights: Tensor) -> NDArray[np.float64]:
-        """(..., tokens, tokens) as (..., G, G)."""
+        """The query's weights (..., tokens, tokens) as a grid (..., G, G)."""
         rows = weights[..., :1, extra:] if by_class_token else weights[..., extra:, extra:]
         return rows.double().mean(-2).unflatten(-1, (side, side)).cpu().numpy()
 
@@ -61,42 +62,43 @@ def attention_maps(objective: Objective, count: int) -> Maps | str:
 
 
 def choose_pictures(objective: Objective, count: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """The places in the sample of the first pictures of ``count`` classes, and their classes.
+    """The numbers in the sample of the first pictures of ``count`` classes, and their classes.
 
-    Where there are fewer classes, or none, the first others make up the number.
+    Where there are fewer classes, or none, the first other pictures make up the number.
     """
-    places = np.arange(objective.num_samples)
+    indices = np.arange(objective.num_samples)
     targets = [batch.targets for batch in objective.batches]
     if any(
-        not isinstance(part, Tensor) or part.dim() != 1 or part.is_floating_point()
-        for part in targets
+        not isinstance(labels, Tensor) or labels.dim() != 1 or labels.is_floating_point()
+        for labels in targets
     ):
-        return places[:count], ("",) * min(count, len(places))
-    numbers = torch.cat(targets).cpu().numpy()
-    firsts = np.sort(np.unique(numbers, return_index=True)[1])
-    others = np.setdiff1d(places, firsts)
-    chosen = np.sort(np.concatenate([firsts, others])[:count])
+        return indices[:count], ("",) * min(count, len(indices))
+    classes = torch.cat(targets).cpu().numpy()
+    firsts = np.sort(np.unique(classes, return_index=True)[1])
+    rest = np.setdiff1d(indices, firsts)
+    chosen = np.sort(np.concatenate([firsts, rest])[:count])
     names = objective.source.classes if objective.source is not None else ()
     return chosen, tuple(
-        names[number] if 0 <= number < len(names) else str(number) for number in numbers[chosen]
+        names[number] if 0 <= number < len(names) else str(number) for number in classes[chosen]
     )
 
 
 def _take(batches: list[Batch], indices: NDArray[np.int64]) -> Batch:
-    """The samples with these numbers, in order, without putting all batches together."""
-    parts, start = [], 0
+    """The samples with these numbers, in order, without merging all batches."""
+    pieces, start = [], 0
     for batch in batches:
         inside = indices[(indices >= start) & (indices < start + batch.size)] - start
         if len(inside):
-            parts.append(batch.take(torch.from_numpy(inside)))
+            pieces.append(batch.take(torch.from_numpy(inside)))
         start += batch.size
-    return merge(parts)
+    return merge(pieces)
 
 
 def _follow(objective: Objective, batch: Batch) -> tuple[Tensor, Tensor] | None:
-    """The weights of the last layer and the rollout of all, one layer in memory at a time.
+    """The weights of the last layer and the rollout of all, or None.
 
-    None if there is no attention or the tokens are not the same in all layers.
+    Only one layer's weights are in memory at a time. None is returned if there is no attention or
+    the tokens are not the same in all layers.
     """
     last: list[Tensor] = []
     rolled: list[Tensor] = []
@@ -114,7 +116,7 @@ def _follow(objective: Objective, batch: Batch) -> tuple[Tensor, Tensor] | None:
 
 
 def _count_learned_tokens(module: nn.Module) -> int:
-    """How many tokens come from parameters of shape (1, tokens, dim)."""
+    """How many tokens come from parameters of shape (1, tokens, features)."""
     return sum(
         parameter.shape[1]
         for name, parameter in module.named_parameters()
@@ -127,7 +129,7 @@ def _has_class_token(module: nn.Module) -> bool:
 
 
 def _pixels(objective: Objective, inputs: Tensor) -> tuple[NDArray[np.uint8], str]:
-    """Inputs (P, C, H, W) as bytes (P, H, W, C), and how they were made."""
+    """Inputs (P, C, H, W) as bytes (P, H, W, C), and how these were made."""
     normalization = getattr(objective.source, "normalization", None)
     inputs = inputs.double()
     if normalization is not None:

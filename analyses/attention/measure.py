@@ -24,18 +24,28 @@ from analyses.attention.result import CLASS_TOKEN, Attention, Maps
 from analyses.attention.settings import Settings
 from analyses.run_context import RunContext
 from landscape.errors import NotMeasurableError
+from landscape.estimates import mean_and_stderr
 from landscape.hooks.attention_weights import watch_attention
 from landscape.objective.objective import Objective
 from landscape.runtime.progress import track
 
-# As many float64 numbers are made at once of the attention weights of a batch.
+# How many attention weights of a batch are converted to float64 at once.
 CHUNK = 2**22
 
 
 def measure(objective: Objective, settings: Settings, context: RunContext) -> Attention:
-    """Entropies over the objective's sample and maps of its first pictures.
+    """Measure entropies over the objective's sample and maps of its first pictures.
 
-    Raises NotMeasurableError if the model has no attention that can be watched.
+    Args:
+        objective: the network and its sample.
+        settings: of how many pictures maps are made.
+        context: not used.
+
+    Returns:
+        Entropies by layer and head and, where the tokens are patches of a picture, maps.
+
+    Raises:
+        NotMeasurableError: if the model has no attention that can be watched.
     """
     maps = attention_maps(objective, settings.pictures)
     keys, samples = _watch_sample(objective)
@@ -45,31 +55,38 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> At
             "scaled_dot_product_attention, nn.MultiheadAttention or softmax of shape "
             "(n, heads, queries, keys)"
         )
-    # Of each layer the mean over heads by sample, for the errors of means over heads.
+    # Each layer's mean over heads by sample, for the errors of means over heads: (N, L, 2).
     means = np.stack([values.mean(1) for values in samples.values()], axis=1)
     by_class_token = isinstance(maps, Maps) and maps.query == CLASS_TOKEN
-    found = [_over_samples(values[..., 0]) for values in samples.values()]
-    most = max(values.shape[1] for values in samples.values())
-    entropy, stderr = np.full((2, len(found), most), math.nan)
-    for layer, (value, error) in enumerate(found):
-        entropy[layer, : len(value)], stderr[layer, : len(value)] = value, error
-    of_class_token = np.stack(_over_samples(means[..., 1]), axis=1)
+    heads = [values.shape[1] for values in samples.values()]
+    entropy, stderr = np.full((2, len(heads), max(heads)), math.nan)
+    for layer, (values, count) in enumerate(zip(samples.values(), heads, strict=True)):
+        entropy[layer, :count], stderr[layer, :count] = mean_and_stderr(values[..., 0], axis=0)
+    class_entropy = np.stack(mean_and_stderr(means[..., 1], axis=0), axis=1)
     return Attention(
         layers=tuple(samples),
-        heads=np.array([len(value) for value, _ in found]),
+        heads=np.array(heads),
         keys=np.array(list(keys.values())),
         entropy=entropy,
         entropy_stderr=stderr,
-        layer_stderr=_over_samples(means[..., 0])[1],
-        class_entropy=of_class_token if by_class_token else np.full_like(of_class_token, math.nan),
-        mean=np.array(_over_samples(means[..., 0].mean(1))),
+        layer_stderr=mean_and_stderr(means[..., 0], axis=0)[1],
+        class_entropy=class_entropy if by_class_token else np.full_like(class_entropy, math.nan),
+        mean=np.array(mean_and_stderr(means[..., 0].mean(1))),
         maps=maps if isinstance(maps, Maps) else None,
         why_no_maps="" if isinstance(maps, Maps) else maps,
     )
 
 
 def _watch_sample(objective: Objective) -> tuple[dict[str, int], dict[str, NDArray[np.float64]]]:
-    """By layer the most keys, and entropies (N, heads, 2): mean over queries, and first query."""
+    """The entropies of the sample's attention.
+
+    Returns:
+        By layer the largest number of keys, and entropies of shape (N, heads, 2): the mean over
+        queries, and that of the first query.
+
+    Raises:
+        NotMeasurableError: if the weights of a layer do not belong to the samples one by one.
+    """
     keys: dict[str, int] = defaultdict(int)
     entropies: dict[str, list[Tensor]] = defaultdict(list)
     of_batch: dict[str, Tensor] = {}
@@ -78,7 +95,7 @@ def _watch_sample(objective: Objective) -> tuple[dict[str, int], dict[str, NDArr
         keys[layer] = max(keys[layer], weights.shape[-1])
         of_batch[layer] = entropy_of(weights)
 
-    task = f"attention of {objective.origin.get('label', 'model')} (batches)"
+    task = f"attention of {objective.label or 'model'} (batches)"
     with watch_attention(objective.module, record):
         for batch, _ in track(objective.outputs(), task, total=len(objective.batches)):
             for layer, values in of_batch.items():
@@ -93,24 +110,21 @@ def _watch_sample(objective: Objective) -> tuple[dict[str, int], dict[str, NDArr
             of_batch.clear()
             if not keys:
                 break
-    return keys, {layer: torch.cat(parts).numpy() for layer, parts in entropies.items()}
+    return keys, {layer: torch.cat(batches).numpy() for layer, batches in entropies.items()}
 
 
 def entropy_of(weights: Tensor) -> Tensor:
-    """The entropy in nats of weights (n, heads, queries, keys): (n, heads, 2), in float64.
+    """The entropy of attention weights, in nats and in float64.
 
-    The mean over queries, and that of the first query, which is the class token if there is one.
+    Args:
+        weights: (n, heads, queries, keys).
+
+    Returns:
+        (n, heads, 2): the mean over queries, and that of the first query, which is the class token
+        if there is one.
     """
-    parts = []
-    for some in weights.split(max(1, CHUNK // weights[0].numel())):
-        rows = torch.special.entr(some.double()).sum(-1)
-        parts.append(torch.stack([rows.mean(-1), rows[..., 0]], dim=-1))
-    return torch.cat(parts)
-
-
-def _over_samples(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The mean over the first axis and its standard error."""
-    count = len(values)
-    if count < 2:
-        return values.mean(0), np.full(values.shape[1:], math.nan)
-    return values.mean(0), values.std(0, ddof=1) / math.sqrt(count)
+    entropies = []
+    for chunk in weights.split(max(1, CHUNK // weights[0].numel())):
+        rows = torch.special.entr(chunk.double()).sum(-1)
+        entropies.append(torch.stack([rows.mean(-1), rows[..., 0]], dim=-1))
+    return torch.cat(entropies)

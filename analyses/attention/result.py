@@ -1,4 +1,4 @@
-"""What the analysis of attention was asked and what it found, and how that is stored."""
+"""The result of the attention analysis: entropies by layer and maps of a few pictures."""
 
 from __future__ import annotations
 
@@ -13,23 +13,80 @@ from analyses.attention.settings import Settings
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
+# Whose attention a map shows.
+CLASS_TOKEN, PATCHES = "class token", "mean over patches"
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Attention maps of P pictures by H heads over a grid of G x G patches.
+
+    Args:
+        indices: (P,), the pictures' numbers in the sample.
+        classes: (P,), the names of their classes, "" where there are none.
+        pixels: (P, height, width, channels), bytes.
+        shown: how the pixels were made from the model's inputs.
+        query: whose attention it is, :data:`CLASS_TOKEN` or :data:`PATCHES`.
+        raw: (P, H, G, G), attention weights in the last layer.
+        rolled: (P, G, G), attention rollout.
+    """
+
+    indices: NDArray[np.int64]
+    classes: tuple[str, ...]
+    pixels: NDArray[np.uint8]
+    shown: str
+    query: str
+    raw: NDArray[np.float64]
+    rolled: NDArray[np.float64]
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Attention weights in the last layer, the mean over heads, (P, G, G)."""
+        return self.raw.mean(1)
+
+    def arrays(self) -> dict[str, Array]:
+        """The arrays of the result file, under ``maps/``."""
+        grid = ("picture", "row", "column")
+        return {
+            "maps/indices": Array(self.indices, "", ("picture",)),
+            "maps/classes": Array(np.array(self.classes, dtype=object), "", ("picture",)),
+            "maps/pixels": Array(self.pixels, "of 255", (*grid, "channel")),
+            "maps/shown": Array(np.array(self.shown, dtype=object)),
+            "maps/query": Array(np.array(self.query, dtype=object)),
+            "maps/raw": Array(self.raw, "fraction", ("picture", "head", *grid[1:])),
+            "maps/rollout": Array(self.rolled, "fraction", grid),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The inverse of :meth:`arrays`."""
+        return cls(
+            indices=arrays["maps/indices"],
+            classes=tuple(map(str, arrays["maps/classes"])),
+            pixels=arrays["maps/pixels"],
+            shown=str(arrays["maps/shown"]),
+            query=str(arrays["maps/query"]),
+            raw=arrays["maps/raw"],
+            rolled=arrays["maps/rollout"],
+        )
+
 
 @dataclass(frozen=True)
 class Attention(Result):
-    """Entropies in nats, of L layers of up to H heads, and the maps of a few pictures.
+    """Entropies in nats of L layers of up to H heads, and the maps of a few pictures.
 
     Args:
-        layers: (L,), the paths of the modules that attend, in the order of the forward pass.
-        heads: (L,), heads of each.
-        keys: (L,), how many tokens can be looked at, the most there were in a batch.
+        layers: the paths of the modules that attend, in the order of the forward pass.
+        heads: (L,), how many heads each has.
+        keys: (L,), how many tokens can be looked at, the largest number in any batch.
         entropy: (L, H), the mean over queries and samples; nan beyond a layer's heads.
         entropy_stderr: (L, H), its standard error over samples.
-        layer_stderr: (L,), that of the mean over heads.
-        class_entropy: (L, 2), of the class token's attention alone, the mean over heads and
-            samples, and its standard error; nan where no class token is known.
+        layer_stderr: (L,), the standard error of the mean over heads.
+        class_entropy: (L, 2), the entropy of the class token's attention alone, the mean over heads
+            and samples, and its standard error; nan where no class token is known.
         mean: (2,), the mean over layers and heads, and its standard error.
         maps: the maps, or None.
-        why_no_maps: "" where there are maps.
+        why_no_maps: why there are no maps; "" where there are.
     """
 
     layers: tuple[str, ...]
@@ -47,7 +104,7 @@ class Attention(Result):
     settings_type: ClassVar[type[Any]] = Settings
 
     def arrays(self) -> dict[str, Array]:
-        """Layers, entropies with their errors, and the maps with their pictures."""
+        """Every array by its name; those of the maps only where there are any."""
         by_head, error = ("layer", "head"), "value and standard error"
         return {
             "layers": Array(np.array(self.layers, dtype=object), "", ("layer",)),
@@ -90,15 +147,15 @@ class Attention(Result):
 
     @property
     def maximum(self) -> NDArray[np.float64]:
-        """log(keys), the most that the entropy of each layer can be, (L,), in nats."""
+        """log(keys), the largest possible entropy of each layer, (L,), in nats."""
         return np.log(self.keys)
 
     def headline(self) -> dict[str, Any]:
-        """Entropies (nats) by layer and by layer and head, the mean, and the most there can be.
+        """Entropies in nats by layer and head, their mean, and the largest possible ones.
 
-        ``layers`` and ``class_token`` are by the layer's name, with ``stderr`` and
+        ``layers`` and ``class_token`` go by the layer's name, with their errors in ``stderr`` and
         ``class_token_stderr``; ``heads`` lists the heads of each layer. ``pictures`` are the
-        places of the pictures in the sample.
+        numbers of the pictures in the sample.
         """
 
         def named(values: Any) -> dict[str, Any]:
@@ -117,60 +174,3 @@ class Attention(Result):
             "pictures": None if self.maps is None else self.maps.indices,
             "why_no_maps": self.why_no_maps or None,
         }
-
-
-CLASS_TOKEN, PATCHES = "class token", "mean over patches"
-
-
-@dataclass(frozen=True)
-class Maps:
-    """Maps of P pictures by H heads over a grid of G x G patches.
-
-    Args:
-        indices: (P,), the pictures' places in the sample.
-        classes: (P,), the names of their classes, "" where there are none.
-        pixels: (P, height, width, channels), bytes.
-        shown: how the pixels were made of the model's inputs.
-        query: whose attention it is.
-        raw: (P, H, G, G), attention weights in the last layer.
-        rolled: (P, G, G), attention rollout.
-    """
-
-    indices: NDArray[np.int64]
-    classes: tuple[str, ...]
-    pixels: NDArray[np.uint8]
-    shown: str
-    query: str
-    raw: NDArray[np.float64]
-    rolled: NDArray[np.float64]
-
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        """Attention weights in the last layer, the mean over heads, (P, G, G)."""
-        return self.raw.mean(1)
-
-    def arrays(self) -> dict[str, Array]:
-        """What a result file holds of it, under ``maps/``."""
-        grid = ("picture", "row", "column")
-        return {
-            "maps/indices": Array(self.indices, "", ("picture",)),
-            "maps/classes": Array(np.array(self.classes, dtype=object), "", ("picture",)),
-            "maps/pixels": Array(self.pixels, "of 255", (*grid, "channel")),
-            "maps/shown": Array(np.array(self.shown, dtype=object)),
-            "maps/query": Array(np.array(self.query, dtype=object)),
-            "maps/raw": Array(self.raw, "fraction", ("picture", "head", *grid[1:])),
-            "maps/rollout": Array(self.rolled, "fraction", grid),
-        }
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """The inverse of :meth:`arrays`."""
-        return cls(
-            indices=arrays["maps/indices"],
-            classes=tuple(map(str, arrays["maps/classes"])),
-            pixels=arrays["maps/pixels"],
-            shown=str(arrays["maps/shown"]),
-            query=str(arrays["maps/query"]),
-            raw=arrays["maps/raw"],
-            rolled=arrays["maps/rollout"],
-        )

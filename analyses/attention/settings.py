@@ -1,4 +1,4 @@
-"""How many pictures attention maps are made of."""
+"""The settings of attention: of how many pictures maps are made."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from landscape.runtime.options import option
 
 @dataclass(frozen=True)
 class Settings:
-    """How many pictures are looked at."""
+    """Of how many pictures attention maps are made."""
 
     pictures: int = option(
         4, "pictures whose attention maps are shown, the first of different classes", metavar="N"
     )
 
     def __post_init__(self) -> None:
-        """Raise InputError for no picture."""
+        """Raise InputError if there is not at least one picture."""
         if self.pictures < 1:
             raise InputError(f"--pictures has to be at least 1, got {self.pictures}")

@@ -10,29 +10,30 @@ from numpy.typing import NDArray
 from analyses.attention.result import Attention
 from analyses.drawing.numbers import number, with_error
 
+# How many numbers of pictures a cell lists.
+MOST_PICTURES = 12
+
 
 def tabulate(results: Sequence[Attention]) -> dict[str, list[dict[str, str]]]:
-    """A row of the report for each checkpoint."""
+    """One table with a row for each checkpoint."""
+    return {"": [_row(result) for result in results]}
+
+
+def _row(result: Attention) -> dict[str, str]:
+    by_layer, errors, class_token = result.by_layer, result.layer_stderr, result.class_entropy[-1]
     return {
-        "": [
-            {
-                "checkpoint": one.label,
-                "layers": str(len(one.layers)),
-                "heads": _range(one.heads),
-                "keys": _range(one.keys),
-                "mean entropy, nats, ± standard error": with_error(*map(float, one.mean)),
-                "log(keys)": number(float(one.maximum.mean()), 4),
-                "first layer": with_error(float(one.by_layer[0]), float(one.layer_stderr[0])),
-                "last layer": with_error(float(one.by_layer[-1]), float(one.layer_stderr[-1])),
-                "class token, last layer": (
-                    with_error(*map(float, one.class_entropy[-1]))
-                    if np.isfinite(one.class_entropy[-1, 0])
-                    else "none known"
-                ),
-                "maps": _about_maps(one),
-            }
-            for one in results
-        ]
+        "checkpoint": result.label,
+        "layers": str(len(result.layers)),
+        "heads": _range(result.heads),
+        "keys": _range(result.keys),
+        "mean entropy, nats, ± standard error": with_error(*map(float, result.mean)),
+        "log(keys)": number(float(result.maximum.mean()), 4),
+        "first layer": with_error(float(by_layer[0]), float(errors[0])),
+        "last layer": with_error(float(by_layer[-1]), float(errors[-1])),
+        "class token, last layer": (
+            with_error(*map(float, class_token)) if np.isfinite(class_token[0]) else "none known"
+        ),
+        "maps": _about_maps(result),
     }
 
 
@@ -41,9 +42,9 @@ def _range(values: NDArray[np.int64]) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _about_maps(one: Attention) -> str:
-    if one.maps is None:
-        return f"none: {one.why_no_maps}"
-    places = [str(index) for index in one.maps.indices]
-    more = f" and {len(places) - 12} more" if len(places) > 12 else ""
-    return f"of the {one.maps.query}, samples {', '.join(places[:12])}{more}"
+def _about_maps(result: Attention) -> str:
+    if result.maps is None:
+        return f"none: {result.why_no_maps}"
+    indices = [str(index) for index in result.maps.indices]
+    more = f" and {len(indices) - MOST_PICTURES} more" if len(indices) > MOST_PICTURES else ""
+    return f"of the {result.maps.query}, samples {', '.join(indices[:MOST_PICTURES])}{more}"

@@ -5,8 +5,6 @@ queries, keys, values, projections, norms, head, and groups of one's own) the la
 its diagonal block of the Hessian, all other weights held fixed.
 """
 
-from __future__ import annotations
-
 from dataclasses import fields, replace
 from typing import Any
 
@@ -23,10 +21,25 @@ from landscape.objective.objective import Objective
 def measure(
     objective: Objective, settings: Settings, context: RunContext
 ) -> ComponentCurvature | None:
-    """One Lanczos process for each component, side by side; None in all ranks but the first.
+    """Measure the largest eigenvalue of every component and of the whole network.
 
-    What a Hessian spectrum of the same objective has found out already is taken from it. Raises
-    NotMeasurableError for a network in which no component is known and none was named.
+    A Hessian spectrum of the same objective that was measured with the same settings is reused.
+
+    Args:
+        objective: the loss.
+        settings: the matrix, the tolerance, and components of one's own.
+        context: the ranks that share the work, where finished products are kept, and results of
+            other analyses.
+
+    Returns:
+        The curvature of the components; None in all ranks but the first.
+
+    Raises:
+        NotMeasurableError: if the network has no component that is known and none was named.
+
+    Example:
+        >>> from analyses import components
+        >>> components.compute(objective, components.Settings(group=("first=^0",)))
     """
     spectrum = _known(context, settings)
     exchange = f"known/{ComponentCurvature.analysis}/{objective.label}"
@@ -50,18 +63,18 @@ def measure(
 
 
 def _known(context: RunContext, settings: Settings) -> Spectrum | None:
-    """The spectrum that was measured with these settings, if it has components."""
+    """The spectrum that was measured with these settings, if there is one with components."""
     known = context.known.get(Spectrum.analysis)
     if not isinstance(known, Spectrum):
         return None
-    asked = replace(known.settings, components="auto", **_shared(settings))
-    return known if known.settings == asked else None
+    needed = replace(known.settings, components="auto", **_matrix_settings(settings))
+    return known if known.settings == needed else None
 
 
 def _measure(objective: Objective, settings: Settings, context: RunContext) -> Spectrum | None:
-    asked = SpectrumSettings(top=1, probes=0, **_shared(settings))
-    return measure_spectrum(objective, asked, context, ComponentCurvature.analysis)
+    spectrum_settings = SpectrumSettings(top=1, probes=0, **_matrix_settings(settings))
+    return measure_spectrum(objective, spectrum_settings, context, ComponentCurvature.analysis)
 
 
-def _shared(settings: Settings) -> dict[str, Any]:
+def _matrix_settings(settings: Settings) -> dict[str, Any]:
     return {field.name: getattr(settings, field.name) for field in fields(Settings)}

@@ -1,28 +1,24 @@
 """The largest eigenvalue of every component."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.components.settings import Settings
 from analyses.hessian.component_curvature import Components
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
-if TYPE_CHECKING:
-    pass
-from analyses.components.settings import Settings
-
 
 @dataclass(frozen=True)
 class ComponentCurvature(Result):
-    """``components``, and of the whole network the largest eigenvalue with its residual, (1,) each.
+    """The largest eigenvalue of every component and of the whole network.
 
-    ``sampling_error`` is that of the whole network's.
+    ``eigenvalues``, ``residuals`` and ``converged``, of shape (1,), are those of the whole
+    network, and ``sampling_error`` is that of its eigenvalue.
     """
 
     components: Components
@@ -35,7 +31,7 @@ class ComponentCurvature(Result):
     settings_type: ClassVar[type[Any]] = Settings
 
     def arrays(self) -> dict[str, Array]:
-        """Components and the whole network."""
+        """The arrays of the whole network and of the components."""
         unit = self.provenance.loss_unit
         return {
             "eigenvalues": Array(self.eigenvalues, unit, ("rank",)),
@@ -62,7 +58,7 @@ class ComponentCurvature(Result):
         )
 
     def headline(self) -> dict[str, Any]:
-        """Size, eigenvalue, residual and verdict of each component and of the whole network."""
+        """Eigenvalue, residual and convergence of each component and of the whole network."""
         return {
             "components": self.components.headline(),
             "whole": {

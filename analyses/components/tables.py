@@ -1,7 +1,5 @@
 """The report's table of components."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from analyses.components.result import ComponentCurvature

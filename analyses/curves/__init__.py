@@ -19,19 +19,18 @@ ANALYSIS: "Analysis[Settings, Curves]" = Analysis(
     summary="training error and validation accuracy by epoch, from each run's metrics",
     reading={
         "": (
-            "As each run recorded them while it trained: errors and losses on the training data"
-            " are means over the epoch's steps, on augmented batches and at changing weights; "
-            "those on the validation data are of the weights at the epoch's end."
+            "As each run recorded them while it trained: errors and losses on the training data "
+            "are means over the epoch's steps, on augmented batches and at changing weights; those "
+            "on the validation data are of the weights at the epoch's end."
         ),
         "curves": (
-            "Left, the share of training samples that were misclassified; right, the validation"
-            " accuracy. A run that ends with the larger training error and the larger "
-            "validation accuracy has been regularised."
+            "Left, the share of training samples that were misclassified; right, the validation "
+            "accuracy. A run that ends with the larger training error and the larger validation "
+            "accuracy has been regularised."
         ),
         "curves-loss": (
-            "The loss on the training data (left) and on the validation data (right), as "
-            "trained. Where the right curve turns up while the left one falls, the run "
-            "overfits."
+            "The loss on the training data (left) and on the validation data (right), as trained. "
+            "Where the right curve turns up while the left one falls, the run overfits."
         ),
     },
     settings=Settings,

@@ -11,19 +11,28 @@ from analyses.drawing.lettering import add_legend
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.style import figure, line_styles
 
+# The panels of each picture: a column of metrics.csv and the title of its axis.
+ERRORS = (("train_error", "training error (%)"), ("val_accuracy", "validation accuracy (%)"))
+LOSSES = (("train_loss", "training loss"), ("val_loss", "validation loss"))
 
-def pair(results: Sequence[Curves], columns: Sequence[tuple[str, str]]) -> Figure:
-    """A panel for each (column, title), all runs in both."""
+
+def draw(results: Sequence[Curves], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """Errors and accuracies by epoch, and losses."""
+    return {"curves": _draw_columns(results, ERRORS), "curves-loss": _draw_columns(results, LOSSES)}
+
+
+def _draw_columns(results: Sequence[Curves], columns: Sequence[tuple[str, str]]) -> Figure:
+    """A panel for each (column, title), all runs in each."""
     page = figure(6.8, 2.9)
     panels: Any = page.subplots(1, len(columns))
     handles: dict[str, Any] = {}
-    for one, style in zip(results, line_styles(len(results)), strict=True):
-        chosen = _drawn(len(one.columns["epoch"]), one.settings.every)
-        epochs = one.columns["epoch"][chosen]
+    for result, style in zip(results, line_styles(len(results)), strict=True):
+        rows = drawn_epochs(len(result.columns["epoch"]), result.settings.every)
+        epochs = result.columns["epoch"][rows]
+        marker = "o" if len(epochs) == 1 else None
         for panel, (name, _) in zip(panels, columns, strict=True):
-            marker = "o" if len(epochs) == 1 else None
-            (handles[one.label],) = panel.plot(
-                epochs, one.columns[name][chosen], marker=marker, linewidth=1.4, **style
+            (handles[result.label],) = panel.plot(
+                epochs, result.columns[name][rows], marker=marker, linewidth=1.4, **style
             )
     for panel, (_, title) in zip(panels, columns, strict=True):
         panel.set(xlabel="epoch", ylabel=title)
@@ -33,14 +42,7 @@ def pair(results: Sequence[Curves], columns: Sequence[tuple[str, str]]) -> Figur
     return page
 
 
-def _drawn(count: int, every: int) -> list[int]:
-    """Every Nth epoch from the first on, and the last."""
-    chosen = list(range(0, count, every))
-    return chosen if chosen[-1] == count - 1 else [*chosen, count - 1]
-
-
-def draw(results: Sequence[Curves], options: PlotOptions | None = None) -> dict[str, Figure]:
-    """Two pairs of panels: errors and accuracies; losses."""
-    errors = (("train_error", "training error (%)"), ("val_accuracy", "validation accuracy (%)"))
-    losses = (("train_loss", "training loss"), ("val_loss", "validation loss"))
-    return {"curves": pair(results, errors), "curves-loss": pair(results, losses)}
+def drawn_epochs(count: int, every: int) -> list[int]:
+    """The indices of every Nth of ``count`` epochs from the first on, and of the last."""
+    indices = list(range(0, count, every))
+    return indices if indices[-1] == count - 1 else [*indices, count - 1]

@@ -1,28 +1,29 @@
-"""The metrics of a run by epoch."""
+"""The result of the training curves analysis: the metrics of a run by epoch."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.curves.settings import Settings
 from landscape.checkpoints.run import METRIC_COLUMNS
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
-
-if TYPE_CHECKING:
-    pass
-from analyses.curves.settings import Settings
 
 UNITS = {"train_error": "%", "val_accuracy": "%", "ema_val_accuracy": "%", "seconds": "s"}
 
 
 @dataclass(frozen=True)
 class Curves(Result):
-    """``columns`` of metrics.csv by name, each of shape (epochs,)."""
+    """The metrics of one run.
+
+    Args:
+        columns: the columns of metrics.csv by name, each of shape (epochs,).
+    """
 
     columns: Mapping[str, NDArray[np.float64]]
 
@@ -30,7 +31,7 @@ class Curves(Result):
     settings_type: ClassVar[type[Any]] = Settings
 
     def arrays(self) -> dict[str, Array]:
-        """Each column by its name."""
+        """Every column by its name."""
         return {
             name: Array(values, UNITS.get(name, ""), ("epoch",))
             for name, values in self.columns.items()
@@ -42,7 +43,7 @@ class Curves(Result):
     ) -> Self:
         """The inverse of :meth:`arrays`."""
         return cls(
-            {name: arrays[name] for name in _ordered(arrays)},
+            {name: arrays[name] for name in in_file_order(arrays)},
             label=label,
             settings=settings,
             provenance=provenance,
@@ -53,7 +54,7 @@ class Curves(Result):
         return {**self.columns, "seconds": self.provenance.seconds}
 
 
-def _ordered(names: Collection[str]) -> list[str]:
-    """As metrics.csv has them; further ones by name."""
-    further = sorted(set(names) - set(METRIC_COLUMNS))
-    return [name for name in (*METRIC_COLUMNS, *further) if name in names]
+def in_file_order(columns: Collection[str]) -> list[str]:
+    """The names of columns in the order of metrics.csv, then unknown ones in alphabetical order."""
+    unknown = sorted(set(columns) - set(METRIC_COLUMNS))
+    return [name for name in (*METRIC_COLUMNS, *unknown) if name in columns]

@@ -9,23 +9,23 @@ from analyses.drawing.numbers import number
 
 
 def tabulate(results: Sequence[Curves]) -> dict[str, list[dict[str, str]]]:
-    """A row of the report for each run."""
-
-    def last(one: Curves, name: str) -> str:
-        return number(float(one.columns[name][-1]))
-
+    """One table with a row for each run."""
     return {
         "": [
             {
-                "run": one.label,
-                "epochs": str(int(one.columns["epoch"][-1])),
-                "training error, %": last(one, "train_error"),
-                "training loss": last(one, "train_loss"),
-                "validation accuracy, %": last(one, "val_accuracy"),
-                "the best": number(float(one.columns["val_accuracy"].max())),
-                "validation loss": last(one, "val_loss"),
-                "minutes": number(float(one.columns["seconds"].sum()) / 60),
+                "run": result.label,
+                "epochs": str(int(result.columns["epoch"][-1])),
+                "training error, %": _last(result, "train_error"),
+                "training loss": _last(result, "train_loss"),
+                "validation accuracy, %": _last(result, "val_accuracy"),
+                "the best": number(float(result.columns["val_accuracy"].max())),
+                "validation loss": _last(result, "val_loss"),
+                "minutes": number(float(result.columns["seconds"].sum()) / 60),
             }
-            for one in results
+            for result in results
         ]
     }
+
+
+def _last(result: Curves, column: str) -> str:
+    return number(float(result.columns[column][-1]))

@@ -1,1 +1,1 @@
-"""drawing."""
+"""How figures look: style, scales, lettering, numbers with errors and units, and picture files."""

@@ -1,4 +1,4 @@
-"""The names of networks in pictures: legends, titles and labels that fit however long they are."""
+"""Legends, titles and labels that fit on the page, however long the names of networks are."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -8,23 +8,28 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.text import Text
 from matplotlib.transforms import BboxBase
 
-# The share of a picture's width that a legend beside the panels may take.
+# The largest share of the page's width that a legend beside the panels may take.
 WIDEST_BESIDE = 0.3
-# Points; smaller is not readable on paper.
+# In points; smaller text is not readable on paper.
 SMALLEST_TEXT = 4.5
 
 
 def plain_text(label: str) -> str:
-    """A label as it is: matplotlib would take what stands between dollars for a formula."""
+    """The label with dollar signs escaped, between which matplotlib would read a formula."""
     return label.replace("$", r"\$")
 
 
 def add_legend(
     page: Figure | SubFigure, handles: Mapping[str, Any], columns: int | None = None
 ) -> None:
-    """Name the curves outside of the panels: below them in ``columns``, or else beside them.
+    """Add a legend outside of the panels, beside or below them.
 
-    Names too long for that have fewer columns, and stand below.
+    Args:
+        page: the figure.
+        handles: the curves by name.
+        columns: the columns of a legend below the panels. Without it the legend is beside the
+            panels if there is room, and otherwise below. If the names are too long for so many
+            columns, there are fewer.
     """
     names = [plain_text(name) for name in handles]
     curves = list(handles.values())
@@ -33,39 +38,40 @@ def add_legend(
         if beside.get_window_extent().width <= WIDEST_BESIDE * page.bbox.width:
             return
         beside.remove()
-    most = min(columns or len(names), len(names))
-    for fewer in range(most, 0, -1):
-        below = page.legend(curves, names, loc="outside lower center", ncols=fewer)
-        if below.get_window_extent().width <= page.bbox.width or fewer == 1:
+    for count in range(min(columns or len(names), len(names)), 0, -1):
+        below = page.legend(curves, names, loc="outside lower center", ncols=count)
+        if below.get_window_extent().width <= page.bbox.width or count == 1:
             return
         below.remove()
 
 
 def fit_names(page: Figure) -> None:
-    """Set titles, and labels below panels, smaller if they would meet or leave the page."""
+    """Shrink titles, and labels below panels, that would overlap or leave the page."""
     page.draw_without_rendering()
-    for texts in ([a.title for a in page.axes], [a.xaxis.label for a in page.axes]):
+    for texts in ([axes.title for axes in page.axes], [axes.xaxis.label for axes in page.axes]):
         _shrink(page, [text for text in texts if text.get_text()])
 
 
 def _shrink(page: Figure, texts: Sequence[Text]) -> None:
-    """All to one size, at which none reaches another, a panel beside it, or the edge."""
+    """Shrink texts by one factor, so that none reaches another, a panel beside it or the edge."""
     boxes = [text.get_window_extent() for text in texts]
-    room = [1.0]
+    factors = [1.0]
     for box in boxes:
         centre = (box.x0 + box.x1) / 2
         edges = [0.0, page.bbox.width]
-        edges += [x for panel in page.axes if _level(box, panel.bbox) for x in panel.bbox.intervalx]
-        room.append(2 * min(abs(edge - centre) for edge in edges) / box.width)
-    for one, other in itertools.combinations(boxes, 2):
-        if _level(one, other):
-            apart = abs(one.x0 + one.x1 - other.x0 - other.x1)
-            room.append((apart - 2 * one.height) / (one.width + other.width))
-    if min(room) < 1:
+        for panel in page.axes:
+            if _share_a_height(box, panel.bbox):
+                edges += list(panel.bbox.intervalx)
+        factors.append(2 * min(abs(edge - centre) for edge in edges) / box.width)
+    for left, right in itertools.combinations(boxes, 2):
+        if _share_a_height(left, right):
+            # Twice the distance of their centres.
+            distance = abs(left.x0 + left.x1 - right.x0 - right.x1)
+            factors.append((distance - 2 * left.height) / (left.width + right.width))
+    if min(factors) < 1:
         for text in texts:
-            text.set_fontsize(max(SMALLEST_TEXT, min(room) * float(text.get_fontsize())))
+            text.set_fontsize(max(SMALLEST_TEXT, min(factors) * float(text.get_fontsize())))
 
 
-def _level(one: BboxBase, other: BboxBase) -> bool:
-    """Whether some height is common to both."""
-    return one.y0 < other.y1 and other.y0 < one.y1
+def _share_a_height(first: BboxBase, second: BboxBase) -> bool:
+    return first.y0 < second.y1 and second.y0 < first.y1

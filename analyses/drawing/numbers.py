@@ -1,4 +1,4 @@
-"""Numbers, their errors and their units as figures and tables show them."""
+"""Numbers with their errors and units, as figures and tables show them."""
 
 import math
 from collections.abc import Sequence
@@ -8,22 +8,28 @@ from landscape.results.provenance import Provenance
 
 
 class HasProvenance(Protocol):
-    """A result, as far as it says what was measured."""
+    """Anything with a provenance, such as a result."""
 
     @property
     def provenance(self) -> Provenance:
-        """What was measured, on what, with what."""
+        """The origin of the numbers."""
 
 
 def with_unit(name: str, results: Sequence[HasProvenance], unit: str = "{}") -> str:
-    """``name (unit)`` where all results' losses have one unit; ``unit`` says how it enters."""
+    """The name of a quantity with its unit, if all results have the same unit of loss.
+
+    Args:
+        name: the name of the quantity.
+        results: the results that are shown together.
+        unit: the quantity's unit, with ``{}`` in place of the unit of the loss.
+    """
     units = {result.provenance.loss_unit for result in results}
-    shared = units.pop() if len(units) == 1 else ""
-    return f"{name} ({unit.format(shared)})" if shared else name
+    loss_unit = units.pop() if len(units) == 1 else ""
+    return f"{name} ({unit.format(loss_unit)})" if loss_unit else name
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A value to ``digits`` significant digits, without an exponent where that stays short."""
+    """A value to ``digits`` significant digits; only very small or large ones have an exponent."""
     if not math.isfinite(value):
         return str(value)
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
@@ -33,12 +39,12 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def short_number(value: float) -> str:
-    """Two significant digits, without an exponent where that stays short: a contour's label."""
+    """A value to two significant digits, for the labels of contours."""
     return f"{float(f'{value:.2g}'):g}"
 
 
 def with_error(value: float, error: float) -> str:
-    """Value ± error, both to the error's second digit; without an error it says so."""
+    """Value ± error, both to the error's second digit; "(no error)" if the error is not finite."""
     if not math.isfinite(error):
         return f"{number(value)} (no error)"
     if error == 0 or not math.isfinite(value):
@@ -53,10 +59,13 @@ def with_error(value: float, error: float) -> str:
 
 
 def with_residual(value: float, residual: float, converged: bool, error: float = math.nan) -> str:
-    """The value with its relative residual: ± ``error``, or where that is not known with as many
-    digits as are certain, five at most."""
+    """A value of an iteration with its relative residual, and a remark if it has not converged.
+
+    With ``error`` it is value ± error; otherwise it has two to five digits, as many as the residual
+    makes certain.
+    """
     certain = 1 - math.floor(math.log10(residual)) if 0 < residual < 1 else 2
     digits = max(2, min(5, certain)) if residual else 5
-    plain = number(value, digits) if math.isnan(error) else with_error(value, error)
-    shown = f"{plain} ({residual:.0e})"
-    return shown if converged else f"{shown}, not converged"
+    text = number(value, digits) if math.isnan(error) else with_error(value, error)
+    text = f"{text} ({residual:.0e})"
+    return text if converged else f"{text}, not converged"

@@ -1,4 +1,4 @@
-"""The options of pictures, as flags."""
+"""The options of pictures, which are flags of the command."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from landscape.errors import InputError
 from landscape.runtime.options import option
 
 FORMATS = ("png", "pdf", "svg")
-# Surfaces for other viewers.
+# The formats of surfaces for other viewers.
 EXPORTS = ("interactive", "vts", "vtp")
 
 
@@ -16,14 +16,14 @@ class PlotOptions:
 
     scale: str = option(
         "auto",
-        "of the loss; auto: log where the losses span more than a factor of ten",
+        "scale of the loss; auto: log where the losses span more than a factor of ten",
         choices=("auto", "log", "linear"),
     )
-    zmin: float | None = option(None, "lowest loss that is told apart", parse=float)
-    zmax: float | None = option(None, "highest loss that is told apart", parse=float)
+    zmin: float | None = option(None, "lowest loss of the colour and height scale", parse=float)
+    zmax: float | None = option(None, "highest loss of the colour and height scale", parse=float)
 
     def __post_init__(self) -> None:
-        """Raise InputError for an empty range."""
+        """Raise InputError if the range is empty or can't be shown on a logarithmic scale."""
         if self.zmin is not None and self.zmax is not None and not self.zmin < self.zmax:
             raise InputError(f"--zmin has to be less than --zmax, got {self.zmin} and {self.zmax}")
         if self.scale == "log" and any(

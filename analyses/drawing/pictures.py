@@ -1,4 +1,4 @@
-"""Figures as files; each format of a figure is rendered once, however often it is used."""
+"""Figures as files. Each format of a figure is rendered once, however often it is used."""
 
 import io
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from landscape.results.files import replacing
 
 
 class Picture:
-    """A figure, and its bytes in the formats that were asked for."""
+    """A figure with its bytes in each format, rendered when they are first requested."""
 
     def __init__(self, figure: Figure) -> None:
         self._figure = figure
@@ -20,7 +20,7 @@ class Picture:
         self._rendered: dict[str, bytes] = {}
 
     def render(self, extension: str) -> bytes:
-        """The bytes of the figure as ``png``, ``pdf`` or ``svg``."""
+        """The bytes of the figure in a format of :data:`analyses.drawing.options.FORMATS`."""
         if extension not in self._rendered:
             if not self._is_fitted:
                 fit_names(self._figure)
@@ -34,7 +34,16 @@ class Picture:
 def save_pictures(
     pictures: Mapping[str, Picture], folder: Path, formats: Iterable[str]
 ) -> list[Path]:
-    """Write each picture in each picture format; returns the paths."""
+    """Write each picture in each format.
+
+    Args:
+        pictures: the pictures by file name.
+        folder: where to write them.
+        formats: file name extensions; those that are not picture formats are skipped.
+
+    Returns:
+        The paths of the files.
+    """
     paths = []
     extensions = [extension for extension in formats if extension in FORMATS]
     for name, picture in pictures.items():

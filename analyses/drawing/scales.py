@@ -1,4 +1,4 @@
-"""Scales of colour and height that several losses share."""
+"""Scales of colour and height that several surfaces share."""
 
 from collections.abc import Sequence
 
@@ -8,21 +8,30 @@ from matplotlib.colors import LogNorm, Normalize
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.style import Array
 
-# Beyond this ratio of largest to smallest loss a linear scale shows the walls and nothing else.
+# Beyond this ratio of largest to smallest loss a linear scale shows little but the largest losses.
 LOG_RATIO = 10.0
 
 
 def shared_scale(
     losses: Sequence[Array], options: PlotOptions | None = None, count: int = 16
 ) -> tuple[Normalize, Array]:
-    """One colour scale and contour levels for all; logarithmic if the losses ask for it."""
+    """One colour scale for all losses, with contour levels.
+
+    Args:
+        losses: the losses of each surface; non-finite ones are ignored.
+        options: the range, and whether the scale is logarithmic.
+        count: the number of levels.
+
+    Returns:
+        The scale and the levels, which are evenly spaced on it.
+    """
     options = options or PlotOptions()
     values = np.concatenate([loss[np.isfinite(loss)] for loss in losses])
     if values.size == 0:
         return Normalize(0.0, 1.0), np.linspace(0.0, 1.0, count)
     low = float(values.min()) if options.zmin is None else options.zmin
     high = float(values.max()) if options.zmax is None else options.zmax
-    if high - low <= 1e-6 * max(abs(low), abs(high)):  # flat, but for rounding
+    if high - low <= 1e-6 * max(abs(low), abs(high)):  # flat, except for rounding
         margin = max(0.5, 1e-3 * abs(low))
         low, high = low - margin, high + margin
     if low > 0 and (options.scale == "log" or (options.scale == "auto" and high / low > LOG_RATIO)):
@@ -31,10 +40,10 @@ def shared_scale(
 
 
 def is_logarithmic(losses: Sequence[Array], options: PlotOptions | None = None) -> bool:
-    """Whether these losses are shown on a logarithmic scale."""
+    """Whether the shared scale of these losses is logarithmic."""
     return isinstance(shared_scale(losses, options)[0], LogNorm)
 
 
 def masked(loss: Array) -> np.ma.MaskedArray[tuple[int, ...], np.dtype[np.float64]]:
-    """Losses that are not finite are left out and show as grey."""
+    """The losses with non-finite ones masked, which are drawn in grey."""
     return np.ma.masked_invalid(loss)

@@ -1,4 +1,4 @@
-"""How every figure and table of this project looks."""
+"""The style of all figures: fonts, colours, dashes and the arrangement of panels."""
 
 import itertools
 import math
@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogFormatter
 from numpy.typing import NDArray
 
-# Okabe and Ito's palette, told apart by readers with any colour vision.
+# Okabe and Ito's palette, which readers with any colour vision can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", "--", "-.", ":")
+# The colour map of surfaces and matrices.
 MAP = "viridis"
-
 
 RC: dict[Any, Any] = {
     "font.size": 9,
@@ -41,27 +41,28 @@ Array = NDArray[np.float64]
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw in the project's style, whatever the user's own is."""
+    """Draw in the project's style, and restore the user's style afterwards."""
     with mpl.rc_context(RC):
         yield
 
 
 def figure(width: float, height: float) -> Figure:
-    """An empty figure of that many inches; no global state, no display."""
+    """An empty figure of that size in inches; pyplot does not know it."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def line_styles(count: int) -> list[dict[str, Any]]:
-    """Colour and dash for each of ``count`` curves, distinct for the first 28."""
+    """A colour and dash for each of ``count`` curves; the first 28 are distinct."""
     styles = ((dash, colour) for dash in DASHES for colour in COLOURS)
     cycle = itertools.cycle(styles)
     return [{"color": colour, "linestyle": dash} for dash, colour in itertools.islice(cycle, count)]
 
 
 def grid_shape(count: int) -> tuple[int, int]:
-    """Rows and columns for ``count`` panels; an even number keeps neighbours side by side.
+    """Rows and columns for ``count`` panels.
 
-    The usual order of checkpoints is in pairs, without SAM and with it.
+    The columns of an even number of panels are even, too: checkpoints usually come in pairs,
+    without SAM and with it, which then are side by side.
     """
     if count <= 3:
         return 1, count
@@ -70,7 +71,7 @@ def grid_shape(count: int) -> tuple[int, int]:
 
 
 def plain_log_ticks(axis: Axis) -> None:
-    """A logarithmic axis with numbers as people write them, also where it spans no decade."""
+    """Label a logarithmic axis with plain numbers, also if it spans less than a decade."""
     axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
     axis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.5, 0.6)))
     low, high = sorted(axis.get_view_interval())

@@ -1,4 +1,4 @@
-"""Flatness: the loss about the weights, on average under noise and at its worst in a ball."""
+"""Flatness: the loss around the weights, on average under noise and at its worst in a ball."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +19,17 @@ ANALYSIS: "Analysis[Settings, Flatness]" = Analysis(
     summary="the loss under random noise on the weights, and at its worst in a ball around them",
     reading={
         "": (
-            "How far the loss rises about the weights: on average under Gaussian noise (L^N), "
-            "and at the highest point found in a ball, which bounds the true maximum from "
-            "below. Noise and balls are of one size for all weights, relative to the norm of "
-            "each filter, or relative to each weight; only the last does not depend on how a "
-            "network's weights are scaled. What is flatter does not for that reason generalise "
-            "better."
+            "How far the loss rises around the weights: on average under Gaussian noise (L^N), and "
+            "at the highest point found in a ball, which bounds the true maximum from below. The "
+            "size of noise and balls is the same for all weights, relative to the norm of each "
+            "filter, or relative to each weight; only the last does not depend on how a network's "
+            "weights are scaled. A flatter network does not necessarily generalise better."
         ),
         "flatness": (
-            "Top: the mean loss under noise by its size, with the standard error over draws as "
-            "a band. Bottom: the highest loss found in a ball by its radius, with a small cross"
-            " for SAM's single step. A curve that ends early has draws without a finite loss "
-            "further on."
+            "Top: the mean loss under noise by the noise's size, with the standard error over "
+            "draws as a band. Bottom: the highest loss found in a ball by the ball's radius, with "
+            "a small cross for SAM's single step. A curve ends early where a draw of larger noise "
+            "has no finite loss."
         ),
     },
     settings=Settings,

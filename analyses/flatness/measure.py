@@ -1,12 +1,12 @@
-"""Flatness: the loss about the weights, on average under noise and at its worst in a ball.
+"""Flatness: the loss around the weights, on average under noise and at its worst in a ball.
 
 The average is L^N = E L(w + eps) with eps ~ N(0, sigma^2 I) of Chen, Hsieh and Gong ("When vision
 transformers outperform ResNets without pre-training or strong data augmentations", ICLR 2022,
 Table 1), whose sigma the paper does not state. The worst case is max L(w + eps) over a ball
-||eps|| <= rho, what SAM minimises (Foret et al., ICLR 2021). Both also relative to the weights:
-where these are rescaled without changing the function, only the adaptive ones stay what they are
-(Kwon et al., ICML 2021; Andriushchenko et al., "A modern look at the relationship between
-sharpness and generalization", ICML 2023).
+||eps|| <= rho, what SAM minimises (Foret et al., ICLR 2021). Both are also measured relative to the
+weights: only the adaptive ones are invariant to rescalings that keep the function (Kwon et al.,
+ICML 2021; Andriushchenko et al., "A modern look at the relationship between sharpness and
+generalization", ICML 2023).
 """
 
 from __future__ import annotations
@@ -26,27 +26,34 @@ from landscape.runtime.progress import track
 
 
 def measure(objective: Objective, settings: Settings, context: RunContext) -> Flatness:
-    """Losses under noise and in balls around the weights, over the objective's sample.
+    """Measure the loss under noise and in balls around the weights, over the objective's sample.
 
-    A draw whose loss is not finite is kept as such. Raises NotMeasurableError if the loss at the
-    weights themselves is not finite.
+    Args:
+        objective: the loss to measure.
+        settings: the noise and the balls.
+        context: not used.
+
+    Returns:
+        The losses; non-finite losses of draws are kept in it.
+
+    Raises:
+        NotMeasurableError: if the loss at the weights themselves is not finite.
     """
-    here = objective.evaluate()
-    if not math.isfinite(here.loss):
+    center = objective.evaluate()
+    if not math.isfinite(center.loss):
         raise NotMeasurableError(
-            f"flatness is measured around weights of finite loss; the loss is {here.loss}"
+            f"flatness is measured around weights of finite loss; the loss is {center.loss}"
         )
-    average = _average_case(objective, settings)
-    worst = _worst_case(objective, settings)
     return Flatness(
-        loss=here.loss,
-        loss_stderr=here.loss_stderr,
-        average=average,
-        worst=worst,
+        loss=center.loss,
+        loss_stderr=center.loss_stderr,
+        average=_average_case(objective, settings),
+        worst=_worst_case(objective, settings),
     )
 
 
 def _average_case(objective: Objective, settings: Settings) -> dict[str, AverageCase]:
+    """The losses under each kind of noise, all of the same draws."""
     theta = objective.theta
     scales = {
         kind: noise_scale(kind, objective.layout, theta, settings.filter_policy)
@@ -55,7 +62,7 @@ def _average_case(objective: Objective, settings: Settings) -> dict[str, Average
     losses = {
         kind: np.empty((len(settings.sigmas_of(kind)), settings.draws)) for kind in settings.noise
     }
-    task = f"noise on {objective.origin.get('label', 'model')} (draws)"
+    task = f"noise on {objective.label or 'model'} (draws)"
     noises = noise_draws(objective, settings.draws, settings.seed)
     for number, noise in enumerate(track(noises, task, total=settings.draws)):
         for kind, scale in scales.items():
@@ -69,27 +76,28 @@ def _average_case(objective: Objective, settings: Settings) -> dict[str, Average
 
 
 def _worst_case(objective: Objective, settings: Settings) -> dict[str, WorstCase]:
+    """The highest losses found in each ball."""
     theta = objective.theta
     balls = {
         "l2": Ball(torch.ones_like(theta)),
         "adaptive-l2": Ball(theta.abs()),
         "adaptive-linf": Ball(theta.abs(), math.inf),
     }
-    found = {}
+    worst = {}
     for name, radii in settings.balls.items():
         points = worst_points(objective, balls[name], radii, settings.ascent_steps, settings.seed)
-        task = f"worst case of {objective.origin.get('label', 'model')}, {name} (radii)"
-        # A point holds a vector as long as theta; only its numbers are kept.
+        task = f"worst case of {objective.label or 'model'}, {name} (radii)"
+        # A point holds a vector of the size of theta; only its numbers are kept.
         rows = [
-            (one.loss, one.one_step, one.alignment, one.diverged)
-            for one in track(points, task, total=len(radii))
+            (point.loss, point.one_step, point.alignment, point.diverged)
+            for point in track(points, task, total=len(radii))
         ]
         losses, one_step, alignment, diverged = np.array(rows, dtype=np.float64).T.copy()
-        found[name] = WorstCase(
+        worst[name] = WorstCase(
             np.array(radii, dtype=np.float64),
             losses,
             one_step,
             alignment,
             diverged.astype(np.int64),
         )
-    return found
+    return worst

@@ -1,4 +1,4 @@
-"""The flatness of one checkpoint: losses under noise and in balls."""
+"""The result of the flatness analysis: losses under noise and in balls."""
 
 import math
 from collections.abc import Mapping
@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from analyses.flatness.settings import Settings
 from landscape.errors import InputError
+from landscape.estimates import Estimate
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
 Values = NDArray[np.float64]
 
-# What a table shows, where it was measured; else the middle of what was.
+# The sigma or radius that tables show where it was measured; otherwise the middle of the grid.
 REFERENCE = {
     "fixed": 0.01,
     "filter": 0.1,
@@ -28,37 +29,42 @@ REFERENCE = {
 
 @dataclass(frozen=True)
 class AverageCase:
-    """Losses under noise, of shape (S, N): S sigmas, the same N draws for each."""
+    """Losses under one kind of noise: S sigmas, the same N draws for each.
+
+    Args:
+        sigmas: (S,), the sizes of the noise.
+        losses: (S, N), in the unit of the loss.
+    """
 
     sigmas: Values
     losses: Values
 
     @property
     def diverged(self) -> NDArray[np.int64]:
-        """How many draws gave no finite loss, of shape (S,)."""
+        """The number of draws without a finite loss, of shape (S,)."""
         return (~np.isfinite(self.losses)).sum(1)
 
     @property
     def mean(self) -> Values:
-        """L^N, of shape (S,); nan where a draw gave no finite loss."""
-        return np.array([row.mean() if np.isfinite(row).all() else math.nan for row in self.losses])
+        """L^N, of shape (S,); nan where a draw has no finite loss."""
+        return np.array([estimate.value for estimate in self._estimates()])
 
     @property
     def stderr(self) -> Values:
-        """Standard error over the draws, of shape (S,); nan for one draw, or one not finite."""
-        return np.array(
-            [
-                row.std(ddof=1) / math.sqrt(len(row))
-                if len(row) > 1 and np.isfinite(row).all()
-                else math.nan
-                for row in self.losses
-            ]
-        )
+        """The standard error of L^N over draws, (S,); nan for one draw or a non-finite loss."""
+        return np.array([estimate.stderr for estimate in self._estimates()])
+
+    def _estimates(self) -> list[Estimate]:
+        unknown = Estimate(math.nan, math.nan)
+        return [Estimate.of(row) if np.isfinite(row).all() else unknown for row in self.losses]
 
 
 @dataclass(frozen=True)
 class WorstCase:
-    """For R radii, each of shape (R,): see :class:`landscape.measures.perturbation.WorstPoint`."""
+    """The highest losses found in balls of R radii; all arrays have shape (R,).
+
+    The fields are those of :class:`landscape.measures.perturbation.WorstPoint`.
+    """
 
     radii: Values
     losses: Values
@@ -69,8 +75,16 @@ class WorstCase:
 
 @dataclass(frozen=True)
 class Flatness(Result):
-    """The loss L at the weights with its sampling error, its mean under each kind of noise, and
-    the highest found in each ball, all in the unit of the loss."""
+    """Losses at the weights, under noise and in balls, all in the unit of the loss.
+
+    Args:
+        loss: L, the loss at the weights.
+        loss_stderr: its sampling error.
+        average: the losses under each kind of noise, by its name in
+            :data:`landscape.runtime.choices.NOISES`.
+        worst: the highest losses found in each ball, by its name in
+            :data:`analyses.flatness.settings.BALLS`.
+    """
 
     loss: float
     loss_stderr: float
@@ -83,22 +97,22 @@ class Flatness(Result):
     def arrays(self) -> dict[str, Array]:
         """``average/KIND/...`` and ``worst/BALL/...``, and the loss with its sampling error."""
         unit = self.provenance.loss_unit
-        found = {
+        arrays = {
             "loss": Array(np.array(self.loss), unit),
             "loss_stderr": Array(np.array(self.loss_stderr), unit),
         }
-        for kind, one in self.average.items():
-            place = f"average/{kind}"
-            found[f"{place}/sigmas"] = Array(one.sigmas, "", ("sigma",))
-            found[f"{place}/losses"] = Array(one.losses, unit, ("sigma", "draw"))
+        for kind, average in self.average.items():
+            group = f"average/{kind}"
+            arrays[f"{group}/sigmas"] = Array(average.sigmas, "", ("sigma",))
+            arrays[f"{group}/losses"] = Array(average.losses, unit, ("sigma", "draw"))
         for ball, worst in self.worst.items():
-            place = f"worst/{ball}"
-            found[f"{place}/radii"] = Array(worst.radii, "", ("radius",))
-            found[f"{place}/losses"] = Array(worst.losses, unit, ("radius",))
-            found[f"{place}/one_step"] = Array(worst.one_step, unit, ("radius",))
-            found[f"{place}/alignment"] = Array(worst.alignment, "", ("radius",))
-            found[f"{place}/diverged"] = Array(worst.diverged, "points", ("radius",))
-        return found
+            group = f"worst/{ball}"
+            arrays[f"{group}/radii"] = Array(worst.radii, "", ("radius",))
+            arrays[f"{group}/losses"] = Array(worst.losses, unit, ("radius",))
+            arrays[f"{group}/one_step"] = Array(worst.one_step, unit, ("radius",))
+            arrays[f"{group}/alignment"] = Array(worst.alignment, "", ("radius",))
+            arrays[f"{group}/diverged"] = Array(worst.diverged, "points", ("radius",))
+        return arrays
 
     @classmethod
     def from_arrays(
@@ -120,20 +134,28 @@ class Flatness(Result):
         )
 
     def average_at(self, kind: str, sigma: float) -> tuple[float, float]:
-        """L^N and its standard error. Raises InputError for what was not measured."""
+        """L^N and its standard error.
+
+        Args:
+            kind: a kind of noise.
+            sigma: one of its measured sizes.
+
+        Raises:
+            InputError: if that kind or size was not measured.
+        """
         if kind not in self.average:
             raise InputError(f"{kind} noise was not measured, only {', '.join(self.average)}")
-        one = self.average[kind]
-        if sigma not in one.sigmas:
-            known = ", ".join(f"{value:g}" for value in one.sigmas)
+        average = self.average[kind]
+        if sigma not in average.sigmas:
+            known = ", ".join(f"{value:g}" for value in average.sigmas)
             raise InputError(f"{kind} noise was not measured at sigma {sigma:g}, only at {known}")
-        k = int(np.flatnonzero(one.sigmas == sigma)[0])
-        return float(one.mean[k]), float(one.stderr[k])
+        k = int(np.flatnonzero(average.sigmas == sigma)[0])
+        return float(average.mean[k]), float(average.stderr[k])
 
     def headline(self) -> dict[str, Any]:
         """L, its sampling error, L^N by kind and sigma, and the highest losses by ball.
 
-        ``rise`` is what the loss gains, ``one_step`` the loss after SAM's single step, and
+        ``rise`` is the increase over L, ``one_step`` the loss after SAM's single step, and
         ``alignment`` is 1 where no first-order change within the ball raises the loss further.
         """
         return {
@@ -141,30 +163,38 @@ class Flatness(Result):
             "loss_stderr": self.loss_stderr,
             "average": {
                 kind: {
-                    "sigmas": one.sigmas,
-                    "mean": one.mean,
-                    "stderr": one.stderr,
-                    "rise": one.mean - self.loss,
-                    "diverged": one.diverged,
+                    "sigmas": average.sigmas,
+                    "mean": average.mean,
+                    "stderr": average.stderr,
+                    "rise": average.mean - self.loss,
+                    "diverged": average.diverged,
                 }
-                for kind, one in self.average.items()
+                for kind, average in self.average.items()
             },
             "worst": {
                 ball: {
-                    "radii": one.radii,
-                    "loss": one.losses,
-                    "rise": one.losses - self.loss,
-                    "one_step": one.one_step,
-                    "alignment": one.alignment,
-                    "diverged": one.diverged,
+                    "radii": worst.radii,
+                    "loss": worst.losses,
+                    "rise": worst.losses - self.loss,
+                    "one_step": worst.one_step,
+                    "alignment": worst.alignment,
+                    "diverged": worst.diverged,
                 }
-                for ball, one in self.worst.items()
+                for ball, worst in self.worst.items()
             },
             "seconds": self.provenance.seconds,
         }
 
 
 def reference(name: str, grid: Values) -> int:
-    """The place in a grid of what tables show: the reference of the kind or ball, or the middle."""
-    found = np.flatnonzero(grid == REFERENCE[name])
-    return int(found[0]) if len(found) else len(grid) // 2
+    """The index in a grid of the value that tables show.
+
+    Args:
+        name: a kind of noise or a ball, one of the keys of :data:`REFERENCE`.
+        grid: its measured sizes or radii.
+
+    Returns:
+        The index of the reference value, or of the middle where it was not measured.
+    """
+    indices = np.flatnonzero(grid == REFERENCE[name])
+    return int(indices[0]) if len(indices) else len(grid) // 2

@@ -1,4 +1,4 @@
-"""What is asked about flatness: the noise and the balls."""
+"""The settings of flatness: the noise and the balls."""
 
 import math
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from landscape.parameters.policies import PRESETS, Policy, parse_override
 from landscape.runtime.choices import NOISES
 from landscape.runtime.options import option
 
-# The radii of each ball are settings of their own: the three are of different size.
+# Each ball has radii of its own, because the three differ in scale.
 BALLS = ("l2", "adaptive-l2", "adaptive-linf")
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _split_words(text: str) -> tuple[str, ...]:
     return tuple(word for word in text.split(",") if word)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The noise and the balls."""
+    """The noise on the weights and the balls around them."""
 
     noise: tuple[str, ...] = option(
         NOISES,
@@ -42,7 +42,7 @@ class Settings:
         nargs="+",
         metavar="σ",
     )
-    draws: int = option(10, "how many draws of noise; every σ has the same ones", metavar="N")
+    draws: int = option(10, "draws of noise; every σ uses the same ones", metavar="N")
     radii: tuple[float, ...] = option(
         (0.05, 0.1, 0.2),
         "ρ of the ball ‖ε‖₂ ≤ ρ that is searched for the worst loss; 0 leaves it out",
@@ -75,13 +75,13 @@ class Settings:
     perturb: tuple[str, ...] = option(
         (),
         "changes to the policy, such as bias=whole,norm=zero; zero, rows, vectors or whole",
-        parse=_words,
+        parse=_split_words,
         metavar="KIND=TREATMENT,...",
     )
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raise InputError for numbers that ask for nothing."""
+        """Raise InputError if a setting is out of range."""
         for name in ("draws", "ascent_steps"):
             if getattr(self, name) < 1:
                 flag = name.replace("_", "-")
@@ -89,7 +89,7 @@ class Settings:
         unknown = [word for word in self.noise if word not in NOISES]
         if unknown or len(set(self.noise)) != len(self.noise):
             raise InputError(
-                f"--noise has to be different ones of {', '.join(NOISES)}, "
+                f"--noise has to be different words of {', '.join(NOISES)}, "
                 f"got {' '.join(self.noise)}"
             )
         for name in ("sigmas", "relative_sigmas", "radii", "adaptive_radii", "linf_radii"):
@@ -104,19 +104,21 @@ class Settings:
                 )
         for word in self.perturb:
             if parse_override(word).endswith("=copy"):
-                raise InputError(f"--perturb {word} is no noise; take zero, rows, vectors or whole")
+                raise InputError(
+                    f"--perturb {word} is not noise; use zero, rows, vectors or whole instead"
+                )
 
     def sigmas_of(self, kind: str) -> tuple[float, ...]:
-        """The grid of a kind of noise."""
+        """The grid of sizes of a kind of noise."""
         return self.sigmas if kind == "fixed" else self.relative_sigmas
 
     @property
     def balls(self) -> dict[str, tuple[float, ...]]:
-        """The radii of every ball that is searched, by its name in :data:`BALLS`."""
-        radii = (self.radii, self.adaptive_radii, self.linf_radii)
-        return {n: r for n, r in zip(BALLS, radii, strict=True) if r and r != (0.0,)}
+        """The radii of every ball that is searched, by the ball's name in :data:`BALLS`."""
+        radii_by_ball = zip(BALLS, (self.radii, self.adaptive_radii, self.linf_radii), strict=True)
+        return {ball: radii for ball, radii in radii_by_ball if radii and radii != (0.0,)}
 
     @property
     def filter_policy(self) -> Policy:
-        """What filter noise moves, and what a filter is."""
+        """Which tensors filter noise moves, and what a filter of them is."""
         return Policy.named(self.policy, self.perturb)

@@ -1,4 +1,4 @@
-"""Surfaces for other viewers: turned in a browser, or read by ParaView."""
+"""Surfaces as files for other viewers: a page to turn them in a browser, and ParaView files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +17,18 @@ from landscape.results.result import Result
 def export(
     results: Sequence[Result], folder: Path, formats: Sequence[str], options: PlotOptions
 ) -> list[Path]:
-    """Write the planes among ``results`` in each of the formats; returns the paths."""
-    planes = [one for one in results if isinstance(one, Slice) and one.y is not None]
+    """Write the planes among ``results`` in each of the formats.
+
+    Args:
+        results: the results of one analysis; those that are not planes are skipped.
+        folder: where to write; the ParaView files go into a folder for each label.
+        formats: words of :data:`analyses.drawing.options.EXPORTS`; others are skipped.
+        options: whether the heights of the interactive page are logarithmic.
+
+    Returns:
+        The paths of the files.
+    """
+    planes = [result for result in results if isinstance(result, Slice) and result.y is not None]
     if not planes:
         return []
     written = []
@@ -33,22 +43,22 @@ def export(
         positive = bool((loss[np.isfinite(loss)] > 0).all())
         height = np.log10(loss) if positive else loss
         values = {"height": height, **plane.values}
-        place = folder / plane.label
+        subfolder = folder / plane.label
         if {"vts", "vtp"} & set(formats):
-            place.mkdir(parents=True, exist_ok=True)
+            subfolder.mkdir(parents=True, exist_ok=True)
         if "vts" in formats:
-            target = place / f"{name}.vts"
+            target = subfolder / f"{name}.vts"
             written.append(write_vts(target, plane.x, plane.rows, values, "height"))
         if "vtp" in formats:
-            target = place / f"{name}.vtp"
+            target = subfolder / f"{name}.vtp"
             written.append(write_vtp(target, plane.x, plane.rows, values, "height"))
             if "x" in plane.path:
-                written.append(_write_path(plane, place / f"{name}_path.vtp", positive))
+                written.append(_write_path(plane, subfolder / f"{name}_path.vtp", positive))
     return written
 
 
 def surface_scenes(planes: Sequence[Slice]) -> Scenes:
-    """Planes to turn around within a page; their heights are logarithmic where that shows more."""
+    """Scenes of planes for a page, with logarithmic heights if the losses span a wide range."""
     log = is_logarithmic([plane.loss for plane in planes])
     panels = [_panel(plane) for plane in planes]
     return make_scenes(panels, log=log, label=f"{planes[0].split} loss")
@@ -65,5 +75,5 @@ def _write_path(plane: Slice, target: Path, positive: bool) -> Path:
     loss = plane.path["plane_loss"]
     height = np.log10(loss) if positive else loss
     points = np.column_stack([plane.path["x"], plane.path["y"], height])
-    kept = ("epoch", "loss", "plane_loss", "distance")
-    return write_path_vtp(target, points, {name: plane.path[name] for name in kept})
+    names = ("epoch", "loss", "plane_loss", "distance")
+    return write_path_vtp(target, points, {name: plane.path[name] for name in names})

@@ -1,4 +1,4 @@
-"""Surfaces to turn around in a browser: one HTML file that needs no network."""
+"""Surfaces to turn in a browser: one HTML file that needs no network."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from landscape.results.files import replacing
 
 @dataclass(frozen=True)
 class Scenes:
-    """Pieces of an HTML page: its style, what is seen, and the scripts that come after it."""
+    """Pieces of an HTML page: its style, its body, and the scripts after the body."""
 
     style: str
     body: str
@@ -24,7 +24,7 @@ class Scenes:
 
 
 def write_interactive(panels: Sequence[Panel], path: Path, *, log: bool, label: str) -> Path:
-    """Write an HTML page of :func:`make_scenes` alone; returns ``path``."""
+    """Write an HTML page that holds only :func:`make_scenes`; returns ``path``."""
     scenes = make_scenes(panels, log=log, label=label)
     page = render("interactive.html.j2", title=label, scenes=scenes, policy=POLICY)
     with replacing(path) as temporary:
@@ -33,17 +33,23 @@ def write_interactive(panels: Sequence[Panel], path: Path, *, log: bool, label: 
 
 
 def has_plotly() -> bool:
-    """Whether scenes can be made."""
+    """Whether plotly is installed, which scenes need."""
     return find_spec("plotly") is not None
 
 
 def make_scenes(panels: Sequence[Panel], *, log: bool, label: str) -> Scenes:
-    """A 3D scene for each panel, for a page that has no others.
+    """A 3D scene for each panel, for a page that has no other scenes.
 
-    All share one scale of heights and one of colours, both named ``label``, and turn together. With
-    ``log`` the heights are log10 of the losses, and losses that are not positive are left out, as
-    are those that are not finite; where all are positive, a button changes the scale. Raises
-    InputError if there is no panel or plotly is not installed.
+    All scenes share one scale of heights and one of colours, and turn together. Non-finite losses
+    are left out. If all losses are positive, a button changes the scale.
+
+    Args:
+        panels: the surfaces.
+        log: whether heights are log10 of the losses, which leaves out losses that are not positive.
+        label: the name of the losses, for both scales.
+
+    Raises:
+        InputError: if there is no panel or plotly is not installed.
     """
     if not has_plotly():
         raise InputError(
@@ -69,7 +75,7 @@ def make_scenes(panels: Sequence[Panel], *, log: bool, label: str) -> Scenes:
         },
         "scale": shown,
     }
-    # A "<" could end the element; JSON has another way to write it.
+    # A "<" could end the script element; in JSON it can be escaped.
     data = json.dumps(content, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     body = render(
         "scenes.html.j2",
@@ -90,7 +96,7 @@ def _legend(panels: Sequence[Panel], positive: bool) -> list[str]:
     if any(panel.path is not None for panel in panels):
         sentences.append("Orange: the training trajectory.")
     if not positive:
-        sentences.append("Some losses are not positive: a logarithmic scale leaves them out.")
+        sentences.append("A logarithmic scale leaves out the losses that are not positive.")
     if not all(np.isfinite(panel.loss).all() for panel in panels):
         sentences.append("Holes: the loss is not finite.")
     return sentences

@@ -1,7 +1,8 @@
-"""Surface files of the original loss-landscape tool, read as coordinates and arrays.
+"""Surface files of the original loss-landscape tool (Li et al., 2018), as coordinates and arrays.
 
-Its arrays are allocated as (nx, ny) but filled in the order of ``meshgrid``, so that the flat index
-is iy * nx + ix: right for square grids, scrambled for others. Points not measured yet are -1.
+The tool allocates arrays as (nx, ny) but fills them in the order of ``meshgrid``, so that the flat
+index is iy * nx + ix. By shape the values are right for square grids and scrambled for others.
+Points that are not measured yet are -1.
 """
 
 from dataclasses import dataclass
@@ -14,12 +15,13 @@ from numpy.typing import NDArray
 
 from landscape.errors import InputError
 
-UNFINISHED = {"min_eig": 1.0}  # every other array says -1
+# The value of points that are not measured yet, where it is not -1.
+UNFINISHED = {"min_eig": 1.0}
 
 
 @dataclass(frozen=True)
 class OriginalSlice:
-    """Coordinates ``x`` (nx,) and, of a surface, ``y`` (ny,), with ``values`` (ny, nx) by name."""
+    """Coordinates ``x`` (nx,) and ``y`` (ny,), None for a line, and ``values`` (ny, nx) by name."""
 
     x: NDArray[np.float64]
     y: NDArray[np.float64] | None
@@ -32,7 +34,7 @@ class OriginalSlice:
 
     @property
     def at_origin(self) -> dict[str, float]:
-        """The network's own numbers; empty where the origin is no point of the grid."""
+        """The values at the network itself; empty if the origin is not a point of the grid."""
         column = np.flatnonzero(np.abs(self.x) < 1e-9)
         row = np.zeros(1, int) if self.y is None else np.flatnonzero(np.abs(self.y) < 1e-9)
         if not len(column) or not len(row):
@@ -44,7 +46,7 @@ class OriginalSlice:
 
 
 def count_directions(path: Path) -> int:
-    """1 for a line and 2 for a surface that this project has not written, 0 for any other file."""
+    """1 for a line and 2 for a surface of the original tool, 0 for any other file."""
     try:
         with h5py.File(path, "r") as file:
             if "xcoordinates" not in file or "analysis" in file.attrs:
@@ -57,8 +59,11 @@ def count_directions(path: Path) -> int:
 def read_original(path: Path) -> OriginalSlice:
     """Read a surface or line.
 
+    Returns:
+        Its coordinates and values, with nan for points that are not measured yet.
+
     Raises:
-        InputError: if the file is damaged or has no loss in it.
+        InputError: if the file is damaged or holds no loss.
     """
     try:
         with h5py.File(path, "r") as file:
@@ -82,6 +87,6 @@ def read_original(path: Path) -> OriginalSlice:
 
 
 def _in_order(name: str, stored: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Values by (y, x): the flat order is right, whatever the shape says."""
+    """The values in the given shape, whatever the stored one is, with nan for unfinished points."""
     values = stored.ravel().reshape(shape)
     return np.where(values == UNFINISHED.get(name, -1.0), np.nan, values)

@@ -1,10 +1,11 @@
-"""The templates of pages, filled in."""
+"""Pages rendered from templates."""
 
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-# The browser itself refuses every request to the network. Plotly compiles its shaders' wrappers.
+# With it the browser refuses every request to the network. Plotly needs unsafe-eval, because it
+# compiles the wrappers of its shaders.
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
     "img-src data: blob:; form-action 'none'"
@@ -20,5 +21,5 @@ _ENVIRONMENT = Environment(
 
 
 def render(template: str, **values: Any) -> str:
-    """The text of a template in analyses/formats/templates; ``values`` are escaped in HTML."""
+    """Fill in a template of analyses/formats/templates; ``values`` are escaped in HTML."""
     return _ENVIRONMENT.get_template(template).render(values)

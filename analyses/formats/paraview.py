@@ -1,7 +1,7 @@
 """Surfaces and trajectories as VTK XML files, for ParaView and other readers of VTK.
 
-The format is that of the VTK file formats document (Kitware), XML, inline binary: each array is
-base64 of its size in bytes (UInt64) followed by its values, little-endian.
+The format is the XML format of Kitware's "VTK File Formats", with inline binary arrays: each is the
+base64 encoding of its size in bytes (UInt64) followed by its values, little-endian.
 """
 
 import base64
@@ -17,19 +17,30 @@ from landscape.results.files import replacing
 
 Array = NDArray[np.float64]
 
-# Marks the points whose height is not finite: ParaView takes no nan for a coordinate.
+# The point data that mark non-finite heights, which ParaView does not accept as coordinates.
 NOT_FINITE = "not_finite"
 
 VTK_TYPES = {"<f8": "Float64", "<i8": "Int64", "|u1": "UInt8"}
 
 
 def write_vts(path: Path, x: Array, y: Array, values: Mapping[str, Array], height: str) -> Path:
-    """Write a surface as a structured grid of nx × ny × 1 points; returns ``path``.
+    """Write a surface as a structured grid of nx × ny × 1 points.
 
-    ``x`` (nx,) and ``y`` (ny,) are the coordinates and ``values`` the arrays of shape (ny, nx),
-    of which the one called ``height`` is z. All of them come along as point data, as they are.
-    Where the height is not finite, z is the largest finite one (0 if there is none) and the point
-    data ``not_finite`` is 1. Raises InputError for other shapes or names.
+    All values are written unchanged as point data. Where the height is not finite, z is the largest
+    finite height (0 if there is none) and the point data ``not_finite`` are 1.
+
+    Args:
+        path: the file.
+        x: (nx,), coordinates.
+        y: (ny,), coordinates.
+        values: arrays of shape (ny, nx) by name.
+        height: the name of the array that is z.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        InputError: if a shape or name is not as expected.
     """
     points = _surface_points(x, y, values, height)
     extent = f"0 {len(x) - 1} 0 {len(y) - 1} 0 0"
@@ -42,10 +53,10 @@ def write_vts(path: Path, x: Array, y: Array, values: Mapping[str, Array], heigh
 
 
 def write_vtp(path: Path, x: Array, y: Array, values: Mapping[str, Array], height: str) -> Path:
-    """Write the surface of ``write_vts`` as quads; returns ``path``.
+    """Write the surface of :func:`write_vts` as quads.
 
-    The points and their data are the same, in the same order. A quad with a corner whose height is
-    not finite is left out, so that the surface has a hole there.
+    Arguments, points and point data are the same. A quad with a corner whose height is not finite
+    is left out, so that the surface has a hole there.
     """
     points = _surface_points(x, y, values, height)
     index = np.arange(len(points)).reshape(len(y), len(x))
@@ -60,15 +71,22 @@ def write_vtp(path: Path, x: Array, y: Array, values: Mapping[str, Array], heigh
 
 
 def write_path_vtp(path: Path, points: Array, values: Mapping[str, Array]) -> Path:
-    """Write a trajectory as a polyline; returns ``path``.
+    """Write a trajectory as a polyline, which is interrupted at non-finite points.
 
-    ``points`` (n, 3) are x, y and z in order; ``values`` are arrays of shape (n,), written as point
-    data. A point that is not finite is left out with its values, and the line breaks there. Raises
-    InputError for other shapes.
+    Args:
+        path: the file.
+        points: (n, 3), the x, y and z of each point in order.
+        values: arrays of shape (n,) by name, written as point data.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        InputError: if a shape or name is not as expected.
     """
     points = np.asarray(points, np.float64)
     if points.ndim != 2 or points.shape[1] != 3:
-        raise InputError(f"a trajectory has points of shape (n, 3), not {points.shape}")
+        raise InputError(f"expected a trajectory of shape (n, 3), got {points.shape}")
     _check(values, (len(points),))
     kept = np.flatnonzero(np.isfinite(points).all(axis=1))
     breaks = np.flatnonzero(np.diff(kept) > 1) + 1
@@ -83,14 +101,16 @@ def write_path_vtp(path: Path, points: Array, values: Mapping[str, Array]) -> Pa
 
 
 def _surface_points(x: Array, y: Array, values: Mapping[str, Array], height: str) -> Array:
-    """Points (ny * nx, 3), x fastest as VTK counts them."""
+    """Points (ny * nx, 3) in the order of VTK, x fastest."""
     if np.ndim(x) != 1 or np.ndim(y) != 1 or not len(x) or not len(y):
         raise InputError(
-            f"coordinates have shape (nx,) and (ny,), not {np.shape(x)}, {np.shape(y)}"
+            f"expected coordinates of shape (nx,) and (ny,), got {np.shape(x)} and {np.shape(y)}"
         )
     _check(values, (len(y), len(x)))
     if height not in values:
-        raise InputError(f"no array is called {height!r}; there are: {', '.join(values)}")
+        raise InputError(
+            f"expected one of the arrays {', '.join(values)} as height, got {height!r}"
+        )
     z = np.asarray(values[height], np.float64)
     finite = np.isfinite(z)
     z = np.where(finite, z, z[finite].max() if finite.any() else 0.0)
@@ -102,7 +122,9 @@ def _check(values: Mapping[str, Array], shape: tuple[int, ...]) -> None:
         if np.shape(array) != shape:
             raise InputError(f"expected {name!r} to have shape {shape}, got {np.shape(array)}")
     if NOT_FINITE in values:
-        raise InputError(f"{NOT_FINITE!r} is the name of the marks; call the array something else")
+        raise InputError(
+            f"{NOT_FINITE!r} is the name of the marks of non-finite heights; rename the array"
+        )
 
 
 def _file(kind: str) -> ElementTree.Element:
@@ -114,7 +136,7 @@ def _file(kind: str) -> ElementTree.Element:
 def _poly_data(
     points: Array, cells: str, count: int
 ) -> tuple[ElementTree.Element, ElementTree.Element]:
-    """A file of points and ``count`` cells of one kind, and its piece; the cells come later."""
+    """A file of points and ``count`` cells of one kind, and its piece, to which cells are added."""
     root = _file("PolyData")
     numbers = dict.fromkeys(("Verts", "Lines", "Strips", "Polys"), 0) | {cells: count}
     attributes = {f"NumberOf{kind}": str(number) for kind, number in numbers.items()}

@@ -15,14 +15,21 @@ from landscape.errors import InputError
 
 Array = NDArray[np.float64]
 
+# The colours of the scale from low to high.
 STOPS = [to_hex(colour) for colour in colormaps[MAP](np.linspace(0, 1, 17))]
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """A surface: ``loss`` of shape (ny, nx) over ``x`` (nx,) and ``y`` (ny,), which ascend.
+    """A surface.
 
-    ``accuracy`` (ny, nx) is in per cent; ``path`` (n, 3) is a training trajectory: x, y and loss.
+    Args:
+        title: its name.
+        x: (nx,), ascending.
+        y: (ny,), ascending.
+        loss: (ny, nx).
+        accuracy: (ny, nx), in per cent.
+        path: (n, 3), a training trajectory: x, y and loss of each point.
     """
 
     title: str
@@ -38,11 +45,11 @@ class Panel:
             if array is not None and array.shape != shape:
                 raise InputError(f"expected the {name} to have shape {shape}, got {array.shape}")
         if self.path is not None and (self.path.ndim != 2 or self.path.shape[1] != 3):
-            raise InputError(f"a trajectory has shape (n, 3), not {self.path.shape}")
+            raise InputError(f"expected a trajectory of shape (n, 3), got {self.path.shape}")
 
 
 class Scale:
-    """What all panels share: heights of losses, their range, and ticks labelled in loss."""
+    """The scale that all panels share: heights of losses, their range, and ticks."""
 
     def __init__(self, panels: Sequence[Panel], log: bool) -> None:
         self.log = log
@@ -53,14 +60,14 @@ class Scale:
         self.ticks = _ticks(self.range, log)
 
     def heights(self, loss: Array) -> Array:
-        """Of the loss, or its logarithm; nan where it has none."""
+        """The losses, or their logarithms to base 10; nan where these are not finite."""
         if not self.log:
             return np.where(np.isfinite(loss), loss, np.nan)
         with np.errstate(invalid="ignore"):
             return np.log10(np.where(np.isfinite(loss) & (loss > 0), loss, np.nan))
 
     def layout(self) -> dict[str, Any]:
-        """The part of a figure's layout that depends on the scale."""
+        """The entries of a figure's layout that depend on the scale."""
         return {
             "scene.zaxis.range": self.range,
             "scene.zaxis.tickvals": list(self.ticks),
@@ -71,52 +78,38 @@ class Scale:
 
     @property
     def bar(self) -> dict[float, str]:
-        """The ticks of a colour bar by their places, from 0 at its low end to 1."""
+        """The labels of a colour bar's ticks by position, from 0 at its low end to 1."""
         low, high = self.colours
         ticks = self.ticks.items()
         return {(tick - low) / (high - low): text for tick, text in ticks if low <= tick <= high}
 
 
-def losses_of(panel: Panel) -> list[Array]:
-    """The losses of the surface, flattened, and of the trajectory."""
-    path = [] if panel.path is None else [panel.path[:, 2]]
-    return [panel.loss.ravel(), *path]
-
-
-def _ends(heights: Array) -> list[float]:
-    finite = heights[np.isfinite(heights)]
-    if finite.size == 0:
-        return [0.0, 1.0]
-    low, high = float(finite.min()), float(finite.max())
-    if high - low <= 1e-6 * max(abs(low), abs(high)):  # flat, but for rounding
-        margin = max(0.5, 1e-3 * abs(low))
-        return [low - margin, high + margin]
-    return [low, high]
-
-
-def _ticks(ends: Sequence[float], log: bool) -> dict[float, str]:
-    """Heights of the ticks and their losses."""
-    low, high = ends
-    heights: Array
-    if log and high - low >= 3:
-        heights = np.asarray(MaxNLocator(7, integer=True).tick_values(low, high))
-    elif log and high - low >= 1:
-        decades = np.arange(np.floor(low), np.ceil(high))
-        heights = np.add.outer(decades, np.log10([1, 2, 5])).ravel()
-    elif log:
-        losses = np.asarray(MaxNLocator(5).tick_values(10**low, 10**high))
-        heights = np.log10(losses[losses > 0])
-    else:
-        heights = np.asarray(MaxNLocator(5).tick_values(low, high))
-    inside = [float(height) for height in heights if low <= height <= high]
-    return {height: f"{10**height if log else height:g}" for height in inside}
-
-
-def _numbers(array: Array) -> list[Any]:
-    """Nested lists for JSON, which has no nan: null is what plotly leaves out."""
-    plain: NDArray[Any] = array.astype(object)
-    plain[~np.isfinite(array)] = None
-    return plain.tolist()
+def figure_of(panel: Panel, scale: Scale) -> dict[str, Any]:
+    """The arguments of ``Plotly.newPlot``: ``data`` and ``layout``."""
+    shared = scale.layout()
+    axis = {"backgroundcolor": "#f6f6f6", "showbackground": True, "gridcolor": "#d0d0d0"}
+    axis |= {"zeroline": False, "tickfont": {"size": 10}, "nticks": 5, "showspikes": False}
+    height = {name: shared[f"scene.zaxis.{name}"] for name in ("range", "tickvals", "ticktext")}
+    scene = {
+        "xaxis": axis | {"title": {"text": "x"}},
+        "yaxis": axis | {"title": {"text": "y"}},
+        # No title: it would be cut off beside a narrow scene, and the colour bar has it.
+        "zaxis": axis | {"title": {"text": ""}, **height},
+        "aspectmode": "manual",
+        "aspectratio": {"x": 1, "y": 1, "z": 0.75},
+        "camera": {"eye": {"x": 1.2, "y": -1.7, "z": 1.05}, "center": {"x": 0, "y": 0, "z": -0.12}},
+    }
+    colours = [[number / (len(STOPS) - 1), colour] for number, colour in enumerate(STOPS)]
+    low, high = shared["coloraxis.cmin"], shared["coloraxis.cmax"]
+    return {
+        "data": traces_of(panel, scale),
+        "layout": {
+            "scene": scene,
+            "coloraxis": {"colorscale": colours, "cmin": low, "cmax": high, "showscale": False},
+            "margin": dict.fromkeys("lrtb", 0),
+            "font": {"family": "system-ui, sans-serif", "size": 11},
+        },
+    }
 
 
 def traces_of(panel: Panel, scale: Scale) -> list[dict[str, Any]]:
@@ -159,16 +152,20 @@ def traces_of(panel: Panel, scale: Scale) -> list[dict[str, Any]]:
     return traces
 
 
+def losses_of(panel: Panel) -> list[Array]:
+    """The losses of the surface, flattened, and those of the trajectory if there is one."""
+    path = [] if panel.path is None else [panel.path[:, 2]]
+    return [panel.loss.ravel(), *path]
+
+
 def _curve(x: list[Any], y: list[Any], z: list[Any], **style: Any) -> dict[str, Any]:
-    quiet = {"hoverinfo": "skip", "showlegend": False}
-    return {"type": "scatter3d", "x": x, "y": y, "z": z} | quiet | style
-
-
-def _place(x: float, y: float, loss: float) -> str:
-    return f"x {x:.4g}<br>y {y:.4g}<br>loss {loss:.5g}"
+    """A trace of points without hover text, unless ``style`` gives one."""
+    defaults = {"hoverinfo": "skip", "showlegend": False}
+    return {"type": "scatter3d", "x": x, "y": y, "z": z} | defaults | style
 
 
 def _hover(panel: Panel) -> list[list[str]]:
+    """The text of each point of the surface."""
     texts = [
         [_place(x, y, loss) for x, loss in zip(panel.x, row, strict=True)]
         for y, row in zip(panel.y, panel.loss, strict=True)
@@ -181,29 +178,42 @@ def _hover(panel: Panel) -> list[list[str]]:
     ]
 
 
-def figure_of(panel: Panel, scale: Scale) -> dict[str, Any]:
-    """What ``Plotly.newPlot`` takes: ``data`` and ``layout``."""
-    shared = scale.layout()
-    axis = {"backgroundcolor": "#f6f6f6", "showbackground": True, "gridcolor": "#d0d0d0"}
-    axis |= {"zeroline": False, "tickfont": {"size": 10}, "nticks": 5, "showspikes": False}
-    height = {name: shared[f"scene.zaxis.{name}"] for name in ("range", "tickvals", "ticktext")}
-    scene = {
-        "xaxis": axis | {"title": {"text": "x"}},
-        "yaxis": axis | {"title": {"text": "y"}},
-        # The colour bar names it; beside a narrow scene the title would be cut off.
-        "zaxis": axis | {"title": {"text": ""}, **height},
-        "aspectmode": "manual",
-        "aspectratio": {"x": 1, "y": 1, "z": 0.75},
-        "camera": {"eye": {"x": 1.2, "y": -1.7, "z": 1.05}, "center": {"x": 0, "y": 0, "z": -0.12}},
-    }
-    colours = [[number / (len(STOPS) - 1), colour] for number, colour in enumerate(STOPS)]
-    low, high = shared["coloraxis.cmin"], shared["coloraxis.cmax"]
-    return {
-        "data": traces_of(panel, scale),
-        "layout": {
-            "scene": scene,
-            "coloraxis": {"colorscale": colours, "cmin": low, "cmax": high, "showscale": False},
-            "margin": dict.fromkeys("lrtb", 0),
-            "font": {"family": "system-ui, sans-serif", "size": 11},
-        },
-    }
+def _place(x: float, y: float, loss: float) -> str:
+    return f"x {x:.4g}<br>y {y:.4g}<br>loss {loss:.5g}"
+
+
+def _numbers(array: Array) -> list[Any]:
+    """The array as nested lists, with None, which plotly leaves out, for non-finite values."""
+    plain: NDArray[Any] = array.astype(object)
+    plain[~np.isfinite(array)] = None
+    return plain.tolist()
+
+
+def _ends(heights: Array) -> list[float]:
+    """The range of the finite heights, widened if it is empty."""
+    finite = heights[np.isfinite(heights)]
+    if finite.size == 0:
+        return [0.0, 1.0]
+    low, high = float(finite.min()), float(finite.max())
+    if high - low <= 1e-6 * max(abs(low), abs(high)):  # flat, except for rounding
+        margin = max(0.5, 1e-3 * abs(low))
+        return [low - margin, high + margin]
+    return [low, high]
+
+
+def _ticks(ends: Sequence[float], log: bool) -> dict[float, str]:
+    """The labels of ticks, which are losses, by height."""
+    low, high = ends
+    heights: Array
+    if log and high - low >= 3:
+        heights = np.asarray(MaxNLocator(7, integer=True).tick_values(low, high))
+    elif log and high - low >= 1:
+        decades = np.arange(np.floor(low), np.ceil(high))
+        heights = np.add.outer(decades, np.log10([1, 2, 5])).ravel()
+    elif log:
+        losses = np.asarray(MaxNLocator(5).tick_values(10**low, 10**high))
+        heights = np.log10(losses[losses > 0])
+    else:
+        heights = np.asarray(MaxNLocator(5).tick_values(low, high))
+    inside = [float(height) for height in heights if low <= height <= high]
+    return {height: f"{10**height if log else height:g}" for height in inside}

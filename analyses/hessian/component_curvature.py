@@ -1,6 +1,4 @@
-"""The largest curvature within each component, as results hold and compare it."""
-
-from __future__ import annotations
+"""The largest Hessian eigenvalue of each component, as results hold and compare it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +14,16 @@ from landscape.results.result import Array
 
 @dataclass(frozen=True)
 class Components:
-    """For C components, each of shape (C,): sizes, largest eigenvalues, relative residuals,
-    verdicts, and how far the eigenvalues may be from those of all the data (nan: not known)."""
+    """The largest Hessian eigenvalue of each of C components.
+
+    Attributes:
+        names: the names of the components.
+        sizes: their numbers of parameters, shape (C,) like all that follow.
+        eigenvalues: the eigenvalues of largest magnitude.
+        residuals: their residuals, relative to their magnitude.
+        converged: whether the residuals are within the tolerance.
+        sampling_errors: standard errors with respect to all the data; nan where unknown.
+    """
 
     names: tuple[str, ...]
     sizes: NDArray[np.int64]
@@ -27,7 +33,7 @@ class Components:
     sampling_errors: NDArray[np.float64]
 
     def arrays(self, unit: str) -> dict[str, Array]:
-        """What a result's file holds of them; ``unit`` is that of the loss."""
+        """The arrays of a result file; ``unit`` is that of the loss."""
         return {
             "components/names": Array(np.array(self.names, dtype=object), "", ("component",)),
             "components/sizes": Array(self.sizes, "parameters", ("component",)),
@@ -47,12 +53,12 @@ class Components:
             eigenvalues,
             arrays["components/residuals"],
             arrays["components/converged"].astype(bool),
-            # Files of earlier versions have none.
+            # Files of earlier versions have no sampling errors.
             arrays.get("components/sampling_errors", np.full(len(eigenvalues), np.nan)),
         )
 
     def headline(self) -> dict[str, Any]:
-        """By name: size, eigenvalue, residual, verdict."""
+        """Size, eigenvalue, residual, convergence and sampling error of each, by its name."""
         return {
             name: {
                 "parameters": int(self.sizes[k]),
@@ -75,7 +81,7 @@ class HasComponents(Protocol):
 
     @property
     def label(self) -> str:
-        """Of the checkpoint."""
+        """The name of the checkpoint."""
 
     @property
     def provenance(self) -> Provenance:
@@ -83,27 +89,27 @@ class HasComponents(Protocol):
 
     @property
     def components(self) -> Components:
-        """The parts."""
+        """The curvature of the components."""
 
     @property
     def eigenvalues(self) -> NDArray[np.float64]:
-        """Of the whole network, largest magnitude first."""
+        """The eigenvalues of the whole network, largest magnitude first."""
 
     @property
     def residuals(self) -> NDArray[np.float64]:
-        """Of the whole network's eigenvalues, relative."""
+        """The relative residuals of those eigenvalues."""
 
     @property
     def converged(self) -> NDArray[np.bool_]:
-        """Whether these are within the tolerance."""
+        """Whether those residuals are within the tolerance."""
 
     @property
     def sampling_error(self) -> float:
-        """Of the first of these."""
+        """The sampling error of the first of those eigenvalues."""
 
 
 def component_names(results: Sequence[HasComponents]) -> list[str]:
-    """The names of all results' components: kinds of layers in the usual order, then blocks."""
+    """The names of the components of all results: kinds of layers in usual order, then blocks."""
     names = dict.fromkeys(name for result in results for name in result.components.names)
     kinds = [name for name in ORDER if name in names]
     return [*kinds, *(name for name in names if name not in kinds)]

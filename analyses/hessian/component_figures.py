@@ -1,4 +1,4 @@
-"""Pictures of the curvature of components."""
+"""The picture of the curvature of components."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,10 +20,10 @@ def component_curvatures(results: Sequence[HasComponents]) -> Figure:
     axes = page.subplots()
     handles: dict[str, Any] = {}
     for result, style in zip(results, line_styles(len(results)), strict=True):
-        parts = result.components
-        values = np.array([*parts.eigenvalues, result.eigenvalues[0]])
-        residuals = np.array([*parts.residuals, result.residuals[0]])
-        places = np.array([rows.index(name) for name in (*parts.names, "whole network")])
+        components = result.components
+        values = np.array([*components.eigenvalues, result.eigenvalues[0]])
+        residuals = np.array([*components.residuals, result.residuals[0]])
+        places = np.array([rows.index(name) for name in (*components.names, "whole network")])
         handles[result.label] = axes.errorbar(
             np.abs(values),
             places,

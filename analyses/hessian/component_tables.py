@@ -1,4 +1,4 @@
-"""The table of components that the Hessian report and the analysis of components share."""
+"""The table of components, which the reports of the spectrum and of components share."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,10 @@ from analyses.hessian.component_curvature import HasComponents, component_names
 
 
 def component_rows(results: Sequence[HasComponents]) -> list[dict[str, str]]:
-    """A row for each component, a column for each checkpoint, and the whole network below."""
+    """A row for each component and the whole network below, a column for each checkpoint.
+
+    Empty without components.
+    """
     cells = component_cells(results)
     return [
         {"component": name, **{row["checkpoint"]: row[name] for row in cells}}

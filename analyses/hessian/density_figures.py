@@ -17,7 +17,7 @@ from analyses.hessian.result import Spectrum
 
 Array = NDArray[np.float64]
 
-# Less than this share of the largest eigenvalue is 0 as far as a picture goes.
+# Pictures don't tell less than this share of the largest eigenvalue from 0.
 SMALLEST = 1e-5
 
 
@@ -29,7 +29,7 @@ def log_densities(
     low, high = _range(results)
     linear = linear_region(results)
     grid = symmetric_log_grid(low, high, linear)
-    floor, ceiling = _one_eigenvalue(results), 0.0
+    floor, ceiling = _lowest_density(results), 0.0
     for position, panel in enumerate(panels.flat):
         if position >= len(results):
             panel.set_axis_off()
@@ -46,7 +46,7 @@ def log_densities(
 
 
 def linear_densities(results: Sequence[Spectrum]) -> Figure:
-    """The same with linear horizontal axes, each checkpoint's own."""
+    """A panel for each checkpoint with a linear horizontal axis of its own."""
     rows, columns = grid_shape(len(results))
     page = figure(2.5 * max(columns, 2) + 0.8, 2.1 * rows + 0.3)
     panels = page.subplots(rows, columns, squeeze=False)
@@ -57,11 +57,11 @@ def linear_densities(results: Sequence[Spectrum]) -> Figure:
         result = results[position]
         low, high = _range([result])
         margin = 0.04 * (high - low) or 1.0
-        # Even, and closer where the nodes are: a narrow bulk must not fall between two points.
+        # Evenly spaced points and the nodes: a narrow bulk must not fall between two points.
         nodes = result.quadrature.nodes.ravel()
         grid = np.unique(np.concatenate([np.linspace(low - margin, high + margin, 600), nodes]))
         finest = 0.002 * (high - low) or 1.0
-        _density(panel, result, grid, _one_eigenvalue([result]), finest)
+        _density(panel, result, grid, _lowest_density([result]), finest)
         panel.set_title(f"{plain_text(result.label)}, λ₁ = {number(float(result.eigenvalues[0]))}")
         panel.xaxis.set_major_locator(MaxNLocator(5))
         panel.tick_params(labelbottom=True)
@@ -99,13 +99,13 @@ def tails(results: Sequence[Spectrum]) -> Figure:
 
 
 def _density(panel: Axes, result: Spectrum, grid: Array, floor: float, finest: float) -> float:
-    """Draw the curve with its band, and stems for the eigenvalues; returns how high it reaches."""
+    """Draw the curve with its band, and the eigenvalues as stems; return the greatest height."""
     mean, error = result.quadrature.density(grid, finest)
     error = np.nan_to_num(error)  # a single probe has none, and no band
     band = np.maximum(mean - error, floor), np.maximum(mean + error, floor)
     panel.fill_between(grid, *band, color=COLOURS[0], alpha=0.3, linewidth=0)
     panel.plot(grid, np.maximum(mean, floor), color=COLOURS[0])
-    # Stems in a height of the panel, not in density: one eigenvalue has no density.
+    # The stems' height is a share of the panel: a single eigenvalue has no density.
     stems = panel.get_xaxis_transform()
     panel.vlines(result.eigenvalues, 0, 0.2, color=COLOURS[1], linewidth=1, transform=stems)
     heads = np.full(len(result.eigenvalues), 0.2)
@@ -131,16 +131,16 @@ def _range(results: Sequence[Spectrum]) -> tuple[float, float]:
 
 
 def linear_region(results: Sequence[Spectrum]) -> float:
-    """Where the axis turns from linear, for the bulk, to logarithmic, for the outliers.
+    """The value up to which the axis is linear, for the bulk; beyond it is logarithmic.
 
-    A power of ten: the largest that is at most a hundredth of the smallest top eigenvalue.
+    The largest power of ten that is at most a hundredth of the smallest top eigenvalue.
     """
     smallest = min(float(np.abs(result.eigenvalues[0])) for result in results)
     return 10.0 ** math.floor(math.log10(max(smallest, 1e-12) / 100))
 
 
-def _one_eigenvalue(results: Sequence[Spectrum]) -> float:
-    """The height of a single eigenvalue where the axis ends: nothing lower means anything."""
+def _lowest_density(results: Sequence[Spectrum]) -> float:
+    """A tenth of the height of a single eigenvalue: where the axis of densities ends."""
     heights = [
         8.0 / (abs(float(r.eigenvalues[0])) * r.provenance.num_parameters)
         for r in results
@@ -150,11 +150,11 @@ def _one_eigenvalue(results: Sequence[Spectrum]) -> float:
 
 
 def _ticks(low: float, high: float, linear: float) -> list[float]:
-    """0 and the powers of ten outside the linear region, every second one where they are many."""
+    """0 and the powers of ten outside the linear region; every second one if they are many."""
     start = round(math.log10(linear)) + 1
     powers = [10.0**k for k in range(start, start + 12) if 10.0**k <= max(high, -low)]
     powers = powers[:: 1 if len(powers) <= 3 else 2]
-    # Of the negative side, mostly short, the end alone: labels must not run into each other.
+    # The negative side is mostly short, so only its end is labelled: labels must not overlap.
     negative = [-power for power in powers if power <= -low][-1:]
     return sorted([*negative, 0.0, *(power for power in powers if power <= high)])
 
@@ -164,7 +164,7 @@ def _plain(value: float, _: Any) -> str:
 
 
 def symmetric_log_grid(low: float, high: float, linear: float, count: int = 600) -> Array:
-    """Points that are even on a symmetric logarithmic axis, a little beyond both ends."""
+    """Points that are evenly spaced on a symmetric logarithmic axis, a little beyond both ends."""
     start, stop = (
         np.arcsinh(1.15 * end / linear) for end in (min(low, -linear), max(high, linear))
     )

@@ -15,35 +15,44 @@ from analyses.hessian.density_figures import linear_densities, log_densities, ta
 from analyses.hessian.result import Spectrum
 
 
-def pictures(results: Sequence[Spectrum]) -> dict[str, Figure]:
-    """All of them, by file name; those that nothing was measured for are left out."""
-    found = {"hessian": spectra(results)}
-    measured = [result for result in results if result.settings.probes]
-    if measured:
-        found["hessian-tails"] = tails(measured)
-        found["hessian-linear"] = linear_densities(measured)
-    divided = [result for result in results if result.components.names]
-    if divided:
-        found["hessian-components"] = component_curvatures(divided)
-    return found
+def draw(results: Sequence[Spectrum], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """Eigenvalues and densities, tails, densities on a linear axis, and components.
+
+    Args:
+        results: the spectra, all shown in each picture.
+        options: not used; spectra have scales of their own.
+
+    Returns:
+        Figures by file name; those for which nothing was measured are left out.
+    """
+    pages = {"hessian": spectra(results)}
+    with_density = [result for result in results if result.settings.probes]
+    if with_density:
+        pages["hessian-tails"] = tails(with_density)
+        pages["hessian-linear"] = linear_densities(with_density)
+    with_components = [result for result in results if result.components.names]
+    if with_components:
+        pages["hessian-components"] = component_curvatures(with_components)
+    return pages
 
 
 def spectra(results: Sequence[Spectrum]) -> Figure:
-    """Top eigenvalues of all checkpoints by rank; below, each one's density, on shared axes."""
-    measured = [result for result in results if result.settings.probes]
-    if not measured:
+    """The top eigenvalues of all checkpoints by rank; below, their densities on shared axes."""
+    with_density = [result for result in results if result.settings.probes]
+    if not with_density:
         page = figure(5.8, 2.8)
         _eigenvalues(page, results)
         return page
-    rows, columns = grid_shape(len(measured))
+    rows, columns = grid_shape(len(with_density))
     page = figure(2.5 * max(columns, 2) + 0.8, 2.8 + 2.1 * rows)
-    parts: Any = page.subfigures(2, 1, height_ratios=(2.8, 2.1 * rows))
-    _eigenvalues(parts[0], results)
-    log_densities(parts[1], measured, rows, columns)
+    halves: Any = page.subfigures(2, 1, height_ratios=(2.8, 2.1 * rows))
+    _eigenvalues(halves[0], results)
+    log_densities(halves[1], with_density, rows, columns)
     return page
 
 
 def _eigenvalues(page: Figure | SubFigure, results: Sequence[Spectrum]) -> None:
+    """Magnitudes by rank with residuals as error bars; the signs and failures are marked."""
     axes = page.subplots()
     handles: dict[str, Any] = {}
     for result, style in zip(results, line_styles(len(results)), strict=True):
@@ -73,8 +82,3 @@ def _eigenvalues(page: Figure | SubFigure, results: Sequence[Spectrum]) -> None:
     axes.set(xlabel="rank by magnitude" + notes, ylabel=with_unit("|Hessian eigenvalue|", results))
     axes.grid(axis="y", color="0.92")
     add_legend(page, handles)
-
-
-def draw(results: Sequence[Spectrum], options: PlotOptions | None = None) -> dict[str, Figure]:
-    """Eigenvalues and densities, tails, densities on a linear axis, components."""
-    return pictures(results)

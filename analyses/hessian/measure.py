@@ -1,7 +1,5 @@
 """The Hessian spectrum: certified eigenvalues, density, trace, and the curvature of components."""
 
-from __future__ import annotations
-
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from analyses.hessian.component_curvature import Components
 from analyses.hessian.result import Spectrum
@@ -38,7 +37,7 @@ from landscape.results.fingerprint import fingerprint
 
 LOGGER = logging.getLogger(__name__)
 
-METHODS: dict[str, Callable[..., Eigenpairs]] = {
+SOLVERS: dict[str, Callable[..., Eigenpairs]] = {
     "lanczos": lanczos,
     "power": power_iteration,
     "pyhessian": pyhessian_eigenpairs,
@@ -48,9 +47,27 @@ UNKNOWN = Estimate(math.nan, math.nan)
 
 
 def measure(objective: Objective, settings: Settings, context: RunContext) -> Spectrum | None:
-    """The spectrum at the objective's own weights; None in all ranks but the first.
+    """Measure the spectrum at the objective's own weights.
 
-    Raises NotMeasurableError where the loss is not finite or has fewer parameters than asked for.
+    Eigenvalues, density, trace and components come from one set of Hessian products, which the
+    ranks share.
+
+    Args:
+        objective: the loss.
+        settings: the matrix, how many eigenvalues to what tolerance, and what else is measured.
+        context: the ranks that share the work, and where finished products are kept.
+
+    Returns:
+        The spectrum without label, settings and provenance; None in all ranks but the first.
+
+    Raises:
+        NotMeasurableError: if the loss is not finite, or if ``settings.top`` is more than the
+            number of parameters.
+
+    Example:
+        >>> from analyses import hessian
+        >>> hessian.compute(objective, hessian.Settings(top=5)).eigenvalues.shape
+        (5,)
     """
     return measure_spectrum(objective, settings, context, Spectrum.analysis)
 
@@ -58,11 +75,14 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Sp
 def measure_spectrum(
     objective: Objective, settings: Settings, context: RunContext, journal: str
 ) -> Spectrum | None:
-    """The same for any analysis; ``journal`` is the name under which its products are kept."""
-    loss = objective.evaluate()
-    if not math.isfinite(loss.loss):
+    """Measure a spectrum for any analysis; ``journal`` is the name under which products are kept.
+
+    Arguments, results and errors are otherwise those of :func:`measure`.
+    """
+    evaluation = objective.evaluate()
+    if not math.isfinite(evaluation.loss):
         raise NotMeasurableError(
-            f"the loss at the network's own weights is {loss.loss}: it has no Hessian"
+            f"the loss at the network's own weights is {evaluation.loss}: it has no Hessian"
         )
     if settings.top > objective.num_parameters:
         raise NotMeasurableError(
@@ -79,7 +99,7 @@ def measure_spectrum(
             probes = rademacher_vectors(operator, settings.probes, generator)
             quadrature, subspace = _density(operator, settings, probes, generator)
             pairs = _eigenpairs(operator, settings, generator, gradient, subspace)
-            parts = block_eigenvalues(
+            blocks = block_eigenvalues(
                 operator,
                 groups,
                 generator,
@@ -89,26 +109,31 @@ def measure_spectrum(
             )
     first = pairs.vectors[:, 0]
     norm = torch.linalg.vector_norm(gradient.double()).item()
-    asked = [ProductRequest(first.unsqueeze(1))]
-    asked += [ProductRequest(parts[name].vectors[:, :1], groups[name]) for name in parts]
-    error, *part_errors = sampling_errors(objective, asked, settings.matrix)
-    measured = settings.probes > 0
+    requests = [ProductRequest(first.unsqueeze(1))]
+    requests += [
+        ProductRequest(pairs_of_block.vectors[:, :1], groups[name])
+        for name, pairs_of_block in blocks.items()
+    ]
+    error, *block_errors = sampling_errors(objective, requests, settings.matrix)
+    # A sampling error takes one more product; a single sample has none.
+    has_error = not math.isnan(error)
+    has_density = settings.probes > 0
     return Spectrum(
         eigenvalues=pairs.eigenvalues.cpu().numpy(),
         residuals=pairs.residuals.cpu().numpy(),
         converged=pairs.converged.cpu().numpy(),
         sampling_error=error,
         quadrature=quadrature,
-        trace=deflated_trace(quadrature, probes, pairs) if measured else UNKNOWN,
-        frobenius=frobenius_norm(quadrature, probes, pairs) if measured else UNKNOWN,
-        components=_table(parts, groups, part_errors),
-        loss=loss.loss + 0.5 * settings.l2 * objective.theta.double().square().sum().item(),
-        loss_stderr=loss.loss_stderr,
+        trace=deflated_trace(quadrature, probes, pairs) if has_density else UNKNOWN,
+        frobenius=frobenius_norm(quadrature, probes, pairs) if has_density else UNKNOWN,
+        components=_components(blocks, groups, block_errors),
+        loss=evaluation.loss + 0.5 * settings.l2 * objective.theta.double().square().sum().item(),
+        loss_stderr=evaluation.loss_stderr,
         gradient_norm=norm,
         cosine=abs(gradient.double().dot(first.double()).item()) / norm if norm else 0.0,
         steps=pairs.steps,
-        products=operator.products + len(asked) * (not math.isnan(error)),
-        block_products=operator.counter.blocks + len(parts) * (not math.isnan(error)),
+        products=operator.products + len(requests) * has_error,
+        block_products=operator.counter.blocks + len(blocks) * has_error,
         vectors=pairs.vectors.T.float().cpu().numpy()
         if settings.save_vectors
         else np.empty((0, 0), np.float32),
@@ -133,11 +158,12 @@ def _recorded(
 
 
 def _groups(objective: Objective, settings: Settings) -> dict[str, Group]:
-    found: dict[str, Group] = {}
+    """The parameters of each component by its name; the user's own come last."""
+    groups: dict[str, Group] = {}
     if settings.components == "auto":
-        found.update(components(objective.module, objective.layout))
-    found.update(groups_by_pattern(objective.layout, settings.patterns))
-    return found
+        groups.update(components(objective.module, objective.layout))
+    groups.update(groups_by_pattern(objective.layout, settings.patterns))
+    return groups
 
 
 def _density(
@@ -146,6 +172,7 @@ def _density(
     probes: torch.Tensor,
     generator: torch.Generator,
 ) -> tuple[Quadrature, RitzSubspace | None]:
+    """The density, and the subspace it has explored; nothing without probes."""
     if not settings.probes:
         return NO_QUADRATURE, None
     leading = settings.top if settings.method == "lanczos" else 0
@@ -166,7 +193,7 @@ def _eigenpairs(
     gradient: torch.Tensor,
     subspace: RitzSubspace | None,
 ) -> Eigenpairs:
-    """The top eigenpairs: from what the density has found out, or by themselves."""
+    """The top eigenpairs, refined from the density's subspace where there is one."""
     if subspace is not None:
         return refine(
             operator,
@@ -178,26 +205,29 @@ def _eigenpairs(
             max_products=settings.max_steps,
             which=settings.which,
         )
-    own = {"hint": gradient, "which": settings.which} if settings.method == "lanczos" else {}
-    return METHODS[settings.method](
+    is_lanczos = settings.method == "lanczos"
+    lanczos_options = {"hint": gradient, "which": settings.which} if is_lanczos else {}
+    return SOLVERS[settings.method](
         operator,
         settings.top,
         generator,
         tolerance=settings.tol,
         max_steps=settings.max_steps,
-        **own,
+        **lanczos_options,
     )
 
 
-def _table(
-    parts: dict[str, Eigenpairs], groups: dict[str, Group], errors: Sequence[float]
+def _components(
+    blocks: dict[str, Eigenpairs], groups: dict[str, Group], errors: Sequence[float]
 ) -> Components:
-    def column(name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        return np.array([getattr(pairs, name)[0].item() for pairs in parts.values()])
+    """The first eigenpair of each component's block, as results hold it."""
+
+    def column(name: str) -> NDArray[np.float64]:
+        return np.array([getattr(pairs, name)[0].item() for pairs in blocks.values()])
 
     return Components(
-        names=tuple(parts),
-        sizes=np.array([groups[name].size for name in parts], dtype=np.int64),
+        names=tuple(blocks),
+        sizes=np.array([groups[name].size for name in blocks], dtype=np.int64),
         eigenvalues=column("eigenvalues"),
         residuals=column("residuals"),
         converged=column("converged").astype(bool),

@@ -1,6 +1,4 @@
-"""What the Hessian analysis found."""
-
-from __future__ import annotations
+"""The spectrum of a Hessian, its file and headline numbers."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -22,14 +20,27 @@ COUNTS = ("steps", "products", "block_products")
 
 @dataclass(frozen=True)
 class Spectrum(Result):
-    """Eigenvalues (K,), largest magnitude first, with residuals relative to their magnitude.
+    """The top eigenvalues of a Hessian, its spectral density, trace and components.
 
-    ``quadrature`` has the density's raw nodes and weights and the trace's samples; ``trace`` and
-    ``frobenius`` are better than those by what the eigenpairs know. ``sampling_error`` is that of
-    the first eigenvalue, ``cosine`` that of its eigenvector with the gradient. ``vectors`` (K, P)
-    are the eigenvectors, if asked for. ``products`` counts every product over the sample, those
-    of the certificates included (the ones that pyhessian makes inside are its own and not
-    counted); ``block_products`` those with components, which cost a part of a whole one each.
+    Attributes:
+        eigenvalues: shape (K,), largest magnitude first.
+        residuals: their residuals relative to their magnitude, (K,).
+        converged: whether the residuals are within the tolerance, (K,).
+        sampling_error: the standard error of the first eigenvalue with respect to all the data.
+        quadrature: the raw nodes and weights of the density, and the samples of the trace.
+        trace: the trace, with the eigenpairs' exact share split off; nan without probes.
+        frobenius: the Frobenius norm, likewise.
+        components: the largest eigenvalue of each component.
+        loss: the loss, with the L2 term if there is one.
+        loss_stderr: its sampling error.
+        gradient_norm: the 2-norm of the gradient.
+        cosine: the absolute cosine of the gradient with the first eigenvector.
+        steps: the iterations of the eigenvalue solver.
+        products: all products over the sample, those of certificates included; pyhessian's own
+            are not counted.
+        block_products: those of ``products`` that were made for components, each at a part of
+            the cost of a whole one.
+        vectors: the eigenvectors, shape (K, P); empty unless they were asked for.
     """
 
     eigenvalues: NDArray[np.float64]
@@ -53,10 +64,13 @@ class Spectrum(Result):
     settings_type: ClassVar[type[Any]] = Settings
 
     def arrays(self) -> dict[str, Array]:
-        """Eigenvalues, residuals, the density's raw nodes and weights, components."""
+        """Eigenvalues, residuals, the density's raw nodes and weights, trace and components."""
         unit = self.provenance.loss_unit
         quadrature, components = self.quadrature, self.components
-        scalars = {name: Array(getattr(self, name), u) for name, u in _scalars(unit).items()}
+        scalars = {
+            name: Array(getattr(self, name), scalar_unit)
+            for name, scalar_unit in _scalars(unit).items()
+        }
         estimates = {
             name: Array([getattr(self, name).value, getattr(self, name).stderr], unit, ("±",))
             for name in ("trace", "frobenius")
@@ -100,45 +114,46 @@ class Spectrum(Result):
         )
 
     def beside(self, sections: Collection[str]) -> Self:
-        """Without the components where these have a section of their own."""
+        """The spectrum without its components if these have a section of their own."""
         return replace(self, components=NO_COMPONENTS) if "components" in sections else self
 
     @property
     def edges(self) -> dict[str, float]:
-        """The largest stable curvature at this point of training, where that is known.
+        """The largest curvature at which a step of the training's learning rate is stable.
 
-        For SGD alone: an adaptive optimizer's depends on its preconditioner. Keys: ``lr``,
-        ``edge`` and, for SAM, ``sam_edge``; none where the learning rate is not recorded or 0.
+        Keys: ``lr``, ``edge`` and, for SAM, ``sam_edge``. Empty if the learning rate is 0 or not
+        recorded, and for all optimizers but SGD: the edge of an adaptive one depends on its
+        preconditioner.
         """
         training = self.provenance.origin.get("training") or {}
         rate = training.get("lr")
         if training.get("opt") != "sgd" or not rate:
             return {}
         momentum = training.get("momentum") or 0.0
-        found = {"lr": rate, "edge": gradient_descent_edge(rate, momentum)}
+        edges = {"lr": rate, "edge": gradient_descent_edge(rate, momentum)}
         if training.get("rho"):
-            found["sam_edge"] = sam_edge(rate, training["rho"], self.gradient_norm, momentum)
-        return found
+            edges["sam_edge"] = sam_edge(rate, training["rho"], self.gradient_norm, momentum)
+        return edges
 
     def headline(self) -> dict[str, Any]:
-        """Eigenvalues with residuals and verdicts, trace with its standard error, cost."""
+        """Eigenvalues with residuals and convergence, trace with its standard error, cost."""
         pairs = zip(self.eigenvalues, self.residuals, self.converged, strict=True)
-        measured = bool(self.settings.probes)
-        negative, negative_error = self.quadrature.negative_share if measured else (None, None)
+        has_density = bool(self.settings.probes)
+        negative, negative_error = self.quadrature.negative_share if has_density else (None, None)
         components = self.components
         return {
             "eigenvalues": self.eigenvalues,
             "residuals": self.residuals,
             "converged": bool(self.converged.all()),
             "eigenpairs": [
-                {"eigenvalue": value, "residual": residual, "converged": bool(verdict)}
-                for value, residual, verdict in pairs
+                {"eigenvalue": value, "residual": residual, "converged": bool(converged)}
+                for value, residual, converged in pairs
             ],
             "sampling_error": self.sampling_error,
-            "trace": self.trace.value if measured else None,
-            "trace_stderr": self.trace.stderr if measured else None,
-            "frobenius": self.frobenius.value if measured else None,
-            "frobenius_stderr": self.frobenius.stderr if measured else None,
+            "trace": self.trace.value if has_density else None,
+            "trace_stderr": self.trace.stderr if has_density else None,
+            "frobenius": self.frobenius.value if has_density else None,
+            "frobenius_stderr": self.frobenius.stderr if has_density else None,
             "negative_share": negative,
             "negative_share_stderr": negative_error,
             "components": components.headline(),
@@ -154,7 +169,7 @@ class Spectrum(Result):
 
 
 def _scalars(unit: str) -> dict[str, str]:
-    """The numbers of a spectrum that stand alone, each with its unit."""
+    """The units of a spectrum's scalar fields by name."""
     return {
         "sampling_error": unit,
         "loss": unit,

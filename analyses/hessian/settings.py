@@ -1,4 +1,4 @@
-"""What is asked of the Hessian spectrum and of the curvature of components."""
+"""The settings of Hessian spectra, and those that they share with components."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ METHODS = ("lanczos", "power", "pyhessian")
 
 @dataclass(frozen=True)
 class MatrixSettings:
-    """Which matrix of curvature, how exactly, and which components besides the usual ones."""
+    """The matrix of curvature, the tolerance, and further components."""
 
     matrix: str = option(
         "hessian",
@@ -37,7 +37,7 @@ class MatrixSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raise InputError for what can't be reached or is named twice."""
+        """Raise InputError for limits that can't be reached and for names that occur twice."""
         if self.max_steps < 1:
             raise InputError(f"--max-steps has to be at least 1, got {self.max_steps}")
         if self.tol is not None and not self.tol > 0:
@@ -51,13 +51,18 @@ class MatrixSettings:
 
     @property
     def patterns(self) -> dict[str, str]:
-        """The user's own groups: regular expressions by name."""
+        """The regular expressions of ``group`` by name."""
         return dict(map(_name_and_pattern, self.group))
 
 
 @dataclass(frozen=True)
 class Settings(MatrixSettings):
-    """What is asked of the spectrum."""
+    """What is measured of the spectrum.
+
+    Example:
+        >>> Settings(top=3, quick=True).probes
+        0
+    """
 
     top: int = option(5, "how many eigenvalues", metavar="K")
     which: str = option(
@@ -77,10 +82,21 @@ class Settings(MatrixSettings):
     save_vectors: bool = option(
         False, "keep the eigenvectors in the .h5 file, for --directions of surfaces and lines"
     )
+    quick: bool = option(
+        False, "the eigenvalues alone: no density, trace or components", stored=False
+    )
 
     def __post_init__(self) -> None:
-        """Raise InputError for counts that ask for nothing and for what does not go together."""
+        """Replace ``quick`` by what it stands for.
+
+        Raises InputError for counts that ask for nothing and settings that contradict each other.
+        """
         super().__post_init__()
+        if self.quick:
+            # A short form of other settings: those alone are compared and stored.
+            object.__setattr__(self, "probes", 0)
+            object.__setattr__(self, "components", "none")
+            object.__setattr__(self, "quick", False)
         for name in ("top", "density_steps"):
             if getattr(self, name) < 1:
                 flag = name.replace("_", "-")
@@ -91,6 +107,32 @@ class Settings(MatrixSettings):
             raise InputError(f"--which ends is for lanczos, got --method {self.method}")
         if self.method == "pyhessian" and (self.matrix != "hessian" or self.l2):
             raise InputError("--method pyhessian knows neither --matrix nor --l2; use lanczos")
+
+    @property
+    def cost_note(self) -> str:
+        """What the density, trace and components cost, and the flags that leave them out.
+
+        Empty if only eigenvalues are measured.
+        """
+        eigenvalues = f"{self.top} eigenvalue{'' if self.top == 1 else 's'}"
+        density = (
+            f"about {self.probes * self.density_steps} Hessian products for density and trace, "
+            f"more for {eigenvalues}"
+        )
+        has_components = self.components != "none"
+        if self.probes and has_components:
+            return (
+                f"{density} and the components; --quick gives the eigenvalues alone, --probes 0 "
+                "and --components none leave out their parts"
+            )
+        if self.probes:
+            return f"{density}; --quick gives the eigenvalues alone"
+        if has_components:
+            return (
+                f"Hessian products for {eigenvalues} and the components; --quick gives the "
+                "eigenvalues alone"
+            )
+        return ""
 
 
 def _name_and_pattern(word: str) -> tuple[str, str]:

@@ -12,36 +12,37 @@ SHOWN = 10  # eigenvalues in the table; the files have them all
 
 
 def tabulate(results: Sequence[Spectrum]) -> dict[str, Rows]:
-    """Captions and rows; tables that nothing was measured for are left out."""
-    found = {
+    """The report's tables by caption; those for which nothing was measured are left out."""
+    tables = {
         "Spectrum": [_summary(result) for result in results],
         "Eigenvalues (relative residual, which bounds the relative error)": _eigenvalues(results),
         OF_COMPONENTS: component_rows(results),
         "Sharpness in context": [_context(result) for result in results],
         "Method and cost": [_cost(result) for result in results],
     }
-    return {caption: rows for caption, rows in found.items() if rows}
+    return {caption: rows for caption, rows in tables.items() if rows}
 
 
 def _summary(result: Spectrum) -> dict[str, str]:
-    measured = bool(result.settings.probes)
-    negative, error = result.quadrature.negative_share if measured else (0.0, 0.0)
-    return {
+    row = {
         "checkpoint": result.label,
         "λ₁, ± sampling error": with_error(float(result.eigenvalues[0]), result.sampling_error),
         "largest relative residual": f"{result.residuals.max():.0e}",
         "converged": "all" if result.converged.all() else f"{result.converged.sum()} only",
-        "trace, ± standard error": with_error(result.trace.value, result.trace.stderr)
-        if measured
-        else "not measured",
-        "‖H‖ (Frobenius), ± standard error": with_error(
-            result.frobenius.value, result.frobenius.stderr
-        )
-        if measured
-        else "not measured",
-        "negative share of Σ|λ|, %": with_error(100 * negative, 100 * error)
-        if measured
-        else "not measured",
+    }
+    return row | _of_density(result)
+
+
+def _of_density(result: Spectrum) -> dict[str, str]:
+    trace, frobenius = "trace, ± standard error", "‖H‖ (Frobenius), ± standard error"
+    negative = "negative share of Σ|λ|, %"
+    if not result.settings.probes:
+        return dict.fromkeys((trace, frobenius, negative), "not measured")
+    share, error = result.quadrature.negative_share
+    return {
+        trace: with_error(result.trace.value, result.trace.stderr),
+        frobenius: with_error(result.frobenius.value, result.frobenius.stderr),
+        negative: with_error(100 * share, 100 * error),
     }
 
 

@@ -10,21 +10,14 @@ from analyses.interpolate.result import Interpolation
 from analyses.slices.line_figures import curves
 
 
-def curves_with_barriers(
-    results: Sequence[Interpolation], options: PlotOptions | None = None
-) -> Figure:
-    """The curves, the two ends marked, and each barrier in words above them."""
+def draw(results: Sequence[Interpolation], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """The loss and accuracy of every split along each line, with the barriers in words above."""
     page = curves(results, "from the first checkpoint (0) to the other (1)", options)
     lines = []
     for result in results:
-        for split, (height, error, place) in result.barriers().items():
+        for split, barrier in result.barriers().items():
             name = split if len(results) == 1 else f"{result.label}, {split}"
-            at = f" at {place:.2f}" if height > 0 else ""
-            lines.append(f"{name}: barrier {with_error(height, error)}{at}")
+            at = f" at {barrier.place:.2f}" if barrier.height > 0 else ""
+            lines.append(f"{name}: barrier {with_error(barrier.height, barrier.stderr)}{at}")
     page.axes[0].set_title("\n".join(lines), fontsize=8)
-    return page
-
-
-def draw(results: Sequence[Interpolation], options: PlotOptions | None = None) -> dict[str, Figure]:
-    """The loss and accuracy of every split along each line."""
-    return {"interpolate": curves_with_barriers(results, options)}
+    return {"interpolate": page}

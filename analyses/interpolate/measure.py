@@ -4,12 +4,10 @@ The barrier is the largest height of the loss above the straight line between it
 ends (Frankle et al., ICML 2020, section 2; Entezari et al., ICLR 2022, definition 2.1).
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analyses.interpolate.result import Interpolation
 from analyses.interpolate.settings import Settings
@@ -17,11 +15,15 @@ from analyses.run_context import RunContext
 from analyses.slices.directions import make_directions
 from analyses.slices.grid import Grid
 from analyses.slices.measure import measure_slice
-from analyses.slices.result import Slice
 from landscape.directions.direction import Direction
 from landscape.errors import InputError
+from landscape.estimates import Estimate
 from landscape.objective.objective import Objective
 from landscape.slices.evaluator import PointEvaluator
+
+Floats = NDArray[np.float64]
+
+NO_BARRIER = (np.nan, np.nan, np.nan)
 
 
 def measure(
@@ -31,46 +33,66 @@ def measure(
     *,
     direction: Direction | None = None,
 ) -> Interpolation:
-    """From the objective's weights to those of ``settings.toward_x``, or along ``direction``.
+    """Evaluate the loss and accuracy between two checkpoints, and the height of the barrier.
 
     The barrier's error is that of the mean over samples of l(t) - (1 - t) l(0) - t l(1), with the
-    per-sample losses l of the same samples at all three points, which is much less than the
-    errors of the three losses together. Raises InputError where there is no other checkpoint.
+    per-sample losses l of the same samples at all three points. It is much smaller than the
+    errors of the three losses together.
+
+    Args:
+        objective: the loss; its weights are the first checkpoint, at 0.
+        settings: the coordinates, and in ``toward_x`` the other checkpoint, at 1.
+        context: the ranks that share the work, where finished points are kept, and the watcher.
+        direction: from the first checkpoint to the other, in place of ``settings.toward_x``.
+
+    Returns:
+        The interpolation, the same in every rank.
+
+    Raises:
+        InputError: if there is no other checkpoint, or if it does not fit the model.
+
+    Example:
+        >>> from analyses import interpolate
+        >>> settings = interpolate.Settings(toward_x="runs/sam/last.pt")
+        >>> interpolate.compute(objective, settings).barriers()["train"].height
     """
-    if direction is None and not settings.toward_x:
-        raise InputError("an interpolation needs two checkpoints")
-    (along,) = [direction] if direction is not None else make_directions(objective, settings, 1)
-    xs = settings.x.coordinates
-    found = measure_slice(Interpolation, objective, settings, Grid(xs), context, [along])
-    assert isinstance(found, Interpolation)
-    evaluator = PointEvaluator(objective, [along], found.split, bn=settings.bn)
+    if direction is None:
+        if not settings.toward_x:
+            raise InputError("an interpolation needs two checkpoints")
+        (direction,) = make_directions(objective, settings, 1)
+    grid = Grid(settings.x.coordinates)
+    result = measure_slice(Interpolation, objective, settings, grid, context, [direction])
+    evaluator = PointEvaluator(objective, [direction], result.split, bn=settings.bn)
     try:
-        path = {f"{s}_barrier": _barrier(evaluator, found, s) for s in found.splits}
+        barriers = {
+            f"{split}_barrier": np.array(_barrier(evaluator, result, split))
+            for split in result.splits
+        }
     finally:
         evaluator.close()
-    return replace(found, path=path)
+    return replace(result, path=barriers)
 
 
-def _barrier(evaluator: PointEvaluator, found: Slice, split: str) -> np.ndarray[Any, Any]:
+def _barrier(
+    evaluator: PointEvaluator, result: Interpolation, split: str
+) -> tuple[float, float, float]:
     """Height, standard error and place on [0, 1] of the highest point above the chord."""
 
-    def losses_at(x: float) -> tuple[float, np.ndarray[Any, Any] | None]:
+    def losses_at(x: float) -> tuple[float, Floats | None]:
         evaluator.place((x,))
         return evaluator.evaluate_here(plain=True)[split].loss, evaluator.losses_here(split)
 
-    start, each_start = losses_at(0.0)
-    end, each_end = losses_at(1.0)
-    inside = (found.x > 0) & (found.x < 1)
-    xs, loss = found.x[inside], found.values[f"{split}_loss"][inside]
-    if not len(xs):
-        return np.array([np.nan, np.nan, np.nan])
+    start, start_losses = losses_at(0.0)
+    end, end_losses = losses_at(1.0)
+    inside = (result.x > 0) & (result.x < 1)
+    xs, loss = result.x[inside], result.values[f"{split}_loss"][inside]
     heights = loss - (1 - xs) * start - xs * end
-    if np.isnan(heights).all():
-        return np.array([np.nan, np.nan, np.nan])
+    if np.isnan(heights).all():  # also where no point lies between
+        return NO_BARRIER
     place = float(xs[np.nanargmax(heights)])
-    mean, each = losses_at(place)
+    mean, losses = losses_at(place)
     height = mean - (1 - place) * start - place * end
-    if each is None or each_start is None or each_end is None or len(each) < 2:
-        return np.array([height, np.nan, place])
-    paired = each - (1 - place) * each_start - place * each_end
-    return np.array([height, paired.std(ddof=1) / np.sqrt(len(paired)), place])
+    if losses is None or start_losses is None or end_losses is None:
+        return height, np.nan, place
+    paired = losses - (1 - place) * start_losses - place * end_losses
+    return height, Estimate.of(paired).stderr, place

@@ -1,38 +1,39 @@
 """The loss between two checkpoints, and the barrier."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
+from analyses.interpolate.settings import Settings
 from analyses.slices.result import Slice
 
-if TYPE_CHECKING:
-    pass
-from analyses.interpolate.settings import Settings
+
+class Barrier(NamedTuple):
+    """The height of a barrier, its standard error, and its place on the line between 0 and 1."""
+
+    height: float
+    stderr: float
+    place: float
 
 
 @dataclass(frozen=True)
 class Interpolation(Slice):
-    """Values of shape (nx,), and the barrier in ``path`` for each split."""
+    """Values of shape (nx,); ``path`` holds the barrier of each split."""
 
     analysis: ClassVar[str] = "interpolate"
     path_axes: ClassVar[tuple[str, ...]] = ("height, standard error, place",)
+    # The two checkpoints.
+    marked_x: ClassVar[tuple[float, ...]] = (0.0, 1.0)
     settings_type: ClassVar[type[Any]] = Settings
 
-    def barriers(self) -> dict[str, tuple[float, float, float]]:
-        """For each split the height of the barrier, its standard error, and where it is."""
-        found = {}
-        for split in self.splits:
-            height, error, place = (float(v) for v in self.path[f"{split}_barrier"])
-            found[split] = height, error, place
-        return found
+    def barriers(self) -> dict[str, Barrier]:
+        """The barrier of each split; nan where there is no point between the checkpoints."""
+        return {split: Barrier(*map(float, self.path[f"{split}_barrier"])) for split in self.splits}
 
     def headline(self) -> dict[str, Any]:
-        """The slice's numbers and each split's barrier."""
-        barriers = {
-            f"{split}_{name}": value
-            for split, found in self.barriers().items()
-            for name, value in zip(("barrier", "barrier_stderr", "barrier_at"), found, strict=True)
-        }
+        """The slice's numbers and the barrier of each split."""
+        barriers = {}
+        for split, barrier in self.barriers().items():
+            barriers[f"{split}_barrier"] = barrier.height
+            barriers[f"{split}_barrier_stderr"] = barrier.stderr
+            barriers[f"{split}_barrier_at"] = barrier.place
         return {**super().headline(), **barriers}

@@ -1,7 +1,5 @@
 """The report's table of interpolations."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from analyses.drawing.numbers import with_error
@@ -13,8 +11,8 @@ def tabulate(results: Sequence[Interpolation]) -> dict[str, list[dict[str, str]]
     rows = []
     for result in results:
         row = {"checkpoint": result.label}
-        for split, (height, error, place) in result.barriers().items():
-            row[f"{split} barrier, ± sampling error"] = with_error(height, error)
-            row[f"at ({split})"] = f"{place:.2f}"
+        for split, barrier in result.barriers().items():
+            row[f"{split} barrier, ± sampling error"] = with_error(barrier.height, barrier.stderr)
+            row[f"at ({split})"] = f"{barrier.place:.2f}"
         rows.append(row)
     return {"": rows}

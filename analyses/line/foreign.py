@@ -8,10 +8,10 @@ from analyses.slices.original import read_original_slice
 
 
 def can_read(path: Path) -> bool:
-    """Whether the original tool wrote a line into this file."""
+    """Whether this file is a line of the original tool."""
     return count_directions(path) == 1
 
 
 def read(path: Path, label: str) -> Line:
-    """The line, labelled. Raises InputError for a damaged file."""
+    """Read a line and label it. Raises InputError if the file is damaged."""
     return read_original_slice(Line, path, label)

@@ -1,7 +1,5 @@
 """The loss along a line through the weights: L(theta + a d), the 1D form of the surface."""
 
-from __future__ import annotations
-
 from analyses.line.result import Line
 from analyses.line.settings import Settings
 from analyses.run_context import RunContext
@@ -18,9 +16,24 @@ def measure(
     *,
     direction: Direction | None = None,
 ) -> Line:
-    """Evaluate the loss and accuracy along the line; at 0 exactly ``objective.evaluate()``."""
+    """Evaluate the loss and accuracy along the line.
+
+    The value at 0 equals ``objective.evaluate()`` exactly. Non-finite losses are recorded
+    unchanged.
+
+    Args:
+        objective: the loss.
+        settings: the coordinates and, unless ``direction`` is given, where it comes from.
+        context: the ranks that share the work, where finished points are kept, and the watcher.
+        direction: the direction, in place of the settings' own.
+
+    Returns:
+        The line, the same in every rank.
+
+    Raises:
+        InputError: if the direction does not fit the model, or if the device does not have the
+            precision that is asked for.
+    """
     directions = None if direction is None else [direction]
     grid = Grid(settings.x.coordinates)
-    found = measure_slice(Line, objective, settings, grid, context, directions)
-    assert isinstance(found, Line)
-    return found
+    return measure_slice(Line, objective, settings, grid, context, directions)

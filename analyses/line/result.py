@@ -1,15 +1,10 @@
 """The loss along a line."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from analyses.slices.result import Slice
-
-if TYPE_CHECKING:
-    pass
 from analyses.line.settings import Settings
+from analyses.slices.result import Slice
 
 
 @dataclass(frozen=True)

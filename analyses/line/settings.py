@@ -1,22 +1,21 @@
 """The coordinates of a line and its direction."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from analyses.slices.grid import Axis
+from analyses.slices.grid import Axis, AxisField
 from analyses.slices.settings import SliceSettings
 from landscape.runtime.options import option
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
 class Settings(SliceSettings):
-    """The coordinates and the direction."""
+    """The coordinates and the direction.
 
-    x: Axis = option(
+    Example:
+        >>> Settings(x=(-1, 1, 11)).x.count
+        11
+    """
+
+    x: AxisField = option(
         Axis(-1.0, 1.0, 51), "coordinates along x", parse=Axis.parse, metavar="MIN:MAX:N"
     )

@@ -1,14 +1,12 @@
 """The report's table of lines."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from analyses.drawing.numbers import number, with_error
-from analyses.slices.result import Slice
+from analyses.line.result import Line
 
 
-def tabulate(results: Sequence[Slice]) -> dict[str, list[dict[str, str]]]:
+def tabulate(results: Sequence[Line]) -> dict[str, list[dict[str, str]]]:
     """A row of the report for each checkpoint."""
     return {
         "": [

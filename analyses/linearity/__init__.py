@@ -19,16 +19,15 @@ ANALYSIS: "Analysis[Settings, Linearity]" = Analysis(
     summary="the missing rate at midpoints of pairs, and the loss between inputs",
     reading={
         "": (
-            "Pairs of inputs are mixed, from the one to the other. A miss is a prediction that "
-            "is neither input's class; its rate at the midpoints is the paper's R. The loss "
-            "there is that of mixup: the two classes' losses in the proportion of the mixture. "
-            "Pairs have no sample in common, and the errors are standard errors over pairs."
+            "Pairs of inputs are mixed, from the one to the other. A miss is a prediction that is "
+            "neither input's class; its rate at the midpoints is the paper's R. The loss is that "
+            "of mixup: the two classes' losses in the proportion of the mixture. Pairs have no "
+            "sample in common, and the errors are standard errors over pairs."
         ),
         "linearity": (
-            "Along the way from one input to the other: the share of misses, the loss, and the "
-            "norm of the loss's gradient with respect to the input. The lower the hump in the "
-            "middle, the more linearly the network behaves between inputs; at the ends are the "
-            "inputs themselves."
+            "From one input to the other: the share of misses, the loss, and the norm of the "
+            "loss's gradient with respect to the input. The lower the hump in the middle, the more "
+            "linearly the network behaves between inputs; at the ends are the inputs themselves."
         ),
     },
     settings=Settings,

@@ -1,4 +1,4 @@
-"""Pictures of what lies between inputs."""
+"""The picture of the behaviour between inputs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,8 +12,8 @@ from analyses.drawing.style import figure, line_styles
 from analyses.linearity.result import Linearity
 
 
-def between_inputs(results: Sequence[Linearity]) -> Figure:
-    """A panel each for misses, loss and gradient, over the way from one input to the other."""
+def draw(results: Sequence[Linearity], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """A panel each for misses, loss and gradient, from one input to the other."""
     page = figure(7.6, 2.9 + 0.18 * (len(results) > 3))
     panels = page.subplots(1, 3)
     handles: dict[str, Any] = {}
@@ -42,9 +42,4 @@ def between_inputs(results: Sequence[Linearity]) -> Figure:
         panel.set_xticks([0, 0.5, 1], ["0", "½", "1"])
         panel.grid(axis="y", color="0.92")
     add_legend(page, handles, columns=6)
-    return page
-
-
-def draw(results: Sequence[Linearity], options: PlotOptions | None = None) -> dict[str, Figure]:
-    """Misses, loss and gradient along the segment."""
-    return {"linearity": between_inputs(results)}
+    return {"linearity": page}

@@ -1,10 +1,10 @@
-"""What the analysis of linearity was asked and what it found."""
+"""The result of the linearity analysis: misses, loss and gradient between inputs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,14 +14,33 @@ from analyses.linearity.settings import Settings
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
+# The arrays that have a value for each point of the segment.
+ALONG = (
+    "t",
+    "missing",
+    "missing_stderr",
+    "loss",
+    "loss_stderr",
+    "gradient_norm",
+    "gradient_norm_stderr",
+)
+
 
 @dataclass(frozen=True)
 class Linearity(Result):
-    """For T points of the segment, each of shape (T,): ``t``, the share of misses, loss and
-    gradient norm, with standard errors over P pairs.
+    """Means over P pairs at T points between the inputs, with standard errors over pairs.
 
-    ``pairs`` (P, 2) are the samples by number, ``predictions`` (P,) the classes at the midpoints,
-    ``targets`` (P, 2) those of the pair.
+    Args:
+        t: (T,), the share of the second input, from 0 to 1.
+        missing: (T,), the share of misses.
+        missing_stderr: (T,).
+        loss: (T,), the loss of the mixture.
+        loss_stderr: (T,).
+        gradient_norm: (T,), the norm of its gradient with respect to the input.
+        gradient_norm_stderr: (T,).
+        pairs: (P, 2), the numbers of the samples.
+        targets: (P, 2), their classes.
+        predictions: (P,), the classes predicted at the midpoints.
     """
 
     t: NDArray[np.float64]
@@ -43,7 +62,7 @@ class Linearity(Result):
         unit = self.provenance.loss_unit
         units = {"missing": "fraction", "missing_stderr": "fraction"}
         units |= dict.fromkeys(("loss", "loss_stderr"), unit)
-        along = {name: Array(getattr(self, name), units.get(name, ""), ("t",)) for name in _ALONG}
+        along = {name: Array(getattr(self, name), units.get(name, ""), ("t",)) for name in ALONG}
         return {
             **along,
             "pairs": Array(self.pairs, "", ("pair", "end")),
@@ -57,7 +76,7 @@ class Linearity(Result):
     ) -> Self:
         """The inverse of :meth:`arrays`."""
         return cls(
-            **{name: arrays[name] for name in _ARRAYS},
+            **{name: arrays[name] for name in (*ALONG, "pairs", "targets", "predictions")},
             label=label,
             settings=settings,
             provenance=provenance,
@@ -70,36 +89,37 @@ class Linearity(Result):
         return float(self.missing[middle]), float(self.missing_stderr[middle])
 
     def missing_rate_of(self, same_class: bool) -> tuple[float, float]:
-        """R and its error among the pairs of one class, or of two; nan without any."""
+        """R and its error among some of the pairs; nan if there are no such pairs.
+
+        Args:
+            same_class: whether of the pairs of one class, or of the pairs of two.
+        """
         chosen = (self.targets[:, 0] == self.targets[:, 1]) == same_class
         missed = (self.predictions[:, None] != self.targets).all(1)[chosen]
         return (float(missed.mean()), share_error(missed)) if chosen.any() else (math.nan, math.nan)
 
     def headline(self) -> dict[str, Any]:
-        """R with its error, of all pairs and by kind; the loss at the midpoints."""
+        """R with its error, of all pairs and by kind of pair, and the loss at the midpoints."""
         middle = len(self.t) // 2
         rate, error = self.missing_rate
-        found: dict[str, Any] = {"missing_rate": rate, "missing_rate_stderr": error}
-        for name, same in (("same_class", True), ("two_classes", False)):
-            rate, error = self.missing_rate_of(same)
-            found |= {f"missing_rate_{name}": rate, f"missing_rate_{name}_stderr": error}
+        rates: dict[str, Any] = {"missing_rate": rate, "missing_rate_stderr": error}
+        for name, same_class in (("same_class", True), ("two_classes", False)):
+            rate, error = self.missing_rate_of(same_class)
+            rates |= {f"missing_rate_{name}": rate, f"missing_rate_{name}_stderr": error}
         return {
-            **found,
+            **rates,
             "pairs": len(self.pairs),
             "loss_at_midpoints": self.loss[middle],
             "loss_at_midpoints_stderr": self.loss_stderr[middle],
         }
 
 
-_ARRAYS = tuple(field.name for field in fields(Linearity))[3:]
-_ALONG = _ARRAYS[:7]
+def share_error(events: NDArray[np.bool_]) -> float:
+    """The standard error of a share of n events, after Agresti and Coull (1998).
 
-
-def share_error(found: NDArray[np.bool_]) -> float:
-    """The standard error of a share of n, from Agresti and Coull's estimate of it.
-
-    That has two more of each kind: of none or all of n the error is not 0.
+    Their estimate adds two events and two non-events, so that the error is not 0 where none or all
+    of the n are events.
     """
-    count = len(found) + 4
-    share = (float(found.sum()) + 2) / count
+    count = len(events) + 4
+    share = (float(events.sum()) + 2) / count
     return math.sqrt(share * (1 - share) / count)

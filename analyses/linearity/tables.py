@@ -10,23 +10,23 @@ from analyses.linearity.result import Linearity
 
 
 def tabulate(results: Sequence[Linearity]) -> dict[str, list[dict[str, str]]]:
-    """A row of the report for each checkpoint."""
+    """One table with a row for each checkpoint."""
+    return {"": [_row(result) for result in results]}
 
-    def share(rate: tuple[float, float]) -> str:
-        return with_error(100 * rate[0], 100 * rate[1]) if math.isfinite(rate[0]) else "no pairs"
 
+def _row(result: Linearity) -> dict[str, str]:
+    middle = len(result.t) // 2
     return {
-        "": [
-            {
-                "checkpoint": one.label,
-                "missing rate R, %": share(one.missing_rate),
-                "of pairs of two classes, %": share(one.missing_rate_of(same_class=False)),
-                "of one class, %": share(one.missing_rate_of(same_class=True)),
-                "loss at midpoints": with_error(
-                    float(one.loss[len(one.t) // 2]), float(one.loss_stderr[len(one.t) // 2])
-                ),
-                "pairs": f"{len(one.pairs):,}",
-            }
-            for one in results
-        ]
+        "checkpoint": result.label,
+        "missing rate R, %": _per_cent(*result.missing_rate),
+        "of pairs of two classes, %": _per_cent(*result.missing_rate_of(same_class=False)),
+        "of one class, %": _per_cent(*result.missing_rate_of(same_class=True)),
+        "loss at midpoints": with_error(
+            float(result.loss[middle]), float(result.loss_stderr[middle])
+        ),
+        "pairs": f"{len(result.pairs):,}",
     }
+
+
+def _per_cent(rate: float, error: float) -> str:
+    return with_error(100 * rate, 100 * error) if math.isfinite(rate) else "no pairs"

@@ -16,22 +16,17 @@ from analyses.minibatch.result import MinibatchSpectra
 def draw(
     results: Sequence[MinibatchSpectra], options: PlotOptions | None = None
 ) -> dict[str, Figure]:
-    """A histogram for each checkpoint, on shared axes."""
-    return {"minibatch": histograms(results)}
-
-
-def histograms(results: Sequence[MinibatchSpectra]) -> Figure:
-    """The share of eigenvalues by value, all networks on one pair of axes."""
+    """The share of eigenvalues by value, a histogram for each checkpoint on shared axes."""
     page = figure(5.8, 2.8)
     axes = page.subplots()
-    low = min(float(one.eigenvalues.min()) for one in results)
-    high = max(float(one.eigenvalues.max()) for one in results)
+    low = min(float(result.eigenvalues.min()) for result in results)
+    high = max(float(result.eigenvalues.max()) for result in results)
     edges = np.linspace(min(low, 0.0), max(high, 1e-12), 41)
     handles: dict[str, Any] = {}
-    for one, style in zip(results, line_styles(len(results)), strict=True):
-        shares, _ = np.histogram(one.eigenvalues, edges)
-        percent = 100 * shares / one.eigenvalues.size
-        handles[one.label] = axes.stairs(
+    for result, style in zip(results, line_styles(len(results)), strict=True):
+        shares, _ = np.histogram(result.eigenvalues, edges)
+        percent = 100 * shares / result.eigenvalues.size
+        handles[result.label] = axes.stairs(
             percent, edges, color=style["color"], linestyle=style["linestyle"], linewidth=1.5
         )
     axes.axvline(0, color="0.6", linewidth=0.8)
@@ -45,4 +40,4 @@ def histograms(results: Sequence[MinibatchSpectra]) -> Figure:
     axes.grid(axis="y", color="0.92")
     axes.set_axisbelow(True)
     add_legend(page, handles)
-    return page
+    return {"minibatch": page}

@@ -98,5 +98,5 @@ def _spectrum(
     operator = CurvatureOperator(objective, answer=products, shift=settings.l2)
     generator = torch.Generator().manual_seed(settings.seed + number)
     hint = products.gradient() + settings.l2 * objective.theta
-    pairs = lanczos(operator, top, generator, tolerance=TOLERANCE, hint=hint, copies=False)
+    pairs = lanczos(operator, top, generator, tolerance=TOLERANCE, hint=hint, multiplicity=False)
     return torch.cat([pairs.eigenvalues, pairs.residuals]).cpu().numpy()

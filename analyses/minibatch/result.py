@@ -1,29 +1,27 @@
 """The top eigenvalues of many mini-batches."""
 
-from __future__ import annotations
-
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.minibatch.settings import Settings
+from landscape.estimates import Estimate
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
-if TYPE_CHECKING:
-    pass
-from analyses.minibatch.settings import Settings
-
-# An eigenvalue is much closer than its residual says; a histogram asks for no more.
+# An eigenvalue's error is much smaller than its residual; this suffices for a histogram.
 TOLERANCE = 1e-2
 
 
 @dataclass(frozen=True)
 class MinibatchSpectra(Result):
-    """Eigenvalues of N mini-batches, the K largest by magnitude of each, and residuals (N, K)."""
+    """The eigenvalues of N mini-batches, the K of largest magnitude of each, with residuals.
+
+    Both arrays are of shape (N, K); residuals are relative to the magnitude.
+    """
 
     eigenvalues: NDArray[np.float64]
     residuals: NDArray[np.float64]
@@ -53,14 +51,14 @@ class MinibatchSpectra(Result):
         )
 
     @property
-    def largest(self) -> tuple[float, float]:
-        """The mean over mini-batches of the largest eigenvalue, and its standard error."""
-        return _mean(self.eigenvalues.max(1))
+    def largest(self) -> Estimate:
+        """The mean over mini-batches of the largest eigenvalue."""
+        return Estimate.of(self.eigenvalues.max(1))
 
     @property
-    def negative(self) -> tuple[float, float]:
-        """The share of negative ones among the eigenvalues, and its standard error."""
-        return _mean((self.eigenvalues < 0).mean(1))
+    def negative(self) -> Estimate:
+        """The share of negative eigenvalues, as a mean over mini-batches."""
+        return Estimate.of((self.eigenvalues < 0).mean(1))
 
     @property
     def converged(self) -> float:
@@ -68,19 +66,14 @@ class MinibatchSpectra(Result):
         return float((self.residuals <= TOLERANCE).mean())
 
     def headline(self) -> dict[str, Any]:
-        """The mean of the largest, the share of negative ones, with their errors."""
+        """The mean of the largest eigenvalues and the share of negative ones, with errors."""
         return {
-            "mean_largest": self.largest[0],
-            "mean_largest_stderr": self.largest[1],
+            "mean_largest": self.largest.value,
+            "mean_largest_stderr": self.largest.stderr,
             "max": float(self.eigenvalues.max()),
             "min": float(self.eigenvalues.min()),
-            "negative_share": self.negative[0],
-            "negative_share_stderr": self.negative[1],
+            "negative_share": self.negative.value,
+            "negative_share_stderr": self.negative.stderr,
             "converged": self.converged,
             "seconds": self.provenance.seconds,
         }
-
-
-def _mean(values: NDArray[np.float64]) -> tuple[float, float]:
-    error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-    return float(values.mean()), float(error)

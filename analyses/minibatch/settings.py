@@ -1,21 +1,15 @@
-"""The mini-batches, and the eigenvalues asked of each."""
-
-from __future__ import annotations
+"""The mini-batches, and how many eigenvalues of each are measured."""
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from landscape.errors import InputError
 from landscape.runtime.options import option
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True)
 class Settings:
-    """The mini-batches and what is asked of each."""
+    """The mini-batches and how many eigenvalues of each are measured."""
 
     minibatches: int = option(24, "how many mini-batches", metavar="N")
     minibatch_size: int = option(16, "samples in each", metavar="N")
@@ -29,7 +23,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raise InputError for numbers that ask for nothing."""
+        """Raise InputError for counts below 1 and a negative L2 term."""
         for name in ("minibatches", "minibatch_size", "minibatch_top"):
             if getattr(self, name) < 1:
                 flag = name.replace("_", "-")

@@ -1,7 +1,5 @@
 """The report's table of mini-batch spectra."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from analyses.drawing.numbers import number, with_error
@@ -10,21 +8,19 @@ from analyses.minibatch.result import MinibatchSpectra
 
 def tabulate(results: Sequence[MinibatchSpectra]) -> dict[str, list[dict[str, str]]]:
     """A row of the report for each checkpoint."""
+    return {"": [_row(result) for result in results]}
+
+
+def _row(result: MinibatchSpectra) -> dict[str, str]:
+    largest, negative = result.largest, result.negative
     return {
-        "": [
-            {
-                "checkpoint": one.label,
-                "mean of the largest, ± standard error": with_error(*one.largest),
-                "largest of all": number(float(one.eigenvalues.max())),
-                "negative, %, ± standard error": with_error(
-                    100 * one.negative[0], 100 * one.negative[1]
-                ),
-                "mini-batches": f"{len(one.eigenvalues)} of {one.settings.minibatch_size}",
-                "L2": f"{one.settings.l2:g}",
-                "augmentation": one.settings.augmentation,
-                "residual within 1 %": f"{100 * one.converged:.0f} %",
-                "seconds": f"{one.provenance.seconds:.1f}",
-            }
-            for one in results
-        ]
+        "checkpoint": result.label,
+        "mean of the largest, ± standard error": with_error(largest.value, largest.stderr),
+        "largest of all": number(float(result.eigenvalues.max())),
+        "negative, %, ± standard error": with_error(100 * negative.value, 100 * negative.stderr),
+        "mini-batches": f"{len(result.eigenvalues)} of {result.settings.minibatch_size}",
+        "L2": f"{result.settings.l2:g}",
+        "augmentation": result.settings.augmentation,
+        "residual within 1 %": f"{100 * result.converged:.0f} %",
+        "seconds": f"{result.provenance.seconds:.1f}",
     }

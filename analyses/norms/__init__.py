@@ -1,4 +1,4 @@
-"""Norms of the weights and of what the layers put out (Table 3 of Chen, Hsieh and Gong, 2022)."""
+"""Norms of the weights and of the layers' outputs (Table 3 of Chen, Hsieh and Gong, 2022)."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +19,13 @@ ANALYSIS: "Analysis[Settings, Norms]" = Analysis(
     summary="the norms of the weights by component, and of activations by layer",
     reading={
         "": (
-            "The l2 norm of the trainable parameters, whole and by component, and the mean over"
-            " the sample of the l2 norm of what a layer puts out."
+            "The l2 norm of the trainable parameters, whole and by component, and the mean over "
+            "the sample of the l2 norm of a layer's output."
         ),
         "norms": (
-            "Left: the norm of each component's parameters; these are exact. Right: the mean "
-            "norm of a sample's whole activation after each MLP's activation function, with its"
-            " standard error over samples; all activation layers where no MLP is known."
+            "Left: the norm of each component's parameters; these are exact. Right: the mean norm "
+            "of a sample's whole activation after each MLP's activation function, with its "
+            "standard error over samples; all activation layers are shown where no MLP is known."
         ),
     },
     settings=Settings,

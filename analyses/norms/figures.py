@@ -14,23 +14,23 @@ from analyses.norms.result import Norms
 from landscape.parameters.components import ORDER
 
 
-def weights_and_activations(results: Sequence[Norms]) -> Figure:
+def draw(results: Sequence[Norms], options: PlotOptions | None = None) -> dict[str, Figure]:
     """Parameter norms by component on the left, activation norms by layer on the right."""
-    found = dict.fromkeys(name for result in results for name in result.parts)
-    kinds = [name for name in ("whole network", *ORDER) if name in found]
-    names = [*kinds, *(name for name in found if name not in kinds)]
+    components = dict.fromkeys(name for result in results for name in result.components)
+    kinds = [name for name in ("whole network", *ORDER) if name in components]
+    names = [*kinds, *(name for name in components if name not in kinds)]
     page = figure(7.6, max(3.2, 0.19 * len(names) + 1.2))
     left, right = page.subplots(1, 2)
-    labelled: dict[str, Any] = {}
+    handles: dict[str, Any] = {}
     offsets = np.linspace(-0.25, 0.25, len(results)) if len(results) > 1 else [0.0]
     for result, style, offset in zip(results, line_styles(len(results)), offsets, strict=True):
-        places = [names.index(name) + offset for name in result.parts]
-        left.plot(result.norms, places, "o", markersize=5, color=style["color"])
-        chosen = result.mlp_layers
-        labelled[result.label] = right.errorbar(
-            np.arange(1, len(chosen) + 1),
-            result.whole[chosen, 0],
-            yerr=np.nan_to_num(result.whole[chosen, 1]),
+        rows = [names.index(name) + offset for name in result.components]
+        left.plot(result.norms, rows, "o", markersize=5, color=style["color"])
+        mlps = result.mlp_layers
+        handles[result.label] = right.errorbar(
+            np.arange(1, len(mlps) + 1),
+            result.whole[mlps, 0],
+            yerr=np.nan_to_num(result.whole[mlps, 1]),
             marker="o",
             markersize=3.5,
             **style,
@@ -45,10 +45,5 @@ def weights_and_activations(results: Sequence[Norms]) -> Figure:
     right.set_ylabel("norm of a sample's activation")
     right.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     right.grid(axis="y", color="0.92")
-    add_legend(page, labelled, columns=6)
-    return page
-
-
-def draw(results: Sequence[Norms], options: PlotOptions | None = None) -> dict[str, Figure]:
-    """Norms of weights by component beside those of activations by layer."""
-    return {"norms": weights_and_activations(results)}
+    add_legend(page, handles, columns=6)
+    return {"norms": page}

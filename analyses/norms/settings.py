@@ -1,14 +1,8 @@
-"""Norms have no settings."""
-
-from __future__ import annotations
+"""The norms have no settings."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Nothing to choose."""
+    """No settings: every norm is measured."""

@@ -9,7 +9,7 @@ from analyses.norms.result import Norms
 
 
 def tabulate(results: Sequence[Norms]) -> dict[str, list[dict[str, str]]]:
-    """A row of the report for each checkpoint."""
+    """One table with a row for each checkpoint."""
     rows = []
     for result in results:
         row = {
@@ -18,8 +18,8 @@ def tabulate(results: Sequence[Norms]) -> dict[str, list[dict[str, str]]]:
             "norm of weights (exact)": number(float(result.norms[0]), 4),
             "RMS weight (exact)": number(float(result.rms[0])),
         }
-        places = result.first_middle_last or (0, 0, 0)
-        for name, k in zip(("first", "middle", "last"), places, strict=True):
+        mlps = result.first_middle_last or (0, 0, 0)
+        for name, k in zip(("first", "middle", "last"), mlps, strict=True):
             text = with_error(*result.post_activation(k)) if k else "none"
             row[f"norm of {name} activation ± standard error"] = text
         rows.append(row)

@@ -8,7 +8,7 @@ from analyses.ntk.settings import Settings
 if TYPE_CHECKING:
     from analyses.ntk.result import TangentKernel
 
-__all__ = ["ANALYSIS", "TangentKernel", "Settings", "compute", "draw", "of", "tabulate"]
+__all__ = ["ANALYSIS", "Settings", "TangentKernel", "compute", "draw", "of", "tabulate"]
 
 ANALYSIS: "Analysis[Settings, TangentKernel]" = Analysis(
     name="ntk",
@@ -19,18 +19,18 @@ ANALYSIS: "Analysis[Settings, TangentKernel]" = Analysis(
     summary="the condition number and spectrum of the neural tangent kernel",
     reading={
         "": (
-            "The kernel of the network's linearisation over a few samples. Its condition number"
-            " κ is the ratio of the largest to the smallest eigenvalue: gradient descent learns"
-            " what belongs to small ones that much later. Errors are standard errors over "
-            "seeds: other fresh weights, or at a checkpoint other samples. κ grows with the "
-            "number of samples and outputs, so compare values of the same numbers only."
+            "The kernel of the network's linearisation over a few samples. Its condition number κ "
+            "is the ratio of the largest to the smallest eigenvalue: gradient descent learns the "
+            "directions of small eigenvalues that much later. Errors are standard errors over "
+            "seeds: other fresh weights, or at a checkpoint other samples. κ grows with the number "
+            "of samples and outputs, so compare only values of the same numbers."
         ),
         "ntk": (
-            "Left, the eigenvalues of the full kernel over samples and outputs, from the "
-            "largest down and relative to it, the first seed's; middle, those of its sum over "
-            "outputs. The further down a curve ends, the worse the kernel is conditioned. "
-            "Right, κ with the standard error over seeds; a triangle marks a lower bound, where"
-            " the smallest eigenvalue is rounding."
+            "Left, the eigenvalues of the full kernel over samples and outputs, relative to the "
+            "largest and in descending order, for the first seed; middle, those of its sum over "
+            "outputs. The further down a curve ends, the worse the kernel is conditioned. Right, κ "
+            "with the standard error over seeds; a triangle marks a lower bound, where the "
+            "smallest eigenvalue is rounding."
         ),
     },
     settings=Settings,

@@ -14,7 +14,7 @@ from analyses.ntk.result import TangentKernel
 TITLES = {"full": "full kernel", "summed": "summed over outputs", "logit": "mean of logits"}
 
 
-def spectra_and_kappas(results: Sequence[TangentKernel]) -> Figure:
+def draw(results: Sequence[TangentKernel], options: PlotOptions | None = None) -> dict[str, Figure]:
     """The spectra of the full and the summed kernel, and the condition numbers of all three."""
     page = figure(7.6, 3.0)
     panels: Any = page.subplots(1, 3)
@@ -46,9 +46,4 @@ def spectra_and_kappas(results: Sequence[TangentKernel]) -> Figure:
     panels[2].grid(axis="y", color="0.92")
     plain_log_ticks(panels[2].yaxis)
     add_legend(page, handles, columns=6)
-    return page
-
-
-def draw(results: Sequence[TangentKernel], options: PlotOptions | None = None) -> dict[str, Figure]:
-    """Spectra and condition numbers."""
-    return {"ntk": spectra_and_kappas(results)}
+    return {"ntk": page}

@@ -2,8 +2,8 @@
 
 Theta = J J' over n samples and K outputs; kappa = lambda_max / lambda_min says how unevenly
 gradient descent learns the directions of function space (Xiao et al., ICML 2020). The paper takes
-it at initialisation; it does not say over how many samples, which outputs and how they are reduced,
-so its values can't be matched, only their order.
+it at initialisation. It does not say how many samples and which outputs it took nor how it reduced
+them, so its values cannot be matched, only their order.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analyses.ntk import result as ntk_result
-from analyses.ntk.result import TangentKernel
+from analyses.ntk.result import VARIANTS, TangentKernel
 from analyses.ntk.settings import Settings
 from analyses.run_context import RunContext
 from landscape.data.batches import Batch, map_tensors, merge
@@ -28,6 +27,8 @@ from landscape.objective.objective import Objective
 from landscape.runtime.devices import DTYPES
 from landscape.runtime.progress import track
 
+Spectrum = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
 
 def measure(
     objective: Objective,
@@ -36,24 +37,33 @@ def measure(
     *,
     initialise: Callable[[int], nn.Module] | None = None,
 ) -> TangentKernel:
-    """The kernels' eigenvalues, each seed's in turn.
+    """Measure the eigenvalues of the kernel of each seed.
 
-    ``initialise`` makes a network with fresh weights from a seed, where the objective does not
-    remember how its own was made. Raises NotMeasurableError if neither says so.
+    Args:
+        objective: the network and its data.
+        settings: at which weights, over which samples and outputs.
+        context: not used.
+        initialise: makes a network with fresh weights from a seed; needed at initialisation where
+            the objective's origin does not name the model.
+
+    Returns:
+        The spectra of the full kernel, of its sum over outputs and of each output's own kernel.
+
+    Raises:
+        NotMeasurableError: if the outputs are not of shape (samples, outputs), or if nothing says
+            how to initialise the network.
     """
     dtype = DTYPES[settings.ntk_precision]
-    whole = merge(objective.batches)
-    count = min(settings.ntk_samples, whole.size)
+    data = merge(objective.batches)
+    count = min(settings.ntk_samples, data.size)
     outputs = _choose_outputs(objective, settings)
-    spectra: dict[str, list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]] = {
-        variant: [] for variant in ntk_result.VARIANTS
-    }
-    drawn = []
-    label = objective.origin.get("label", "model")
+    spectra: dict[str, list[Spectrum]] = {variant: [] for variant in VARIANTS}
+    samples_by_seed = []
+    label = objective.label or "model"
     for k in track(range(settings.ntk_seeds), f"tangent kernel of {label} (seeds)"):
         at_init = settings.ntk_at == "init"
-        samples = _draw(whole.size, count, settings.seed + (0 if at_init else k))
-        batch = _cast(whole.take(samples), dtype)
+        samples = _draw(data.size, count, settings.seed + (0 if at_init else k))
+        batch = _cast(data.take(samples), dtype)
         module = (
             _fresh(objective, settings, settings.seed + k, initialise, batch)
             if at_init
@@ -63,11 +73,11 @@ def measure(
         blocks = kernel.view(count, len(outputs), count, len(outputs))
         spectra["full"].append(_spectrum(kernel))
         spectra["summed"].append(_spectrum(blocks.diagonal(dim1=1, dim2=3).sum(-1)))
-        own = [_spectrum(blocks[:, j, :, j]) for j in range(len(outputs))]
-        spectra["logit"].append(np.stack(own))
-        drawn.append(samples.numpy())
+        logits = [_spectrum(blocks[:, j, :, j]) for j in range(len(outputs))]
+        spectra["logit"].append(np.stack(logits))
+        samples_by_seed.append(samples.numpy())
     return TangentKernel(
-        samples=np.stack(drawn),
+        samples=np.stack(samples_by_seed),
         outputs=np.array(outputs),
         full=np.stack(spectra["full"]),
         summed=np.stack(spectra["summed"]),
@@ -76,15 +86,19 @@ def measure(
 
 
 def _choose_outputs(objective: Objective, settings: Settings) -> list[int]:
-    _, found = next(objective.outputs())
-    if not isinstance(found, Tensor) or found.dim() != 2:
-        raise NotMeasurableError("outputs have to be of shape (samples, outputs) for a kernel")
-    width = found.shape[1]
+    _, example = next(objective.outputs())
+    if not isinstance(example, Tensor) or example.dim() != 2:
+        shape = tuple(example.shape) if isinstance(example, Tensor) else type(example).__name__
+        raise NotMeasurableError(
+            f"the tangent kernel needs outputs of shape (samples, outputs), got {shape}"
+        )
+    width = example.shape[1]
     count = min(settings.ntk_outputs or width, width)
     return _draw(width, count, settings.seed).tolist()
 
 
 def _draw(total: int, count: int, seed: int) -> Tensor:
+    """``count`` different numbers below ``total``, in ascending order."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randperm(total, generator=generator)[:count].sort().values
 
@@ -103,28 +117,29 @@ def _fresh(
     initialise: Callable[[int], nn.Module] | None,
     batch: Batch,
 ) -> nn.Module:
-    """A network like the objective's with fresh weights."""
+    """A network of the objective's architecture with fresh weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if initialise is not None:
             module = initialise(seed)
         elif objective.origin.get("model"):
-            made = objective.origin
-            module = ModelSpec(made["model"], dict(made.get("model_args") or {})).build()
+            arguments = dict(objective.origin.get("model_args") or {})
+            module = ModelSpec(objective.origin["model"], arguments).build()
         else:
             raise NotMeasurableError(
-                "nothing says how to make this network with fresh weights: pass initialise=, a "
-                "function of a seed, or ask for --ntk-at checkpoint"
+                "the network cannot be made with fresh weights: nothing names its architecture; "
+                "pass initialise=, a function of a seed, or use --ntk-at checkpoint"
             )
-        for parameter, own in zip(module.parameters(), objective.module.parameters(), strict=False):
-            parameter.requires_grad_(own.requires_grad)
+        pairs = zip(module.parameters(), objective.module.parameters(), strict=False)
+        for parameter, original in pairs:
+            parameter.requires_grad_(original.requires_grad)
         if settings.ntk_head == "random":
             _draw_head(module, batch)
     return module
 
 
 def _draw_head(module: nn.Module, batch: Batch) -> None:
-    """Xavier-uniform weights for a head that is zero."""
+    """Give a head whose weights are all zero Xavier-uniform ones."""
     if not isinstance(batch.inputs, Tensor):
         return
     example = batch.inputs[:1].cpu()
@@ -137,6 +152,6 @@ def _draw_head(module: nn.Module, batch: Batch) -> None:
         nn.init.xavier_uniform_(weight)
 
 
-def _spectrum(kernel: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Largest first."""
+def _spectrum(kernel: Tensor) -> Spectrum:
+    """The eigenvalues of a kernel, largest first."""
     return np.asarray(torch.linalg.eigvalsh(kernel).flip(0).numpy())

@@ -1,8 +1,7 @@
-"""What the analysis of the tangent kernel was asked and what it found."""
+"""The result of the tangent kernel analysis: spectra and condition numbers."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from analyses.ntk.settings import Settings
+from landscape.estimates import Estimate
 from landscape.measures.tangent_kernel import condition_number
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
@@ -22,11 +22,14 @@ VARIANTS = ("full", "summed", "logit")
 
 @dataclass(frozen=True)
 class TangentKernel(Result):
-    """Eigenvalues, largest first, of S kernels over n samples and K outputs each.
+    """Eigenvalues, largest first, of S kernels (one per seed) over n samples and K outputs each.
 
-    ``full`` (S, n K) are those of the kernel over pairs of samples and outputs, ``summed`` (S, n)
-    of its sum over outputs, ``logit`` (S, K, n) of each output's own kernel. ``samples`` (S, n)
-    and ``outputs`` (K,) say which.
+    Args:
+        full: (S, n K), those of the kernel over pairs of samples and outputs.
+        summed: (S, n), those of its sum over outputs.
+        logit: (S, K, n), those of each output's own kernel.
+        samples: (S, n), the numbers of the samples.
+        outputs: (K,), the numbers of the outputs.
     """
 
     full: NDArray[np.float64]
@@ -62,38 +65,43 @@ class TangentKernel(Result):
         )
 
     def kappas(self, variant: str) -> tuple[NDArray[np.float64], bool]:
-        """Of each seed the condition number, (S,), and whether any of them is a lower bound.
+        """The condition numbers by seed, (S,), and whether any of them is a lower bound.
 
-        That of ``logit`` is the mean over outputs.
+        Args:
+            variant: one of :data:`VARIANTS`; for ``logit`` the mean over outputs is returned.
         """
         dtype = DTYPES[self.settings.ntk_precision]
         spectra = torch.from_numpy(getattr(self, variant))
         spectra = spectra.reshape(len(spectra), -1, spectra.shape[-1])
-        found = [[condition_number(one, dtype) for one in seed] for seed in spectra]
-        values = np.array([[value for value, _ in seed] for seed in found]).mean(1)
-        return values, any(is_bound for seed in found for _, is_bound in seed)
+        ratios = [[condition_number(spectrum, dtype) for spectrum in seed] for seed in spectra]
+        values = np.array([[value for value, _ in seed] for seed in ratios]).mean(1)
+        return values, any(is_bound for seed in ratios for _, is_bound in seed)
 
     def kappa(self, variant: str = "full") -> tuple[float, float, bool]:
-        """The mean over seeds, its standard error (nan for one seed), and whether it is a bound."""
+        """The mean over seeds, its standard error (nan for one seed), and whether it is a bound.
+
+        Args:
+            variant: one of :data:`VARIANTS`.
+        """
         values, is_bound = self.kappas(variant)
-        error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-        return float(values.mean()), float(error), is_bound
+        mean = Estimate.of(values)
+        return mean.value, mean.stderr, is_bound
 
     def headline(self) -> dict[str, Any]:
-        """Of each variant the condition number, its standard error, and if it is a lower bound."""
-        found: dict[str, Any] = {}
+        """For each variant the condition number, its error and whether it is a lower bound."""
+        variants: dict[str, Any] = {}
         for variant in VARIANTS:
             value, error, is_bound = self.kappa(variant)
-            found[variant] = {
+            variants[variant] = {
                 "condition_number": value,
                 "stderr": error,
                 "is_lower_bound": is_bound,
                 "by_seed": self.kappas(variant)[0],
             }
         return {
-            "kappa": found["full"]["condition_number"],
-            "kappa_stderr": found["full"]["stderr"],
-            **found,
+            "kappa": variants["full"]["condition_number"],
+            "kappa_stderr": variants["full"]["stderr"],
+            **variants,
             "samples": self.samples.shape[1],
             "outputs": len(self.outputs),
             "seeds": len(self.samples),

@@ -1,4 +1,4 @@
-"""Where the tangent kernel is taken, over which samples and outputs."""
+"""The settings of the tangent kernel: at which weights, over which samples and outputs."""
 
 from __future__ import annotations
 
@@ -10,33 +10,38 @@ from landscape.runtime.options import option
 
 @dataclass(frozen=True)
 class Settings:
-    """Where, over which samples and outputs, and how often."""
+    """At which weights, over which samples and outputs, and how often the kernel is measured."""
 
     ntk_at: str = option(
         "init",
         "init: networks with fresh weights, as in the paper; checkpoint: the network as it is",
         choices=("init", "checkpoint"),
     )
-    ntk_samples: int = option(32, "samples of the kernel, drawn by seed", metavar="N")
+    ntk_samples: int = option(32, "samples of the kernel, drawn with --seed", metavar="N")
     ntk_outputs: int = option(
-        10, "how many of the outputs, drawn by seed where there are more; 0: all", metavar="K"
+        10, "outputs of the kernel, drawn with --seed where there are more; 0: all", metavar="K"
     )
     ntk_seeds: int = option(
-        3, "how often: with other fresh weights, or at a checkpoint other samples", metavar="N"
+        3,
+        "repetitions, each with other fresh weights or, at a checkpoint, other samples",
+        metavar="N",
     )
     ntk_head: str = option(
         "random",
-        "at init, a head that starts at zero, as published of ViT and Mixer: drawn at random like "
-        "other dense layers, or zero, where all layers but the head have no derivatives",
+        "at init, what becomes of a head that starts at zero, as published for ViT and Mixer: "
+        "random: drawn like other dense layers; zero: left at zero, where all layers but the head "
+        "have no derivatives",
         choices=("random", "zero"),
     )
     ntk_precision: str = option(
-        "fp64", "of the derivatives; the kernel is summed in fp64", choices=("fp64", "fp32")
+        "fp64",
+        "precision of the derivatives; the kernel is summed in fp64",
+        choices=("fp64", "fp32"),
     )
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raise InputError for counts that make no kernel."""
+        """Raise InputError if a count is too small for a kernel."""
         for name, least in (("ntk_samples", 2), ("ntk_outputs", 0), ("ntk_seeds", 1)):
             if getattr(self, name) < least:
                 flag = name.replace("_", "-")

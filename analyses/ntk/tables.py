@@ -7,24 +7,25 @@ from collections.abc import Sequence
 from analyses.drawing.numbers import with_error
 from analyses.ntk.result import TangentKernel
 
+COLUMNS = {"full": "κ, full kernel", "summed": "κ, summed over outputs", "logit": "κ of a logit"}
+
 
 def tabulate(results: Sequence[TangentKernel]) -> dict[str, list[dict[str, str]]]:
-    """A row of the report for each checkpoint."""
-
-    def shown(result: TangentKernel, variant: str) -> str:
-        value, error, is_bound = result.kappa(variant)
-        return f"{'> ' if is_bound else ''}{with_error(value, error)}"
-
-    titles = {"full": "κ, full kernel", "summed": "κ, summed over outputs", "logit": "κ of a logit"}
+    """One table with a row for each checkpoint."""
     return {
         "": [
             {
-                "checkpoint": one.label,
-                **{title: shown(one, variant) for variant, title in titles.items()},
-                "at": one.settings.ntk_at,
-                "seeds": str(len(one.samples)),
-                "samples × outputs": f"{one.samples.shape[1]} × {len(one.outputs)}",
+                "checkpoint": result.label,
+                **{title: _kappa(result, variant) for variant, title in COLUMNS.items()},
+                "at": result.settings.ntk_at,
+                "seeds": str(len(result.samples)),
+                "samples × outputs": f"{result.samples.shape[1]} × {len(result.outputs)}",
             }
-            for one in results
+            for result in results
         ]
     }
+
+
+def _kappa(result: TangentKernel, variant: str) -> str:
+    value, error, is_bound = result.kappa(variant)
+    return f"{'> ' if is_bound else ''}{with_error(value, error)}"

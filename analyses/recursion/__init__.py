@@ -19,18 +19,18 @@ ANALYSIS: "Analysis[Settings, Recursion]" = Analysis(
     summary="the factors of each MLP layer's Hessian: inputs, slopes, pre-activation Hessian",
     reading={
         "": (
-            "A dense layer's Hessian is made of its input a and of the Hessian with respect to "
-            "its output h. For each such layer of the MLPs: the squared norm of a, the "
+            "A dense layer's Hessian is made of its input a and of the Hessian with respect to its "
+            "output h. Each such layer of the MLPs is measured: the squared norm of a, the "
             "eigenvalue of largest magnitude of the Hessian with respect to h, the share of "
             "neurons whose activation function passes something on, and what the two factors "
-            "bound: the largest eigenvalue of the block of the layer's weight."
+            "bound: the eigenvalue of largest magnitude of the block of the layer's weight."
         ),
         "recursion": (
-            "From top to bottom: ‖a‖² of a sample, all tokens together; |λ| of the Hessian of a"
-            " sample's loss with respect to h; the share of neurons with |f'(h)| > 0.1; |λ| of "
-            "the weight's block, and dotted the bound ‖A‖²|λ| on it. Filled marks are the "
-            "layers before an activation function, open ones those after it, diamonds the head."
-            " Bars are standard errors over samples."
+            "From top to bottom: ‖a‖² of a sample, all tokens together; |λ| of the Hessian of a "
+            "sample's loss with respect to h; the share of neurons with |f'(h)| > 0.1; |λ| of the "
+            "weight's block, and dotted the bound ‖A‖²|λ| on it. Filled marks are the layers "
+            "before an activation function, open ones those after it, diamonds the head. Bars are "
+            "standard errors over samples."
         ),
     },
     settings=Settings,

@@ -1,7 +1,5 @@
 """The picture of the factors of the layers' Hessians."""
 
-import re
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,12 +14,13 @@ from analyses.drawing.lettering import plain_text
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.style import figure, line_styles, plain_log_ticks
-from analyses.recursion.result import Recursion
+from analyses.recursion.result import Recursion, series
 
 ROWS = ("‖a‖² of a sample", "|λ| of ℋ", "|f'(h)| > 0.1 (%)", "|λ| of the block")
+# The indices of rows that are drawn in a way of their own.
 EIGENVALUE, SHARE, BLOCK = 1, 2, 3
 MARKS = {"first": "o", "second": "o", "between": "o", "head": "D"}
-# Inches that a letter and what stands before a name take in a legend.
+# The inches that a letter of a name, and the line before the name, take in a legend.
 LEGEND_LETTER, LEGEND_KEY = 0.07, 0.6
 MEANINGS = {
     "first": "before the activation",
@@ -36,30 +35,7 @@ TITLES = {
 }
 
 
-def series(result: Recursion) -> dict[tuple[str, str], list[tuple[int, int]]]:
-    """By kind of MLP and role, the layers by number, each with its place on the axis from 1.
-
-    In a plain MLP, where layers stand between two activation functions, all are one series. A head
-    comes after the last MLP, wherever there are any.
-    """
-    found: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
-    is_chain = "between" in result.roles
-    kind = ""
-    for n, (path, role) in enumerate(zip(result.layers, result.roles, strict=True)):
-        match = re.search(r"mlp(_tokens|_channels)?", path)
-        if role != "head" or match:
-            kind = match[0] if match else ""
-        if is_chain and not kind:
-            found["", "between"].append((n, n + 1))
-        elif role == "head":
-            longest = max((len(v) for (other, _), v in found.items() if other == kind), default=0)
-            found[kind, role].append((n, longest + 1))
-        else:
-            found[kind, role].append((n, len(found[kind, role]) + 1))
-    return dict(found)
-
-
-def factors_by_layer(results: Sequence[Recursion]) -> Figure:
+def draw(results: Sequence[Recursion], options: PlotOptions | None = None) -> dict[str, Figure]:
     """A row for each factor and for the block, a column for each kind of MLP."""
     kinds = list(dict.fromkeys(kind for result in results for kind, _ in series(result)))
     page = figure(2.3 * max(len(kinds), 2) + 0.7, 7.6)
@@ -78,12 +54,12 @@ def factors_by_layer(results: Sequence[Recursion]) -> Figure:
         has_unit = row in (EIGENVALUE, BLOCK)
         panels[row, 0].set_ylabel(with_unit(title, results) if has_unit else title)
     page.align_ylabels(panels[:, 0])
-    for place, kind in enumerate(kinds):
-        _label_column(panels[:, place], kind, [series(result) for result in results])
-        for row in range(len(ROWS)):
-            _finish(panels[row, place], row)
-    wide = LEGEND_KEY + LEGEND_LETTER * max(map(len, names))
-    columns = max(1, min(len(results), int(page.get_figwidth() / wide)))
+    for column, kind in zip(panels.T, kinds, strict=True):
+        _label_column(column, kind, results)
+        for row, axes in enumerate(column):
+            _set_scale(axes, row)
+    width = LEGEND_KEY + LEGEND_LETTER * max(map(len, names))
+    columns = max(1, min(len(results), int(page.get_figwidth() / width)))
     page.legend(names.values(), names.keys(), loc="outside lower center", ncols=columns)
     page.legend(
         roles.values(),
@@ -91,26 +67,7 @@ def factors_by_layer(results: Sequence[Recursion]) -> Figure:
         loc="outside upper center",
         ncols=len(roles) if len(kinds) > 2 else 2,
     )
-    return page
-
-
-def _label_column(
-    column: NDArray[Any], kind: str, found: Sequence[dict[tuple[str, str], list[tuple[int, int]]]]
-) -> None:
-    """Title and places; that of a head has its name where it is the last."""
-    places: dict[bool, set[int]] = {True: set(), False: set()}
-    for one in found:
-        for (other, role), members in one.items():
-            if other == kind:
-                places[role == "head"] |= {place for _, place in members}
-    deepest, last = max(places[False], default=0), max(places[True], default=0)
-    column[0].set_title(TITLES[kind] if deepest else "head")
-    axis = column[-1].xaxis
-    column[-1].set_xlim(0.5, max(deepest, last) + 0.5)
-    axis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
-    axis.set_major_formatter(lambda v, _: "head" if v == last > deepest else f"{v:g}")
-    if deepest:
-        column[-1].set_xlabel("block" if kind else "layer")
+    return {"recursion": page}
 
 
 def _draw_series(
@@ -120,11 +77,12 @@ def _draw_series(
     role: str,
     style: dict[str, Any],
 ) -> None:
+    """Draw the layers of one series, each an index and a position, in all rows of a column."""
     layers = [n for n, _ in members]
     places = [place for _, place in members]
     blocks = np.stack([np.abs(result.blocks), result.block_stderr], 1)
     rows = (result.inputs, result.magnitudes, 100 * result.active, blocks)
-    mark = {
+    marker = {
         "marker": MARKS[role],
         "markersize": 3.5,
         "markerfacecolor": "white" if role == "second" else style["color"],
@@ -132,7 +90,7 @@ def _draw_series(
     for axes, values in zip(column, rows, strict=True):
         mean, error = values[layers].T
         if np.isfinite(mean).any():
-            axes.errorbar(places, mean, yerr=np.nan_to_num(error), **mark, **style)
+            axes.errorbar(places, mean, yerr=np.nan_to_num(error), **marker, **style)
     bound, error = result.bounds[layers].T
     column[BLOCK].errorbar(
         places,
@@ -146,7 +104,26 @@ def _draw_series(
     )
 
 
-def _finish(axes: Axes, row: int) -> None:
+def _label_column(column: NDArray[Any], kind: str, results: Sequence[Recursion]) -> None:
+    """Set title and ticks of a column; a head's tick has its name where it is the last."""
+    layers: set[int] = set()
+    heads: set[int] = set()
+    for result in results:
+        for (mlp, role), members in series(result).items():
+            if mlp == kind:
+                (heads if role == "head" else layers).update(place for _, place in members)
+    deepest, last = max(layers, default=0), max(heads, default=0)
+    column[0].set_title(TITLES[kind] if deepest else "head")
+    axis = column[-1].xaxis
+    column[-1].set_xlim(0.5, max(deepest, last) + 0.5)
+    axis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
+    axis.set_major_formatter(lambda v, _: "head" if v == last > deepest else f"{v:g}")
+    if deepest:
+        column[-1].set_xlabel("block" if kind else "layer")
+
+
+def _set_scale(axes: Axes, row: int) -> None:
+    """Per cent from 0 to 100 for the share of neurons; logarithmic for the other rows."""
     axes.grid(axis="y", color="0.92")
     if row == SHARE:
         axes.set_ylim(0, 100)
@@ -158,10 +135,6 @@ def _finish(axes: Axes, row: int) -> None:
 
 
 def _mark(role: str) -> Line2D:
+    """A role's mark for the legend."""
     face = "white" if role == "second" else "0.3"
     return Line2D([], [], color="0.3", linestyle="", marker=MARKS[role], markerfacecolor=face)
-
-
-def draw(results: Sequence[Recursion], options: PlotOptions | None = None) -> dict[str, Figure]:
-    """The factors by layer, a column for each kind of MLP."""
-    return {"recursion": factors_by_layer(results)}

@@ -6,7 +6,7 @@ For one sample the Hessian with respect to the weight of h_k = W_k a_{k-1} is
 
 with Hc_k the Hessian with respect to h_k, B_k = diag(f'(h_k)) and D_k = diag(f''(h_k) dL/da_k). The
 paper argues with these factors and does not measure them. Here they are measured in the actual
-network, tokens, skip connections and norms included, and so is the eigenvalue that they bound.
+network, including tokens, skip connections and norms, together with the eigenvalue that they bound.
 """
 
 from __future__ import annotations
@@ -36,14 +36,24 @@ from landscape.runtime.progress import track
 
 LOGGER = logging.getLogger(__name__)
 
-# The tolerance of blocks is a hundredth of the residuals they are held to.
+# The tolerance of a block's eigenvalue, a hundredth of the residual that counts as converged.
 BLOCK_TOLERANCE = 1e-5
 
 
 def measure(objective: Objective, settings: Settings, context: RunContext) -> Recursion:
-    """Measure inputs and slopes over the whole sample, Hessians on a few samples of it.
+    """Measure inputs and slopes over the whole sample and Hessians on a few samples of it.
 
-    Raises NotMeasurableError for a model without a dense layer that can be measured.
+    Args:
+        objective: the network and its sample.
+        settings: how many samples have their own Hessians measured.
+        context: not used.
+
+    Returns:
+        The factors of the Hessians of all dense layers that can be measured; a message says which
+        layers are left out, and why.
+
+    Raises:
+        NotMeasurableError: if the model has no dense layer that can be measured.
     """
     layers, left_out = dense_layers(objective)
     for path, reason in left_out.items():
@@ -51,8 +61,8 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Re
     means = _means(objective, layers)
     generator = torch.Generator().manual_seed(settings.seed)
     few = few_samples(objective, settings.recursion_samples, generator)
-    found = preactivation_eigenvalues(few, layers, generator, tolerance=TOLERANCE)
-    factors = [found[layer.path] for layer in layers]
+    by_path = preactivation_eigenvalues(few, layers, generator, tolerance=TOLERANCE)
+    factors = [by_path[layer.path] for layer in layers]
     blocks = _blocks(few, layers, generator)
     return Recursion(
         layers=tuple(layer.path for layer in layers),
@@ -61,9 +71,9 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Re
         tokens=means[:, 1],
         active=means[:, 2],
         slopes=means[:, 3],
-        eigenvalues=_table([one.eigenvalues for one in factors]),
-        residuals=_table([one.residuals for one in factors]),
-        gains=_table([one.gains for one in factors]),
+        eigenvalues=_table([factor.eigenvalues for factor in factors]),
+        residuals=_table([factor.residuals for factor in factors]),
+        gains=_table([factor.gains for factor in factors]),
         blocks=blocks[:, 0],
         block_residuals=blocks[:, 1],
         block_stderr=blocks[:, 2],
@@ -71,8 +81,8 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Re
 
 
 def _means(objective: Objective, layers: Sequence[DenseLayer]) -> NDArray[np.float64]:
-    """Means over the sample and standard errors of four quantities, of shape (L, 4, 2)."""
-    found: dict[str, list[Tensor]] = defaultdict(list)
+    """Inputs, tokens, active and slopes: means over the sample and standard errors, (L, 4, 2)."""
+    batches: dict[str, list[Tensor]] = defaultdict(list)
 
     def record(layer: DenseLayer, x: Tensor, output: Tensor) -> Tensor:
         squares = x.double().square().reshape(len(x), -1).sum(1)
@@ -81,27 +91,27 @@ def _means(objective: Objective, layers: Sequence[DenseLayer]) -> NDArray[np.flo
         if layer.activation is not None:
             slope = layer.slopes(output).double().reshape(len(x), -1)
             active, slopes = (slope.abs() > ACTIVE).double().mean(1), slope.square().mean(1)
-        found[layer.path].append(torch.stack([squares, squares / tokens, active, slopes]))
+        batches[layer.path].append(torch.stack([squares, squares / tokens, active, slopes]))
         return output
 
-    task = f"recursion of {objective.origin.get('label', 'model')} (batches)"
+    task = f"recursion of {objective.label or 'model'} (batches)"
     with watch_dense(objective.module, layers, record):
         for _ in track(objective.outputs(), task, total=len(objective.batches)):
             pass
-    values = [torch.cat(found[layer.path], 1) for layer in layers]
-    for layer, one in zip(layers, values, strict=True):
-        if one.shape[1] != objective.num_samples:
+    quantities = [torch.cat(batches[layer.path], 1) for layer in layers]
+    for layer, values in zip(layers, quantities, strict=True):
+        if values.shape[1] != objective.num_samples:
             raise NotMeasurableError(
-                f"{layer.path} is passed by {one.shape[1]} of {objective.num_samples} samples; "
+                f"{layer.path} is passed by {values.shape[1]} of {objective.num_samples} samples; "
                 "expected all of them"
             )
-    return np.stack([moments(one.cpu().numpy()) for one in values])
+    return np.stack([moments(values.cpu().numpy()) for values in quantities])
 
 
 def _blocks(
     few: Objective, layers: Sequence[DenseLayer], generator: torch.Generator
 ) -> NDArray[np.float64]:
-    """Each weight's leading eigenvalue, its residual and sampling error, (L, 3); nan if frozen."""
+    """Each weight's leading eigenvalue, residual and sampling error, (L, 3); nan if frozen."""
     numbers = {name: number for number, name in enumerate(few.layout.names)}
     groups = {
         layer.path: tensors_group(few.layout, [numbers[layer.weight]])
@@ -110,14 +120,14 @@ def _blocks(
     }
     operator = CurvatureOperator(few)
     pairs = block_eigenvalues(operator, groups, generator, tolerance=BLOCK_TOLERANCE)
-    requests = [ProductRequest(one.vectors, groups[path]) for path, one in pairs.items()]
+    requests = [ProductRequest(pair.vectors, groups[path]) for path, pair in pairs.items()]
     errors = dict(zip(pairs, sampling_errors(few, requests), strict=True))
-    found = np.full((len(layers), 3), np.nan)
+    blocks = np.full((len(layers), 3), np.nan)
     for n, layer in enumerate(layers):
         if layer.path in pairs:
-            one = pairs[layer.path]
-            found[n] = one.eigenvalues.item(), one.residuals.item(), errors[layer.path]
-    return found
+            pair = pairs[layer.path]
+            blocks[n] = pair.eigenvalues.item(), pair.residuals.item(), errors[layer.path]
+    return blocks
 
 
 def _table(rows: Sequence[Tensor]) -> NDArray[np.float64]:

@@ -1,39 +1,46 @@
-"""What the recursion of layer Hessians came to, as a file."""
+"""The result of the recursion of layer Hessians: the factors of each layer's Hessian."""
 
-from typing import TYPE_CHECKING
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analyses.recursion.settings import Settings
-
-if TYPE_CHECKING:
-    pass
-
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
-
+from landscape.estimates import mean_and_stderr
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
-# A neuron with a smaller |f'| counts as shut: of ReLU those that are off.
+# A neuron is active if its |f'(h)| is larger; for ReLU these are the neurons that are on.
 ACTIVE = 0.1
+# The largest relative residual of an eigenvalue that counts as converged; its error is far smaller.
+TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
 class Recursion(Result):
     """Factors of the Hessians of L dense layers in the order of the forward pass.
 
-    ``roles`` are of :data:`landscape.hooks.dense_layers.ROLES`. Of shape (L, 2), a mean over the
-    whole sample and its standard error: ``inputs``, the squared norm of a layer's input summed over
-    a sample's tokens; ``tokens``, the same for one token; ``active``, the share of neurons with
-    |f'(h)| > 0.1; ``slopes``, f'(h)^2; these two nan without an activation function. Of S samples,
-    of shape (L, S): the ``eigenvalues`` of largest magnitude of Hc, their relative ``residuals``,
-    and ``gains``, ||A||_2^2 of the inputs. Over the same samples, of shape (L,): ``blocks``, the
-    eigenvalue of largest magnitude of the Hessian with respect to the layer's weight,
-    ``block_residuals`` and ``block_stderr``, the sampling error; nan for a frozen one.
+    Arrays of shape (L, 2) hold a mean over the whole sample and its standard error. The others are
+    of S of its samples.
+
+    Args:
+        layers: the paths of the layers.
+        roles: their roles, of :data:`landscape.hooks.dense_layers.ROLES`.
+        inputs: (L, 2), the squared norm of a layer's input, summed over a sample's tokens.
+        tokens: (L, 2), the same for one token.
+        active: (L, 2), the share of neurons with |f'(h)| > 0.1; nan without an activation function.
+        slopes: (L, 2), f'(h)^2; nan without an activation function.
+        eigenvalues: (L, S), the eigenvalue of largest magnitude of Hc of each sample.
+        residuals: (L, S), the relative residuals of these.
+        gains: (L, S), ||A||_2^2 of the inputs.
+        blocks: (L,), the eigenvalue of largest magnitude of the Hessian with respect to the layer's
+            weight; nan for a frozen weight, as are the next two.
+        block_residuals: (L,), the relative residuals of these.
+        block_stderr: (L,), their sampling errors.
     """
 
     layers: tuple[str, ...]
@@ -53,7 +60,7 @@ class Recursion(Result):
     settings_type: ClassVar[type[Any]] = Settings
 
     def arrays(self) -> dict[str, Array]:
-        """Names and roles of layers, and their numbers."""
+        """Every array by its name."""
         unit = self.provenance.loss_unit
         moments, samples = ("layer", "mean and standard error"), ("layer", "sample")
         return {
@@ -96,17 +103,20 @@ class Recursion(Result):
 
     @property
     def ends(self) -> tuple[int, int]:
-        """The first and last layer that has an activation function, or of all if none has."""
+        """The indices of the first and last layer before an activation; of all if there is none."""
         with_activation = [n for n, role in enumerate(self.roles) if role in ("first", "between")]
-        places = with_activation or list(range(len(self.layers)))
-        return places[0], places[-1]
+        indices = with_activation or list(range(len(self.layers)))
+        return indices[0], indices[-1]
 
     def headline(self) -> dict[str, Any]:
-        """``layers``: for each by path its ``role``; ``input_squared_norm``, also of a token;
-        ``active``, ``slope_squared``; ``preactivation_lambda`` (mean magnitude), ``bound``, each
-        with its ``_stderr``; ``preactivation_residual`` (the largest); ``block_lambda``,
-        ``block_stderr``, ``block_residual``. ``samples``: over how many those from
-        ``preactivation_lambda`` on are."""
+        """The factors by layer.
+
+        ``layers`` has for each path its ``role``; the means ``input_squared_norm``,
+        ``token_squared_norm``, ``active``, ``slope_squared``, ``preactivation_lambda`` (of the
+        magnitude) and ``bound``, each with its standard error under ``NAME_stderr``; the largest
+        ``preactivation_residual``; and ``block_lambda``, ``block_stderr`` and ``block_residual``.
+        ``samples`` is the number of samples from ``preactivation_lambda`` on.
+        """
         means = {
             "input_squared_norm": self.inputs,
             "token_squared_norm": self.tokens,
@@ -130,12 +140,31 @@ class Recursion(Result):
 
 
 def moments(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean and standard error along the samples of (..., S), of shape (..., 2); nan for one."""
-    count = values.shape[-1]
-    mean = values.mean(-1)
-    error = values.std(-1, ddof=1) / np.sqrt(count) if count > 1 else np.full_like(mean, np.nan)
-    return np.stack([mean, error], -1)
+    """Mean and standard error along the last axis, of shape (..., 2); nan for one sample."""
+    return np.stack(mean_and_stderr(values), -1)
 
 
-# Residuals of the reported eigenvalues, which themselves are much closer.
-TOLERANCE = 1e-3
+def series(result: Recursion) -> dict[tuple[str, str], list[tuple[int, int]]]:
+    """The layers that a curve connects.
+
+    In a plain MLP, where layers stand between two activation functions, all layers are one series.
+    A head comes after the last MLP, wherever there are any.
+
+    Returns:
+        By kind of MLP and role, the index of each layer and its position on the axis, from 1.
+    """
+    by_kind: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    is_chain = "between" in result.roles
+    kind = ""
+    for n, (path, role) in enumerate(zip(result.layers, result.roles, strict=True)):
+        match = re.search(r"mlp(_tokens|_channels)?", path)
+        if role != "head" or match:
+            kind = match[0] if match else ""
+        if is_chain and not kind:
+            by_kind["", "between"].append((n, n + 1))
+        elif role == "head":
+            depths = [len(layers) for (mlp, _), layers in by_kind.items() if mlp == kind]
+            by_kind[kind, role].append((n, max(depths, default=0) + 1))
+        else:
+            by_kind[kind, role].append((n, len(by_kind[kind, role]) + 1))
+    return dict(by_kind)

@@ -1,4 +1,4 @@
-"""How many samples have their own Hessians measured."""
+"""The settings of the recursion: how many samples have their own Hessians measured."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raise InputError for less than one sample."""
+        """Raise InputError if there is not at least one sample."""
         if self.recursion_samples < 1:
             raise InputError(
                 f"--recursion-samples has to be at least 1, got {self.recursion_samples}"

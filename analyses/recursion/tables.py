@@ -12,7 +12,7 @@ from analyses.recursion.result import TOLERANCE, Recursion
 
 
 def tabulate(results: Sequence[Recursion]) -> dict[str, list[dict[str, str]]]:
-    """A row for each checkpoint, of its first MLP layer and of its last one."""
+    """Two tables with a row for each checkpoint, of its first MLP layer and of its last one."""
     return {
         "First MLP layer": [_row(result, result.ends[0]) for result in results],
         "Last MLP layer": [_row(result, result.ends[1]) for result in results],

@@ -19,18 +19,18 @@ ANALYSIS: "Analysis[Settings, Robustness]" = Analysis(
     summary="accuracy on corrupted and attacked pictures and on other sets",
     reading={
         "": (
-            "The accuracy on held-out pictures after the corruptions of ImageNet-C, under "
-            "attacks that move every pixel by at most a radius, and on other sets. Errors are "
-            "standard errors over pictures; those of means over corruptions allow for their "
-            "being of the same pictures. All networks see the same corrupted pictures."
+            "The accuracy on held-out pictures after the corruptions of ImageNet-C, under attacks "
+            "that move every pixel by at most a radius, and on other sets. Errors are standard "
+            "errors over pictures; those of means over corruptions take into account that these "
+            "are of the same pictures. All networks see the same corrupted pictures."
         ),
         "robustness": (
-            "Above, accuracy by severity of corruption, the mean over families, and by radius "
-            "of the attacks; 0 are the pictures as they are. Below, each family by itself, the "
-            "mean over severities, and the further sets. Bars are standard errors. A network is"
-            " robust where its curve falls late, not where it starts high. FGSM takes one step "
-            "of the whole radius; PGD starts at random and takes small ones, and with steps too"
-            " short to cross the ball it is the weaker attack."
+            "Above, accuracy by severity of corruption, the mean over families, and by radius of "
+            "the attacks; at 0 are the unmodified pictures. Below, each family by itself, the mean "
+            "over severities, and the further sets. Bars are standard errors. A network is robust "
+            "where its curve falls late, not where it starts high. FGSM takes one step of the "
+            "whole radius; PGD starts at random and takes small steps, and is the weaker attack "
+            "where these are too short to cross the ball."
         ),
     },
     settings=Settings,

@@ -1,4 +1,4 @@
-"""Tables and picture of robustness."""
+"""The picture of robustness."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,40 +11,41 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.style import figure, line_styles
-from analyses.robustness.result import ATTACKS, Robustness, _union, _words
+from analyses.robustness.result import ATTACKS, Robustness, families_of, family_title, sets_of
 from landscape.robustness.scores import Score
 
 
-def accuracies(results: Sequence[Robustness]) -> Figure:
+def draw(results: Sequence[Robustness], options: PlotOptions | None = None) -> dict[str, Figure]:
     """Severities and radii above, families and sets below, on one scale of accuracy."""
-    has_corruptions = any(one.families for one in results)
-    has_attacks = any(len(one.radii) for one in results)
+    has_corruptions = any(result.families for result in results)
+    has_attacks = any(len(result.radii) for result in results)
     columns = has_corruptions + 2 * has_attacks
     page = figure(7.2, 5.2 if columns else 2.8)
     outer = page.add_gridspec(2 if columns else 1, 1)
     below = page.add_subplot(outer[-1, 0])
     styles = line_styles(len(results))
-    handles = _categories(below, results, styles)
+    handles = _draw_categories(below, results, styles)
     if columns:
         above = outer[0, 0].subgridspec(1, columns).subplots(sharey=True, squeeze=False)[0]
         if has_corruptions:
-            handles |= _severities(above[0], results, styles)
+            handles |= _draw_severities(above[0], results, styles)
         if has_attacks:
             for panel, attack in zip(above[-2:], ATTACKS, strict=True):
-                handles |= _radii(panel, results, styles, attack)
+                handles |= _draw_radii(panel, results, styles, attack)
         above[0].set_ylabel("accuracy (%)")
         above[0].set_ylim(0, 102)
     add_legend(page, handles, columns=6)
-    return page
+    return {"robustness": page}
 
 
-def _severities(
+def _draw_severities(
     panel: Axes, results: Sequence[Robustness], styles: list[dict[str, Any]]
 ) -> dict[str, Any]:
+    """Accuracy by severity, from the unmodified pictures on; returns the curves by label."""
     handles = {
-        one.label: _curve(panel, {0: one.accuracy, **one.by_severity}, style)
-        for one, style in zip(results, styles, strict=True)
-        if one.families
+        result.label: _draw_curve(panel, {0: result.accuracy, **result.by_severity}, style)
+        for result, style in zip(results, styles, strict=True)
+        if result.families
     }
     panel.set_title("corruptions, mean over families")
     panel.set_xlabel("severity")
@@ -52,25 +53,24 @@ def _severities(
     return handles
 
 
-def _radii(
+def _draw_radii(
     panel: Axes, results: Sequence[Robustness], styles: list[dict[str, Any]], attack: str
 ) -> dict[str, Any]:
-    handles = {
-        one.label: _curve(
-            panel, dict(sorted({0.0: one.accuracy, **one.by_radius(attack)}.items())), style
-        )
-        for one, style in zip(results, styles, strict=True)
-        if len(one.radii)
-    }
-    steps = {one.settings.attack_steps for one in results if len(one.radii)}
-    many = f", {steps.pop()} steps" if attack == "pgd" and len(steps) == 1 else ""
-    panel.set_title(ATTACKS[attack] + many)
+    """Accuracy by radius of an attack, from 0 on; returns the curves by label."""
+    handles = {}
+    for result, style in zip(results, styles, strict=True):
+        if len(result.radii):
+            scores = {0.0: result.accuracy, **result.by_radius(attack)}
+            handles[result.label] = _draw_curve(panel, dict(sorted(scores.items())), style)
+    steps = {result.settings.attack_steps for result in results if len(result.radii)}
+    suffix = f", {steps.pop()} steps" if attack == "pgd" and len(steps) == 1 else ""
+    panel.set_title(ATTACKS[attack] + suffix)
     panel.set_xlabel("radius (1/255)")
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     return handles
 
 
-def _curve(panel: Axes, scores: Mapping[Any, Score], style: dict[str, Any]) -> Any:
+def _draw_curve(panel: Axes, scores: Mapping[Any, Score], style: dict[str, Any]) -> Any:
     panel.grid(axis="y", color="0.92")
     panel.set_axisbelow(True)
     return panel.errorbar(
@@ -84,38 +84,40 @@ def _curve(panel: Axes, scores: Mapping[Any, Score], style: dict[str, Any]) -> A
     )
 
 
-def _categories(
+def _draw_categories(
     panel: Axes, results: Sequence[Robustness], styles: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Dots side by side for each family and set; returns their handles by label."""
-    families = _union(one.families for one in results)
-    sets = [name for name in _union(one.sets for one in results) if "/" not in name]
-    names = ["clean", *families, *sets]
+    families = families_of(results)
+    sets = [name for name in sets_of(results) if "/" not in name]
+    titles = ["clean", *map(family_title, families), *map(plain_text, sets)]
     handles: dict[str, Any] = {}
-    for number, (one, style) in enumerate(zip(results, styles, strict=True)):
-        scores = {"clean": one.accuracy, **one.by_family}
-        values = [scores.get(name) for name in ("clean", *families)]
-        values += [one.sets.get(name) for name in sets]
-        shown = [(place, score) for place, score in enumerate(values) if score is not None]
+    for number, (result, style) in enumerate(zip(results, styles, strict=True)):
+        by_family = result.by_family
+        scores = [
+            result.accuracy,
+            *(by_family.get(family) for family in families),
+            *(result.sets.get(name) for name in sets),
+        ]
+        measured = [(x, score) for x, score in enumerate(scores) if score is not None]
         shift = 0.7 * ((number + 0.5) / len(results) - 0.5)
-        handles[one.label] = panel.errorbar(
-            [place + shift for place, _ in shown],
-            [score.accuracy for _, score in shown],
-            yerr=[score.standard_error for _, score in shown],
+        handles[result.label] = panel.errorbar(
+            [x + shift for x, _ in measured],
+            [score.accuracy for _, score in measured],
+            yerr=[score.standard_error for _, score in measured],
             marker="o",
             markersize=3.5 if len(results) <= 8 else 2,
             elinewidth=1,
             color=style["color"],
             linestyle="none",
         )
-    for edge in np.arange(len(names) - 1) + 0.5:
-        strong = edge == 0.5 or edge == len(families) + 0.5
-        panel.axvline(edge, color="0.6" if strong else "0.92", linewidth=0.8, zorder=0)
+    for edge in np.arange(len(titles) - 1) + 0.5:
+        is_between_groups = edge == 0.5 or edge == len(families) + 0.5
+        panel.axvline(edge, color="0.6" if is_between_groups else "0.92", linewidth=0.8, zorder=0)
     tilt: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
-    texts = ["clean", *map(_words, families), *map(plain_text, sets)]
-    panel.set_xticks(range(len(names)), texts, **(tilt if len(names) > 4 else {}))
+    panel.set_xticks(range(len(titles)), titles, **(tilt if len(titles) > 4 else {}))
     panel.tick_params(axis="x", length=0)
-    panel.set_xlim(-0.5, len(names) - 0.5)
+    panel.set_xlim(-0.5, len(titles) - 0.5)
     panel.set_ylim(0, 102)
     panel.set_ylabel("accuracy (%)")
     panel.grid(axis="y", color="0.92")
@@ -123,8 +125,3 @@ def _categories(
     if families:
         panel.set_title("corruptions by family, mean over severities" + ("; sets" if sets else ""))
     return handles
-
-
-def draw(results: Sequence[Robustness], options: PlotOptions | None = None) -> dict[str, Figure]:
-    """Accuracy by severity, radius, family and set, all checkpoints together."""
-    return {"robustness": accuracies(results)}

@@ -1,4 +1,4 @@
-"""What is asked about robustness: corruptions, attacks, further sets."""
+"""The settings of robustness: corruptions, attacks and further sets."""
 
 from dataclasses import dataclass
 
@@ -6,13 +6,13 @@ from landscape.errors import InputError
 from landscape.runtime.choices import CORRUPTIONS
 from landscape.runtime.options import option
 
-# A step of the paper's, 0.25 for a radius of 4, as a share of the radius.
+# The length of the paper's steps of PGD, 0.25 for a radius of 4, relative to the radius.
 STEP_SHARE = 1 / 16
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is done to the pictures, and which others are looked at."""
+    """How the pictures are modified, and on which further sets the accuracy is measured."""
 
     corruptions: str = option(
         "all", "families of ImageNet-C, at five severities each: all, none, or some", metavar="F,G"
@@ -33,7 +33,7 @@ class Settings:
     )
     sets: tuple[str, ...] = option(
         (),
-        "accuracies on other sets: folders as ImageNet-V2, -R and -C have them, or "
+        "also measure the accuracy on other sets: folders laid out like ImageNet-V2, -R and -C, or "
         "NAME=real.json for ImageNet-ReaL",
         parse=str,
         nargs="+",
@@ -42,7 +42,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raise InputError for corruptions, attacks and sets that there are not."""
+        """Raise InputError if a corruption is unknown or a number or set is not valid."""
         unknown = [name for name in self.families if name not in CORRUPTIONS]
         if unknown or not self.corruptions:
             raise InputError(
@@ -55,7 +55,10 @@ class Settings:
                 f"got {' '.join(f'{radius:g}' for radius in self.attack_radius)}"
             )
         if len(set(self.attack_radius)) < len(self.attack_radius):
-            raise InputError("--attack-radius has the same radius twice")
+            raise InputError(
+                "--attack-radius has to be different radii, "
+                f"got {' '.join(f'{radius:g}' for radius in self.attack_radius)}"
+            )
         if self.attack_steps < 1:
             raise InputError(f"--attack-steps has to be at least 1, got {self.attack_steps}")
         if self.attack_step is not None and not 0 < self.attack_step <= 255:
@@ -68,11 +71,11 @@ class Settings:
                 raise InputError(f"--sets has to be NAME=DIR or NAME=FILE.json, got {word}")
         names = [word.partition("=")[0] for word in self.sets]
         if len(set(names)) < len(names):
-            raise InputError(f"--sets has two sets of one name, got {' '.join(names)}")
+            raise InputError(f"--sets has to be sets of different names, got {' '.join(names)}")
 
     @property
     def families(self) -> tuple[str, ...]:
-        """The families of corruption, each once, in the order of ImageNet-C where it is all."""
+        """The families of corruption, each once; all of them in the order of ImageNet-C."""
         if self.corruptions in ("all", "none"):
             return tuple(CORRUPTIONS) if self.corruptions == "all" else ()
         return tuple(dict.fromkeys(self.corruptions.split(",")))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analyses.drawing.numbers import with_error
-from analyses.robustness.result import ATTACKS, Robustness, _union, _words
+from analyses.robustness.result import ATTACKS, Robustness, families_of, family_title, sets_of
 from landscape.data.corruptions.catalog import SEVERITIES
 from landscape.robustness.scores import Score
 
@@ -12,55 +12,59 @@ UNIT = "%, ± standard error"
 
 
 def tabulate(results: Sequence[Robustness]) -> dict[str, list[dict[str, str]]]:
-    """The means; corruptions by family and by severity; further sets."""
-    found = {"": [_overview(one, results) for one in results]}
-    families = _union(one.families for one in results)
+    """Tables of the means, of corruptions by family and by severity, and of further sets."""
+    tables = {"": [_overview(result, results) for result in results]}
+    families = {family: family_title(family) for family in families_of(results)}
     if families:
-        found["Accuracy by family of corruption, the mean over severities, " + UNIT] = [
-            _row(one, one.by_family, {name: _words(name) for name in families}) for one in results
-        ]
         severities = {level: f"severity {level}" for level in SEVERITIES}
-        found["Accuracy by severity, the mean over families, " + UNIT] = [
-            _row(one, one.by_severity, severities) for one in results
+        tables[f"Accuracy by family of corruption, the mean over severities, {UNIT}"] = [
+            _row(result, result.by_family, families) for result in results
         ]
-    names = _union(one.sets for one in results)
-    if names:
-        found["Accuracy on other sets, " + UNIT] = [_row_of_sets(one, names) for one in results]
-    return found
+        tables[f"Accuracy by severity, the mean over families, {UNIT}"] = [
+            _row(result, result.by_severity, severities) for result in results
+        ]
+    sets = sets_of(results)
+    if sets:
+        tables[f"Accuracy on other sets, {UNIT}"] = [
+            _row_of_sets(result, sets) for result in results
+        ]
+    return tables
 
 
-def _overview(one: Robustness, results: Sequence[Robustness]) -> dict[str, str]:
-    mean = one.corruption_accuracy
+def _overview(result: Robustness, results: Sequence[Robustness]) -> dict[str, str]:
     row = {
-        "checkpoint": one.label,
-        "samples": str(len(one.correct)),
-        f"accuracy, {UNIT}": _cell(one.accuracy),
-        "loss, ± standard error": with_error(one.loss, one.loss_stderr),
-        f"corrupted, mean of {len(SEVERITIES)} severities, {UNIT}": _cell(mean),
-        "families": str(len(one.families)),
+        "checkpoint": result.label,
+        "samples": str(len(result.correct)),
+        f"accuracy, {UNIT}": _cell(result.accuracy),
+        "loss, ± standard error": with_error(result.loss, result.loss_stderr),
+        f"corrupted, mean of {len(SEVERITIES)} severities, {UNIT}": _cell(
+            result.corruption_accuracy
+        ),
+        "families": str(len(result.families)),
     }
+    radii = sorted({float(radius) for compared in results for radius in compared.radii})
     for attack, title in ATTACKS.items():
-        found = one.by_radius(attack)
-        for radius in sorted({float(r) for result in results for r in result.radii}):
-            row[f"{title}, {radius:g}/255, {UNIT}"] = _cell(found.get(radius))
-    steps = {f"{one.settings.step_of(float(r)):g}" for r in one.radii}
-    length = f"{next(iter(steps))}/255" if len(steps) == 1 else "radius/16"
-    row["PGD steps"] = f"{one.settings.attack_steps} of {length}" if steps else "none"
-    row["seconds"] = f"{one.provenance.seconds:.1f}"
+        scores = result.by_radius(attack)
+        for radius in radii:
+            row[f"{title}, {radius:g}/255, {UNIT}"] = _cell(scores.get(radius))
+    lengths = {f"{result.settings.step_of(float(radius)):g}" for radius in result.radii}
+    length = f"{next(iter(lengths))}/255" if len(lengths) == 1 else "radius/16"
+    row["PGD steps"] = f"{result.settings.attack_steps} of {length}" if lengths else "none"
+    row["seconds"] = f"{result.provenance.seconds:.1f}"
     return row
 
 
 def _row(
-    one: Robustness, scores: Mapping[Any, Score], columns: Mapping[Any, str]
+    result: Robustness, scores: Mapping[Any, Score], columns: Mapping[Any, str]
 ) -> dict[str, str]:
     cells = {title: _cell(scores.get(key)) for key, title in columns.items()}
-    return {"checkpoint": one.label, **cells}
+    return {"checkpoint": result.label, **cells}
 
 
-def _row_of_sets(one: Robustness, names: Sequence[str]) -> dict[str, str]:
-    row = {"checkpoint": one.label}
+def _row_of_sets(result: Robustness, names: Sequence[str]) -> dict[str, str]:
+    row = {"checkpoint": result.label}
     for name in names:
-        score = one.sets.get(name)
+        score = result.sets.get(name)
         row[name] = _cell(score)
         if score is not None and score.among_present is not None:
             error = score.among_present_error or 0.0

@@ -1,4 +1,4 @@
-"""How the sharpness went along training, against the edge of stability."""
+"""The sharpness along training, against the edge of stability."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,11 +1,9 @@
-"""How the sharpness went along training, against the edge of stability.
+"""The sharpness along training, against the edge of stability.
 
 For every saved epoch of a run: the largest Hessian eigenvalue with its residual, the gradient, the
 cosine between the gradient and the first eigenvector, and the largest curvature at which a step of
 the run's learning rate is stable (Cohen et al., ICLR 2021; for SAM Long and Bartlett, 2023).
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Mapping
@@ -31,9 +29,18 @@ TOLERANCE = 1e-3
 
 
 def measure(objective: Objective, settings: Settings, context: RunContext) -> Sharpness:
-    """Measure every saved epoch of the run that the objective's checkpoint belongs to.
+    """Measure the saved epochs of the run that the objective's checkpoint belongs to.
 
-    Raises NotMeasurableError if there are none.
+    Args:
+        objective: the loss, made from a checkpoint of the run.
+        settings: which of the saved epochs.
+        context: not used; one process does the work, in memory.
+
+    Returns:
+        The sharpness at each epoch, without label, settings and provenance.
+
+    Raises:
+        NotMeasurableError: if there are no saved epochs.
     """
     checkpoint = objective.origin.get("checkpoint")
     run = run_of(Path(checkpoint)) if checkpoint else None
@@ -51,9 +58,7 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Sh
         row, vector = _measure(objective, weights.theta, weights.statistics, vector, settings.seed)
         rate = rates.get(epoch, math.nan)
         rows.append([epoch, *row, rate, _edge(training, rate, row[3])])
-    return Sharpness(
-        table=np.array(rows, dtype=np.float64),
-    )
+    return Sharpness(table=np.array(rows, dtype=np.float64))
 
 
 def _measure(
@@ -63,11 +68,13 @@ def _measure(
     vector: torch.Tensor | None,
     seed: int,
 ) -> tuple[list[float], torch.Tensor]:
-    """Eigenvalue, residual, loss, gradient norm and cosine there; and the eigenvector."""
+    """Eigenvalue, residual, loss, gradient norm and cosine at ``theta``, and the eigenvector.
+
+    ``vector`` is the eigenvector of the epoch before, which is close to this epoch's.
+    """
     try:
         objective.live_statistics.copy_(statistics)
         gradient = objective.gradient(theta)
-        # The last epoch's eigenvector is close to this one's.
         hint = gradient if vector is None else vector
         pairs = lanczos(
             CurvatureOperator(objective, theta),
@@ -75,7 +82,7 @@ def _measure(
             torch.Generator().manual_seed(seed),
             tolerance=TOLERANCE,
             hint=hint,
-            copies=False,
+            multiplicity=False,
         )
         loss = objective.loss(theta)
     finally:
@@ -87,7 +94,7 @@ def _measure(
 
 
 def _edge(training: Mapping[str, Any], rate: float, gradient_norm: float) -> float:
-    """Of SGD alone: an adaptive optimizer's depends on its preconditioner."""
+    """The largest stable curvature; nan but for SGD, as an adaptive one's is not known here."""
     if training.get("opt") != "sgd" or not rate > 0:
         return math.nan
     momentum = training.get("momentum", 0.0)

@@ -1,27 +1,22 @@
 """The sharpness at the saved epochs of a run."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.sharpness.settings import Settings
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
-
-if TYPE_CHECKING:
-    pass
-from analyses.sharpness.settings import Settings
 
 COLUMNS = ("epoch", "eigenvalue", "residual", "loss", "gradient_norm", "cosine", "lr", "edge")
 
 
 @dataclass(frozen=True)
 class Sharpness(Result):
-    """``table`` of shape (epochs, 8) with the columns :data:`COLUMNS`; nan where not known."""
+    """``table`` has shape (epochs, 8) and the columns :data:`COLUMNS`; unknown values are nan."""
 
     table: NDArray[np.float64]
 
@@ -29,11 +24,11 @@ class Sharpness(Result):
     settings_type: ClassVar[type[Any]] = Settings
 
     def column(self, name: str) -> NDArray[np.float64]:
-        """One of the columns."""
+        """One of :data:`COLUMNS`, of shape (epochs,)."""
         return np.asarray(self.table[:, COLUMNS.index(name)])
 
     def arrays(self) -> dict[str, Array]:
-        """Each column by its name."""
+        """The columns by name."""
         unit = self.provenance.loss_unit
         units = {"eigenvalue": unit, "loss": unit, "gradient_norm": unit, "edge": unit}
         return {
@@ -54,7 +49,7 @@ class Sharpness(Result):
         )
 
     def headline(self) -> dict[str, Any]:
-        """Every column."""
+        """The columns by name, and the seconds."""
         return {
             **{name: self.column(name) for name in COLUMNS},
             "seconds": self.provenance.seconds,

@@ -14,9 +14,28 @@ from analyses.similarity.result import (
     Similarity,
     are_comparable,
     cka_map,
-    first_of_each,
-    of_layers,
+    layer_cka,
+    map_pairs,
 )
+
+
+def draw(results: Sequence[Similarity], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """Maps of CKA between layers, CKA between networks, and the ratios after rescaling.
+
+    Args:
+        results: the similarities, all shown in each picture.
+        options: not used; the scales are those of CKA and of ratios.
+
+    Returns:
+        Figures by file name. Networks are compared if there are several, on the same samples;
+        ratios are shown if any network has a rescaling.
+    """
+    pages = {"similarity": layer_maps(results)}
+    if len(results) > 1 and all(are_comparable(results[0], result) for result in results):
+        pages["similarity-networks"] = network_map(results)
+    if any(result.symmetries for result in results):
+        pages["similarity-invariance"] = invariance(results)
+    return pages
 
 
 def layer_maps(results: Sequence[Similarity]) -> Figure:
@@ -27,17 +46,14 @@ def layer_maps(results: Sequence[Similarity]) -> Figure:
     for panel in panels.flat[len(results) :]:
         panel.set_axis_off()
     image: Any = None
-    for panel, (one, other) in zip(panels.flat, first_of_each(results), strict=False):
-        image = panel.imshow(cka_map(one, other), vmin=0, vmax=1, cmap=MAP, origin="lower")
-        ticks = np.unique(np.linspace(0, len(one.layers) - 1, 4).round().astype(int))
+    for panel, (result, compared) in zip(panels.flat, map_pairs(results), strict=False):
+        image = panel.imshow(cka_map(result, compared), vmin=0, vmax=1, cmap=MAP, origin="lower")
+        ticks = np.unique(np.linspace(0, len(result.layers) - 1, 4).round().astype(int))
         panel.set_xticks(ticks, [str(k + 1) for k in ticks])
         panel.set_yticks(ticks, [str(k + 1) for k in ticks])
-        panel.set_ylabel("layer")
-        if other is one:
-            panel.set(title=plain_text(one.label), xlabel="layer")
-        else:
-            panel.set_title(plain_text(f"{one.label}"))
-            panel.set_xlabel(plain_text(f"layer of {other.label}"))
+        panel.set(title=plain_text(result.label), xlabel="layer", ylabel="layer")
+        if compared is not result:
+            panel.set_xlabel(plain_text(f"layer of {compared.label}"))
     page.colorbar(image, ax=panels, label="CKA", shrink=0.8)
     return page
 
@@ -47,9 +63,9 @@ def network_map(results: Sequence[Similarity]) -> Figure:
     size = 1.4 + 0.55 * len(results)
     page = figure(size + 1.0, size)
     panel = page.subplots()
-    values = np.array([[of_layers(a, b, -1, -1)[0] for b in results] for a in results])
+    values = np.array([[layer_cka(a, b, -1, -1)[0] for b in results] for a in results])
     image = panel.imshow(values, vmin=0, vmax=1, cmap=MAP)
-    names = [plain_text(one.label) for one in results]
+    names = [plain_text(result.label) for result in results]
     panel.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
     panel.set_yticks(range(len(names)), names)
     for (k, j), value in np.ndenumerate(values):
@@ -61,22 +77,22 @@ def network_map(results: Sequence[Similarity]) -> Figure:
 
 def invariance(results: Sequence[Similarity]) -> Figure:
     """Each measure after the rescalings relative to before."""
-    shown = [one for one in results if one.symmetries]
+    shown = [result for result in results if result.symmetries]
     page = figure(5.8, 2.6)
     panel = page.subplots()
     handles: dict[str, Any] = {}
     offsets = np.linspace(-0.25, 0.25, len(shown)) if len(shown) > 1 else np.zeros(1)
     styles = line_styles(len(results))
-    for one, offset in zip(shown, offsets, strict=True):
-        ratios = np.abs(one.ratios)
-        handles[one.label] = panel.errorbar(
+    for result, offset in zip(shown, offsets, strict=True):
+        ratios = np.abs(result.ratios)
+        handles[result.label] = panel.errorbar(
             ratios[:, 0],
             np.arange(len(MEASURES)) + offset,
             xerr=np.minimum(np.nan_to_num(ratios[:, 1]), 0.9 * np.nan_to_num(ratios[:, 0])),
             marker="o",
             markersize=4.5,
             linestyle="none",
-            color=styles[results.index(one)]["color"],
+            color=styles[results.index(result)]["color"],
         )
     panel.axvline(1, color="0.5", linewidth=0.8)
     panel.set_yticks(range(len(MEASURES)), list(MEASURES))
@@ -87,13 +103,3 @@ def invariance(results: Sequence[Similarity]) -> Figure:
     panel.grid(axis="x", color="0.92")
     add_legend(page, handles)
     return page
-
-
-def draw(results: Sequence[Similarity], options: PlotOptions | None = None) -> dict[str, Figure]:
-    """Maps of CKA, the last layers of all networks, and the ratios."""
-    found = {"similarity": layer_maps(results)}
-    if len(results) > 1 and all(are_comparable(results[0], one) for one in results):
-        found["similarity-networks"] = network_map(results)
-    if any(one.symmetries for one in results):
-        found["similarity-invariance"] = invariance(results)
-    return found

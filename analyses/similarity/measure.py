@@ -1,13 +1,11 @@
 """Similarity of layers and of weights, and what a rescaling does to sharpness.
 
-CKA compares features (Kornblith et al., ICML 2019), of two layers of one network or of any two
+CKA compares features (Kornblith et al., ICML 2019) of two layers of one network, or of any two
 networks on the same samples; cosines and distances compare weights with another checkpoint's. The
-third part is a check on all measures of sharpness: the network is rescaled so that its function
-stays as it is (landscape.measures.symmetries), and what changes nevertheless is no property of the
-function.
+rescaling is a check on all measures of sharpness: the network is rescaled so that its function
+stays the same (:mod:`landscape.measures.symmetries`). A measure that changes is then no property
+of the function.
 """
-
-from __future__ import annotations
 
 import math
 from collections import Counter
@@ -21,7 +19,7 @@ from torch import Tensor
 from analyses.run_context import RunContext
 from analyses.similarity.result import MEASURES, Similarity
 from analyses.similarity.settings import Settings
-from analyses.similarity.sharpness_measures import ratio_of, sharpness_measures, spectrum_of
+from analyses.similarity.sharpness_measures import known_spectrum, ratio_of, sharpness_measures
 from landscape.checkpoints.weights import read_weights
 from landscape.errors import NotMeasurableError
 from landscape.hooks.activations import watch_activations, watch_outputs
@@ -44,27 +42,43 @@ def measure(
     *,
     reference: Tensor | None = None,
 ) -> Similarity:
-    """Features of the sample's first samples, weights against a reference, and the rescaling.
+    """Compare layers, compare weights with a reference, and measure sharpness under rescaling.
 
-    ``reference`` are other weights of shape (P,), in place of the settings' checkpoint. Raises
-    NotMeasurableError for a network without layers that can be watched.
+    Args:
+        objective: the loss and its samples, the first of which the features are taken of.
+        settings: how many samples, the reference, and the factor of the rescaling.
+        context: where a known Hessian spectrum is taken from.
+        reference: other weights of shape (P,), in place of the settings' checkpoint.
+
+    Returns:
+        The similarity without label, settings and provenance.
+
+    Raises:
+        NotMeasurableError: if the network has neither blocks nor activation functions, or if
+            there are too few samples.
+
+    Example:
+        >>> from analyses import similarity
+        >>> similarity.compute(objective, similarity.Settings(rescale=3.0)).ratios[:, 0]
     """
     if reference is None and settings.reference:
         reference = read_weights(Path(settings.reference), objective).theta
     grams = layer_grams(objective, settings.cka_samples)
-    parts, weights = _compare_weights(objective, reference)
+    names, weights = _compare_weights(objective, reference)
     symmetries = find_symmetries(objective, settings.rescale)
     before = after = ratios = np.full((len(MEASURES), 2), math.nan)
     if symmetries:
-        moved = rescaled(objective, symmetries, settings.rescale)
-        known = spectrum_of(context)
-        one = sharpness_measures(objective, objective.theta, settings.seed, known)
-        other = sharpness_measures(objective, moved, settings.seed)
-        before, after, ratios = one.table, other.table, ratio_of(other, one)
+        theta = rescaled(objective, symmetries, settings.rescale)
+        plain_measures = sharpness_measures(
+            objective, objective.theta, settings.seed, known_spectrum(context)
+        )
+        rescaled_measures = sharpness_measures(objective, theta, settings.seed)
+        before, after = plain_measures.table, rescaled_measures.table
+        ratios = ratio_of(rescaled_measures, plain_measures)
     return Similarity(
         layers=tuple(grams),
         grams=np.stack(list(grams.values())).astype(np.float32),
-        parts=parts,
+        components=names,
         weights=weights,
         symmetries=dict(Counter(symmetry.kind for symmetry in symmetries)),
         before=before,
@@ -74,10 +88,20 @@ def measure(
 
 
 def layer_grams(objective: Objective, count: int) -> dict[str, Values]:
-    """The centred Gram matrix of the first ``count`` samples for each layer, in order.
+    """The centred Gram matrices of layers over the first samples.
 
-    Layers are blocks, or activations in a network that has none; evenly chosen where there are
-    more than 24. One pass for each layer, so that no two layers' features are in memory.
+    There is one forward pass for each layer, so that the features of only one are in memory.
+
+    Args:
+        objective: the network and its samples.
+        count: the number of samples; all of them if there are fewer.
+
+    Returns:
+        Matrices of shape (count, count) by layer, in order. Layers are blocks, or activation
+        functions in a network without blocks; 24 of them, evenly chosen, if there are more.
+
+    Raises:
+        NotMeasurableError: if there are no such layers, or fewer than 4 samples.
     """
     count = min(count, objective.num_samples)
     if count < FEWEST_CKA_SAMPLES:
@@ -91,6 +115,7 @@ def layer_grams(objective: Objective, count: int) -> dict[str, Values]:
 
 
 def _layers(objective: Objective) -> dict[str, str]:
+    """The titles of the layers by their paths in the module."""
     blocks = block_paths(objective.module)
     if blocks:
         return blocks
@@ -110,12 +135,12 @@ def _layers(objective: Objective) -> dict[str, str]:
 
 
 def _features(objective: Objective, layer: str, count: int) -> Values:
-    """What a layer puts out for the first samples, of shape (count, features)."""
-    found: list[Tensor] = []
+    """The outputs of a layer for the first samples, of shape (count, features)."""
+    outputs: list[Tensor] = []
 
     def keep(name: str, output: Tensor) -> None:
         if name == layer:
-            found.append(output.flatten(1).double().cpu())
+            outputs.append(output.flatten(1).double().cpu())
 
     module = objective.module
     is_block = layer in dict(module.named_modules()) and layer in block_paths(module)
@@ -123,30 +148,32 @@ def _features(objective: Objective, layer: str, count: int) -> Values:
     left = count
     with watching, torch.no_grad(), full_precision():
         for batch in objective.batches:
-            part = batch.slice(0, min(left, batch.size))
-            objective.forward(part)
-            left -= part.size
+            used = batch.slice(0, min(left, batch.size))
+            objective.forward(used)
+            left -= used.size
             if not left:
                 break
-    return torch.cat(found).numpy()
+    return torch.cat(outputs).numpy()
 
 
 def _compare_weights(
     objective: Objective, reference: Tensor | None
 ) -> tuple[tuple[str, ...], Values]:
+    """The names of the whole network and its components, and their :func:`_distances`, (C, 3)."""
     groups = components(objective.module, objective.layout)
     names = ("whole network", *groups)
     if reference is None:
         return names, np.full((len(names), 3), math.nan)
     theta = objective.theta.double()
-    other = reference.to(objective.theta).double()
-    rows = [_compare(theta, other)]
-    rows += [_compare(group.gather(theta), group.gather(other)) for group in groups.values()]
+    reference = reference.to(objective.theta).double()
+    rows = [_distances(theta, reference)]
+    rows += [_distances(group.gather(theta), group.gather(reference)) for group in groups.values()]
     return names, np.array(rows)
 
 
-def _compare(one: Tensor, other: Tensor) -> list[float]:
-    norms = torch.linalg.vector_norm(one) * torch.linalg.vector_norm(other)
-    distance = torch.linalg.vector_norm(one - other)
-    relative = distance / torch.linalg.vector_norm(other)
-    return [(one @ other / norms).item(), distance.item(), relative.item()]
+def _distances(weights: Tensor, reference: Tensor) -> list[float]:
+    """Cosine, distance, and distance relative to the norm of the reference."""
+    norms = torch.linalg.vector_norm(weights) * torch.linalg.vector_norm(reference)
+    distance = torch.linalg.vector_norm(weights - reference)
+    relative = distance / torch.linalg.vector_norm(reference)
+    return [(weights @ reference / norms).item(), distance.item(), relative.item()]

@@ -1,23 +1,13 @@
-"""What the analysis of similarity was asked and what it found."""
+"""Similarity of layers and weights, and sharpness under rescaling: files and comparisons."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analyses.similarity.settings import Settings
-
-if TYPE_CHECKING:
-    pass
-
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
-
 from landscape.measures.cka import cka, cka_error
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
@@ -33,18 +23,24 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class Similarity(Result):
-    """For L layers the centred Gram matrices of n samples' features, of norm 1, (L, n, n).
+    """Features of layers, weights against a reference, and sharpness before and after rescaling.
 
-    ``parts`` (C,) name the whole network and its components; ``weights`` (C, 3) are the cosine
-    with the reference's weights, the distance from them, and that relative to their norm: nan
-    without a reference. ``symmetries`` count the rescalings by kind; ``before`` and ``after``
-    (M, 2) are :data:`MEASURES` with their errors, ``ratios`` (M, 2) after / before and its error:
-    nan without a symmetry.
+    Attributes:
+        layers: the names of the L layers.
+        grams: their centred Gram matrices over n samples, each of norm 1, shape (L, n, n).
+        components: the names of the whole network and its components (``parts`` in files).
+        weights: for each of these the cosine with the reference's weights, the distance from
+            them, and that relative to their norm, shape (C, 3); nan without a reference.
+        symmetries: the number of rescalings by kind.
+        before: the M :data:`MEASURES` with their errors before rescaling, shape (M, 2); nan
+            without a symmetry, as are the following.
+        after: the same after rescaling.
+        ratios: after / before with its error, shape (M, 2).
     """
 
     layers: tuple[str, ...]
     grams: NDArray[np.float32]
-    parts: tuple[str, ...]
+    components: tuple[str, ...]
     weights: NDArray[np.float64]
     symmetries: Mapping[str, int]
     before: NDArray[np.float64]
@@ -55,19 +51,19 @@ class Similarity(Result):
     settings_type: ClassVar[type[Any]] = Settings
 
     def arrays(self) -> dict[str, Array]:
-        """Every array by its name."""
-        found = ("measure", "value and error")
+        """The arrays by name."""
+        measure_axes = ("measure", "value and error")
         return {
             "layers": Array(np.array(self.layers, dtype=object), "", ("layer",)),
             "grams": Array(self.grams, "", ("layer", "sample", "sample")),
-            "parts": Array(np.array(self.parts, dtype=object), "", ("component",)),
+            "parts": Array(np.array(self.components, dtype=object), "", ("component",)),
             "weights": Array(self.weights, "", ("component", "cosine, distance, relative")),
             "symmetries": Array(np.array(list(self.symmetries), dtype=object), "", ("kind",)),
             "symmetry_counts": Array(np.array(list(self.symmetries.values()), int), "", ("kind",)),
             "measures": Array(np.array(list(MEASURES), dtype=object), "", ("measure",)),
-            "before": Array(self.before, "", found),
-            "after": Array(self.after, "", found),
-            "ratios": Array(self.ratios, "", found),
+            "before": Array(self.before, "", measure_axes),
+            "after": Array(self.after, "", measure_axes),
+            "ratios": Array(self.ratios, "", measure_axes),
         }
 
     @classmethod
@@ -76,12 +72,19 @@ class Similarity(Result):
     ) -> Self:
         """The inverse of :meth:`arrays`."""
         counts = map(int, arrays["symmetry_counts"])
-        fields: dict[str, Any] = {
-            key: arrays[key] for key in ("grams", "weights", "before", "after", "ratios")
-        }
-        fields |= {key: tuple(map(str, arrays[key])) for key in ("layers", "parts")}
-        fields["symmetries"] = dict(zip(map(str, arrays["symmetries"]), counts, strict=True))
-        return cls(**fields, label=label, settings=settings, provenance=provenance)
+        return cls(
+            layers=tuple(map(str, arrays["layers"])),
+            grams=arrays["grams"],
+            components=tuple(map(str, arrays["parts"])),
+            weights=arrays["weights"],
+            symmetries=dict(zip(map(str, arrays["symmetries"]), counts, strict=True)),
+            before=arrays["before"],
+            after=arrays["after"],
+            ratios=arrays["ratios"],
+            label=label,
+            settings=settings,
+            provenance=provenance,
+        )
 
     @property
     def has_reference(self) -> bool:
@@ -90,14 +93,14 @@ class Similarity(Result):
 
     def headline(self) -> dict[str, Any]:
         """CKA of the first with the last layer, weights by component, ratios by measure."""
-        value, error = of_layers(self, self, 0, -1)
+        value, error = layer_cka(self, self, 0, -1)
         return {
             "layers": self.layers,
             "cka_of_first_and_last_layer": value,
             "cka_of_first_and_last_layer_stderr": error,
             "weights": {
-                part: {"cosine": row[0], "distance": row[1], "relative_distance": row[2]}
-                for part, row in zip(self.parts, self.weights, strict=True)
+                component: {"cosine": row[0], "distance": row[1], "relative_distance": row[2]}
+                for component, row in zip(self.components, self.weights, strict=True)
             },
             "symmetries": self.symmetries,
             "ratios": {
@@ -107,32 +110,39 @@ class Similarity(Result):
         }
 
 
-def are_comparable(one: Similarity, other: Similarity) -> bool:
-    """Whether both saw the same samples."""
-    same = one.provenance.sample_sha256 == other.provenance.sample_sha256
-    return same and one.grams.shape[1] == other.grams.shape[1]
+def are_comparable(first: Similarity, second: Similarity) -> bool:
+    """Whether both were measured on the same samples."""
+    same = first.provenance.sample_sha256 == second.provenance.sample_sha256
+    return same and first.grams.shape[1] == second.grams.shape[1]
 
 
-def of_layers(one: Similarity, other: Similarity, k: int, j: int) -> tuple[float, float]:
-    """CKA of layer k of one network with layer j of another, and its standard error."""
-    grams = one.grams[k].astype(np.float64), other.grams[j].astype(np.float64)
+def layer_cka(first: Similarity, second: Similarity, k: int, j: int) -> tuple[float, float]:
+    """CKA of layer k of the first network with layer j of the second, and its standard error."""
+    grams = first.grams[k].astype(np.float64), second.grams[j].astype(np.float64)
     return cka(*grams), cka_error(*grams)
 
 
-def cka_map(one: Similarity, other: Similarity) -> NDArray[np.float64]:
-    """CKA of all layers of one network with all of another, of shape (L, L')."""
+def cka_map(first: Similarity, second: Similarity) -> NDArray[np.float64]:
+    """CKA of all layers of the first network with all of the second, of shape (L, L')."""
     return np.array(
-        [[cka(a.astype(np.float64), b.astype(np.float64)) for b in other.grams] for a in one.grams]
+        [
+            [cka(a.astype(np.float64), b.astype(np.float64)) for b in second.grams]
+            for a in first.grams
+        ]
     )
 
 
-def first_of_each(results: Sequence[Similarity]) -> list[tuple[Similarity, Similarity]]:
-    """Each result with the one its map compares it with: the first of its kind, or itself."""
+def map_pairs(results: Sequence[Similarity]) -> list[tuple[Similarity, Similarity]]:
+    """Each result with the one that its map compares it with.
+
+    That is the first one of the same architecture if it was measured on the same samples, and
+    otherwise the result itself.
+    """
     firsts: dict[str, Similarity] = {}
     pairs = []
-    for one in results:
-        made = one.provenance.origin
-        kind = f"{made.get('model')} {made.get('model_args')} {one.layers}"
-        first = firsts.setdefault(kind, one)
-        pairs.append((one, first if are_comparable(one, first) else one))
+    for result in results:
+        origin = result.provenance.origin
+        architecture = f"{origin.get('model')} {origin.get('model_args')} {result.layers}"
+        first = firsts.setdefault(architecture, result)
+        pairs.append((result, first if are_comparable(result, first) else result))
     return pairs

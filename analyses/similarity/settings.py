@@ -1,7 +1,5 @@
 """How many samples are compared, with which weights, and the factor of the rescaling."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -12,7 +10,7 @@ from landscape.runtime.options import option
 
 @dataclass(frozen=True)
 class Settings:
-    """How many samples are compared, with which weights, and how hard the network is rescaled."""
+    """How many samples are compared, with which weights, and the factor of the rescaling."""
 
     cka_samples: int = option(256, "samples whose features are compared", metavar="N")
     reference: str = option(
@@ -27,7 +25,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raise InputError for numbers that compare nothing."""
+        """Raise InputError for too few samples and for a factor that rescales nothing."""
         if self.cka_samples < FEWEST_CKA_SAMPLES:
             raise InputError(
                 f"--cka-samples has to be at least {FEWEST_CKA_SAMPLES}, got {self.cka_samples}"

@@ -1,6 +1,5 @@
-"""Some measures of sharpness at given weights, of which rescalings change some and others not."""
+"""Measures of sharpness at given weights, some of which rescaling changes."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from analyses.hessian.result import Spectrum
 from analyses.run_context import RunContext
 from landscape.curvature.operators import CurvatureOperator
 from landscape.eigen.lanczos import lanczos
+from landscape.estimates import Estimate
 from landscape.measures.perturbation import noise_draws, noise_scale
 from landscape.objective.objective import Objective
 from landscape.parameters.policies import Policy
@@ -23,20 +23,22 @@ DRAWS = 4
 SIGMAS = {"fixed": 0.01, "filter": 0.1}
 
 
-def spectrum_of(context: RunContext) -> Spectrum | None:
+def known_spectrum(context: RunContext) -> Spectrum | None:
     """The plain Hessian's spectrum, if it was measured and its first eigenvalue converged."""
     known = context.known.get(Spectrum.analysis)
     if not isinstance(known, Spectrum):
         return None
-    asked = known.settings
-    is_plain = asked.matrix == "hessian" and not asked.l2 and bool(known.converged[0])
-    return known if is_plain else None
+    is_plain = known.settings.matrix == "hessian" and not known.settings.l2
+    return known if is_plain and bool(known.converged[0]) else None
 
 
 @dataclass(frozen=True)
 class Measures:
-    """:data:`analyses.similarity.result.MEASURES` with their errors, (M, 2), and by kind of noise
-    the rise of the loss at each draw."""
+    """The sharpness at one place.
+
+    ``table`` holds :data:`analyses.similarity.result.MEASURES` with their errors, shape (M, 2);
+    ``rises`` the rise of the loss at each draw, by kind of noise.
+    """
 
     table: Values
     rises: dict[str, Values]
@@ -45,37 +47,41 @@ class Measures:
 def sharpness_measures(
     objective: Objective, theta: Tensor, seed: int, known: Spectrum | None = None
 ) -> Measures:
-    """All measures at ``theta``; the same draws of noise everywhere.
+    """Take all measures at ``theta``, with the same draws of noise everywhere.
 
-    ``known`` is a spectrum at ``theta``, whose first eigenvalue then is not measured again.
+    ``known`` is a spectrum at ``theta``; its first eigenvalue is then not measured again.
     """
     gradient = objective.gradient(theta)
     plain = torch.linalg.vector_norm(gradient.double()).item()
     adaptive = torch.linalg.vector_norm((theta.abs() * gradient).double()).item()
     rises = {kind: _rises(objective, theta, kind, seed) for kind in SIGMAS}
-    means = {kind: (one.mean(), one.std(ddof=1) / math.sqrt(DRAWS)) for kind, one in rises.items()}
-    eigenvalue = _largest_eigenvalue(objective, theta, gradient, seed, known)
-    rows = [eigenvalue, means["fixed"], (plain, 0.0), means["filter"], (adaptive, 0.0)]
+    fixed, relative = (Estimate.of(rises[kind]) for kind in ("fixed", "filter"))
+    rows = [
+        _largest_eigenvalue(objective, theta, gradient, seed, known),
+        (fixed.value, fixed.stderr),
+        (plain, 0.0),
+        (relative.value, relative.stderr),
+        (adaptive, 0.0),
+    ]
     return Measures(np.array(rows, dtype=np.float64), rises)
 
 
 def ratio_of(after: Measures, before: Measures) -> Values:
-    """after / before with its error, (M, 2); that of noise by pairs of equal draws."""
+    """after / before with its error, (M, 2); that of noise from pairs of equal draws."""
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = after.table[:, 0] / before.table[:, 0]
-        relative = [one.table[:, 1] / np.abs(one.table[:, 0]) for one in (after, before)]
+        relative = [each.table[:, 1] / np.abs(each.table[:, 0]) for each in (after, before)]
         error = np.abs(ratio) * np.hypot(*relative)
         for row, kind in ((1, "fixed"), (3, "filter")):
             rest = after.rises[kind] - ratio[row] * before.rises[kind]
-            spread = rest.std(ddof=1) / math.sqrt(DRAWS)
-            error[row] = spread / abs(before.table[row, 0])
+            error[row] = Estimate.of(rest).stderr / abs(before.table[row, 0])
     return np.stack([ratio, error], axis=1)
 
 
 def _largest_eigenvalue(
     objective: Objective, theta: Tensor, gradient: Tensor, seed: int, known: Spectrum | None
 ) -> tuple[float, float]:
-    """The eigenvalue of largest magnitude, and how far its residual lets the true one be."""
+    """The eigenvalue of largest magnitude, and its residual, which bounds its error."""
     if known is not None:
         value = float(known.eigenvalues[0])
         return value, float(known.residuals[0]) * abs(value)
@@ -85,7 +91,7 @@ def _largest_eigenvalue(
         torch.Generator().manual_seed(seed),
         tolerance=TOLERANCE,
         hint=gradient,
-        copies=False,
+        multiplicity=False,
     )
     value = pairs.eigenvalues[0].item()
     return value, pairs.residuals[0].item() * abs(value)

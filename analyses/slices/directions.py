@@ -17,20 +17,36 @@ from landscape.parameters.policies import Policy
 def make_directions(
     objective: Objective, settings: SliceSettings, count: int, repeat: int = 0
 ) -> list[Direction]:
-    """The x direction, and with ``count`` 2 the y direction, on the objective's device.
+    """Make the x direction and, with a ``count`` of 2, the y direction.
 
-    A seed means the same draw for every checkpoint of an architecture, scaled to its own weights.
+    A seed gives the same random draw for every checkpoint of an architecture. The draw is then
+    scaled to the checkpoint's own weights.
+
+    Args:
+        objective: the loss; the directions are on its device.
+        settings: where the directions come from.
+        count: 1 for a line, 2 for a plane.
+        repeat: which of the repeated random draws; it is added to the seed.
+
+    Returns:
+        As many directions as ``count`` says.
+
+    Raises:
+        InputError: if a file has too few directions, or if a file or checkpoint does not fit the
+            model.
     """
-    made = _stored(objective, settings, count)
-    if made is None:
-        made = _drawn(objective, settings, count, repeat)
+    if settings.kinds is None:
+        directions = _read(objective, Path(settings.directions), count)
+    else:
+        directions = _make(objective, settings, settings.kinds[:count], repeat)
     for place, path in enumerate((settings.toward_x, settings.toward_y)[:count]):
         if path:
-            other = read_weights(Path(path), objective)
-            made[place] = toward(objective, other, states=settings.dir_type != "weights")
+            weights = read_weights(Path(path), objective)
+            has_states = settings.dir_type != "weights"
+            directions[place] = toward(objective, weights, states=has_states)
     if count == 2 and settings.orthogonalize:
-        made[1] = orthogonalised(made[1], made[0])
-    return made
+        directions[1] = orthogonalised(directions[1], directions[0])
+    return directions
 
 
 def perturbed_norm(objective: Objective, policy: Policy) -> float:
@@ -40,12 +56,10 @@ def perturbed_norm(objective: Objective, policy: Policy) -> float:
     return float(torch.stack(squares).sum().sqrt()) if squares else 1.0
 
 
-def _stored(objective: Objective, settings: SliceSettings, count: int) -> list[Direction] | None:
-    if settings.kinds is not None:
-        return None
-    path = Path(settings.directions)
-    found = read_directions(path, objective.layout, objective.module)
-    if len(found) < count:
+def _read(objective: Objective, path: Path, count: int) -> list[Direction]:
+    """The first ``count`` directions of a file, on the objective's device."""
+    directions = read_directions(path, objective.layout, objective.module)
+    if len(directions) < count:
         raise InputError(f"{path} holds one direction; a surface needs two")
     return [
         Direction(
@@ -53,45 +67,49 @@ def _stored(objective: Objective, settings: SliceSettings, count: int) -> list[D
             direction.layout,
             None if direction.statistics is None else direction.statistics.to(objective.statistics),
         )
-        for direction in found[:count]
+        for direction in directions[:count]
     ]
 
 
-def _drawn(
-    objective: Objective, settings: SliceSettings, count: int, repeat: int
+def _make(
+    objective: Objective, settings: SliceSettings, kinds: tuple[str, ...], repeat: int
 ) -> list[Direction]:
-    kinds = settings.kinds
-    assert kinds is not None
+    """One direction for each of ``kinds``: drawn, the gradient, or the next eigenvector."""
     policy = Policy.named(settings.policy, settings.perturb)
     generator = torch.Generator().manual_seed(settings.seed + repeat)
     norm = perturbed_norm(objective, policy)
+    num_eigenvectors = kinds.count("eigenvector")
     eigenvectors = iter(
         eigenvector_directions(
-            objective,
-            kinds[:count].count("eigenvector"),
-            norm,
-            torch.Generator().manual_seed(settings.seed),
+            objective, num_eigenvectors, norm, torch.Generator().manual_seed(settings.seed)
         )
-        if "eigenvector" in kinds[:count]
+        if num_eigenvectors
         else ()
     )
-    made = []
-    for kind in kinds[:count]:
+    directions = []
+    for kind in kinds:
         if kind == "random":
-            direction = random_direction(
-                objective.layout,
-                objective.theta,
-                generator,
-                normalize=settings.normalize,
-                policy=policy,
-            )
-            if settings.dir_type == "states":
-                copied = policy.statistics == "copy"
-                moved = objective.statistics if copied else torch.zeros_like(objective.statistics)
-                direction = Direction(direction.vector, direction.layout, moved)
-            made.append(direction)
+            directions.append(_draw(objective, settings, policy, generator))
         elif kind == "gradient":
-            made.append(gradient_direction(objective, norm))
+            directions.append(gradient_direction(objective, norm))
         else:
-            made.append(next(eigenvectors))
-    return made
+            directions.append(next(eigenvectors))
+    return directions
+
+
+def _draw(
+    objective: Objective, settings: SliceSettings, policy: Policy, generator: torch.Generator
+) -> Direction:
+    """A random direction, with BatchNorm statistics where the settings ask for states."""
+    direction = random_direction(
+        objective.layout,
+        objective.theta,
+        generator,
+        normalize=settings.normalize,
+        policy=policy,
+    )
+    if settings.dir_type != "states":
+        return direction
+    is_copied = policy.statistics == "copy"
+    statistics = objective.statistics if is_copied else torch.zeros_like(objective.statistics)
+    return Direction(direction.vector, direction.layout, statistics)

@@ -3,13 +3,15 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import InputError
-from landscape.results.journal import Key, Values
+
+if TYPE_CHECKING:
+    from landscape.results.journal import Key, Values
 
 Floats = NDArray[np.float64]
 
@@ -25,12 +27,12 @@ class Axis:
     @classmethod
     def parse(cls, text: str) -> "Axis":
         """Read MIN:MAX:N. Raises InputError if it is malformed or has fewer than two points."""
-        parts = text.split(":")
+        words = text.split(":")
         try:
-            axis = cls(float(parts[0]), float(parts[1]), int(parts[2]))
+            axis = cls(float(words[0]), float(words[1]), int(words[2]))
         except (ValueError, IndexError) as error:
             raise InputError(f"expected MIN:MAX:N, such as -1:1:51, got {text!r}") from error
-        if len(parts) != 3 or not (math.isfinite(axis.start) and math.isfinite(axis.stop)):
+        if len(words) != 3 or not (math.isfinite(axis.start) and math.isfinite(axis.stop)):
             raise InputError(f"expected MIN:MAX:N, such as -1:1:51, got {text!r}")
         if axis.count < 2:
             raise InputError(f"a grid needs at least 2 points a side, got {axis.count} in {text!r}")
@@ -38,21 +40,59 @@ class Axis:
             raise InputError(f"MIN has to be less than MAX, got {text!r}")
         return axis
 
+    @classmethod
+    def of(cls, value: "Axis | Sequence[float]") -> "Axis":
+        """Return ``value`` as an axis.
+
+        Args:
+            value: an Axis, which is returned unchanged, or a tuple (MIN, MAX, N).
+
+        Raises:
+            InputError: if the tuple is malformed or has fewer than two points.
+
+        Example:
+            >>> Axis.of((-1, 1, 51))
+            Axis(start=-1.0, stop=1.0, count=51)
+        """
+        return value if isinstance(value, Axis) else cls.parse(":".join(map(str, value)))
+
     def __str__(self) -> str:
         ends = (repr(end).removesuffix(".0") for end in (self.start, self.stop))
         return ":".join([*ends, str(self.count)])
 
     @property
-    def coordinates(self) -> NDArray[np.float64]:
-        """The coordinates, of shape (count,); one that is 0 but for rounding is 0."""
+    def coordinates(self) -> Floats:
+        """The coordinates, of shape (count,); one that differs from 0 by rounding only is 0."""
         values = np.linspace(self.start, self.stop, self.count)
         values[np.abs(values) < 1e-12 * (self.stop - self.start)] = 0.0
         return values
 
 
+if TYPE_CHECKING:
+
+    class AxisField:
+        """The type of a settings field that is given as an axis or a tuple, and is an Axis."""
+
+        def __get__(self, instance: object, owner: object) -> Axis: ...
+
+        def __set__(self, instance: object, value: Axis | tuple[float, float, int]) -> None: ...
+
+    class OptionalAxisField:
+        """The same for a field that may be None."""
+
+        def __get__(self, instance: object, owner: object) -> Axis | None: ...
+
+        def __set__(
+            self, instance: object, value: Axis | tuple[float, float, int] | None
+        ) -> None: ...
+
+else:
+    AxisField = OptionalAxisField = Axis
+
+
 @dataclass(frozen=True)
 class Grid:
-    """Where the points lie: ``ys`` is None on a line. ``tolerance`` asks for refinement."""
+    """The points of a line (``ys`` is None) or plane; ``tolerance`` asks for refinement."""
 
     xs: Floats
     ys: Floats | None = None
@@ -65,25 +105,34 @@ class Grid:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns; a line has one row."""
+        """The number of rows and columns; a line has one row."""
         return (1 if self.ys is None else len(self.ys)), len(self.xs)
 
     def coordinates(self, row: int, column: int) -> tuple[float, ...]:
-        """Where a point lies along the directions."""
+        """The coordinates of a point: (x,) on a line, (x, y) on a plane."""
         x = float(self.xs[column])
         return (x,) if self.ys is None else (x, float(self.ys[row]))
 
     def squeeze(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Of shape (..., ny, nx) on a plane and (..., nx) on a line."""
+        """Drop the row axis of a line: (..., ny, nx) on a plane, (..., nx) on a line."""
         return values[..., 0, :] if self.ys is None else values
 
     def arrange(
-        self, names: Sequence[str], values: Mapping[Key, Values], repeat: int
+        self, names: Sequence[str], values: "Mapping[Key, Values]", repeat: int
     ) -> dict[str, Floats]:
-        """Arrays of shape (ny, nx) by name; nan where there is nothing."""
+        """Arrange the points of one repeat as arrays.
+
+        Args:
+            names: what the values of a point are, in order.
+            values: the values of points by (repeat, row, column).
+            repeat: the repeat whose points are arranged.
+
+        Returns:
+            Arrays of shape (ny, nx) by name, nan at the points that ``values`` lacks.
+        """
         arrays = {name: np.full(self.shape, np.nan) for name in names}
-        for (of_repeat, row, column), found in values.items():
+        for (of_repeat, row, column), point_values in values.items():
             if of_repeat == repeat:
-                for name, value in zip(names, found, strict=True):
+                for name, value in zip(names, point_values, strict=True):
                     arrays[name][row, column] = value
         return arrays

@@ -17,20 +17,26 @@ from analyses.slices.settings import axis_label
 
 
 def curves(results: Sequence[Slice], along: str, options: PlotOptions | None = None) -> Figure:
-    """Losses on one pair of axes and accuracies on another; other splits are dashed."""
+    """Draw all losses on one pair of axes and all accuracies on another.
+
+    Args:
+        results: lines of one analysis; where they have several splits, the others are dashed.
+        along: what the horizontal axis is.
+        options: the scale and range of the loss.
+    """
     options = options or PlotOptions()
     page = figure(8.0, 3.6)
     loss_axes, accuracy_axes = page.subplots(1, 2)
     handles: dict[str, Any] = {}
-    shown = []
+    losses = []
     for result, style in zip(results, line_styles(len(results)), strict=True):
         for number, split in enumerate(result.splits):
             dashed = style if len(result.splits) == 1 else {**style, "linestyle": DASHES[number]}
             name = result.label if len(result.splits) == 1 else f"{result.label}, {split}"
             handles[name] = _curve(loss_axes, result, f"{split}_loss", dashed)
             _curve(accuracy_axes, result, f"{split}_acc", dashed)
-            shown.append(result.values[f"{split}_loss"])
-    if is_logarithmic(shown, options):
+            losses.append(result.values[f"{split}_loss"])
+    if is_logarithmic(losses, options):
         loss_axes.set_yscale("log")
     loss_axes.set_ylim(bottom=options.zmin, top=options.zmax)
     if loss_axes.get_yscale() == "log":
@@ -39,10 +45,9 @@ def curves(results: Sequence[Slice], along: str, options: PlotOptions | None = N
     axis = axis_label(along, [r.settings for r in results])
     loss_axes.set(xlabel=axis, ylabel=with_unit(f"{splits} loss", results))
     accuracy_axes.set(xlabel=axis, ylabel=f"{splits} accuracy (%)")
-    ends = {0.0, 1.0} if results[0].analysis == "interpolate" else {0.0}
     for axes in (loss_axes, accuracy_axes):
-        for end in ends:
-            axes.axvline(end, color="0.7", linewidth=0.8, zorder=0)
+        for x in results[0].marked_x:
+            axes.axvline(x, color="0.7", linewidth=0.8, zorder=0)
     add_legend(page, handles, columns=6 if len(handles) > 4 else 4)
     return page
 

@@ -1,4 +1,4 @@
-"""Measuring a line or plane: the points in their order, shared, kept, refined and repeated."""
+"""Measure a line or plane: shared over ranks, resumed, refined and repeated as asked."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -35,7 +35,11 @@ SliceResult = TypeVar("SliceResult", bound=Slice)
 
 @dataclass(frozen=True)
 class MeasuredPoints:
-    """Values (ny, nx) by name, errors of those that are interpolated, and which are measured."""
+    """The values of one repeat, of shape (ny, nx) by name.
+
+    ``measured`` says where they were measured. Elsewhere they are interpolated, with the standard
+    errors in ``errors``.
+    """
 
     values: dict[str, Floats]
     errors: dict[str, Floats]
@@ -51,26 +55,35 @@ def measure_slice(
     directions: Sequence[Direction] | None = None,
     path: dict[str, NDArray[Any]] | None = None,
 ) -> SliceResult:
-    """Measure every point of ``grid`` and return a result of class ``kind``, equal in every rank.
+    """Measure every point of ``grid``.
 
     Args:
         kind: the class of the result.
         objective: the loss.
         settings: where the directions come from and what is measured at every point.
         grid: the coordinates.
-        context: who shares the work, where points are kept, and who watches.
+        context: the ranks that share the work, where finished points are kept, and the watcher
+            that is shown the unfinished result.
         directions: used in place of those that the settings ask for.
         path: arrays of the result that are measured elsewhere.
+
+    Returns:
+        A result of class ``kind`` without label, settings and provenance; the same in every rank.
+
+    Raises:
+        InputError: if the directions don't fit the model, or if the device does not have the
+            precision that is asked for.
     """
-    chosen = list(directions or make_directions(objective, settings, len(grid.sides)))
+    is_drawn = directions is None
+    directions = list(directions or make_directions(objective, settings, len(grid.sides)))
     split = canonical_split(objective.origin.get("split", "train"))
-    points = SlicePoints(objective, settings, grid, split, chosen)
+    points = SlicePoints(objective, settings, grid, split, directions)
     with points:
-        description = _describe(objective, settings, grid, chosen, drawn=directions is None)
+        description = _describe(objective, settings, grid, directions, is_drawn=is_drawn)
         unlabelled = partial(kind, split=split, path=path or {}, **description)
         preview = partial(_preview, context, objective, settings, points, grid, unlabelled)
         queue = PointQueue(
-            _question(objective, settings, grid, chosen),
+            _question(objective, settings, grid, directions),
             context.journal(kind.analysis),
             context.ranks,
             task=f"{kind.analysis} of {objective.label or 'model'}",
@@ -102,13 +115,13 @@ def measure_slice(
 def _question(
     objective: Objective, settings: SliceSettings, grid: Grid, directions: Sequence[Direction]
 ) -> dict[str, Any]:
-    """The fingerprint of the question that every point of the slice belongs to."""
+    """The fingerprint of the slice, under which its points are kept."""
     provenance = objective.provenance(0.0)
     return {
         **fingerprint(settings, provenance),
         "coordinates": hash_tensors(map(torch.from_numpy, grid.sides)),
         "vectors": hash_tensors(direction.vector for direction in directions),
-        # Batch size and device enter the rounding, which a resumed slice must not mix.
+        # Batch size and device affect rounding, which must be the same at all points.
         "batch_size": objective.batches[0].size,
         "device": provenance.device,
     }
@@ -120,23 +133,23 @@ def _describe(
     grid: Grid,
     directions: Sequence[Direction],
     *,
-    drawn: bool,
+    is_drawn: bool,
 ) -> dict[str, Any]:
-    """The fields of a slice that are known before any point is measured."""
+    """The fields of the result that are known before any point is measured."""
     named = zip(DIRECTION_NAMES, directions, strict=False)
-    stored = [direction_arrays(direction, name, objective.module) for name, direction in named]
+    tensors = [direction_arrays(direction, name, objective.module) for name, direction in named]
     vectors = [direction.vector for direction in directions]
     return {
         "x": grid.xs,
         "y": grid.ys,
-        "directions": {key: array for arrays in stored for key, array in arrays.items()},
+        "directions": {key: array for arrays in tensors for key, array in arrays.items()},
         "direction_cosine": cosine(*vectors) if len(vectors) == 2 else 1.0,
-        "tensors": tensor_table(objective, settings, directions, drawn=drawn),
+        "tensors": tensor_table(objective, settings, directions, is_drawn=is_drawn),
     }
 
 
 def _decide_mode(queue: PointQueue, points: SlicePoints, context: RunContext) -> None:
-    """Choose the evaluation mode by measurement, or take that of the points that are resumed."""
+    """Choose the evaluation mode by measurement, or reuse that of a slice that is resumed."""
     if queue.decisions is None:
         queue.begin(asdict(points.choose_mode()) if context.ranks.is_first else {})
     else:
@@ -177,7 +190,7 @@ def _preview(
 def _measure_repeat(
     queue: PointQueue, points: SlicePoints, grid: Grid, repeat: int
 ) -> MeasuredPoints:
-    """Measure the grid along one set of directions: all of it, or where refinement asks."""
+    """Measure the grid along one set of directions: all points, or those refinement chooses."""
     rows, columns = grid.shape
     if grid.tolerance is None:
         order = [(repeat, row, column) for row, column in coarse_to_fine(rows, columns)]

@@ -15,10 +15,19 @@ SliceResult = TypeVar("SliceResult", bound=Slice)
 
 
 def read_original_slice(kind: type[SliceResult], path: Path, label: str) -> SliceResult:
-    """A result of class ``kind`` from a file of the original tool.
+    """Read a file of the original tool.
 
-    What the original does not record (sample, weights, arithmetic) is empty. Raises InputError for
-    a damaged file and for one without a loss.
+    Args:
+        kind: the class of the result.
+        path: the file.
+        label: what the result is called.
+
+    Returns:
+        A result of class ``kind``, in which what the original tool does not record (sample,
+        weights, arithmetic) is empty.
+
+    Raises:
+        InputError: if the file is damaged or holds no loss.
     """
     original = read_original(path)
     axes = {

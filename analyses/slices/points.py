@@ -1,4 +1,4 @@
-"""What is measured at a point of a line or plane."""
+"""The values of the points of a line or plane."""
 
 from types import TracebackType
 from typing import Self
@@ -16,9 +16,16 @@ from landscape.slices.evaluator import PointEvaluator
 
 
 class SlicePoints:
-    """The values of points by key (repeat, row, column).
+    """Evaluates points by their key (repeat, row, column).
 
-    A context that gives the objective its own weights back at the end.
+    A context manager that restores the objective's own weights at the end.
+
+    Args:
+        objective: the loss.
+        settings: what is measured at every point, and how repeats draw their directions.
+        grid: the coordinates.
+        split: the name of the objective's own samples.
+        directions: those of the first repeat.
     """
 
     def __init__(
@@ -52,11 +59,11 @@ class SlicePoints:
 
     @property
     def names(self) -> list[str]:
-        """The names of a point's values, in their order."""
+        """The names of a point's values, in order."""
         return self._evaluator_of(0).names
 
     def choose_mode(self) -> EvaluationMode:
-        """The fastest mode, tried out at the origin, half-way and in a corner."""
+        """Choose the fastest mode by trials at the origin, half-way and in a corner."""
         rows, columns = self._grid.shape
         corner = self._grid.coordinates(rows - 1, columns - 1)
         middle = self._grid.coordinates(rows // 4, columns // 4)
@@ -67,7 +74,7 @@ class SlicePoints:
         )
 
     def values_at_origin(self) -> dict[str, float]:
-        """The values of the network itself, by the plain module; measured once."""
+        """The values of the network itself by name, evaluated once with the plain module."""
         if self._at_origin is None:
             evaluator = self._evaluator_of(0)
             self._objective.restore()
@@ -75,12 +82,12 @@ class SlicePoints:
         return self._at_origin
 
     def __call__(self, key: Key) -> Values:
-        """The values at one point."""
+        """Evaluate one point."""
         repeat, row, column = key
         return self._evaluator_of(repeat)(self._grid.coordinates(row, column))
 
     def _evaluator_of(self, repeat: int) -> PointEvaluator:
-        """The evaluator along the directions of one repeat, in the mode that was chosen."""
+        """The evaluator along the directions of one repeat, in the current mode."""
         if self._evaluator is None or self._repeat != repeat or self._evaluator.mode != self.mode:
             count = len(self._directions)
             directions = (
@@ -101,7 +108,7 @@ class SlicePoints:
 
 
 def _flatten(evaluations: dict[str, Evaluation]) -> dict[str, float]:
-    """Every split's numbers under their names in files."""
+    """The numbers of every split under their names in files."""
     values: dict[str, float] = {}
     for split, evaluation in evaluations.items():
         values[f"{split}_loss"] = evaluation.loss

@@ -1,4 +1,4 @@
-"""What lines and planes through the weights have in common: their values, file and headline."""
+"""What the results of lines and planes share: values, files and headline numbers."""
 
 from __future__ import annotations
 
@@ -18,18 +18,26 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Slice(Result):
-    """The loss and more along a line, shape (nx,), or on a plane, shape (ny, nx).
+    """The loss and other values along a line, shape (nx,), or on a plane, shape (ny, nx).
 
-    ``values`` holds the arrays by name (``train_loss``, ``train_acc`` in per cent,
-    ``train_loss_stderr``, the sampling error of the loss, further metrics, and the same for other
-    splits; ``min_eig`` and ``max_eig``); ``at_origin`` the same for the network itself.
-    ``measured`` says where values were measured; elsewhere they are interpolated with the standard
-    error in ``errors`` (of a loss relative to it). ``directions`` holds the stored tensors by path
-    and ``tensors`` one row a parameter tensor: its name, kind, what the policy does to it along
-    each direction (``given`` where that was not drawn), and how far 1 moves it, relative to its
-    norm. ``mode`` is how the loss was evaluated, with its error. ``repeats`` holds values of shape
-    (K, ...), of K pairs of directions, the first of them the slice itself. ``path`` is a
-    trajectory, or what else was found along the way.
+    Attributes:
+        split: the split of the objective's own samples; it comes first.
+        x: the coordinates along x, shape (nx,).
+        y: the coordinates along y, shape (ny,); None on a line.
+        values: the arrays by name: ``train_loss``, ``train_acc`` in per cent,
+            ``train_loss_stderr`` (the sampling error of the loss), further metrics, and the same
+            for other splits; ``min_eig`` and ``max_eig`` where eigenvalues are asked for.
+        at_origin: the same numbers of the network itself.
+        directions: the directions' tensors by path, as files name them.
+        direction_cosine: the cosine between the two directions; 1 on a line.
+        tensors: columns with one entry for each parameter tensor; see
+            :func:`analyses.slices.tensors.tensor_table`.
+        mode: how the loss was evaluated, and the error of that.
+        measured: which values were measured; the others are interpolated.
+        errors: the standard errors of interpolated values (of a loss, relative to it).
+        repeats: values of shape (K, ...) of K draws of directions, the first of which is the
+            slice itself; empty with one draw.
+        path: what else was measured, such as a training trajectory.
     """
 
     split: str
@@ -47,10 +55,12 @@ class Slice(Result):
     path: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     path_axes: ClassVar[tuple[str, ...]] = ("epoch",)
+    # The places along x that pictures mark: the network itself.
+    marked_x: ClassVar[tuple[float, ...]] = (0.0,)
 
     @property
     def rows(self) -> Floats:
-        """The y coordinates; of a line the one at which it lies."""
+        """The y coordinates; (0,) on a line."""
         return np.zeros(1) if self.y is None else self.y
 
     @property
@@ -60,7 +70,7 @@ class Slice(Result):
 
     @property
     def accuracy(self) -> Floats:
-        """The accuracy on it, in per cent; nan where the task has no classes."""
+        """The accuracy on that split in per cent; nan where the task has no classes."""
         return self.values[f"{self.split}_acc"]
 
     @property
@@ -80,38 +90,40 @@ class Slice(Result):
 
     @property
     def splits(self) -> list[str]:
-        """The splits that were evaluated, the first one first."""
+        """The splits that were evaluated, starting with ``split``."""
         names = [name.removesuffix("_loss") for name in self.values if name.endswith("_loss")]
         return sorted(names, key=lambda name: name != self.split)
 
     def arrays(self) -> dict[str, Array]:
-        """Coordinates and values under the original tool's names, and everything else."""
+        """Coordinates and values under the names of the original tool, and everything else."""
         axes = ("x",) if self.y is None else ("y", "x")
         stored = {
             "xcoordinates": Array(self.x, "x direction", ("x",)),
-            **{name: Array(found, self._unit(name), axes) for name, found in self.values.items()},
+            **{name: Array(values, self._unit(name), axes) for name, values in self.values.items()},
             **{f"origin/{name}": Array(v, self._unit(name)) for name, v in self.at_origin.items()},
             **{name: Array(values) for name, values in self.directions.items()},
-            **{f"tensors/{k}": Array(found, "", ("tensor",)) for k, found in self.tensors.items()},
+            **{
+                f"tensors/{k}": Array(column, "", ("tensor",)) for k, column in self.tensors.items()
+            },
             "value_names": Array(np.array([*self.values], dtype=object), "", ("value",)),
             "split": Array(self.split),
             **{f"evaluation/{name}": Array(value) for name, value in self.mode.items()},
             "direction_cosine": Array(self.direction_cosine),
             "measured": Array(self.measured.astype(np.uint8), "", axes),
-            **{f"error/{name}": Array(found, "", axes) for name, found in self.errors.items()},
+            **{f"error/{name}": Array(error, "", axes) for name, error in self.errors.items()},
             **{
-                f"repeats/{name}": Array(found, self._unit(name), ("repeat", *axes))
-                for name, found in self.repeats.items()
+                f"repeats/{name}": Array(values, self._unit(name), ("repeat", *axes))
+                for name, values in self.repeats.items()
             },
             **{
-                f"path/{name}": Array(found, "", self.path_axes)
-                for name, found in self.path.items()
+                f"path/{name}": Array(values, "", self.path_axes)
+                for name, values in self.path.items()
             },
             "dir_file": Array(self._direction_file()),
         }
         if self.y is not None:
             stored["ycoordinates"] = Array(self.y, "y direction", ("y",))
-        if "x" in self.path and "y" in self.path:  # as the original tool's plotters know them
+        if "x" in self.path and "y" in self.path:  # under the names that its plotters read
             stored["proj_xcoord"] = Array(self.path["x"], "x direction", ("epoch",))
             stored["proj_ycoord"] = Array(self.path["y"], "y direction", ("epoch",))
         return stored
@@ -142,7 +154,7 @@ class Slice(Result):
     def headline(self) -> dict[str, Any]:
         """The network's own numbers with their sampling error, and the range over the slice."""
         finite = self.loss[np.isfinite(self.loss)]
-        found: dict[str, Any] = {
+        numbers: dict[str, Any] = {
             "split": self.split,
             "loss": self.loss_at_origin,
             "loss_stderr": self.loss_stderr,
@@ -158,28 +170,28 @@ class Slice(Result):
             "own": dict(sorted(self.at_origin.items())),
         }
         if self.errors:
-            claimed = self.errors[f"{self.split}_loss"][~self.measured]
-            found["largest_interpolation_error"] = claimed.max() if claimed.size else 0.0
+            errors = self.errors[f"{self.split}_loss"][~self.measured]
+            numbers["largest_interpolation_error"] = errors.max() if errors.size else 0.0
         if self.tensors:
-            found["perturbed"] = self._treatments()
+            numbers["perturbed"] = self._treatments()
         if self.repeats:
             means = self.repeats[f"{self.split}_loss"].reshape(self.settings.repeats, -1).mean(1)
-            found["mean_loss_by_repeat"] = means
-        return found
+            numbers["mean_loss_by_repeat"] = means
+        return numbers
 
     def _treatments(self) -> dict[str, dict[str, str]]:
         """What each direction does to each kind of parameter, in words."""
-        said: dict[str, dict[str, str]] = {}
+        words: dict[str, dict[str, str]] = {}
         for axis in "xy"[: 1 if self.y is None else 2]:
             pairs = zip(self.tensors["kind"], self.tensors[f"{axis}_treatment"], strict=True)
-            found: dict[str, list[str]] = {}
+            treatments: dict[str, list[str]] = {}
             for kind, treatment in pairs:
-                found.setdefault(str(kind), []).append(str(treatment))
-            said[axis] = {
-                kind: ", ".join(f"{each} ({words.count(each)})" for each in dict.fromkeys(words))
-                for kind, words in found.items()
+                treatments.setdefault(str(kind), []).append(str(treatment))
+            words[axis] = {
+                kind: ", ".join(f"{name} ({names.count(name)})" for name in dict.fromkeys(names))
+                for kind, names in treatments.items()
             }
-        return said
+        return words
 
     def _unit(self, name: str) -> str:
         if name.endswith(("_loss", "_loss_stderr")):
@@ -187,14 +199,14 @@ class Slice(Result):
         return "%" if name.endswith("_acc") else ""
 
     def _direction_file(self) -> str:
-        """Where the original tool would look for the directions: this file has them."""
+        """The file in which the original tool looks for the directions: this one."""
         return f"{self.analysis}.h5"
 
 
 def _under(arrays: Arrays, folder: str) -> dict[str, NDArray[Any]]:
     prefix = f"{folder}/"
     return {
-        name.removeprefix(prefix): found
-        for name, found in arrays.items()
+        name.removeprefix(prefix): values
+        for name, values in arrays.items()
         if name.startswith(prefix)
     }

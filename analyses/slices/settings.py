@@ -1,4 +1,4 @@
-"""How a line or plane through the weights is laid, and what is measured at its points."""
+"""The settings that lines and planes share: directions, and what is measured at the points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from landscape.runtime.options import option
 
 KINDS = ("random", "gradient", "eigenvector")
 DIR_TYPES = ("auto", "weights", "states")
-# What lines and surfaces can be evaluated in.
+# What --precision may be for lines and surfaces.
 SLICE_PRECISIONS = ("fp32", "fp64", "tf32", "bf16", "auto")
 
 
@@ -21,7 +21,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class PointSettings:
-    """What is done at every point."""
+    """What is measured at every point."""
 
     bn: str = option(
         "fixed",
@@ -36,7 +36,10 @@ class PointSettings:
 
 @dataclass(frozen=True)
 class SliceSettings(PointSettings):
-    """The directions."""
+    """Where the directions come from and how they are scaled.
+
+    A subclass adds the coordinates as fields ``x`` and ``y``, which may be given as tuples.
+    """
 
     directions: str = option(
         "random",
@@ -81,8 +84,8 @@ class SliceSettings(PointSettings):
         """Raise InputError for settings that contradict each other."""
         for name in ("x", "y"):
             value = getattr(self, name, None)
-            if isinstance(value, tuple):
-                object.__setattr__(self, name, Axis(*value))
+            if value is not None:
+                object.__setattr__(self, name, Axis.of(value))
         if self.repeats < 1:
             raise InputError(f"--repeats has to be at least 1, got {self.repeats}")
         if self.repeats > 1 and not self.is_random:
@@ -90,18 +93,21 @@ class SliceSettings(PointSettings):
 
     @property
     def is_random(self) -> bool:
-        """Whether every direction is a draw."""
+        """Whether all directions are random draws."""
         return self.axis_kinds == ("random", "random")
 
     @property
     def axis_kinds(self) -> tuple[str, str]:
-        """Where x and y come from: a kind, ``toward`` a checkpoint, or a ``file``."""
+        """Where x and y come from: one of :data:`KINDS`, ``toward`` a checkpoint, or a ``file``."""
         x, y = self.kinds or ("file", "file")
         return ("toward" if self.toward_x else x), ("toward" if self.toward_y else y)
 
     @property
     def kinds(self) -> tuple[str, str] | None:
-        """The kinds of x and y; None where a file has them. Raises InputError for unknown ones."""
+        """The kinds of x and y, or None if they are read from a file.
+
+        Raises InputError for unknown kinds.
+        """
         words = self.directions.split(",")
         if any(word not in KINDS for word in words) or len(words) > 2:
             if len(words) == 1 and ("." in self.directions or "/" in self.directions):
@@ -116,8 +122,8 @@ class SliceSettings(PointSettings):
 
 
 def axis_label(name: str, settings: Sequence[SliceSettings]) -> str:
-    """The name of an axis with its unit, where all directions were scaled in one known way."""
+    """The name of an axis, with its unit if all directions are scaled in the same known way."""
     units = {"filter": "filter norms", "layer": "layer norms", "weight": "weights"}
-    scales = {one.normalize if one.is_random else None for one in settings}
+    scales = {each.normalize if each.is_random else None for each in settings}
     unit = units.get(scales.pop() or "") if len(scales) == 1 else None
     return f"{name} ({unit})" if unit else name

@@ -17,12 +17,20 @@ def tensor_table(
     settings: SliceSettings,
     directions: Sequence[Direction],
     *,
-    drawn: bool,
+    is_drawn: bool,
 ) -> dict[str, NDArray[Any]]:
-    """Columns by name, one row a parameter tensor.
+    """Describe what each direction does to each parameter tensor.
 
-    ``name`` and ``kind`` of the tensor; for each axis its treatment by the policy (``given`` where
-    the direction was not drawn) and how far 1 along the axis moves it, relative to its norm.
+    Args:
+        objective: the loss.
+        settings: the policy, and where each direction comes from.
+        directions: one or two of them.
+        is_drawn: whether they were made as the settings ask, and not given by a caller.
+
+    Returns:
+        Columns by name, with one entry for each tensor: ``name`` and ``kind``; for each axis its
+        ``treatment`` by the policy (``given`` where the direction is not random), and in ``moved``
+        the norm of the direction's tensor relative to that of the weights.
     """
     layout = objective.layout
     treatments = Policy.named(settings.policy, settings.perturb).of(layout)
@@ -31,12 +39,12 @@ def tensor_table(
         "kind": np.array(layout.kinds, dtype=object),
     }
     for axis, kind in zip("xy"[: len(directions)], settings.axis_kinds, strict=False):
-        is_random = drawn and kind == "random"
-        shown = treatments if is_random else ("given",) * len(treatments)
-        table[f"{axis}_treatment"] = np.array(shown, dtype=object)
+        is_random = is_drawn and kind == "random"
+        axis_treatments = treatments if is_random else ("given",) * len(treatments)
+        table[f"{axis}_treatment"] = np.array(axis_treatments, dtype=object)
     norms = [float(weight.norm()) for weight in layout.views(objective.theta)]
     for axis, direction in zip("xy", directions, strict=False):
-        moved = [float(part.norm()) for part in layout.views(direction.vector)]
+        moved = [float(tensor.norm()) for tensor in layout.views(direction.vector)]
         table[f"{axis}_moved"] = np.divide(
             moved, norms, out=np.full(len(norms), np.nan), where=np.array(norms) > 0
         )

@@ -20,16 +20,16 @@ ANALYSIS: "Analysis[Settings, Sparsity]" = Analysis(
     reading={
         "": (
             "For each activation layer, from the first to the last, the share of neurons whose "
-            "value is greater than 0, averaged over the sample, tokens or pixels, and neurons. "
-            "The lower a curve, the fewer neurons take part in each decision. A neuron is dead "
-            "if it is active nowhere in the sample; in more samples fewer would be. The rank of"
-            " the features carries a jackknife error over samples."
+            "value is greater than 0, averaged over the sample, tokens or pixels, and neurons. The "
+            "lower a curve, the fewer neurons take part in each decision. A neuron is dead if it "
+            "is active nowhere in the sample; with more samples there can only be fewer. The error "
+            "of the rank of the features is a jackknife's over samples."
         ),
         "sparsity-neurons": (
             "Left, the share of neurons that are never active, by layer; middle, the effective "
-            "rank of the features, exp of the entropy of their variances, out of as many "
-            "neurons as the layer has; right, how often single neurons are active, over all "
-            "layers: a hump in the middle are neurons that split the inputs, mass at the ends "
+            "rank of the features, exp of the entropy of the shares of their variances, at most "
+            "the number of neurons; right, how often single neurons are active, over all layers: a "
+            "hump in the middle is made of neurons that split the inputs, mass at the ends of "
             "neurons that say little."
         ),
     },

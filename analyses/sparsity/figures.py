@@ -13,47 +13,6 @@ from analyses.drawing.options import PlotOptions
 from analyses.drawing.style import figure, line_styles
 from analyses.sparsity.result import BINS, Sparsity, series
 
-
-def active_neurons(results: Sequence[Sparsity]) -> Figure:
-    """A panel for each set of layers, so that SAM and no SAM of one architecture share it."""
-    groups: dict[tuple[str, tuple[str, ...]], list[int]] = {}
-    for position, result in enumerate(results):
-        for kind in series(result):
-            groups.setdefault((kind, result.layers), []).append(position)
-    columns = min(len(groups), 4)
-    rows = math.ceil(len(groups) / columns)
-    page = figure(2.3 * max(columns, 2) + 0.6, 2.4 * rows + 0.5)
-    panels = page.subplots(rows, columns, sharey=True, squeeze=False)
-    styles = line_styles(len(results))
-    labelled: dict[str, Any] = {}
-    for number, panel in enumerate(panels.flat):
-        if number >= len(groups):
-            panel.set_axis_off()
-            continue
-        (kind, layers), members = list(groups.items())[number]
-        for position in members:
-            result = results[position]
-            chosen = series(result)[kind]
-            bars = panel.errorbar(
-                np.arange(1, len(chosen) + 1),
-                100 * result.active[chosen],
-                yerr=100 * np.nan_to_num(result.stderr[chosen]),
-                marker="o",
-                markersize=3.5,
-                **styles[position],
-            )
-            labelled.setdefault(result.label, bars)
-        panel.set_title(TITLES.get(kind, kind))
-        panel.set_xlabel("block" if kind.startswith("mlp") else "activation layer")
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-        panel.set_ylim(0, 100)
-        panel.grid(axis="y", color="0.92")
-    for row in panels:
-        row[0].set_ylabel("active neurons (%)")
-    add_legend(page, labelled, columns=6)
-    return page
-
-
 TITLES = {
     "mlp": "MLP",
     "mlp_tokens": "token-mixing MLP",
@@ -62,18 +21,64 @@ TITLES = {
 }
 
 
-def single_neurons(results: Sequence[Sparsity]) -> Figure:
+def draw(results: Sequence[Sparsity], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """Active neurons by layer and, unless all files are of an earlier version, single neurons."""
+    pages = {"sparsity": _active_neurons(results)}
+    if any(math.isfinite(result.dead[0]) for result in results):
+        pages["sparsity-neurons"] = _single_neurons(results)
+    return pages
+
+
+def _active_neurons(results: Sequence[Sparsity]) -> Figure:
+    """A panel for each set of layers, shared by the networks of one architecture."""
+    groups: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+    for index, result in enumerate(results):
+        for kind in series(result):
+            groups.setdefault((kind, result.layers), []).append(index)
+    columns = min(len(groups), 4)
+    rows = math.ceil(len(groups) / columns)
+    page = figure(2.3 * max(columns, 2) + 0.6, 2.4 * rows + 0.5)
+    panels = page.subplots(rows, columns, sharey=True, squeeze=False)
+    styles = line_styles(len(results))
+    handles: dict[str, Any] = {}
+    for panel in panels.flat[len(groups) :]:
+        panel.set_axis_off()
+    for panel, ((kind, _), members) in zip(panels.flat, groups.items(), strict=False):
+        for index in members:
+            result = results[index]
+            layers = series(result)[kind]
+            bars = panel.errorbar(
+                np.arange(1, len(layers) + 1),
+                100 * result.active[layers],
+                yerr=100 * np.nan_to_num(result.stderr[layers]),
+                marker="o",
+                markersize=3.5,
+                **styles[index],
+            )
+            handles.setdefault(result.label, bars)
+        panel.set_title(TITLES.get(kind, kind))
+        panel.set_xlabel("block" if kind.startswith("mlp") else "activation layer")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        panel.set_ylim(0, 100)
+        panel.grid(axis="y", color="0.92")
+    for row in panels:
+        row[0].set_ylabel("active neurons (%)")
+    add_legend(page, handles, columns=6)
+    return page
+
+
+def _single_neurons(results: Sequence[Sparsity]) -> Figure:
     """Dead neurons and effective rank by layer, and how often neurons are active."""
     page = figure(7.6, 3.0)
     dead, rank, often = page.subplots(1, 3)
-    labelled: dict[str, Any] = {}
+    handles: dict[str, Any] = {}
     centres = (np.arange(BINS) + 0.5) * 100 / BINS
     for result, style in zip(results, line_styles(len(results)), strict=True):
-        places = np.arange(1, len(result.layers) + 1)
+        layers = np.arange(1, len(result.layers) + 1)
         marked = {**style, "marker": "o", "markersize": 3.5}
-        dead.plot(places, 100 * result.dead, **marked)
-        labelled[result.label] = rank.errorbar(
-            places, result.rank[:, 0], yerr=np.nan_to_num(result.rank[:, 1]), **marked
+        dead.plot(layers, 100 * result.dead, **marked)
+        handles[result.label] = rank.errorbar(
+            layers, result.rank[:, 0], yerr=np.nan_to_num(result.rank[:, 1]), **marked
         )
         counts = result.histogram.sum(0)
         often.plot(centres, 100 * counts / max(counts.sum(), 1), drawstyle="steps-mid", **style)
@@ -89,13 +94,5 @@ def single_neurons(results: Sequence[Sparsity]) -> Figure:
     often.set_ylabel("neurons (%)")
     often.set_ylim(bottom=0)
     often.grid(axis="y", color="0.92")
-    add_legend(page, labelled, columns=6)
+    add_legend(page, handles, columns=6)
     return page
-
-
-def draw(results: Sequence[Sparsity], options: PlotOptions | None = None) -> dict[str, Figure]:
-    """The active share by layer, one panel for each architecture's set of layers, and neurons."""
-    found = {"sparsity": active_neurons(results)}
-    if any(math.isfinite(one.dead[0]) for one in results):
-        found["sparsity-neurons"] = single_neurons(results)
-    return found

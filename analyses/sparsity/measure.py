@@ -1,9 +1,9 @@
 """Activation sparsity: the share of neurons that are active, layer by layer.
 
 A neuron is active on an input if its value after the activation function is greater than 0 (the
-paper's Figure 2, right). For GELU the sign of the output is that of the input. Beside it: neurons
-above a threshold, neurons that are never active, and how many dimensions the features take up,
-which SAM is known to lower (Andriushchenko et al., NeurIPS 2023).
+paper's Figure 2, right). For GELU the sign of the output is that of the input. Also measured:
+neurons above a threshold, neurons that are never active, and the rank of the features, which SAM is
+known to lower (Andriushchenko et al., NeurIPS 2023).
 """
 
 from __future__ import annotations
@@ -21,25 +21,37 @@ from analyses.run_context import RunContext
 from analyses.sparsity.result import BINS, Sparsity
 from analyses.sparsity.settings import Settings
 from landscape.errors import NotMeasurableError
+from landscape.estimates import Estimate
 from landscape.hooks.activations import watch_activations
 from landscape.measures.feature_rank import Moments, components_for, effective_rank, jackknife_error
 from landscape.objective.objective import Objective
 from landscape.runtime.progress import track
 
-# Of the tokens or pixels of a sample so many enter the rank, and so many of a layer's neurons.
+# The most tokens or pixels of a sample, and neurons of a layer, that enter the rank.
 POSITIONS = 16
 NEURONS = 1024
+# Of samples, for the jackknife.
 GROUPS = 8
 
 
 def measure(objective: Objective, settings: Settings, context: RunContext) -> Sparsity:
-    """Look at every activation over the objective's sample, twice where there is a threshold.
+    """Measure every activation over the objective's sample, in two passes with thresholds.
 
-    A neuron is the last dimension of an output, or dimension 1 of four. Raises NotMeasurableError
-    if the model has no activation that can be watched.
+    A neuron is the last dimension of an output, or dimension 1 of an output of four dimensions.
+
+    Args:
+        objective: the network and its sample.
+        settings: the thresholds.
+        context: not used.
+
+    Returns:
+        Active neurons and feature ranks by layer.
+
+    Raises:
+        NotMeasurableError: if the model has no activation that can be watched.
     """
     layers: dict[str, _Layer] = defaultdict(lambda: _Layer(settings.seed))
-    task = f"sparsity of {objective.origin.get('label', 'model')} (batches)"
+    task = f"sparsity of {objective.label or 'model'} (batches)"
     with watch_activations(objective.module, lambda name, output: layers[name].add(output)):
         for _ in track(objective.outputs(), task, total=len(objective.batches)):
             pass
@@ -48,25 +60,26 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Sp
             f"{type(objective.module).__name__} has no activation function that can be watched: "
             "no module of torch.nn and no call of torch.nn.functional"
         )
-    found = list(layers.values())
+    active = [_mean(layer.active) for layer in layers.values()]
+    shares = [layer.share for layer in layers.values()]
     return Sparsity(
         layers=tuple(layers),
-        active=np.array([_mean(one.active)[0] for one in found]),
-        stderr=np.array([_mean(one.active)[1] for one in found]),
+        active=np.array([estimate.value for estimate in active]),
+        stderr=np.array([estimate.stderr for estimate in active]),
         above=_above(objective, layers, settings.thresholds),
-        neurons=np.array([len(one.share) for one in found]),
-        dead=np.array([float((one.share == 0).mean()) for one in found]),
-        histogram=np.array([np.histogram(one.share, BINS, (0.0, 1.0))[0] for one in found]),
-        rank=np.array([one.estimate(effective_rank) for one in found]),
-        components=np.array([one.estimate(components_for) for one in found]),
+        neurons=np.array([len(share) for share in shares]),
+        dead=np.array([float((share == 0).mean()) for share in shares]),
+        histogram=np.array([np.histogram(share, BINS, (0.0, 1.0))[0] for share in shares]),
+        rank=np.array([layer.jackknife(effective_rank) for layer in layers.values()]),
+        components=np.array([layer.jackknife(components_for) for layer in layers.values()]),
     )
 
 
 class _Layer:
-    """What is summed of one layer over the batches."""
+    """The sums of one layer over the batches."""
 
     def __init__(self, seed: int) -> None:
-        self.active: list[Tensor] = []  # of each sample the fraction
+        self.active: list[Tensor] = []  # each batch's active fraction by sample
         self._generator = torch.Generator().manual_seed(seed)
         self._moments = Moments(GROUPS)
         self._counts: Tensor | None = None
@@ -75,7 +88,7 @@ class _Layer:
         self._chosen: tuple[Tensor, Tensor] | None = None  # positions and neurons
 
     def add(self, output: Tensor) -> None:
-        """The outputs of one batch."""
+        """Add the outputs of one batch."""
         values = _neurons_last(output)
         positive = values > 0
         self.active.append(positive.flatten(1).double().mean(1))
@@ -89,7 +102,7 @@ class _Layer:
                 self._draw(values.shape[1], POSITIONS),
                 self._draw(values.shape[2], NEURONS),
             )
-        positions, neurons = (one.to(values.device) for one in self._chosen)
+        positions, neurons = (indices.to(values.device) for indices in self._chosen)
         kept = values[:, positions][:, :, neurons]
         group = (torch.arange(len(kept)) + self._samples) % GROUPS
         for k in group.unique().tolist():
@@ -98,7 +111,7 @@ class _Layer:
 
     @property
     def share(self) -> NDArray[np.float64]:
-        """How often each neuron is active."""
+        """Each neuron's share of inputs and positions on which it is active."""
         assert self._counts is not None
         return np.asarray(self._counts.double().cpu().numpy() / self._rows)
 
@@ -107,10 +120,10 @@ class _Layer:
         """The root mean square of all values."""
         return math.sqrt(self._squares / self._size)
 
-    def estimate(self, measure: Callable[[Tensor], float]) -> tuple[float, float]:
-        """A measure of the covariance, and its jackknife error over groups of samples."""
-        without = [measure(one) for one in self._moments.jackknife()]
-        return measure(self._moments.covariance()), jackknife_error(without)
+    def jackknife(self, statistic: Callable[[Tensor], float]) -> tuple[float, float]:
+        """A statistic of the covariance, and its jackknife error over groups of samples."""
+        replicates = [statistic(covariance) for covariance in self._moments.jackknife()]
+        return statistic(self._moments.covariance()), jackknife_error(replicates)
 
     def _draw(self, count: int, most: int) -> Tensor:
         return torch.randperm(count, generator=self._generator)[:most].sort().values
@@ -119,31 +132,30 @@ class _Layer:
 def _above(
     objective: Objective, layers: Mapping[str, _Layer], thresholds: Sequence[float]
 ) -> NDArray[np.float64]:
-    """The fraction of each layer above each threshold, with its error, (T, L, 2)."""
-    found: dict[tuple[float, str], list[Tensor]] = defaultdict(list)
+    """The fraction of each layer above each threshold and its standard error, (T, L, 2)."""
+    fractions: dict[tuple[float, str], list[Tensor]] = defaultdict(list)
 
     def count(name: str, output: Tensor) -> None:
         for threshold in thresholds:
             large = output.abs().reshape(len(output), -1) > threshold * layers[name].rms
-            found[threshold, name].append(large.double().mean(1))
+            fractions[threshold, name].append(large.double().mean(1))
 
     if thresholds:
         with watch_activations(objective.module, count):
             for _ in objective.outputs():
                 pass
-    table = [[_mean(found[threshold, name]) for name in layers] for threshold in thresholds]
+    estimates = [_mean(fractions[threshold, name]) for threshold in thresholds for name in layers]
+    table = [(estimate.value, estimate.stderr) for estimate in estimates]
     return np.array(table, dtype=np.float64).reshape(len(thresholds), len(layers), 2)
 
 
 def _neurons_last(output: Tensor) -> Tensor:
-    """As (samples, positions, neurons)."""
+    """An output as (samples, positions, neurons)."""
     if output.dim() == 4:
         return output.flatten(2).transpose(1, 2)
     return output.reshape(len(output), -1, output.shape[-1] if output.dim() > 1 else 1)
 
 
-def _mean(parts: list[Tensor]) -> tuple[float, float]:
+def _mean(batches: list[Tensor]) -> Estimate:
     """The mean over samples and its standard error."""
-    values = torch.cat(parts).cpu().numpy()
-    error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-    return float(values.mean()), float(error)
+    return Estimate.of(torch.cat(batches).cpu().numpy())

@@ -1,4 +1,4 @@
-"""What the analysis of sparsity was asked and what it found."""
+"""The result of the sparsity analysis: active neurons and feature ranks by layer."""
 
 from __future__ import annotations
 
@@ -6,36 +6,37 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analyses.sparsity.settings import Settings
-
-if TYPE_CHECKING:
-    pass
-
-
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
-
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
+# Of the histogram of how often neurons are active.
 BINS = 20
+
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Sparsity(Result):
-    """For L layers in the order of the forward pass: the active fraction and its standard error
-    over the samples, each of shape (L,).
+    """Active neurons and feature ranks of L layers, in the order of the forward pass.
 
-    ``above`` (T, L, 2) is the fraction above each threshold and its error. Of ``neurons`` (L,) the
-    fraction ``dead`` (L,) is active on no sample, and ``histogram`` (L, 20) counts them by how
-    often they are active. ``rank`` (L, 2) is the effective rank of the features with its
-    jackknife error, ``components`` (L, 2) the principal components that hold 99 % of the variance.
+    Args:
+        layers: the names of the layers.
+        active: (L,), the fraction of active neurons.
+        stderr: (L,), its standard error over samples.
+        above: (T, L, 2), the fraction above each of T thresholds and its standard error.
+        neurons: (L,), how many neurons a layer has.
+        dead: (L,), the fraction of these that is active on no sample.
+        histogram: (L, 20), how many neurons are active how often.
+        rank: (L, 2), the effective rank of the features and its jackknife error.
+        components: (L, 2), how many principal components hold 99 % of the variance, and its
+            jackknife error.
     """
 
     layers: tuple[str, ...]
@@ -52,7 +53,7 @@ class Sparsity(Result):
     settings_type: ClassVar[type[Any]] = Settings
 
     def arrays(self) -> dict[str, Array]:
-        """Layer names, active fractions and what else is known of each layer."""
+        """Every array by its name."""
         of_layer = ("layer",)
         estimate = ("layer", "value and error")
         return {
@@ -73,43 +74,36 @@ class Sparsity(Result):
     ) -> Self:
         """The inverse of :meth:`arrays`.
 
-        A file of an earlier version knows the active fractions alone: its settings then have no
-        threshold, so that it answers another question than is asked now.
+        A file of an earlier version holds the active fractions alone. Its settings then have no
+        threshold, so that their fingerprint differs from that of today's settings.
         """
-        layers = tuple(str(name) for name in arrays["layers"])
-        plain = arrays["active"], arrays["stderr"]
-        names = ("above", "neurons", "dead", "histogram", "rank", "components")
-        if "dead" in arrays:
-            return cls(
-                layers,
-                *plain,
-                *(arrays[n] for n in names),
-                label=label,
-                settings=settings,
-                provenance=provenance,
-            )
-        count, unknown = len(layers), np.full((len(layers), 2), math.nan)
+        values = {name: array for name, array in arrays.items() if name != "layers"}
+        if "dead" not in arrays:
+            count, unknown = len(arrays["layers"]), np.full((len(arrays["layers"]), 2), math.nan)
+            settings = replace(settings, thresholds=())
+            values |= {
+                "above": np.empty((0, count, 2)),
+                "neurons": np.zeros(count, np.int64),
+                "dead": np.full(count, math.nan),
+                "histogram": np.zeros((count, BINS), np.int64),
+                "rank": unknown,
+                "components": unknown,
+            }
         return cls(
-            layers,
-            *plain,
-            above=np.empty((0, count, 2)),
-            neurons=np.zeros(count, np.int64),
-            dead=np.full(count, math.nan),
-            histogram=np.zeros((count, BINS), np.int64),
-            rank=unknown,
-            components=unknown,
+            layers=tuple(map(str, arrays["layers"])),
+            **values,
             label=label,
-            settings=replace(settings, thresholds=()),
+            settings=settings,
             provenance=provenance,
         )
 
     @property
     def mean(self) -> float:
-        """The mean over the layers, each counting alike."""
+        """The mean active fraction over layers, each of the same weight."""
         return float(self.active.mean())
 
     def headline(self) -> dict[str, Any]:
-        """Active fraction by layer, and the mean over layers; dead units, ranks, thresholds."""
+        """Active fractions, dead neurons and ranks by layer, and the mean active fraction."""
 
         def by_layer(values: Values) -> dict[str, float]:
             return dict(zip(self.layers, values.tolist(), strict=True))
@@ -119,8 +113,8 @@ class Sparsity(Result):
             "stderr": by_layer(self.stderr),
             "mean": self.mean,
             "above": {
-                f"{threshold:g}": by_layer(found[:, 0])
-                for threshold, found in zip(self.settings.thresholds, self.above, strict=True)
+                f"{threshold:g}": by_layer(above[:, 0])
+                for threshold, above in zip(self.settings.thresholds, self.above, strict=True)
             },
             "dead": by_layer(self.dead),
             "effective_rank": by_layer(self.rank[:, 0]),
@@ -131,7 +125,7 @@ class Sparsity(Result):
 
 
 def series(result: Sparsity) -> dict[str, list[int]]:
-    """Layers of one kind, by position: a Mixer's token and channel MLPs are two series."""
+    """The indices of the layers by kind: a Mixer's token and channel MLPs are two series."""
     kinds: dict[str, list[int]] = defaultdict(list)
     for position, layer in enumerate(result.layers):
         match = re.search(r"mlp(_tokens|_channels)?", layer)

@@ -1,4 +1,4 @@
-"""The thresholds above which a neuron counts as active."""
+"""The settings of sparsity: thresholds above which a neuron counts as active."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from landscape.runtime.options import option
 
 @dataclass(frozen=True)
 class Settings:
-    """What counts as active besides values above 0."""
+    """Which neurons count as active, besides those with values above 0."""
 
     thresholds: tuple[float, ...] = option(
         (0.1,),
-        "also count neurons whose size is above T times the root mean square of their layer: GELU "
-        "leaves hardly any value at 0",
+        "also count neurons whose magnitude is above T times the root mean square of their layer: "
+        "GELU leaves hardly any value at 0",
         parse=float,
         nargs="+",
         metavar="T",
@@ -24,8 +24,8 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raise InputError for thresholds that are none."""
-        if not all(0 < one < math.inf for one in self.thresholds):
+        """Raise InputError for a threshold that is not a positive number."""
+        if not all(0 < threshold < math.inf for threshold in self.thresholds):
             raise InputError(
                 f"--thresholds takes positive numbers, got {' '.join(map(str, self.thresholds))}"
             )

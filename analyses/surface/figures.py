@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.contour import QuadContourSet
@@ -16,15 +15,24 @@ from analyses.drawing.numbers import short_number, with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import masked, shared_scale
 from analyses.drawing.style import MAP, figure, grid_shape, plain_log_ticks
-from analyses.slices.result import Slice
-from analyses.slices.settings import axis_label
-from analyses.surface.maps import convexity_map, error_map, profiles
+from analyses.surface.map_figures import convexity_map, error_map, profiles
+from analyses.surface.panel_figures import mark_centre, panels_of
+from analyses.surface.result import Surface
 
 Array = NDArray[np.float64]
 
 
-def all_figures(results: Sequence[Slice], options: PlotOptions | None = None) -> dict[str, Figure]:
-    """Every picture that the results hold something for, by file name."""
+def draw(results: Sequence[Surface], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """Contours and 3D surfaces on one scale, and maps of what else was measured.
+
+    Args:
+        results: surfaces, each a panel of every picture.
+        options: the scale and range of the loss.
+
+    Returns:
+        Figures by file name. Further splits, eigenvalues, interpolation errors and repeats have a
+        picture each where the results have them.
+    """
     options = options or PlotOptions()
     name = results[0].analysis
     pages = {
@@ -36,22 +44,29 @@ def all_figures(results: Sequence[Slice], options: PlotOptions | None = None) ->
         if all(split in result.splits for result in results):
             pages[f"{name}_{split}"] = contours(results, options, split=split)
     if all("max_eig" in result.values for result in results):
-        pages[f"{name}_convexity"] = convexity_map(results, panels_of)
+        pages[f"{name}_convexity"] = convexity_map(results)
     if any(result.errors for result in results):
-        pages[f"{name}_error"] = error_map(results, panels_of)
+        pages[f"{name}_error"] = error_map(results)
     if any(result.repeats for result in results):
         pages[f"{name}_repeats"] = profiles(results)
     return pages
 
 
 def contours(
-    results: Sequence[Slice],
+    results: Sequence[Surface],
     options: PlotOptions | None = None,
     *,
     split: str | None = None,
     filled: bool = True,
 ) -> Figure:
-    """A panel for each checkpoint; the same colour is the same loss in all of them."""
+    """A panel for each checkpoint; the same colour is the same loss in all of them.
+
+    Args:
+        results: the surfaces.
+        options: the scale and range of the loss.
+        split: the split whose loss is shown; by default each result's own.
+        filled: whether the contours are filled; lines otherwise.
+    """
     losses = [result.values[f"{split or result.split}_loss"] for result in results]
     scale, levels = shared_scale(losses, options)
     page, panels = panels_of(results)
@@ -76,39 +91,8 @@ def contours(
     return page
 
 
-def panels_of(results: Sequence[Slice]) -> tuple[Figure, list[Axes]]:
-    """A figure with an empty panel for each plane, titled and labelled."""
-    rows, columns = grid_shape(len(results))
-    page = figure(2.5 * columns + 1.0, 2.4 * rows + 0.4)
-    same = len({(r.x[0], r.x[-1], *_ends(r)) for r in results}) == 1
-    panels = page.subplots(rows, columns, sharex=same, sharey=same, squeeze=False)
-    for panel in panels.flat[len(results) :]:
-        panel.set_axis_off()
-    settings = [result.settings for result in results]
-    for number, result in enumerate(results):
-        panel = panels.flat[number]
-        panel.set_title(plain_text(result.label))
-        panel.set_xlim(result.x[0], result.x[-1])
-        panel.set_ylim(*_ends(result))
-        alike = (result.x[0], result.x[-1]) == _ends(result)
-        panel.set_aspect("equal" if same and alike else "auto")
-        panel.spines[:].set_visible(True)
-        if number % columns == 0:
-            panel.set_ylabel(axis_label("y direction", settings))
-        if number + columns >= len(results):
-            panel.set_xlabel(axis_label("x direction", settings))
-            panel.tick_params(labelbottom=True)
-    return page, list(panels.flat[: len(results)])
-
-
-def mark_centre(panel: Axes) -> None:
-    """A cross where the network itself is."""
-    panel.plot(0, 0, marker="+", color="white", markersize=9, markeredgewidth=1.6)
-    panel.plot(0, 0, marker="+", color="black", markersize=8, markeredgewidth=0.8)
-
-
-def surfaces_3d(results: Sequence[Slice], options: PlotOptions | None = None) -> Figure:
-    """The same in three dimensions, on one height axis."""
+def surfaces_3d(results: Sequence[Surface], options: PlotOptions | None = None) -> Figure:
+    """The same in three dimensions, with one scale of heights."""
     rows, columns = grid_shape(len(results))
     page = figure(3.1 * columns + 0.8, 2.6 * rows)
     scale, levels = shared_scale([result.loss for result in results], options)
@@ -155,7 +139,7 @@ def surfaces_3d(results: Sequence[Slice], options: PlotOptions | None = None) ->
 
 
 def _beyond(scale: Normalize, losses: Sequence[Array]) -> str:
-    """Which ends of the colour bar are pointed: those that some losses lie beyond."""
+    """The ends of the colour bar that losses lie beyond, as matplotlib's ``extend``."""
     finite = np.concatenate([loss[np.isfinite(loss)] for loss in losses])
     assert scale.vmin is not None
     assert scale.vmax is not None
@@ -163,11 +147,7 @@ def _beyond(scale: Normalize, losses: Sequence[Array]) -> str:
     return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
 
 
-def _ends(result: Slice) -> tuple[float, float]:
-    return float(result.rows[0]), float(result.rows[-1])
-
-
-def _loss_label(results: Sequence[Slice], split: str | None = None) -> str:
+def _loss_label(results: Sequence[Surface], split: str | None = None) -> str:
     splits = [split] if split else sorted({result.split for result in results})
     missing = any(not np.isfinite(result.loss).all() for result in results)
     label = with_unit(f"{' and '.join(splits)} loss", results)
@@ -176,8 +156,3 @@ def _loss_label(results: Sequence[Slice], split: str | None = None) -> str:
 
 def _label(lines: QuadContourSet) -> None:
     lines.axes.clabel(lines, fontsize=6, fmt=short_number)
-
-
-def draw(results: Sequence[Slice], options: PlotOptions | None = None) -> dict[str, Figure]:
-    """Contours and 3D surfaces on one scale, and maps of what else there is."""
-    return all_figures(results, options)

@@ -8,10 +8,10 @@ from analyses.surface.result import Surface
 
 
 def can_read(path: Path) -> bool:
-    """Whether the original tool wrote a surface into this file."""
+    """Whether this file is a surface of the original tool."""
     return count_directions(path) == 2
 
 
 def read(path: Path, label: str) -> Surface:
-    """The surface, labelled. Raises InputError for a damaged file."""
+    """Read a surface and label it. Raises InputError if the file is damaged."""
     return read_original_slice(Surface, path, label)

@@ -5,8 +5,6 @@ Li, Xu, Taylor, Studer and Goldstein, "Visualizing the Loss Landscape of Neural 
 (ny, nx), so that its plotters read it.
 """
 
-from __future__ import annotations
-
 from analyses.run_context import RunContext
 from analyses.slices.grid import Grid
 from analyses.slices.measure import measure_slice
@@ -23,16 +21,32 @@ def measure(
     *,
     directions: tuple[Direction, Direction] | None = None,
 ) -> Surface:
-    """Evaluate the loss and accuracy on the grid, along ``directions`` or the settings' own.
+    """Evaluate the loss and accuracy on the grid.
 
-    The value at (0, 0) equals ``objective.evaluate()`` exactly. A loss that is nan or inf is
-    recorded as it is. With a folder to ``context`` in, an interrupted surface goes on where it was.
+    The value at (0, 0) equals ``objective.evaluate()`` exactly. Non-finite losses are recorded
+    unchanged. With a folder in ``context``, an interrupted surface is resumed.
+
+    Args:
+        objective: the loss.
+        settings: the grid and, unless ``directions`` are given, where the directions come from.
+        context: the ranks that share the work, where finished points are kept, and the watcher.
+        directions: the x and the y direction, in place of the settings' own.
+
+    Returns:
+        The surface, the same in every rank.
+
+    Raises:
+        InputError: if the directions don't fit the model, or if the device does not have the
+            precision that is asked for.
+
+    Example:
+        >>> from analyses import surface
+        >>> surface.compute(objective, surface.Settings(x=(-1, 1, 51), y=(-1, 1, 51))).loss.shape
+        (51, 51)
     """
     grid = Grid(
         settings.x.coordinates,
         settings.y.coordinates,
         settings.tolerance if settings.refine else None,
     )
-    found = measure_slice(Surface, objective, settings, grid, context, directions)
-    assert isinstance(found, Surface)
-    return found
+    return measure_slice(Surface, objective, settings, grid, context, directions)

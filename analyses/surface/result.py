@@ -1,14 +1,9 @@
 """A loss surface: values on a plane."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from analyses.slices.result import Slice
-
-if TYPE_CHECKING:
-    pass
 from analyses.surface.settings import Settings
 
 

@@ -1,27 +1,26 @@
 """The grid of a loss surface and its directions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from analyses.slices.grid import Axis
+from analyses.slices.grid import Axis, AxisField
 from analyses.slices.settings import SliceSettings
 from landscape.errors import InputError
 from landscape.runtime.options import option
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True)
 class Settings(SliceSettings):
-    """The grid and its directions."""
+    """The grid and its directions.
 
-    x: Axis = option(
+    Example:
+        >>> Settings(x=(-1, 1, 51), y=(-0.5, 0.5, 25)).y.count
+        25
+    """
+
+    x: AxisField = option(
         Axis(-1.0, 1.0, 51), "coordinates along x", parse=Axis.parse, metavar="MIN:MAX:N"
     )
-    y: Axis = option(
+    y: AxisField = option(
         Axis(-1.0, 1.0, 51), "coordinates along y", parse=Axis.parse, metavar="MIN:MAX:N"
     )
     refine: bool = option(

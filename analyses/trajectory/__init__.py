@@ -1,4 +1,4 @@
-"""The way a training run went, on the plane that it varied in most, with the loss on that plane."""
+"""The path of a training run on its principal plane, and the loss on that plane."""
 
 from typing import TYPE_CHECKING, Any
 

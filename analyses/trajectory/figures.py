@@ -6,77 +6,85 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patheffects import AbstractPathEffect, withStroke
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from analyses.drawing.lettering import plain_text
 from analyses.drawing.numbers import short_number, with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import masked, shared_scale
-from analyses.drawing.style import MAP, figure, plain_log_ticks
-from analyses.slices.result import Slice
+from analyses.drawing.style import COLOURS, MAP, figure, plain_log_ticks
+from analyses.trajectory.result import Trajectory
 
-PATH_COLOUR = "#D55E00"
+LOSS_COLOUR, PATH_COLOUR = COLOURS[:2]
 
 
-def paths(results: Sequence[Slice], options: PlotOptions | None = None) -> Figure:
-    """For each run the path on its plane, beside the losses and the distance by epoch."""
+def draw(results: Sequence[Trajectory], options: PlotOptions | None = None) -> dict[str, Figure]:
+    """For each run the path over the contours, beside the losses and the distance by epoch."""
     rows = len(results)
     page = figure(8.6, 3.4 * rows)
     panels = page.subplots(rows, 2, squeeze=False, width_ratios=(1.15, 1))
     scale, levels = shared_scale([result.loss for result in results], options)
     for (plane, losses), result in zip(panels, results, strict=True):
-        path = result.path
-        plane.contourf(
-            result.x, result.rows, masked(result.loss), levels=levels, norm=scale, cmap=MAP,
-            extend="both", alpha=0.9,
-        )  # fmt: skip
-        lines = plane.contour(
-            result.x, result.rows, masked(result.loss), levels=levels[::2], colors="white",
-            linewidths=0.5,
-        )  # fmt: skip
-        plane.clabel(lines, fontsize=6, fmt=short_number)
-        plane.plot(path["x"], path["y"], ".-", color="white", markersize=7, linewidth=2.2)
-        plane.plot(path["x"], path["y"], ".-", color=PATH_COLOUR, markersize=5, linewidth=1.2)
-        _name_epochs(plane, path)
-        kinds = "component" if result.settings.directions == "pca" else "direction"
-        shares = path["explained"] if kinds == "component" else (np.nan, np.nan)
-        for axis, share, which in zip("xy", shares, ("first", "second"), strict=False):
-            label = f"{which} {kinds}"
-            label += "" if np.isnan(share) else f" ({100 * share:.1f}% of the variance)"
-            getattr(plane, f"set_{axis}label")(label)
-        plane.set_title(plain_text(result.label))
-        plane.spines[:].set_visible(True)
-
-        losses.plot(path["epoch"], path["loss"], color="#0072B2", label="saved network")
-        losses.plot(
-            path["epoch"], path["plane_loss"], color=PATH_COLOUR, linestyle="--",
-            label="its projection on the plane",
-        )  # fmt: skip
-        if isinstance(scale, LogNorm):
-            losses.set_yscale("log")
-            plain_log_ticks(losses.yaxis)
-        losses.set(xlabel="epoch", ylabel=with_unit(f"{result.split} loss", [result]))
-        distance = losses.twinx()
-        distance.plot(
-            path["epoch"], path["distance"], color="0.55", linewidth=1.0, label="distance"
-        )
-        distance.set_ylabel("distance from the plane (2-norm)", color="0.45")
-        distance.tick_params(axis="y", colors="0.45")
-        distance.set_ylim(bottom=0)
-        distance.spines["right"].set_visible(True)
-        losses.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+        _draw_plane(plane, result, scale, levels)
+        _draw_losses(losses, result, is_logarithmic=isinstance(scale, LogNorm))
     bar = page.colorbar(
         ScalarMappable(scale, MAP), ax=list(panels[:, 0]), aspect=30, location="left"
     )
     bar.set_label(with_unit(f"{results[0].split} loss on the plane", results))
-    return page
+    return {"trajectory": page}
+
+
+def _draw_plane(
+    plane: Axes, result: Trajectory, scale: Normalize, levels: NDArray[np.float64]
+) -> None:
+    """The contours of the plane, and the path over them."""
+    path, loss = result.path, masked(result.loss)
+    plane.contourf(
+        result.x, result.rows, loss, levels=levels, norm=scale, cmap=MAP, extend="both", alpha=0.9
+    )
+    lines = plane.contour(
+        result.x, result.rows, loss, levels=levels[::2], colors="white", linewidths=0.5
+    )
+    plane.clabel(lines, fontsize=6, fmt=short_number)
+    plane.plot(path["x"], path["y"], ".-", color="white", markersize=7, linewidth=2.2)
+    plane.plot(path["x"], path["y"], ".-", color=PATH_COLOUR, markersize=5, linewidth=1.2)
+    _name_epochs(plane, path)
+    is_pca = result.settings.directions == "pca"
+    shares = path["explained"] if is_pca else (np.nan, np.nan)
+    for axis, share, rank in zip("xy", shares, ("first", "second"), strict=False):
+        label = f"{rank} {'component' if is_pca else 'direction'}"
+        label += "" if np.isnan(share) else f" ({100 * share:.1f}% of the variance)"
+        getattr(plane, f"set_{axis}label")(label)
+    plane.set_title(plain_text(result.label))
+    plane.spines[:].set_visible(True)
+
+
+def _draw_losses(losses: Axes, result: Trajectory, *, is_logarithmic: bool) -> None:
+    """The losses of the saved networks and of their projections, and the distance, by epoch."""
+    path = result.path
+    losses.plot(path["epoch"], path["loss"], color=LOSS_COLOUR, label="saved network")
+    losses.plot(
+        path["epoch"], path["plane_loss"], color=PATH_COLOUR, linestyle="--",
+        label="its projection on the plane",
+    )  # fmt: skip
+    if is_logarithmic:
+        losses.set_yscale("log")
+        plain_log_ticks(losses.yaxis)
+    losses.set(xlabel="epoch", ylabel=with_unit(f"{result.split} loss", [result]))
+    distance = losses.twinx()
+    distance.plot(path["epoch"], path["distance"], color="0.55", linewidth=1.0, label="distance")
+    distance.set_ylabel("distance from the plane (2-norm)", color="0.45")
+    distance.tick_params(axis="y", colors="0.45")
+    distance.set_ylim(bottom=0)
+    distance.spines["right"].set_visible(True)
+    losses.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
 
 
 def _name_epochs(plane: Axes, path: dict[str, NDArray[Any]]) -> None:
-    """The first and the last epoch by number."""
+    """Write the numbers of the first and the last epoch beside them."""
     for k in (0, len(path["epoch"]) - 1):
         plane.annotate(
             f"epoch {int(path['epoch'][k])}",
@@ -85,14 +93,5 @@ def _name_epochs(plane: Axes, path: dict[str, NDArray[Any]]) -> None:
             xytext=(4, 5),
             fontsize=7,
             color="white",
-            path_effects=[_outline()],
+            path_effects=[withStroke(linewidth=1.6, foreground="black")],
         )
-
-
-def _outline() -> AbstractPathEffect:
-    return withStroke(linewidth=1.6, foreground="black")
-
-
-def draw(results: Sequence[Slice], options: PlotOptions | None = None) -> dict[str, Figure]:
-    """The path over the contours, and the losses of path and plane by epoch."""
-    return {"trajectory": paths(results, options)}

@@ -1,31 +1,27 @@
 """The path of a training run, and the loss on its plane."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from analyses.slices.result import Slice
-
-if TYPE_CHECKING:
-    pass
 from analyses.trajectory.settings import Settings
 
 
 @dataclass(frozen=True)
 class Trajectory(Slice):
-    """Values on the plane of shape (ny, nx), and the path.
+    """Values on the plane, of shape (ny, nx), and the path of the saved epochs.
 
-    ``path`` holds, of shape (epochs,): ``epoch``, ``x``, ``y``, ``distance`` from the plane
-    (2-norm in weight space), ``loss`` of the saved network and ``plane_loss`` of its projection;
-    and ``explained``, the share of the variance that each component explains.
+    ``path`` holds, each of shape (epochs,): ``epoch``, the coordinates ``x`` and ``y``,
+    ``distance`` from the plane (2-norm in weight space), ``loss`` of the saved network and
+    ``plane_loss`` of its projection; and ``explained``, the share of the variance that each
+    principal component explains.
     """
 
     analysis: ClassVar[str] = "trajectory"
     settings_type: ClassVar[type[Any]] = Settings
 
     def headline(self) -> dict[str, Any]:
-        """The slice's numbers and what the path says."""
+        """The slice's numbers, and the epochs, losses and largest distance of the path."""
         distance = self.path["distance"]
         return {
             **super().headline(),

@@ -1,22 +1,21 @@
 """The saved epochs of a run and the plane that they are shown on."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from analyses.slices.grid import Axis
+from analyses.slices.grid import Axis, OptionalAxisField
 from analyses.slices.settings import SliceSettings
 from landscape.errors import InputError
 from landscape.runtime.options import option
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True)
 class Settings(SliceSettings):
-    """The saved epochs and the plane."""
+    """The saved epochs and the plane.
+
+    Example:
+        >>> Settings(x=(-1, 1, 11), y=(-1, 1, 11)).x.count
+        11
+    """
 
     epochs: str = option(
         "",
@@ -29,11 +28,11 @@ class Settings(SliceSettings):
         "pca (the first two principal components), or as for surface",
         metavar="KIND|FILE.h5",
     )
-    x: Axis | None = option(
+    x: OptionalAxisField = option(
         None, "coordinates along x (default: the path and a margin)", parse=Axis.parse,
         metavar="MIN:MAX:N",
     )  # fmt: skip
-    y: Axis | None = option(
+    y: OptionalAxisField = option(
         None, "coordinates along y, likewise", parse=Axis.parse, metavar="MIN:MAX:N"
     )
     points: int = option(25, "points a side where no coordinates are given", metavar="N")
@@ -50,5 +49,5 @@ class Settings(SliceSettings):
 
     @property
     def kinds(self) -> tuple[str, str] | None:
-        """The principal plane needs no other kind."""
+        """The kinds of x and y, ``pca`` among them; None if they are read from a file."""
         return ("pca", "pca") if self.directions == "pca" else super().kinds

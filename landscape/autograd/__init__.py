@@ -1,1 +1,1 @@
-"""autograd."""
+"""Differentiation: gradients with their graph, and operations with cheap second derivatives."""

@@ -21,7 +21,7 @@ def convolution(
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Tensor:
-    """The same as ``func``, one of :data:`CONVOLUTIONS`."""
+    """The same as calling ``func``, one of :data:`CONVOLUTIONS`."""
     dimensions = CONVOLUTIONS[func]
     if isinstance(padding, str) or input.dim() != dimensions + 2:
         return func(input, weight, bias, stride, padding, dilation, groups)
@@ -38,7 +38,7 @@ def convolution(
 
 
 class _Convolution(Function):
-    """``geometry``: what torch.convolution takes after the bias."""
+    """A convolution; ``geometry`` holds what torch.convolution takes after the bias."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Any) -> Tensor:
@@ -55,7 +55,7 @@ class _Convolution(Function):
 
 
 class _ConvolutionBackward(Function):
-    """The gradients of input, weight and bias, as far as ``wanted``."""
+    """The gradients of those among input, weight and bias that are ``wanted``."""
 
     @staticmethod
     def forward(
@@ -72,8 +72,10 @@ class _ConvolutionBackward(Function):
     def backward(
         ctx: Any, of_x: Tensor | None, of_weight: Tensor | None, of_bias: Tensor | None
     ) -> Any:
-        """With g the gradient, u, v, c what stands for those of x, w, b: the scalar is
-        <u, conv'(g, w)> + <v, g * x> + <c, sum g>, bilinear in each pair.
+        """The derivatives of <u, conv'(g, w)> + <v, g * x> + <c, sum g> by g, x and w.
+
+        g is the incoming gradient; u, v and c are the vectors that the gradients of x, w and b are
+        multiplied by. The scalar is bilinear in each pair.
         """
         gradient, x, weight = ctx.saved_tensors
         along = torch.zeros_like(gradient)
@@ -84,7 +86,7 @@ class _ConvolutionBackward(Function):
         if of_weight is not None:
             of_weight = _layout(of_weight)
             along = along + torch.convolution(x, of_weight, None, *ctx.geometry)
-        # The input's part needs v, the weight's needs u; one backward pass gives both.
+        # The derivative by x needs v, that by w needs u; one backward pass gives both.
         wanted = (
             ctx.needs_input_grad[1] and of_weight is not None,
             ctx.needs_input_grad[2] and of_x is not None,
@@ -105,20 +107,20 @@ class _ConvolutionBackward(Function):
 def _backward(
     gradient: Tensor, x: Tensor, weight: Tensor, geometry: Any, wanted: Sequence[bool]
 ) -> tuple[Tensor, ...]:
-    found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
+    gradients: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
         gradient, x, weight, [len(weight)], *geometry, list(wanted)
     )
-    return found
+    return gradients
 
 
 def _layout(tensor: Tensor) -> Tensor:
-    """Channels last on processors, where convolutions are faster in it."""
+    """The tensor with its channels last on processors, where that is faster to convolve."""
     if tensor.dim() == 4 and tensor.device.type == "cpu":
         return tensor.contiguous(memory_format=torch.channels_last)
     return tensor
 
 
 def _each(value: int | Sequence[int], dimensions: int) -> tuple[int, ...]:
-    """One number for every dimension."""
-    found = (value,) if isinstance(value, int) else tuple(value)
-    return found * dimensions if len(found) == 1 else found
+    """The value of every dimension, of one for all of them or one for each."""
+    values = (value,) if isinstance(value, int) else tuple(value)
+    return values * dimensions if len(values) == 1 else values

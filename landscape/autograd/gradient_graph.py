@@ -1,38 +1,18 @@
 """A gradient that can be differentiated again, and the Gauss-Newton form of it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from landscape.autograd.skipped import SkippedParameters
 from landscape.errors import NotMeasurableError
 from landscape.parameters.layout import flatten
 
-# Where the parameters lie whose derivatives nobody asks for in the backward pass under way: a
-# torch.autograd.Function is not told. Not thread-local: on a GPU its backward has its own thread.
-_skipped: frozenset[int] = frozenset()
-
-
-def is_skipped(parameter: Tensor) -> bool:
-    """Whether its derivative is not wanted in the backward pass under way."""
-    return parameter.data_ptr() in _skipped
-
-
-@contextmanager
-def _only(parameters: Sequence[Tensor], numbers: Sequence[int]) -> Iterator[None]:
-    global _skipped
-    places = [parameter.data_ptr() for parameter in parameters]
-    _skipped = frozenset(places) - {places[number] for number in numbers}
-    try:
-        yield
-    finally:
-        _skipped = frozenset()
-
 
 class CurvatureGraph(Protocol):
-    """A symmetric matrix of curvature, of which one batch's graph is kept."""
+    """A symmetric curvature matrix of one batch, as a graph that products are taken through."""
 
     @property
     def gradient(self) -> Tensor:
@@ -43,25 +23,40 @@ class CurvatureGraph(Protocol):
     ) -> Tensor:
         """The matrix times ``columns``, both of shape (P, K).
 
-        With ``tensors``, some parameters by number, it is their diagonal block: the columns are
-        taken to be 0 elsewhere, and so are the products, which are not computed there. ``keep``
-        leaves the graph for another time.
+        With ``tensors``, the numbers of some parameters, the matrix is their diagonal block: the
+        columns are taken to be 0 elsewhere, and so are the products, which are not computed there.
+        ``keep`` retains the graph for further products.
         """
 
 
 class GradientGraph:
-    """The gradient of ``value`` with respect to ``parameters``, with the graph of its making.
+    """The gradient of a loss, with the graph that computed it.
 
     A Hessian-vector product is a backward pass through that graph (Pearlmutter, 1994).
+
+    Args:
+        value: the loss, a scalar.
+        parameters: the tensors that it is differentiated by; P scalars in all.
+        skipped: what the operations of the graph were recorded with, where they were recorded
+            within :class:`landscape.autograd.second_order.SecondOrder`.
+
+    Raises:
+        NotMeasurableError: if an operation of the graph has no second derivative.
     """
 
-    def __init__(self, value: Tensor, parameters: Sequence[Tensor]) -> None:
+    def __init__(
+        self,
+        value: Tensor,
+        parameters: Sequence[Tensor],
+        skipped: SkippedParameters | None = None,
+    ) -> None:
         self._parameters = parameters
+        self._skipped = skipped or SkippedParameters()
         self._pieces = _derivative(value, parameters)
 
     @property
     def gradient(self) -> Tensor:
-        """Its value, of shape (P,)."""
+        """The gradient itself, of shape (P,)."""
         return flatten(piece.detach() for piece in self._pieces)
 
     def products(
@@ -71,25 +66,34 @@ class GradientGraph:
         numbers, active = _chosen(self._pieces, tensors)
         if not active:
             return torch.zeros_like(columns)
-        return _by_column(
-            lambda parts, keep: torch.autograd.grad(
-                [self._pieces[number] for number in active],
-                [self._parameters[number] for number in numbers],
-                grad_outputs=[parts[number] for number in active],
-                retain_graph=keep,
-                materialize_grads=True,
-            ),
-            columns,
-            self._parameters,
-            numbers,
-            keep,
-        )
+
+        def multiply(vectors: Sequence[Tensor], keep: bool) -> Sequence[Tensor]:
+            with self._skipped.all_but(self._parameters, numbers):
+                return torch.autograd.grad(
+                    [self._pieces[number] for number in active],
+                    [self._parameters[number] for number in numbers],
+                    grad_outputs=[vectors[number] for number in active],
+                    retain_graph=keep,
+                    materialize_grads=True,
+                )
+
+        return _by_column(multiply, columns, self._parameters, numbers, keep)
 
 
 class GaussNewtonGraph:
-    """J'CJ for the Jacobian J of ``outputs`` and a symmetric C that ``curve`` multiplies by.
+    """The matrix J'CJ for the Jacobian J of some outputs and a symmetric matrix C.
 
-    J times a vector is had by differentiating J'u, which is linear in u, once more.
+    J times a vector is obtained by differentiating J'u, which is linear in u, once more.
+
+    Args:
+        value: the loss, a scalar.
+        outputs: the tensor whose Jacobian J is.
+        curve: multiplies C by a tensor of the outputs' shape.
+        parameters: the tensors that the outputs are differentiated by; P scalars in all.
+        skipped: as for :class:`GradientGraph`.
+
+    Raises:
+        NotMeasurableError: if an operation of the graph has no second derivative.
     """
 
     def __init__(
@@ -98,7 +102,9 @@ class GaussNewtonGraph:
         outputs: Tensor,
         curve: Callable[[Tensor], Tensor],
         parameters: Sequence[Tensor],
+        skipped: SkippedParameters | None = None,
     ) -> None:
+        self._skipped = skipped or SkippedParameters()
         self._value = value
         self._outputs = outputs
         self._curve = curve
@@ -111,7 +117,7 @@ class GaussNewtonGraph:
 
     @property
     def gradient(self) -> Tensor:
-        """The gradient of the value, of shape (P,)."""
+        """The gradient of the loss, of shape (P,)."""
         if not self._value.requires_grad:
             return flatten(torch.zeros_like(parameter) for parameter in self._parameters)
         pieces = torch.autograd.grad(
@@ -127,21 +133,22 @@ class GaussNewtonGraph:
         if not active:
             return torch.zeros_like(columns)
 
-        def multiply(parts: Sequence[Tensor], keep: bool) -> Sequence[Tensor]:
-            (forward,) = torch.autograd.grad(
-                [self._pieces[number] for number in active],
-                [self._point],
-                grad_outputs=[parts[number] for number in active],
-                retain_graph=True,
-                materialize_grads=True,
-            )
-            return torch.autograd.grad(
-                [self._outputs],
-                [self._parameters[number] for number in numbers],
-                grad_outputs=[self._curve(forward)],
-                retain_graph=keep,
-                materialize_grads=True,
-            )
+        def multiply(vectors: Sequence[Tensor], keep: bool) -> Sequence[Tensor]:
+            with self._skipped.all_but(self._parameters, numbers):
+                (forward,) = torch.autograd.grad(
+                    [self._pieces[number] for number in active],
+                    [self._point],
+                    grad_outputs=[vectors[number] for number in active],
+                    retain_graph=True,
+                    materialize_grads=True,
+                )
+                return torch.autograd.grad(
+                    [self._outputs],
+                    [self._parameters[number] for number in numbers],
+                    grad_outputs=[self._curve(forward)],
+                    retain_graph=keep,
+                    materialize_grads=True,
+                )
 
         return _by_column(multiply, columns, self._parameters, numbers, keep)
 
@@ -149,9 +156,9 @@ class GaussNewtonGraph:
 def _chosen(
     pieces: Sequence[Tensor], tensors: Sequence[int] | None
 ) -> tuple[Sequence[int], list[int]]:
-    """The numbers asked for, all without ``tensors``, and those among them that have a graph.
+    """The numbers ``tensors``, by default all, and those among them whose gradient has a graph.
 
-    A piece that does not depend on the parameters, as of a loss linear in them, has none.
+    A gradient that does not depend on the parameters, such as that of a linear loss, has none.
     """
     numbers = range(len(pieces)) if tensors is None else tensors
     return numbers, [number for number in numbers if pieces[number].requires_grad]
@@ -160,11 +167,21 @@ def _chosen(
 def differentiable_gradients(
     value: Tensor, parameters: Sequence[Tensor], seed: Tensor | None = None
 ) -> Sequence[Tensor]:
-    """The gradients of ``value`` with the graph of their making.
+    """The gradients of ``value``, by parameter, with the graph that computed them.
 
-    Raises NotMeasurableError where that goes through a torch.autograd.Function whose backward pass
-    is ``@once_differentiable``: torch says so only to who asks for the gradients of all leaves, and
-    leaves the rest of the graph out for anybody else.
+    Args:
+        value: what is differentiated.
+        parameters: by what.
+        seed: the vector that the Jacobian's transpose is multiplied by, where ``value`` is not a
+            scalar.
+
+    Returns:
+        A gradient for each parameter, of its shape; zeros where ``value`` does not depend on it.
+
+    Raises:
+        NotMeasurableError: if a backward pass in the graph is ``@once_differentiable``. torch
+            itself reports that only where the gradients of all leaves are requested; otherwise it
+            silently leaves that part of the graph out.
     """
     pieces = torch.autograd.grad(value, parameters, seed, create_graph=True, materialize_grads=True)
     seen: set[Any] = set()
@@ -177,8 +194,8 @@ def differentiable_gradients(
         if node.name() == "torch::autograd::Error":
             raise NotMeasurableError(
                 "the curvature needs second derivatives, which an operation of the model or the "
-                "loss does not have: a backward pass of it is @once_differentiable; write it out "
-                "in operations of torch"
+                "loss does not have: its backward pass is @once_differentiable; write the "
+                "operation out in torch operations"
             )
         waiting += [parent for parent, _ in node.next_functions]
     return pieces
@@ -197,20 +214,21 @@ def _by_column(
     numbers: Sequence[int],
     keep: bool,
 ) -> Tensor:
-    """The products of columns (P, K), taken one by one, with the parameters' numbers filled in.
+    """The products with each of the columns (P, K), taken one after the other.
 
-    One by one: batched (vmapped) double backward of layer norm is wrong in torch.
+    ``multiply`` takes a column, split into a tensor for each parameter, and returns the product for
+    the parameters with these ``numbers``; it is 0 for the others. The columns are not batched,
+    since the vmapped double backward pass of layer norm is wrong in torch.
     """
     sizes = [parameter.numel() for parameter in parameters]
     # Rows, so that every vector is contiguous: some kernels are a hundred times slower otherwise.
     rows = columns.T.contiguous()
-    found = torch.zeros_like(rows)
-    for k, (row, place) in enumerate(zip(rows, found, strict=True)):
-        parts = zip(row.split(sizes), parameters, strict=True)
-        views = [part.view_as(parameter) for part, parameter in parts]
-        with _only(parameters, numbers):
-            pieces = multiply(views, keep or k < len(rows) - 1)
-        places = place.split(sizes)
+    products = torch.zeros_like(rows)
+    for k, (row, product) in enumerate(zip(rows, products, strict=True)):
+        pairs = zip(row.split(sizes), parameters, strict=True)
+        vectors = [vector.view_as(parameter) for vector, parameter in pairs]
+        pieces = multiply(vectors, keep or k < len(rows) - 1)
+        places = product.split(sizes)
         for number, piece in zip(numbers, pieces, strict=True):
             places[number].copy_(piece.reshape(-1))
-    return found.T
+    return products.T

@@ -1,8 +1,8 @@
-"""Operations whose second derivative torch has wrong, or not at all, written out in others.
+"""Operations whose second derivative torch gets wrong or lacks, written out in other operations.
 
-The second derivative of weight normalisation takes the norms for constants (torch 2.13), so the
-Hessian comes out not even symmetric; those of the hard sigmoid, of bags of embeddings and of
-pairwise distances are not implemented. Values and first derivatives are the same to rounding.
+The second derivative of weight normalisation takes the norms for constants (torch 2.13), so that
+the Hessian is not even symmetric; those of the hard sigmoid, of embedding bags and of pairwise
+distances are not implemented. Values and first derivatives are the same to rounding.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class PlainForms(TorchFunctionMode):
-    """While it is entered, these operations are written out."""
+    """Within this context the operations named above are replaced by their written-out forms."""
 
     def __torch_function__(
         self,
@@ -24,7 +24,7 @@ class PlainForms(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """``func`` itself, or what replaces it."""
+        """Call ``func``, or what replaces it."""
         return _FORMS.get(func, func)(*args, **(kwargs or {}))
 
 

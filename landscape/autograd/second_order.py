@@ -2,9 +2,10 @@
 
 A Hessian-vector product by double backward differentiates the backward pass. For a convolution
 torch does that by general formulas, convolutions over transposed batches and channels, which take
-three quarters of the product (benchmarks/RESULTS.md). Inside :class:`SecondOrder` the backward
-pass of a convolution or a linear layer is an operation of its own, whose derivative takes two
-forward products and one ordinary backward pass: all there is to do. Numbers agree to rounding.
+three quarters of the time of the product (benchmarks/RESULTS.md). Within :class:`SecondOrder` the
+backward pass of a convolution or a linear layer is an operation of its own, whose derivative takes
+two forward products and one ordinary backward pass, which is the least possible. The numbers agree
+with torch's to rounding.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,10 +18,20 @@ from torch.overrides import TorchFunctionMode
 
 from landscape.autograd.convolution import CONVOLUTIONS, convolution
 from landscape.autograd.linear import linear
+from landscape.autograd.skipped import SkippedParameters
 
 
 class SecondOrder(TorchFunctionMode):
-    """While it is entered, convolutions, linear layers and eval-mode BatchNorms are replaced."""
+    """Within this context convolutions, linear layers and eval-mode BatchNorms are replaced.
+
+    Args:
+        skipped: states which parameters a backward pass leaves out; give the same object to the
+            :class:`landscape.autograd.gradient_graph.GradientGraph` of what is recorded here.
+    """
+
+    def __init__(self, skipped: SkippedParameters | None = None) -> None:
+        super().__init__()
+        self._skipped = skipped or SkippedParameters()
 
     def __torch_function__(
         self,
@@ -29,12 +40,12 @@ class SecondOrder(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """``func`` itself, or what replaces it."""
+        """Call ``func``, or what replaces it."""
         kwargs = kwargs or {}
         if func in CONVOLUTIONS:
             return convolution(func, *args, **kwargs)
         if func is F.linear:
-            return linear(*args, **kwargs)
+            return linear(*args, **kwargs, skipped=self._skipped)
         if func is F.batch_norm:
             return _batch_norm(*args, **kwargs)
         return func(*args, **kwargs)

@@ -1,1 +1,1 @@
-"""Hessian operators and what is asked of them; one algorithm a file."""
+"""Products with the Hessian and related matrices, and what can be computed from them."""

@@ -1,8 +1,8 @@
-"""The largest eigenvalue of each of many diagonal blocks, in one go.
+"""The largest eigenvalue of each of many diagonal blocks.
 
-One Lanczos process for each block; they advance side by side, so that every batch's forward and
-first backward pass serves all of them. A block's product computes no derivative that the block
-does not need: in the mean over the twelve blocks of a ViT it costs a quarter of a whole one.
+There is a Lanczos process for each block. The processes advance side by side, so that each batch's
+forward and first backward pass serves all of them. A block's product computes only derivatives that
+the block needs: in the mean over the twelve blocks of a ViT it costs a quarter of a whole product.
 """
 
 from collections.abc import Mapping
@@ -19,10 +19,11 @@ from landscape.eigen.sums import unit
 from landscape.parameters.groups import Group
 from landscape.runtime.progress import track
 
-# An eigenvalue is as exact as the square of its residual over the distance to the next.
+# The error of an eigenvalue is the square of its residual over the distance to the next one. So
+# residuals may be so many times the tolerance of an eigenvalue, up to the second number.
 LOOSE = 100
 LOOSEST = 1e-2
-# How much of a start is random, so that nothing is missed that the known pairs don't show.
+# The random share of a start, so that nothing is missed that the known pairs don't show.
 RANDOM = 0.3
 
 
@@ -37,13 +38,18 @@ def block_eigenvalues(
 ) -> dict[str, Eigenpairs]:
     """The eigenpair of largest magnitude of each group's diagonal block, with its residual.
 
-    ``pairs`` are leading eigenpairs V, L of the whole matrix, if they are known: to the random
-    starts the first eigenvectors of the blocks of VLV' are added, which are close to those sought.
-    The residuals are held to a hundred times ``tolerance``, that of eigenpairs (default 1e-4, in
-    float64 1e-6), or to 1e-2 where that is less and not tighter: the values are much closer.
+    Args:
+        operator: the whole matrix.
+        groups: the parameters of each block, by name.
+        generator: the source of the random starts.
+        pairs: leading eigenpairs V, L of the whole matrix, if they are known. The first eigenvector
+            of the block of VLV' is close to the one sought, and is added to the random start.
+        tolerance: as for eigenpairs of the whole matrix, by default 1e-4, or 1e-6 in float64. The
+            residuals of blocks may be a hundred times as large, up to 1e-2.
+        max_steps: the largest number of products for each block before the certificates.
     """
-    own = default_tolerance(operator) if tolerance is None else tolerance
-    tolerance = max(own, min(LOOSE * own, LOOSEST))
+    tolerance = default_tolerance(operator) if tolerance is None else tolerance
+    tolerance = max(tolerance, min(LOOSE * tolerance, LOOSEST))
     blocks = {name: operator.block(group) for name, group in groups.items()}
     processes = {
         name: _process(block, generator, pairs, max_steps) for name, block in blocks.items()
@@ -51,17 +57,18 @@ def block_eigenvalues(
     active = dict(processes)
     with track(range(max_steps), "components (Lanczos steps at most)") as steps:
         for _ in steps:
-            asked = [(blocks[name], one.vector.unsqueeze(1)) for name, one in active.items()]
-            for process, product in zip(active.values(), operator.together(asked), strict=True):
+            requests = [(blocks[name], p.vector.unsqueeze(1)) for name, p in active.items()]
+            products = operator.block_products(requests)
+            for process, product in zip(active.values(), products, strict=True):
                 process.advance(product.squeeze(1))
                 if process.is_full and process.width < max_steps:
                     restart(process, 1)
-            active = {name: one for name, one in active.items() if not _is_done(one, tolerance)}
+            active = {name: p for name, p in active.items() if not _is_finished(p, tolerance)}
             if not active:
                 break
     vectors = {name: _leading(process) for name, process in processes.items()}
-    asked = [(blocks[name], vector) for name, vector in vectors.items()]
-    exact = dict(zip(vectors, operator.together(asked, exact=True), strict=True))
+    requests = [(blocks[name], vector) for name, vector in vectors.items()]
+    exact = dict(zip(vectors, operator.block_products(requests, exact=True), strict=True))
     return {
         name: certificate(vectors[name], exact[name], tolerance, "lanczos", process.steps)
         for name, process in processes.items()
@@ -78,7 +85,7 @@ def _process(
 
 
 def _first_of_block(block: CurvatureOperator, pairs: Eigenpairs) -> Tensor:
-    """The first eigenvector of the block of VLV', of the block's size."""
+    """The eigenvector of largest magnitude of the block of VLV', of shape (block.size,)."""
     assert block.group is not None
     basis, coordinates = torch.linalg.qr(block.group.gather(pairs.vectors))
     small = (coordinates.double() * pairs.eigenvalues) @ coordinates.double().T
@@ -86,11 +93,12 @@ def _first_of_block(block: CurvatureOperator, pairs: Eigenpairs) -> Tensor:
     return basis @ vectors[:, values.abs().argmax()].to(basis)
 
 
-def _is_done(process: Krylov, tolerance: float) -> bool:
+def _is_finished(process: Krylov, tolerance: float) -> bool:
     return process.is_complete or is_finished(process, 1, 0.5 * tolerance)
 
 
 def _leading(process: Krylov) -> Tensor:
+    """The Ritz vector of largest magnitude, of shape (size, 1)."""
     values, coordinates = process.ritz()
     vector = process.ritz_vectors(coordinates[:, choose(values, 1, "magnitude")])
     return unit(vector)

@@ -1,4 +1,4 @@
-"""The curvature matrices that products can be had of.
+"""The curvature matrices that can be multiplied with vectors.
 
 - ``hessian``: of the loss.
 - ``ggn``: the generalised Gauss-Newton matrix (Schraudolph, 2002), mean of J'CJ with the Jacobian
@@ -13,21 +13,25 @@ from typing import Any
 from torch import Tensor
 
 from landscape.autograd.gradient_graph import CurvatureGraph, GaussNewtonGraph, GradientGraph
+from landscape.autograd.skipped import SkippedParameters
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
 from landscape.objective.losses import sample_losses
 from landscape.objective.objective import Objective
 
-MakeGraph = Callable[[Objective, Batch, Any, float], CurvatureGraph]
+MakeGraph = Callable[[Objective, Batch, Any, float, SkippedParameters], CurvatureGraph]
 
 
-def hessian_graph(objective: Objective, batch: Batch, outputs: Any, weight: float) -> GradientGraph:
+def hessian_graph(
+    objective: Objective, batch: Batch, outputs: Any, weight: float, skipped: SkippedParameters
+) -> GradientGraph:
     """The Hessian of the batch's mean loss, times ``weight``."""
-    return GradientGraph(weight * objective.loss_of(outputs, batch), objective.parameters)
+    loss = weight * objective.loss_of(outputs, batch)
+    return GradientGraph(loss, objective.parameters, skipped)
 
 
 def gauss_newton_graph(
-    objective: Objective, batch: Batch, outputs: Any, weight: float
+    objective: Objective, batch: Batch, outputs: Any, weight: float, skipped: SkippedParameters
 ) -> GaussNewtonGraph:
     """The Gauss-Newton matrix of the batch's mean loss, times ``weight``."""
     if not isinstance(outputs, Tensor):
@@ -41,23 +45,24 @@ def gauss_newton_graph(
     def curve(vector: Tensor) -> Tensor:
         return slope.products(vector.reshape(-1, 1), keep=True).reshape(outputs.shape)
 
-    return GaussNewtonGraph(
-        weight * objective.loss_of(outputs, batch), outputs, curve, objective.parameters
-    )
+    loss = weight * objective.loss_of(outputs, batch)
+    return GaussNewtonGraph(loss, outputs, curve, objective.parameters, skipped)
 
 
 def fisher_graph(
-    objective: Objective, batch: Batch, outputs: Any, weight: float
+    objective: Objective, batch: Batch, outputs: Any, weight: float, skipped: SkippedParameters
 ) -> GaussNewtonGraph:
     """The empirical Fisher matrix of the batch, times ``weight``."""
     losses = sample_losses(objective.loss_function, outputs, batch.targets)
     if losses is None or losses.shape != (batch.size,):
         raise NotMeasurableError(
-            "the empirical Fisher matrix needs a loss that can be taken sample by sample; "
+            "the empirical Fisher matrix needs a loss that can be computed sample by sample; "
             "use the hessian or ggn"
         )
     share = weight / batch.size
-    return GaussNewtonGraph(share * losses.sum(), losses, lambda v: share * v, objective.parameters)
+    return GaussNewtonGraph(
+        share * losses.sum(), losses, lambda v: share * v, objective.parameters, skipped
+    )
 
 
 MATRICES: dict[str, MakeGraph] = {

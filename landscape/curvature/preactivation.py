@@ -3,8 +3,8 @@
 Chen, Hsieh and Gong (ICLR 2022) write the Hessian of one sample with respect to W_k as
 (a_{k-1} a_{k-1}') kron Hc_k, where Hc_k is that with respect to h_k, and follow Hc_k from layer to
 layer: Hc_k = B_k W_{k+1}' Hc_{k+1} W_{k+1} B_k + D_k (Botev, Ritter and Barber, ICML 2017). Here
-Hc_k is not put together from that formula but differentiated: zeros are added to h_k, and the loss
-is differentiated twice by them. So it holds for tokens, skip connections and norms as well.
+Hc_k is not computed from that formula but by differentiation: zeros are added to h_k, and the loss
+is differentiated twice by them. So it also holds with tokens, skip connections and norms.
 """
 
 import logging
@@ -30,10 +30,15 @@ LOGGER = logging.getLogger(__name__)
 
 
 class PreactivationHessian:
-    """Hc of each of n samples for one layer: the diagonal blocks, D by D, of one matrix.
+    """The matrices Hc (D, D) of n samples for a layer, which are multiplied all at once.
 
-    ``gradient`` is that of the sum of the samples' losses with respect to ``shift``, which was
-    added to the layer's output (n, ..., d); D is the number of scalars of one sample's output.
+    Args:
+        gradient: of the sum of the samples' losses with respect to ``shift``.
+        shift: zeros of shape (n, ..., d) that were added to the layer's output.
+
+    Attributes:
+        count: n, the number of samples.
+        size: D, the number of scalars of a sample's output.
     """
 
     def __init__(self, gradient: Tensor, shift: Tensor) -> None:
@@ -45,7 +50,7 @@ class PreactivationHessian:
         self.device = shift.device
 
     def products(self, vectors: Tensor) -> Tensor:
-        """Each sample's Hessian times its own vector; both of shape (n, D)."""
+        """Each sample's Hessian times its row of ``vectors``; both of shape (n, D)."""
         if not self.gradient.requires_grad:  # a loss that is linear in h
             return torch.zeros_like(vectors)
         (products,) = torch.autograd.grad(
@@ -58,12 +63,12 @@ class PreactivationHessian:
         return products.reshape(vectors.shape)
 
     def sample(self, number: int) -> "SampleHessian":
-        """Hc of one sample."""
+        """The Hessian of the sample with this number."""
         return SampleHessian(self, number)
 
 
 class SampleHessian:
-    """Hc of one sample, of shape (D, D), as the algorithms of this folder take it."""
+    """Hc of a single sample as a symmetric operator of size D."""
 
     def __init__(self, whole: PreactivationHessian, number: int) -> None:
         self.whole = whole
@@ -84,11 +89,12 @@ class SampleHessian:
 
 @dataclass(frozen=True)
 class Preactivations:
-    """Of S samples, by layer: what one needs of H_W = M' Hc M for a sample's Hessian of W_k.
+    """What is known of the Hessians H_W = M' Hc M of S samples with respect to a layer's weights.
 
-    ``eigenvalues`` are those of Hc of largest magnitude, ``residuals`` ||Hc v - lambda v|| /
-    |lambda|, measured with a product more; ``gains`` are ||A||_2^2 of the layer's input A, a
-    matrix of tokens by features, or a vector. All of shape (S,).
+    Attributes:
+        eigenvalues: those of Hc of largest magnitude, of shape (S,).
+        residuals: their ||Hc v - lambda v|| / |lambda|, measured with one more product, (S,).
+        gains: ||A||_2^2 of the layer's input A, a matrix of tokens by features or a vector, (S,).
     """
 
     eigenvalues: Tensor
@@ -104,27 +110,37 @@ def preactivation_eigenvalues(
     tolerance: float,
     max_steps: int = 300,
 ) -> dict[str, Preactivations]:
-    """For each layer by path the leading eigenvalue of Hc of every sample of the objective.
+    """The leading eigenvalue of Hc of every sample, for each layer.
 
-    Hc is that of the sample's own loss, not divided by the number of samples. A Lanczos process
-    for each sample, side by side: one backward pass advances all samples of a batch.
+    Hc is that of the sample's own loss, not divided by the number of samples. There is a Lanczos
+    process for each sample, and a backward pass advances all samples of a batch.
+
+    Args:
+        objective: the loss and its samples.
+        layers: the dense layers.
+        generator: the source of the random starts.
+        tolerance: of the relative residuals.
+        max_steps: the largest number of products for each sample.
+
+    Returns:
+        The eigenvalues of all samples by the layer's path.
     """
-    found: dict[str, list[Tensor]] = {layer.path: [] for layer in layers}
+    pieces: dict[str, list[Tensor]] = {layer.path: [] for layer in layers}
     for batch in objective.batches:
         with objective.second_derivatives():
             hessians, gains = preactivation_hessians(objective, layers, batch)
             for path, hessian in track(hessians.items(), "pre-activation Hessians (layers)"):
                 values, residuals = _leading(hessian, generator, tolerance, max_steps)
-                found[path].append(torch.stack([values, residuals, gains[path]]))
-    return {path: Preactivations(*torch.cat(pieces, 1)) for path, pieces in found.items()}
+                pieces[path].append(torch.stack([values, residuals, gains[path]]))
+    return {path: Preactivations(*torch.cat(rows, 1)) for path, rows in pieces.items()}
 
 
 def preactivation_hessians(
     objective: Objective, layers: Sequence[DenseLayer], batch: Batch
 ) -> tuple[dict[str, PreactivationHessian], dict[str, Tensor]]:
-    """By path the Hessians of each sample of a batch, and the gains, of shape (n,).
+    """The Hessians of the n samples of a batch and their gains (n,), both by the layer's path.
 
-    They share one graph, and are to be used within ``objective.second_derivatives()``.
+    All Hessians share one graph. Call and use within ``objective.second_derivatives()``.
     """
     shifts: dict[str, Tensor] = {}
     gains: dict[str, Tensor] = {}
@@ -147,16 +163,16 @@ def preactivation_hessians(
 
 
 def few_samples(objective: Objective, count: int, generator: torch.Generator) -> Objective:
-    """The same loss over ``count`` samples drawn at random, or all, in float64 where it can be had.
+    """The same loss over at most ``count`` samples drawn at random, in float64 if the model can.
 
     In float32 the derivative of cross-entropy cancels where a network is sure of the class.
     """
     whole = merge(objective.batches)
     chosen = torch.randperm(whole.size, generator=generator)[:count].sort().values
-    together = max(batch.size for batch in objective.batches)
-    batches = rebatch([whole.take(chosen)], together)
+    batch_size = max(batch.size for batch in objective.batches)
+    batches = rebatch([whole.take(chosen)], batch_size)
 
-    def made(dtype: torch.dtype) -> Objective:
+    def objective_in(dtype: torch.dtype) -> Objective:
         return Objective(
             objective.module,
             [(batch.inputs, batch.targets) for batch in batches],
@@ -167,13 +183,13 @@ def few_samples(objective: Objective, count: int, generator: torch.Generator) ->
         )
 
     try:
-        few = made(torch.float64)
+        few = objective_in(torch.float64)
         few.gradient()
     except (RuntimeError, TypeError) as error:
         if objective.dtype == torch.float64:
             raise
-        LOGGER.info(f"in {objective.dtype}, as the model does not take float64 ({error})")
-        return made(objective.dtype)
+        LOGGER.info(f"the model does not take float64 ({error}); continuing in {objective.dtype}")
+        return objective_in(objective.dtype)
     return few
 
 
@@ -185,7 +201,8 @@ def _leading(
     room = affordable_rows(hessian.size, hessian.dtype, hessian.device) // hessian.count
     columns = max(room - 1, 2)
     processes = [
-        Krylov(one, random_vector(one, generator), generator, max_steps, columns) for one in samples
+        Krylov(sample, random_vector(sample, generator), generator, max_steps, columns)
+        for sample in samples
     ]
     active = dict(enumerate(processes))
     for _ in range(max_steps):
@@ -208,12 +225,13 @@ def _leading(
 
 
 def _ritz_vector(process: Krylov) -> Tensor:
+    """The Ritz vector of largest magnitude, of shape (D,)."""
     values, coordinates = process.ritz()
     return unit(process.ritz_vectors(coordinates[:, choose(values, 1, "magnitude")])).squeeze(1)
 
 
 def _certified(hessian: PreactivationHessian, vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """Rayleigh quotients of the rows and their relative residuals, with one product more."""
+    """Rayleigh quotients of the rows of ``vectors`` and their relative residuals."""
     products, vectors = hessian.products(vectors).double(), vectors.double()
     values = (vectors * products).sum(1) / vectors.square().sum(1)
     errors = torch.linalg.vector_norm(products - values.unsqueeze(1) * vectors, dim=1)

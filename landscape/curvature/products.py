@@ -1,11 +1,11 @@
-"""Products of one objective's curvature at one theta, many of them, as fast as they can be had.
+"""Fast products with a curvature matrix of an objective, for many vectors at the same theta.
 
-What all products share is done once: for each batch the forward and first backward pass are kept
-as a graph, while memory lasts, and a product is one more backward pass through it (Pearlmutter,
-1994). The passes run with BatchNorms folded into their convolutions and with convolutions whose
-second derivatives are cheap (:mod:`landscape.autograd.second_order`). The same numbers as by the
-plain module to rounding, with which they are compared where it matters: every reported eigenpair
-is certified by that.
+What all products share is computed once: for each batch the forward and first backward pass are
+kept as a graph, while memory lasts, and a product is one more backward pass through it
+(Pearlmutter, 1994). The passes run with BatchNorms folded into their convolutions and with
+convolutions whose second derivatives are cheap (:mod:`landscape.autograd.second_order`). The
+products are those of the plain module up to rounding. Reported eigenpairs are certified with
+products of the plain module itself.
 """
 
 import gc
@@ -21,11 +21,13 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from landscape.autograd.gradient_graph import CurvatureGraph
 from landscape.autograd.second_order import SecondOrder
+from landscape.autograd.skipped import SkippedParameters
 from landscape.curvature.matrices import MATRICES
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
 from landscape.objective.folding import fold_batch_norms
-from landscape.objective.objective import Objective, call_model
+from landscape.objective.model_call import call_model
+from landscape.objective.objective import Objective
 from landscape.parameters.groups import Group
 from landscape.runtime.devices import free_memory, is_out_of_memory
 
@@ -33,27 +35,33 @@ LOGGER = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-# Of the memory that is free, so much may be kept as graphs.
+# Graphs take at most this share of the free memory.
 SHARE_OF_MEMORY = 0.4
-# How far the gradient may be from the plain module's, relative to its norm, in units of rounding.
+# The largest distance of the gradient from the plain module's, relative to its norm, in units of
+# rounding.
 ROUNDINGS = 1e4
 
 
 @dataclass(frozen=True)
 class ProductRequest:
-    """The product of a diagonal block, or of the whole matrix, with ``vectors`` (size, K)."""
+    """What to multiply: the whole matrix, or the diagonal block of ``group``, with ``vectors``.
+
+    ``vectors`` has the shape (size, K), with the size of the matrix or block.
+    """
 
     vectors: Tensor
     group: Group | None = None
 
 
 class Products(Protocol):
-    """Whoever answers requests for products over one sample."""
+    """A source of products with the curvature matrix of a mean loss."""
 
     def __call__(self, requests: Sequence[ProductRequest], *, exact: bool = False) -> list[Tensor]:
-        """An answer of the vectors' shape to each request.
+        """The product for each request, of the shape of its vectors.
 
-        ``exact``: by the plain module, nothing kept and nothing replaced.
+        Args:
+            requests: what to multiply.
+            exact: use the plain module, with no graph kept and no operation replaced.
         """
 
     def gradient(self) -> Tensor:
@@ -61,17 +69,17 @@ class Products(Protocol):
 
 
 class LocalProducts:
-    """The products of one objective, at its own weights or at ``theta``, in this process.
+    """Products that are computed in this process.
+
+    Where memory runs out it continues with less: without kept graphs, then with halved batches.
 
     Args:
-        objective: of whose loss they are.
-        theta: where, of shape (P,).
+        objective: the mean loss.
+        theta: the weights, of shape (P,); by default the objective's own.
         matrix: one of ``landscape.curvature.matrices.MATRICES``.
-        batches: a part of the objective's sample in place of all of it.
-        num_samples: what the mean is over; by default the samples of the batches.
-        budget: how many bytes of graphs may be kept; by default a share of the free memory.
-
-    Where memory runs out it goes on with less: nothing kept, then halves of the batches.
+        batches: a part of the objective's sample; by default all of it.
+        num_samples: the number that the mean divides by, by default the samples of the batches.
+        budget: how many bytes of graphs may be kept, by default a share of the free memory.
     """
 
     def __init__(
@@ -92,22 +100,23 @@ class LocalProducts:
         if budget is None:
             budget = int(SHARE_OF_MEMORY * free_memory(objective.device))
         self._budget = budget
-        self._model: Callable[..., Any] | None = None  # chosen with the first product
+        self._model: Callable[..., Any] | None = None  # chosen at the first product
         self._is_fast = False
         self._graphs: dict[int, CurvatureGraph] = {}
 
     def __call__(self, requests: Sequence[ProductRequest], *, exact: bool = False) -> list[Tensor]:
-        """All requests share the graph of each batch."""
-        return self._with_what_memory_there_is(lambda: self._answer(requests, exact))
+        """The product for each request; all of them share the graph of each batch."""
+        return self._retried(lambda: self._multiply(requests, exact))
 
     def gradient(self) -> Tensor:
         """The gradient of the loss, of shape (P,)."""
-        return self._with_what_memory_there_is(self._gradient)
+        return self._retried(self._gradient)
 
-    def _with_what_memory_there_is(self, ask: Callable[[], Answer]) -> Answer:
+    def _retried(self, compute: Callable[[], Answer]) -> Answer:
+        """The answer of ``compute``, which is repeated with less memory where it runs out."""
         while True:
             try:
-                return ask()
+                return compute()
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
@@ -122,21 +131,21 @@ class LocalProducts:
 
     @property
     def num_kept(self) -> int:
-        """How many batches have their graph kept."""
+        """How many batches have a graph that is kept."""
         return len(self._graphs)
 
-    def _answer(self, requests: Sequence[ProductRequest], exact: bool) -> list[Tensor]:
+    def _multiply(self, requests: Sequence[ProductRequest], exact: bool) -> list[Tensor]:
         layout = self._objective.layout
         columns: list[Tensor] = []
         tensors: list[list[int] | None] = []
-        for one in requests:
-            if one.group is None:
-                columns.append(one.vectors)
+        for request in requests:
+            if request.group is None:
+                columns.append(request.vectors)
                 tensors.append(None)
             else:
-                columns.append(one.group.scatter(one.vectors, layout.size))
-                tensors.append(one.group.tensors(layout))
-        answers = [torch.zeros_like(one) for one in columns]
+                columns.append(request.group.scatter(request.vectors, layout.size))
+                tensors.append(request.group.tensors(layout))
+        products = [torch.zeros_like(vectors) for vectors in columns]
         last = len(requests) - 1
         with self._objective.second_derivatives(self._theta):
             if self._model is None and self._batches and not exact:
@@ -144,46 +153,53 @@ class LocalProducts:
             for number, batch in enumerate(self._batches):
                 kept = None if exact else self._graphs.get(number)
                 graph = self._graph(batch, exact=exact) if kept is None else kept
-                for k, answer in enumerate(answers):
+                for k, product in enumerate(products):
                     keep = kept is not None or k < last
-                    answer += graph.products(columns[k], tensors[k], keep=keep)
+                    product += graph.products(columns[k], tensors[k], keep=keep)
         return [
-            answer if one.group is None else one.group.gather(answer)
-            for one, answer in zip(requests, answers, strict=True)
+            product if request.group is None else request.group.gather(product)
+            for request, product in zip(requests, products, strict=True)
         ]
 
     def _choose(self) -> None:
-        """Take the fast form if it gives the plain one's gradient; keep what graphs fit."""
+        """Choose the fast model if its gradient is the plain one's; keep the graphs that fit."""
         objective = self._objective
         first = self._batches[0]
         plain = self._graph(first, exact=True).gradient
         self._model, self._is_fast = fold_batch_norms(objective.module) or objective.module, True
         try:
             error = torch.linalg.vector_norm(self._graph(first).gradient - plain)
-        except RuntimeError as refused:  # some operation will not have it
-            if is_out_of_memory(refused):
+        except RuntimeError as refusal:  # an operation does not support it
+            if is_out_of_memory(refusal):
                 raise
             error = torch.tensor(float("inf"))
         limit = ROUNDINGS * torch.finfo(plain.dtype).eps * torch.linalg.vector_norm(plain)
         if not error <= limit:
             self._model, self._is_fast = objective.module, False
-        taken = 0
-        each = self._graph_bytes(first) / first.size
+        total_bytes = 0
+        sample_bytes = self._graph_bytes(first) / first.size
         for number, batch in enumerate(self._batches):
-            taken += int(each * batch.size)
-            if taken > self._budget:
+            total_bytes += int(sample_bytes * batch.size)
+            if total_bytes > self._budget:
                 break
             self._graphs[number] = self._graph(batch)
 
     def _back_off(self, error: RuntimeError) -> None:
-        """Ask for less the next time. Raises NotMeasurableError if one sample is too much."""
+        """Use less memory from now on.
+
+        Raises:
+            NotMeasurableError: there is not enough memory for a single sample.
+        """
         largest = max(batch.size for batch in self._batches)
         if self._graphs:
-            LOGGER.info("out of memory: going on without kept graphs")
+            LOGGER.info("out of memory: continuing without kept graphs")
         elif largest > 1:
-            LOGGER.info(f"out of memory: going on with batches of {(largest + 1) // 2}")
-            halves = [b.slice(*part) for b in self._batches for part in _halves(b, largest)]
-            self._batches = halves
+            LOGGER.info(f"out of memory: continuing with batches of {(largest + 1) // 2}")
+            self._batches = [
+                batch.slice(start, stop)
+                for batch in self._batches
+                for start, stop in _halves(batch, largest)
+            ]
         else:
             raise NotMeasurableError(
                 "there is not enough memory for the product with a single sample; "
@@ -199,13 +215,14 @@ class LocalProducts:
     def _graph(self, batch: Batch, *, exact: bool = False) -> CurvatureGraph:
         model = self._objective.module if exact else self._model
         assert model is not None
-        with SecondOrder() if self._is_fast and not exact else nullcontext():
+        skipped = SkippedParameters()
+        with SecondOrder(skipped) if self._is_fast and not exact else nullcontext():
             outputs = call_model(model, batch)
         weight = batch.size / self._num_samples
-        return self._make_graph(self._objective, batch, outputs, weight)
+        return self._make_graph(self._objective, batch, outputs, weight, skipped)
 
     def _graph_bytes(self, batch: Batch) -> int:
-        """What the graph of a batch keeps in memory."""
+        """How many bytes the graph of a batch takes."""
         storages: dict[int, int] = {}
         weights = self._objective.live_weights.untyped_storage().data_ptr()
 
@@ -217,11 +234,12 @@ class LocalProducts:
 
         with saved_tensors_hooks(note, lambda tensor: tensor):
             self._graph(batch)
-        gc.collect()  # hooks make cycles of what an operation keeps of its own result
+        gc.collect()  # hooks make reference cycles of operations that save their own result
         return sum(storages.values())
 
 
 def _halves(batch: Batch, largest: int) -> list[tuple[int, int]]:
+    """Where to cut a batch so that no piece has over half of ``largest`` samples."""
     middle = (largest + 1) // 2
     if batch.size <= middle:
         return [(0, batch.size)]

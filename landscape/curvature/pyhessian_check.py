@@ -1,7 +1,7 @@
-"""The eigenvalues as the pyhessian package finds them, certified by our exact product.
+"""A cross-check: the eigenpairs that the pyhessian package finds, certified by exact products.
 
-A cross-check: pyhessian (Yao et al., 2020) iterates until successive Rayleigh quotients stall and
-reports no residual.
+pyhessian (Yao et al., 2020) iterates until successive Rayleigh quotients stall, and reports no
+residual.
 """
 
 import copy
@@ -27,11 +27,22 @@ def pyhessian_eigenpairs(
     tolerance: float | None = None,
     max_steps: int = 300,
 ) -> Eigenpairs:
-    """pyhessian's ``eigenvalues``, run until they change by less than ``tolerance`` squared.
+    """The eigenpairs by pyhessian's ``eigenvalues``, each with its measured residual.
 
-    An eigenvalue is as exact as the square of its residual, so that is what its residual asks for.
-    pyhessian draws from torch's global random state; it is seeded from ``generator`` and put back.
-    Raises InputError where it can't work: unused parameters, inputs that are not one tensor.
+    It runs until they change by less than ``tolerance`` squared, since the error of an eigenvalue
+    is about the square of its residual. pyhessian draws from torch's global random state, which is
+    seeded from ``generator`` and restored.
+
+    Args:
+        operator: the Hessian of an objective.
+        count: how many pairs of largest magnitude.
+        generator: the source of the seed.
+        tolerance: of the relative residuals, by default 1e-4, or 1e-6 in float64.
+        max_steps: the largest number of iterations for each pair.
+
+    Raises:
+        InputError: pyhessian can't measure the model: unused parameters, or inputs that are not
+            one tensor.
     """
     import pyhessian
 
@@ -50,10 +61,10 @@ def pyhessian_eigenpairs(
         sdpa_kernel(SDPBackend.MATH),
         full_precision(),
     ):
-        # It keeps the graph of its backward pass on purpose, and torch warns of that.
+        # pyhessian keeps the graph of its backward pass on purpose, and torch warns of that.
         warnings.simplefilter("ignore")
         torch.default_generator.manual_seed(seed)
-        torch.set_default_dtype(objective.dtype)  # it makes its vectors in the default type
+        torch.set_default_dtype(objective.dtype)  # pyhessian makes vectors of the default type
         try:
             computer = pyhessian.hessian(
                 module, objective.loss_function, cuda=objective.device.type == "cuda", **data
@@ -71,6 +82,6 @@ def pyhessian_eigenpairs(
 
 
 def _forget_graph(module: nn.Module) -> None:
-    """Gradients made with create_graph refer to the parameters: a cycle, unless cut."""
+    """Cut the reference cycle of parameters with gradients that were made with create_graph."""
     for parameter in module.parameters():
         parameter.grad = None

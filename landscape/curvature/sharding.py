@@ -1,8 +1,8 @@
-"""Products whose samples are shared by several processes.
+"""Products whose samples are sharded over several ranks.
 
-The first rank runs the algorithm and holds its vectors; the others wait for requests, answer for
-their share of the samples, and the answers are summed (gloo, or nccl on GPUs). So no rank decides
-anything by itself, and none can take another path than the rest.
+Rank 0 runs the algorithm and holds its vectors. The other ranks wait for requests and compute the
+products over their shards of the samples, which are then reduced (by gloo, or nccl on GPUs). So
+only rank 0 takes decisions, and ranks cannot diverge.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from landscape.objective.objective import Objective
 from landscape.parameters.groups import Group
 from landscape.runtime.distributed import Ranks, process_group
 
-# Every group meets under keys of its own; all ranks make the same groups in the same order.
+# Each process group has keys of its own; all ranks make the same groups in the same order.
 _GROUPS = itertools.count()
 
 
@@ -28,14 +28,20 @@ _GROUPS = itertools.count()
 def shared_products(
     objective: Objective, ranks: Ranks, matrix: str = "hessian"
 ) -> Iterator[Products | None]:
-    """Products over all samples in the first rank; None in the others, which have done their part.
+    """A context with the products over all samples of ``objective``, which all ranks enter.
 
-    Every rank has to enter with the same objective.
+    Args:
+        objective: the same in every rank.
+        ranks: this process among those that share the work.
+        matrix: one of ``landscape.curvature.matrices.MATRICES``.
+
+    Yields:
+        The products in rank 0. None in the other ranks, which serve rank 0 before that.
     """
     local = LocalProducts(
         objective,
         matrix=matrix,
-        batches=share_of(objective.batches, ranks.rank, ranks.world_size),
+        batches=shard_of(objective.batches, ranks.rank, ranks.world_size),
         num_samples=objective.num_samples,
     )
     if ranks.world_size == 1:
@@ -47,7 +53,7 @@ def shared_products(
             try:
                 shared.serve()
             except NotMeasurableError as error:
-                # Of this rank alone: a report would go on without it, and the first rank wait.
+                # A report would continue without this rank, and rank 0 wait for it forever.
                 raise RuntimeError(f"rank {ranks.rank}: {error}") from error
             yield None
             return
@@ -58,7 +64,7 @@ def shared_products(
 
 
 class ShardedProducts:
-    """The first rank's view of all of them; in the others only :meth:`serve` is called."""
+    """Products reduced over all ranks. Rank 0 calls it; the other ranks call :meth:`serve`."""
 
     def __init__(self, local: LocalProducts, objective: Objective) -> None:
         self._local = local
@@ -66,33 +72,36 @@ class ShardedProducts:
 
     def __call__(self, requests: Sequence[ProductRequest], *, exact: bool = False) -> list[Tensor]:
         """The products over all samples."""
-        groups = [one.group for one in requests]
-        _send(("products", groups, [one.vectors.shape[1] for one in requests], exact))
-        for one in requests:
-            dist.broadcast(one.vectors.contiguous(), 0)
-        return self._summed(self._local(requests, exact=exact))
+        groups = [request.group for request in requests]
+        _send(("products", groups, [request.vectors.shape[1] for request in requests], exact))
+        for request in requests:
+            dist.broadcast(request.vectors.contiguous(), 0)
+        return self._reduced(self._local(requests, exact=exact))
 
     def gradient(self) -> Tensor:
         """The gradient over all samples, of shape (P,)."""
         _send(("gradient",))
-        return self._summed([self._local.gradient()])[0]
+        return self._reduced([self._local.gradient()])[0]
 
     def dismiss(self) -> None:
-        """Let the others go on."""
+        """End :meth:`serve` in the other ranks."""
         _send(("dismiss",))
 
     def serve(self) -> None:
-        """Answer until dismissed."""
+        """Answer the requests of rank 0 until it calls :meth:`dismiss`."""
         while True:
             kind, *details = _receive()
             if kind == "dismiss":
                 return
             if kind == "gradient":
-                self._summed([self._local.gradient()])
+                self._reduced([self._local.gradient()])
                 continue
             groups, columns, exact = details
-            requests = [self._receive_request(*one) for one in zip(groups, columns, strict=True)]
-            self._summed(self._local(requests, exact=exact))
+            requests = [
+                self._receive_request(group, count)
+                for group, count in zip(groups, columns, strict=True)
+            ]
+            self._reduced(self._local(requests, exact=exact))
 
     def _receive_request(self, group: Group | None, columns: int) -> ProductRequest:
         theta = self._objective.theta
@@ -102,23 +111,24 @@ class ShardedProducts:
         return ProductRequest(vectors, group)
 
     @staticmethod
-    def _summed(parts: list[Tensor]) -> list[Tensor]:
-        for part in parts:
-            dist.reduce(part, 0)
-        return parts
+    def _reduced(tensors: list[Tensor]) -> list[Tensor]:
+        """The sums over all ranks, in rank 0."""
+        for tensor in tensors:
+            dist.reduce(tensor, 0)
+        return tensors
 
 
-def share_of(batches: Sequence[Batch], number: int, count: int) -> list[Batch]:
-    """The samples of one rank among ``count``: equal shares to one sample, in order."""
+def shard_of(batches: Sequence[Batch], rank: int, world_size: int) -> list[Batch]:
+    """The samples of one rank, in order. The numbers of samples differ by one at most."""
     total = sum(batch.size for batch in batches)
-    start, stop = total * number // count, total * (number + 1) // count
-    found, position = [], 0
+    start, stop = total * rank // world_size, total * (rank + 1) // world_size
+    shard, position = [], 0
     for batch in batches:
         first, last = max(start - position, 0), min(stop - position, batch.size)
         if first < last:
-            found.append(batch if last - first == batch.size else batch.slice(first, last))
+            shard.append(batch if last - first == batch.size else batch.slice(first, last))
         position += batch.size
-    return found
+    return shard
 
 
 def _send(header: tuple[Any, ...]) -> None:
@@ -128,5 +138,5 @@ def _send(header: tuple[Any, ...]) -> None:
 def _receive() -> tuple[Any, ...]:
     holder: list[Any] = [None]
     dist.broadcast_object_list(holder, 0)
-    found: tuple[Any, ...] = holder[0]
-    return found
+    header: tuple[Any, ...] = holder[0]
+    return header

@@ -1,4 +1,4 @@
-"""How sharp a minimum may be before a step of the optimizer leaves it.
+"""The edge of stability: how sharp a minimum may be before steps of the optimizer leave it.
 
 Along an eigenvector of curvature lambda gradient descent of learning rate eta multiplies the
 distance from the minimum by 1 - eta lambda: it is stable up to lambda = 2 / eta (Cohen et al.,
@@ -9,7 +9,12 @@ import math
 
 
 def gradient_descent_edge(rate: float, momentum: float = 0.0) -> float:
-    """The largest stable curvature, with heavy-ball momentum (2 + 2 beta) / eta (ibid., eq. 1)."""
+    """The largest stable curvature of gradient descent, (2 + 2 beta) / eta (ibid., eq. 1).
+
+    Args:
+        rate: the learning rate eta.
+        momentum: of heavy-ball type, beta.
+    """
     return 2 * (1 + momentum) / rate
 
 
@@ -17,7 +22,13 @@ def sam_edge(rate: float, rho: float, gradient_norm: float, momentum: float = 0.
     """The largest stable curvature for SAM (Long and Bartlett, 2023, section 3).
 
     The ascent step multiplies the gradient by 1 + rho lambda / ||g||, so that stability asks for
-    eta lambda (1 + rho lambda / ||g||) <= 2 (1 + beta). It shrinks with the gradient.
+    eta lambda (1 + rho lambda / ||g||) <= 2 (1 + beta). The edge falls with the gradient.
+
+    Args:
+        rate: the learning rate eta.
+        rho: the length of the ascent step.
+        gradient_norm: ||g||.
+        momentum: of heavy-ball type, beta.
     """
     edge = gradient_descent_edge(rate, momentum)
     if rho == 0:

@@ -1,1 +1,1 @@
-"""Data sets by name, as samples a model can be fed with."""
+"""Data sets by name, as samples and batches for a model."""

@@ -1,4 +1,4 @@
-"""Any data set or iterable of batches, as batches that are resident on one device."""
+"""Any data set or iterable of batches, as batches that are kept on one device."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,44 +14,55 @@ from landscape.errors import InputError
 
 @dataclass(frozen=True)
 class Batch:
-    """``size`` samples: inputs (a tensor, or a tuple or dict of tensors) and targets."""
+    """Some samples.
+
+    Attributes:
+        inputs: a tensor, or a tuple or dict of tensors.
+        targets: likewise.
+        size: how many samples.
+    """
 
     inputs: Any
     targets: Any
     size: int
 
     def slice(self, start: int, stop: int) -> "Batch":
-        """Samples ``start`` to ``stop``."""
+        """The samples from ``start`` to before ``stop``."""
 
-        def part(tensor: Tensor) -> Tensor:
+        def rows(tensor: Tensor) -> Tensor:
             return tensor[start:stop]
 
-        inputs, targets = map_tensors(part, self.inputs), map_tensors(part, self.targets)
+        inputs, targets = map_tensors(rows, self.inputs), map_tensors(rows, self.targets)
         return Batch(inputs, targets, stop - start)
 
     def take(self, indices: Tensor) -> "Batch":
-        """The samples with these numbers."""
+        """The samples at ``indices``."""
 
-        def part(tensor: Tensor) -> Tensor:
+        def rows(tensor: Tensor) -> Tensor:
             return tensor[indices.to(tensor.device)]
 
-        inputs, targets = map_tensors(part, self.inputs), map_tensors(part, self.targets)
+        inputs, targets = map_tensors(rows, self.inputs), map_tensors(rows, self.targets)
         return Batch(inputs, targets, len(indices))
 
 
 def resident_batches(
     data: Any, batch_size: int, device: torch.device, dtype: torch.dtype | None
 ) -> list[Batch]:
-    """Read ``data`` once and keep it on ``device``; floating tensors become ``dtype``, if given.
+    """Read data once into batches on one device.
 
-    ``data`` is a pair of tensors or arrays (inputs, targets), a map-style dataset of samples
-    (input, target), or an iterable of (inputs, targets) batches such as a DataLoader; batches of
-    an iterable are kept as they come, the other two are cut into ``batch_size``. Raises
-    InputError for anything else and for no data at all.
+    Args:
+        data: a pair of tensors or arrays (inputs, targets), a map-style dataset of samples
+            (input, target), or an iterable of (inputs, targets) batches such as a DataLoader.
+        batch_size: of pairs and datasets; the batches of an iterable stay the same.
+        device: where the batches are kept.
+        dtype: what floating tensors are converted to, if given.
+
+    Raises:
+        InputError: for data of another form, and for data without samples.
     """
 
     def prepare(tensor: Tensor) -> Tensor:
-        # A copy: a loader may fill one buffer again and again, and the user's data is theirs.
+        # A copy, since a loader may reuse its buffer, and the user may change their tensors.
         return tensor.detach().to(device, dtype if tensor.is_floating_point() else None, copy=True)
 
     batches = []
@@ -60,7 +71,7 @@ def resident_batches(
             raise InputError(
                 f"a batch has to be a pair (inputs, targets), got {type(item).__name__}"
             )
-        inputs, targets = (map_tensors(prepare, part) for part in item)
+        inputs, targets = (map_tensors(prepare, structure) for structure in item)
         size = _leading_dimension(targets)
         sizes = {len(tensor) for tensor in tensors_of(inputs) if tensor.dim()}
         if sizes != {size}:
@@ -73,9 +84,9 @@ def resident_batches(
 
 
 def is_batched(data: Any) -> bool:
-    """Whether ``data`` comes in batches of its own, rather than as tensors or single samples."""
+    """Whether ``data`` comes in batches, rather than as tensors or single samples."""
     is_pair = isinstance(data, tuple) and len(data) == 2
-    if is_pair and all(isinstance(part, np.ndarray | Tensor) for part in data):
+    if is_pair and all(isinstance(item, np.ndarray | Tensor) for item in data):
         return False
     return not _is_dataset(data)
 
@@ -84,9 +95,9 @@ def rebatch(batches: Sequence[Batch], batch_size: int) -> list[Batch]:
     """The same samples in batches of another size."""
     if {batch.size for batch in batches[:-1]} <= {batch_size} and batches[-1].size <= batch_size:
         return list(batches)
-    whole = merge(batches)
-    starts = range(0, whole.size, batch_size)
-    return [whole.slice(start, min(start + batch_size, whole.size)) for start in starts]
+    merged = merge(batches)
+    starts = range(0, merged.size, batch_size)
+    return [merged.slice(start, min(start + batch_size, merged.size)) for start in starts]
 
 
 def merge(batches: Sequence[Batch]) -> Batch:
@@ -103,8 +114,8 @@ def _concatenate(structures: Sequence[Any]) -> Any:
     if isinstance(first, Tensor):
         return torch.cat(list(structures))
     if isinstance(first, Mapping):
-        return {key: _concatenate([part[key] for part in structures]) for key in first}
-    return tuple(_concatenate(parts) for parts in zip(*structures, strict=True))
+        return {key: _concatenate([item[key] for item in structures]) for key in first}
+    return tuple(_concatenate(items) for items in zip(*structures, strict=True))
 
 
 def map_tensors(function: Callable[[Tensor], Tensor], structure: Any) -> Any:
@@ -117,27 +128,27 @@ def map_tensors(function: Callable[[Tensor], Tensor], structure: Any) -> Any:
         return tuple(map_tensors(function, value) for value in structure)
     raise InputError(
         f"batches have to be made of tensors, got {type(structure).__name__}; "
-        "give an iterable of (inputs, targets) batches or a torch Dataset of samples"
+        "pass an iterable of (inputs, targets) batches or a torch Dataset of samples"
     )
 
 
 def tensors_of(structure: Any) -> list[Tensor]:
     """The tensors of a structure, in order."""
-    found: list[Tensor] = []
+    tensors: list[Tensor] = []
 
     def collect(tensor: Tensor) -> Tensor:
-        found.append(tensor)
+        tensors.append(tensor)
         return tensor
 
     map_tensors(collect, structure)
-    return found
+    return tensors
 
 
 def _batches(data: Any, batch_size: int) -> Iterable[Any]:
     is_pair = isinstance(data, tuple) and len(data) == 2
-    if is_pair and all(isinstance(part, np.ndarray) for part in data):
+    if is_pair and all(isinstance(item, np.ndarray) for item in data):
         data = torch.from_numpy(data[0]), torch.from_numpy(data[1])
-    if is_pair and all(isinstance(part, Tensor) for part in data):
+    if is_pair and all(isinstance(item, Tensor) for item in data):
         inputs, targets = data
         if inputs.dim() == 0 or targets.dim() == 0:
             raise InputError("inputs and targets need a batch dimension, got a scalar")
@@ -147,7 +158,7 @@ def _batches(data: Any, batch_size: int) -> Iterable[Any]:
     if isinstance(data, Mapping):
         raise InputError(
             f"data is a dict with keys {', '.join(map(str, list(data)[:4]))}; "
-            "give (inputs, targets), a Dataset or an iterable of batches"
+            "pass (inputs, targets), a Dataset or an iterable of batches"
         )
     if _is_dataset(data):
         return DataLoader(data, batch_size=batch_size, shuffle=False)

@@ -1,4 +1,4 @@
-"""How many samples to send through a model at once."""
+"""The choice of a batch size."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,16 +7,24 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-# What the largest intermediate result of a batch may take: on a processor it then stays in the
-# cache of a core from one layer to the next (measured: benchmarks/RESULTS.md). A GPU wants work
-# for all its cores; how much was not measured.
+# The memory that the largest intermediate result of a batch may take. On a processor it then stays
+# in the cache of a core from one layer to the next (measured: benchmarks/RESULTS.md). A GPU needs
+# work for all its cores; how much was not measured.
 CACHE_BYTES = 2 << 20
 GPU_BYTES = 256 << 20
 SMALLEST, LARGEST = 16, 1024
 
 
 def choose_batch_size(forward: Callable[[], Any], device: torch.device) -> int:
-    """The batch size for a model whose pass over one sample is ``forward``; a power of two."""
+    """The batch size for a model.
+
+    Args:
+        forward: a forward pass of one sample.
+        device: where it runs.
+
+    Returns:
+        A power of two.
+    """
     with _Largest() as largest:
         forward()
     budget = GPU_BYTES if device.type == "cuda" else CACHE_BYTES
@@ -26,7 +34,7 @@ def choose_batch_size(forward: Callable[[], Any], device: torch.device) -> int:
 
 
 class _Largest(TorchDispatchMode):
-    """Watches what every operation returns."""
+    """Records the size of the largest tensor that an operation returns."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -34,7 +42,7 @@ class _Largest(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Nothing is compiled here, and to skip its compiler torch imports it, for a second."""
+        """Nothing is compiled here; to skip its compiler torch would import it, for a second."""
         return False
 
     def __torch_dispatch__(
@@ -48,5 +56,5 @@ class _Largest(TorchDispatchMode):
 
 
 def _is_view(function: Any) -> bool:
-    """Views and transposes of weights are no intermediate results."""
+    """Whether an operation returns a view, which is no intermediate result in memory."""
     return any(argument.alias_info is not None for argument in function._schema.returns)

@@ -1,4 +1,4 @@
-"""Data by name: what can follow ``--data``."""
+"""Data sets by name, as ``--data`` takes them."""
 
 import math
 from collections.abc import Mapping
@@ -26,10 +26,16 @@ from landscape.runtime.user_files import call_user_function, is_user_function
 
 
 def load_data(settings: DataSettings, split: str, *, resident: bool = True) -> Samples:
-    """The samples that ``settings`` name. Raises InputError for what can't be had.
+    """Load a split of a data set.
 
-    With ``resident`` a set of pictures that fits in memory is decoded at once, for many epochs;
-    without it pictures are decoded when they are fetched.
+    Args:
+        settings: which data.
+        split: ``train``, ``test`` or ``val``.
+        resident: whether to decode pictures that fit in memory at once, for many epochs; else
+            pictures are decoded when they are fetched.
+
+    Raises:
+        InputError: for unknown, missing or damaged data.
     """
     split = canonical_split(split)
     normalization = _normalization(settings)
@@ -69,7 +75,7 @@ def load_data(settings: DataSettings, split: str, *, resident: bool = True) -> S
 
 
 def data_facts(samples: Samples) -> dict[str, Any]:
-    """What the data say about a model's sizes: image_size, channels, num_classes."""
+    """What the data imply for a model's sizes: image_size, channels, num_classes."""
     facts: dict[str, Any] = {}
     shape = samples.input_shape
     if len(shape) == 3 and shape[1] == shape[2]:
@@ -91,10 +97,10 @@ def _normalization(settings: DataSettings) -> Normalization | None:
 
 
 def _user_data(settings: DataSettings, split: str, normalization: Normalization | None) -> Samples:
-    """What FILE.py:FUNCTION returns, read once into tensors.
+    """The data that FILE.py:FUNCTION returns, read once into tensors.
 
-    The function may take any of split, data_dir and image_size. It returns a pair of tensors, a
-    Dataset, an iterable of batches, or a dict of these by split.
+    The function may have any of the parameters split, data_dir and image_size. It returns a pair of
+    tensors, a Dataset, an iterable of batches, or a dict of these by split.
     """
     arguments = {
         "split": split,
@@ -110,12 +116,14 @@ def _user_data(settings: DataSettings, split: str, normalization: Normalization 
     try:
         batches = resident_batches(data, 256, torch.device("cpu"), None)
     except Exception as error:  # the user's own code runs while their data is read
-        raise InputError(f"what {settings.data} returned can't be used: {error}") from error
+        raise InputError(
+            f"the data that {settings.data} returned can't be read: {error}"
+        ) from error
     for batch in batches:
         if not isinstance(batch.inputs, Tensor) or not isinstance(batch.targets, Tensor):
             raise InputError(
                 f"{settings.data}: the command line takes inputs that are one tensor; "
-                "use Objective from Python for anything else"
+                "use Objective from Python for other structures"
             )
     inputs = torch.cat([batch.inputs for batch in batches])
     targets = torch.cat([batch.targets for batch in batches])

@@ -1,4 +1,4 @@
-"""Batches as they are needed: which samples, in which order, the next read while one is used."""
+"""Batches for training and evaluation: order of the samples, random seeds, and reading ahead."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from landscape.data.samples import Samples, TensorSamples
 
 
 def to_device(samples: Samples, device: torch.device, dtype: torch.dtype) -> Samples:
-    """Samples in memory move to the device once, floats as ``dtype``; others go by batch."""
+    """Move samples in memory to the device, floats as ``dtype``; others are moved by batch."""
     if isinstance(samples, TensorSamples):
         inputs = samples.inputs
         kind = dtype if inputs.is_floating_point() else None
@@ -20,18 +20,18 @@ def to_device(samples: Samples, device: torch.device, dtype: torch.dtype) -> Sam
 
 
 def steps_per_epoch(samples: Samples, batch_size: int) -> int:
-    """Full batches only: a last batch of one sample has no variance to normalise by."""
+    """The number of full batches, at least 1: BatchNorm can't normalise a batch of one sample."""
     return max(1, len(samples) // batch_size)
 
 
 def epoch_order(samples: Samples, seed: int, epoch: int) -> Tensor:
-    """The order of the samples in an epoch, a function of seed and epoch alone."""
+    """The order of the samples in an epoch, which depends on seed and epoch only."""
     generator = torch.Generator().manual_seed(stream_seed(seed, epoch))
     return torch.randperm(len(samples), generator=generator)
 
 
 def stream_seed(*keys: int) -> int:
-    """One 63-bit seed from several numbers, so that streams of different keys don't overlap."""
+    """A 63-bit seed from several numbers, such that streams of different keys don't overlap."""
     mixed = 0
     for key in keys:
         # The finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
@@ -44,30 +44,39 @@ def stream_seed(*keys: int) -> int:
 
 def batches(
     samples: Samples,
-    parts: list[Tensor],
+    index_batches: list[Tensor],
     device: torch.device,
     fetch: Callable[[Tensor, int], Tensor] | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """(inputs, targets) on ``device`` for each of ``parts``, which are indices of samples.
+    """The inputs and targets of some batches.
 
-    ``fetch`` reads the inputs of a part, given its indices and its number; the samples' own does
-    by default. What does not lie in memory is read in the background, one batch ahead.
+    Samples that are not in memory are read in the background, one batch ahead.
+
+    Args:
+        samples: what is read.
+        index_batches: the indices of the samples of each batch.
+        device: where the batches are put.
+        fetch: reads the inputs of a batch, given its indices and its number; by default
+            ``samples.fetch``.
+
+    Yields:
+        Pairs (inputs, targets) on ``device``.
     """
 
     def read(number: int) -> tuple[Tensor, Tensor]:
-        indices = parts[number].to(samples.targets.device)
+        indices = index_batches[number].to(samples.targets.device)
         inputs = samples.fetch(indices) if fetch is None else fetch(indices, number)
         targets = samples.targets[indices]
         return inputs.to(device, non_blocking=True), targets.to(device, non_blocking=True)
 
-    numbers = range(len(parts))
+    numbers = range(len(index_batches))
     if isinstance(samples, TensorSamples):
         yield from map(read, numbers)
         return
     with ThreadPoolExecutor(1) as reader:
-        upcoming = reader.submit(read, 0) if parts else None
+        upcoming = reader.submit(read, 0) if index_batches else None
         for number in numbers:
             assert upcoming is not None
             ready = upcoming.result()
-            upcoming = reader.submit(read, number + 1) if number + 1 < len(parts) else None
+            upcoming = reader.submit(read, number + 1) if number + 1 < len(numbers) else None
             yield ready

@@ -1,4 +1,4 @@
-"""Labelled images, however they are stored: ``fetch`` gives any of them as normalised tensors."""
+"""Labelled samples, whose ``fetch`` returns normalised tensors wherever they are stored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from landscape.errors import InputError
 
 
 class Samples(Protocol):
-    """N inputs with targets, read by index."""
+    """N inputs with targets that are read by index."""
 
     @property
     def targets(self) -> Tensor:
@@ -24,7 +24,7 @@ class Samples(Protocol):
 
     @property
     def classes(self) -> Sequence[str]:
-        """Class names by number; empty where the task has none."""
+        """The names of the classes by number; empty where the task has none."""
 
     def __len__(self) -> int: ...
 
@@ -32,18 +32,23 @@ class Samples(Protocol):
         """The inputs at ``indices``, as floats ready for a model."""
 
     def take(self, indices: Tensor) -> "Samples":
-        """The samples at ``indices`` alone."""
+        """The samples at ``indices``."""
 
 
 @dataclass(frozen=True)
 class Normalization:
-    """Pixel values in [0, 1] become (value - mean) / std, by channel or for all channels."""
+    """Maps pixel values in [0, 1] to (value - mean) / std.
+
+    Attributes:
+        mean: one number, or one for each channel.
+        std: likewise.
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """Normalise (n, C, H, W) pixels; bytes are first divided by 255."""
+        """Normalise pixels (n, C, H, W); bytes are divided by 255 before."""
         if pixels.dim() != 4:
             raise InputError(
                 "--mean and --std are for pictures, not for inputs of shape "
@@ -55,7 +60,7 @@ class Normalization:
         return (pixels - mean) / std
 
     def undo(self, inputs: Tensor) -> Tensor:
-        """The pixels, as floats, that normalised inputs (n, C, H, W) were made of."""
+        """The pixels, as floats, of normalised inputs (n, C, H, W)."""
         mean, std = (self._by_channel(value, inputs) for value in (self.mean, self.std))
         return inputs * std + mean
 
@@ -71,7 +76,7 @@ class Normalization:
 
 @dataclass(frozen=True)
 class TensorSamples:
-    """Samples that are already tensors in memory."""
+    """Samples that are tensors in memory."""
 
     inputs: Tensor
     targets: Tensor
@@ -92,13 +97,13 @@ class TensorSamples:
         return inputs if self.normalization is None else self.normalization(inputs)
 
     def take(self, indices: Tensor) -> "TensorSamples":
-        """The samples at ``indices`` alone; the classes stay."""
+        """The samples at ``indices``, with the same classes."""
         return replace(self, inputs=self.inputs[indices], targets=self.targets[indices])
 
 
 @dataclass(frozen=True)
 class ResizedSamples(TensorSamples):
-    """Pictures in memory that are resized, bicubically, when they are fetched."""
+    """Pictures in memory that are resized by bicubic interpolation when they are fetched."""
 
     image_size: int = 0
 
@@ -117,7 +122,7 @@ class ResizedSamples(TensorSamples):
 
 
 def resized(samples: Samples, image_size: int) -> Samples:
-    """The same pictures at another size; 0 leaves them as they are."""
+    """The same pictures at another size; 0 keeps their size."""
     if not isinstance(samples, TensorSamples) or image_size in (0, samples.input_shape[1]):
         return samples
     return ResizedSamples(
@@ -126,7 +131,7 @@ def resized(samples: Samples, image_size: int) -> Samples:
 
 
 def choose(samples: Samples, count: int, seed: int) -> Tensor:
-    """Indices of ``count`` samples drawn without replacement, in order; all if count is 0."""
+    """The sorted indices of ``count`` samples drawn without replacement; all if count is 0."""
     if count < 0:
         raise InputError(f"--samples has to be 0 (all) or more, got {count}")
     if count == 0 or count >= len(samples):
@@ -136,9 +141,9 @@ def choose(samples: Samples, count: int, seed: int) -> Tensor:
 
 
 def balanced_share(targets: Tensor, share: float, seed: int) -> Tensor:
-    """Indices, in order, of ``share`` of each class's samples, at least one, drawn by seed.
+    """The sorted indices of a random share of each class's samples, at least one sample each.
 
-    The classes of the smaller of two shares are subsets of those of the larger.
+    With the same seed the samples of a smaller share are a subset of those of a larger one.
     """
     generator = torch.Generator().manual_seed(seed)
     chosen = []
@@ -159,7 +164,7 @@ def count_classes(samples: Samples) -> int | None:
 
 
 def check_targets(samples: Samples, num_outputs: int, where: str) -> None:
-    """InputError if a class number has no output of the model."""
+    """Check that the model has an output for each class number; else raise InputError."""
     if count_classes(samples) is None:
         return
     low, high = int(samples.targets.min()), int(samples.targets.max())

@@ -1,4 +1,4 @@
-"""Which data, as flags."""
+"""The settings that name a data set."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,12 @@ from landscape.errors import InputError
 from landscape.runtime.options import option
 
 NAMES = ("digits", "cifar10", "cifar100", "imagefolder")
-
-
 SPLITS = ("train", "test", "val")
 
 
 @dataclass(frozen=True)
 class DataSettings:
-    """Which data, and how pictures become tensors."""
+    """Which data to use, and how pictures become tensors."""
 
     data: str = option(
         "", "digits, cifar10, cifar100, imagefolder, or FILE.py:FUNCTION", metavar="NAME"
@@ -44,7 +42,7 @@ class DataSettings:
 
 
 def canonical_split(split: str) -> str:
-    """``val`` is another word for ``test``: the data that was held out of training."""
+    """The split by its usual name: ``val`` and ``test`` are both the data held out of training."""
     if split not in SPLITS:
         raise InputError(f"unknown split {split!r}; expected train, test or val")
     return "test" if split == "val" else split

@@ -17,9 +17,15 @@ from landscape.objective.objective import Objective
 
 
 def toward(objective: Objective, weights: Weights, *, states: bool = True) -> Direction:
-    """From the objective's own weights (at 0) to others (at 1), nothing scaled.
+    """The direction from the objective's own weights (at 0) to other weights (at 1), not scaled.
 
-    With ``states`` BatchNorm's statistics go along, so that 1 is the other network itself.
+    Args:
+        objective: at the origin.
+        weights: of the same architecture.
+        states: move BatchNorm's statistics along, so that 1 is the other network itself.
+
+    Raises:
+        InputError: both have the same weights.
     """
     vector = weights.theta.to(objective.theta) - objective.theta
     if not vector.any():
@@ -30,7 +36,11 @@ def toward(objective: Objective, weights: Weights, *, states: bool = True) -> Di
 
 
 def gradient_direction(objective: Objective, norm: float) -> Direction:
-    """The direction of steepest ascent of the loss, scaled to ``norm``."""
+    """The direction of steepest ascent of the loss, scaled to ``norm``.
+
+    Raises:
+        NotMeasurableError: the gradient is 0 or not finite.
+    """
     gradient = objective.gradient()
     length = torch.linalg.vector_norm(gradient.double())
     if not 0 < length.item() < float("inf"):
@@ -43,22 +53,26 @@ def eigenvector_directions(
 ) -> list[Direction]:
     """The Hessian's eigenvectors of largest magnitude, each scaled to ``norm``.
 
-    Raises NotMeasurableError if they can't be had to the tolerance of the solver.
+    Raises:
+        NotMeasurableError: they did not converge to the tolerance of the solver.
     """
-    found = lanczos(CurvatureOperator(objective), count, generator)
-    if not found.converged.all():
+    pairs = lanczos(CurvatureOperator(objective), count, generator)
+    if not pairs.converged.all():
         raise NotMeasurableError(
             "the Hessian's top eigenvectors did not converge (relative residuals "
-            f"{', '.join(f'{r:.1e}' for r in found.residuals.tolist())})"
+            f"{', '.join(f'{r:.1e}' for r in pairs.residuals.tolist())})"
         )
-    return [Direction(found.vectors[:, k] * norm, objective.layout) for k in range(count)]
+    return [Direction(pairs.vectors[:, k] * norm, objective.layout) for k in range(count)]
 
 
 @dataclass(frozen=True)
 class PrincipalPlane:
-    """The plane through theta that a trajectory varies in most.
+    """The plane through theta in which a trajectory varies most.
 
-    ``shares`` is the explained variance of every component, largest first; they sum to 1.
+    Attributes:
+        x: the first principal component, a unit vector.
+        y: the second.
+        shares: the share of the variance that each component explains, largest first; the sum is 1.
     """
 
     x: Direction
@@ -70,10 +84,18 @@ def principal_plane(objective: Objective, path: Sequence[Tensor]) -> PrincipalPl
     """The first two principal components of the weights along a training run, as unit vectors.
 
     As in Li et al. (2018, section 7): the plane passes through the objective's own weights, and
-    the components are those of theta_k - theta about their mean. Taken from the Gram matrix of
-    the n points, of shape (n, n), so nothing larger than the path itself is held.
-    Signs are such that the path starts at positive coordinates. Raises InputError for fewer than
-    three points, or for a path that does not span a plane.
+    the components are those of theta_k - theta about their mean. They are computed from the Gram
+    matrix of the n points, of shape (n, n), so nothing larger than the path itself is held.
+
+    Args:
+        objective: at the end of the path.
+        path: the weights theta_k, each of shape (P,).
+
+    Returns:
+        The plane, with signs such that the path starts at positive coordinates.
+
+    Raises:
+        InputError: there are fewer than three points, or they do not span a plane.
     """
     if len(path) < 3:
         raise InputError(f"a plane needs at least 3 saved epochs, got {len(path)}")
@@ -82,7 +104,7 @@ def principal_plane(objective: Objective, path: Sequence[Tensor]) -> PrincipalPl
     gram = (centred @ centred.T).cpu().numpy()
     values, vectors = np.linalg.eigh(gram)
     values, vectors = values[::-1].clip(min=0.0), vectors[:, ::-1]
-    # What a straight path leaves of its second component is the rounding of the weights.
+    # The second component of a straight path is the rounding of the weights.
     rounding = torch.finfo(objective.dtype).eps * float(torch.linalg.vector_norm(objective.theta))
     if not values[1] > max(1e-12 * values[0], len(path) * rounding**2):
         raise InputError("the saved epochs lie on a line; they span no plane")
@@ -99,7 +121,7 @@ def principal_plane(objective: Objective, path: Sequence[Tensor]) -> PrincipalPl
 
 @dataclass(frozen=True)
 class Projection:
-    """Coordinates of points on a plane, and how far off it they lie (2-norm)."""
+    """The coordinates of points projected onto a plane, and their distances from it (2-norm)."""
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
@@ -107,14 +129,14 @@ class Projection:
 
 
 def project(objective: Objective, path: Sequence[Tensor], x: Direction, y: Direction) -> Projection:
-    """Orthogonal projection onto theta + a x + b y, for directions of any length and angle."""
+    """Project points orthogonally onto theta + a x + b y, with x, y of any length and angle."""
     basis = torch.stack([x.vector.double(), y.vector.double()])
     gram = basis @ basis.T
     coordinates, distances = [], []
     for theta in path:
         offset = (theta.to(objective.theta) - objective.theta).double()
-        solved = torch.linalg.solve(gram, basis @ offset)
-        coordinates.append(solved.tolist())
-        distances.append(torch.linalg.vector_norm(offset - solved @ basis).item())
-    found = np.array(coordinates).reshape(-1, 2)
-    return Projection(found[:, 0], found[:, 1], np.array(distances))
+        coefficients = torch.linalg.solve(gram, basis @ offset)
+        coordinates.append(coefficients.tolist())
+        distances.append(torch.linalg.vector_norm(offset - coefficients @ basis).item())
+    table = np.array(coordinates).reshape(-1, 2)
+    return Projection(table[:, 0], table[:, 1], np.array(distances))

@@ -1,10 +1,10 @@
 """Directions in weight space, and their normalisation.
 
-A Gaussian direction says nothing about scale: a network with larger weights looks flatter along
-it. Li et al. (NeurIPS 2018, section 4) scale each filter of the direction to the norm of the
-network's own filter. A filter is what feeds one output unit: a slice along dimension 0, that is a
-row of a dense kernel or an output channel of a convolution. Tensors of one dimension (biases,
-norm gains) have no filters; by default they are not moved.
+A Gaussian direction knows nothing of scale: a network with larger weights looks flatter along it.
+Li et al. (NeurIPS 2018, section 4) scale each filter of the direction to the norm of the network's
+own filter. A filter is what feeds an output unit: a slice along dimension 0, that is a row of a
+dense kernel or an output channel of a convolution. Tensors of one dimension (biases, norm gains)
+have no filters; by default they are not moved.
 """
 
 from dataclasses import dataclass, replace
@@ -20,10 +20,13 @@ from landscape.runtime.choices import NORMALIZATIONS
 
 @dataclass(frozen=True)
 class Direction:
-    """A vector of shape (P,) in the objective's parameter space.
+    """A direction in the objective's parameter space.
 
-    ``statistics`` is how far the floating buffers (BatchNorm's running statistics) move along,
-    in one vector; None if they stay where they are.
+    Attributes:
+        vector: of shape (P,).
+        layout: where each tensor lies in the vector.
+        statistics: how far the floating-point buffers (BatchNorm's running statistics) move along,
+            as one vector; None if they stay.
     """
 
     vector: Tensor
@@ -39,19 +42,33 @@ def random_direction(
     normalize: str = "filter",
     policy: Policy | None = None,
 ) -> Direction:
-    """A Gaussian direction from ``generator`` (on the CPU), scaled to ``theta`` of shape (P,).
+    """A Gaussian direction, scaled to the weights of a network.
 
-    ``normalize``: ``filter`` and ``layer`` give each filter or tensor the norm of the network's
-    own; ``weight`` multiplies each entry by the network's entry; ``dfilter`` and ``dlayer`` give
-    unit norm; ``none`` leaves the draw. ``policy`` says which tensors move and what a filter of
-    each is; the default is :data:`landscape.parameters.policies.PRESETS`' li2018.
+    Args:
+        layout: of the network's parameters.
+        theta: its weights, of shape (P,).
+        generator: the source of the draw, on the CPU.
+        normalize: ``filter`` and ``layer`` give each filter or tensor the norm of the network's
+            own; ``weight`` multiplies each entry by the network's entry; ``dfilter`` and
+            ``dlayer`` give unit norm; ``none`` leaves the draw.
+        policy: which tensors move and what a filter of each is; by default ``li2018`` of
+            :data:`landscape.parameters.policies.PRESETS`.
+
+    Raises:
+        InputError: the normalization is unknown.
+
+    Example:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> direction = random_direction(objective.layout, objective.theta, generator)
+        >>> direction.vector.shape == objective.theta.shape
+        True
     """
     if normalize not in NORMALIZATIONS:
         raise InputError(
             f"unknown normalization {normalize!r}; expected one of {', '.join(NORMALIZATIONS)}"
         )
     treatments = (policy or Policy.named()).of(layout)
-    # Drawn in one precision, so that a seed means the same direction in every other.
+    # Drawn in float32 for any precision, so that a seed always means the same direction.
     draw = torch.randn(layout.size, generator=generator, dtype=torch.float32)
     vector = draw.to(theta)
     pieces = zip(layout.views(vector), layout.views(theta), treatments, strict=True)
@@ -65,19 +82,21 @@ def random_direction(
     return Direction(vector, layout)
 
 
-def orthogonalised(direction: Direction, other: Direction) -> Direction:
-    """``direction`` without its part along ``other``, at the norm it had.
+def orthogonalised(direction: Direction, axis: Direction) -> Direction:
+    """``direction`` made orthogonal to ``axis``, with the norm it had.
 
-    Raises InputError if they are parallel. Filter by filter its norms are then no longer exactly
-    those of the network.
+    The norms of its filters are then no longer exactly those of the network.
+
+    Raises:
+        InputError: the directions are parallel.
     """
-    x, y = other.vector.double(), direction.vector.double()
+    x, y = axis.vector.double(), direction.vector.double()
     norm = torch.linalg.vector_norm(y)
-    rest = y - x * (x @ y) / (x @ x)
-    left = torch.linalg.vector_norm(rest)
-    if not left > 1e-6 * norm:
+    orthogonal = y - x * (x @ y) / (x @ x)
+    length = torch.linalg.vector_norm(orthogonal)
+    if not length > 1e-6 * norm:
         raise InputError("x and y direction are parallel; they span no plane")
-    return replace(direction, vector=(rest * (norm / left)).to(direction.vector))
+    return replace(direction, vector=(orthogonal * (norm / length)).to(direction.vector))
 
 
 def cosine(a: Tensor, b: Tensor) -> float:
@@ -88,16 +107,16 @@ def cosine(a: Tensor, b: Tensor) -> float:
 
 
 def _normalize(d: Tensor, w: Tensor, how: str, treatment: str) -> None:
-    """Scale ``d`` in place to its counterpart ``w`` of the same shape."""
+    """Scale a tensor ``d`` of the direction in place to the network's tensor ``w``."""
     if how == "weight":
         d.mul_(w)
         return
     if how in ("layer", "dlayer"):
         treatment = "whole"
     rows, weights = filters(d, treatment), filters(w, treatment)
-    own = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    norms = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
     if how in ("filter", "layer"):
         target = torch.linalg.vector_norm(weights, dim=1, keepdim=True)
-        rows.mul_(torch.where(own > 0, target / own, 0.0))
+        rows.mul_(torch.where(norms > 0, target / norms, 0.0))
     elif how in ("dfilter", "dlayer"):
-        rows.mul_(torch.where(own > 0, 1 / own, 0.0))
+        rows.mul_(torch.where(norms > 0, 1 / norms, 0.0))

@@ -1,8 +1,8 @@
-"""Directions in the original tool's HDF5 files: xdirection/0, xdirection/1, ..., one a tensor.
+"""Directions in the original tool's HDF5 files: xdirection/0, xdirection/1, ..., one per tensor.
 
-Its directions of weights list the tensors of ``model.parameters()``, its directions of states
-those of ``model.state_dict()``. Nothing else stands in these groups, since its reader takes the
-number of entries for the number of tensors.
+Directions of weights list the tensors of ``model.parameters()``, directions of states those of
+``model.state_dict()``. These groups have no other entries, since the tool's reader takes the number
+of entries for the number of tensors.
 """
 
 from collections.abc import Sequence
@@ -26,16 +26,19 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class _Entry:
-    """A tensor of a file: where in theta or among the statistics it belongs, if anywhere."""
+    """A tensor of a file, and the view into theta or the statistics that it belongs to."""
 
     name: str
     shape: torch.Size
     place: Tensor | None
-    counts: bool  # whether a value here could move the function
+    is_parameter: bool  # a value here would change the function
 
 
 def direction_arrays(direction: Direction, name: str, module: nn.Module) -> Arrays:
-    """The datasets that hold ``direction`` as group ``name``: of weights, or of states."""
+    """The HDF5 datasets of ``direction`` in the group ``name``, by path.
+
+    It is a direction of states if it moves statistics, else of weights.
+    """
     vector = direction.vector.cpu()
     if direction.statistics is None:
         tensors: Sequence[Tensor] = direction.layout.views(vector)
@@ -49,12 +52,17 @@ def direction_arrays(direction: Direction, name: str, module: nn.Module) -> Arra
 def read_directions(
     path: Path, layout: ParameterLayout, module: nn.Module, *, follow: bool = True
 ) -> list[Direction]:
-    """The x direction, and the y direction if there is one, of a direction or surface file.
+    """The x direction, and the y direction if there is one, of a file.
 
-    Of a Hessian spectrum with its eigenvectors, rows of unit norm, it is the first two. A surface
-    file of the original tool names the file of its directions, which is then read, with
-    ``follow``.
-    Raises InputError if the stored tensors are not shaped like the model's.
+    Args:
+        path: a file of directions or a surface, of this project or the original tool, or a Hessian
+            spectrum with eigenvectors, of which the first two are read.
+        layout: of the model's parameters.
+        module: the model.
+        follow: where a surface of the original tool names the file of its directions, read that.
+
+    Raises:
+        InputError: the file can't be read, or its tensors don't have the shapes of the model's.
     """
     try:
         with h5py.File(path, "r") as file:
@@ -74,10 +82,10 @@ def read_directions(
         ) from error
     # The file may have moved together with its directions.
     beside = path.parent / named.name
-    other = named if named.is_file() else beside
-    if not other.is_file() or other.resolve() == path.resolve():
+    source = named if named.is_file() else beside
+    if not source.is_file() or source.resolve() == path.resolve():
         raise InputError(f"{path} has its directions in {named}, which is not there")
-    return read_directions(other, layout, module, follow=False)
+    return read_directions(source, layout, module, follow=False)
 
 
 def _eigenvectors(rows: NDArray[Any], layout: ParameterLayout, path: Path) -> list[Direction]:
@@ -108,19 +116,19 @@ def _read(group: h5py.Group, layout: ParameterLayout, module: nn.Module, path: P
         for entry, tensor in zip(entries, tensors, strict=True):
             if entry.place is not None:
                 entry.place.copy_(tensor)
-            elif entry.counts and tensor.any():
+            elif entry.is_parameter and tensor.any():
                 raise InputError(
                     f"{path} ({group.name}) moves {entry.name}, which is frozen in this model"
                 )
         return Direction(vector, layout, statistics if form == "states" else None)
     try:
-        layout.flatten(tensors)  # says what does not fit
+        layout.flatten(tensors)  # raises an error that says what does not fit
     except InputError as error:
         raise InputError(
             f"{path} ({group.name}) does not fit the model: {error}; "
             "the directions have to come from the same architecture"
         ) from error
-    raise AssertionError("it fits after all")
+    raise AssertionError("the tensors fit, but no form of directions was recognised")
 
 
 def _parameter_entries(

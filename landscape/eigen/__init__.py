@@ -1,1 +1,1 @@
-"""eigen."""
+"""Eigenpairs, spectral densities and traces of symmetric operators that can only multiply."""

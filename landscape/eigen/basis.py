@@ -1,4 +1,4 @@
-"""The orthonormal vectors of a Lanczos process, kept where there is room for them."""
+"""The orthonormal vectors of a Lanczos process, in memory of the GPU or of the host."""
 
 import math
 
@@ -7,14 +7,21 @@ from torch import Tensor
 
 from landscape.runtime.devices import free_memory
 
-# Of the memory that is free on a GPU, so much may hold a basis; a larger one lives on the host.
+# A basis takes at most this share of the free memory of a GPU; a larger one lives on the host.
 SHARE_OF_MEMORY = 0.3
-# A basis on the host visits the device in pieces of so many bytes.
+# Rows on the host are copied to the device in pieces of this size.
 PIECE_BYTES = 2**28
 
 
 class Basis:
-    """Rows of length P, up to ``limit`` of them, in memory that grows as they come."""
+    """Orthonormal rows of length P, in memory that grows with their number.
+
+    Args:
+        like: a vector of shape (P,), of the type and on the device of the vectors that come.
+        limit: the largest number of rows.
+        storage: the device that holds the rows; by default that of ``like`` if there is memory for
+            all of them, else the host.
+    """
 
     def __init__(self, like: Tensor, limit: int, storage: torch.device | None = None) -> None:
         size = len(like)
@@ -28,7 +35,7 @@ class Basis:
         return self._count
 
     def append(self, vector: Tensor) -> None:
-        """One more row."""
+        """Add a row."""
         if self._count == len(self._rows):
             grown = self._rows.new_empty(min(2 * len(self._rows), self._limit), self._rows.shape[1])
             grown[: self._count] = self._rows
@@ -37,30 +44,30 @@ class Basis:
         self._count += 1
 
     def row(self, number: int) -> Tensor:
-        """One of them, of shape (P,)."""
+        """The row with this number, of shape (P,); negative numbers count from the end."""
         return self._rows[: self._count][number].to(self._device)
 
     def without(self, vector: Tensor) -> Tensor:
-        """``vector`` without its components in the rows; two passes, which is enough."""
-        for _ in range(2):
+        """``vector`` of shape (P,) minus its projection onto the rows."""
+        for _ in range(2):  # "twice is enough": Parlett, section 6.9
             for rows in self._pieces(self._count):
                 vector = vector - rows.T @ (rows @ vector)
         return vector
 
     def combine(self, coefficients: Tensor) -> Tensor:
-        """The combinations of the first rows by ``coefficients`` (m, K), of shape (P, K)."""
-        found = torch.zeros(
+        """Linear combinations of the first m rows by ``coefficients`` (m, K), of shape (P, K)."""
+        combined = torch.zeros(
             self._rows.shape[1], coefficients.shape[1], dtype=self._rows.dtype, device=self._device
         )
-        parts = coefficients.to(found)
+        coefficients = coefficients.to(combined)
         start = 0
         for rows in self._pieces(len(coefficients)):
-            found += rows.T @ parts[start : start + len(rows)]
+            combined += rows.T @ coefficients[start : start + len(rows)]
             start += len(rows)
-        return found
+        return combined
 
     def replace(self, vectors: Tensor) -> None:
-        """Only the columns of ``vectors`` (P, K) from now on."""
+        """Make the columns of ``vectors`` (P, K) the only rows."""
         self._count = vectors.shape[1]
         self._rows[: self._count] = vectors.T
 
@@ -68,17 +75,17 @@ class Basis:
         rows = self._rows[:count]
         if self._storage == self._device:
             return [rows]
-        together = max(1, PIECE_BYTES // (rows.shape[1] * rows.element_size()))
-        return [piece.to(self._device) for piece in rows.split(together)]
+        count = max(1, PIECE_BYTES // (rows.shape[1] * rows.element_size()))
+        return [piece.to(self._device) for piece in rows.split(count)]
 
 
 def basis_bytes(size: int, rows: int, dtype: torch.dtype) -> int:
-    """What a basis takes."""
+    """The memory of a basis of ``rows`` vectors of length ``size``."""
     return size * rows * torch.empty((), dtype=dtype).element_size()
 
 
 def affordable_rows(size: int, dtype: torch.dtype, device: torch.device) -> int:
-    """How many rows there is memory for: of the host, where a GPU has not enough."""
+    """How many vectors of length ``size`` fit into the memory of the GPU or of the host."""
     free = free_memory(torch.device("cpu"))
     if device.type == "cuda":
         free = max(free, free_memory(device))

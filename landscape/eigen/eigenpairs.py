@@ -1,4 +1,4 @@
-"""Eigenpairs that carry their own proof."""
+"""Eigenpairs with certificates: each comes with its measured residual."""
 
 from dataclasses import dataclass
 
@@ -11,19 +11,22 @@ from landscape.eigen.operator import SymmetricOperator
 from landscape.eigen.sums import unit
 from landscape.errors import InputError
 
-# Which eigenvalues: those of largest magnitude, or as many from each end of the spectrum.
-
 
 @dataclass(frozen=True)
 class Eigenpairs:
-    """The K eigenvalues that were asked for, largest magnitude first.
+    """K eigenpairs, largest magnitude first.
 
-    ``residuals`` holds ||H v - lambda v|| / |lambda| for each pair, measured with one more exact
-    product after the method had finished: an eigenvalue of H lies within residual * |lambda| of
-    lambda. ``converged`` says whether it is within the tolerance that was asked for, of the ends
-    of a spectrum relative to the largest magnitude. Vectors are the columns of (P, K), of unit
-    norm. ``steps`` counts the method's products before that; of pyhessian, which does not tell, it
-    is the limit for each pair.
+    Attributes:
+        eigenvalues: of shape (K,).
+        vectors: the eigenvectors, the columns of (P, K), of unit norm.
+        residuals: ||H v - lambda v|| / |lambda| of each pair, measured with one more exact product
+            after the method had finished. An eigenvalue of H lies within residual * |lambda| of
+            lambda.
+        converged: whether the residual is within the tolerance that was asked for, which for both
+            ends of a spectrum is relative to the largest magnitude.
+        method: the name of the method.
+        steps: how many products the method took before the certificate; for pyhessian, which does
+            not say, its limit for each pair.
     """
 
     eigenvalues: Tensor
@@ -42,9 +45,20 @@ def certify(
     steps: int,
     which: str = "magnitude",
 ) -> Eigenpairs:
-    """Measure each vector's Rayleigh quotient and residual; order by magnitude.
+    """Measure each vector's Rayleigh quotient and residual with one exact product.
 
     Norms and inner products are taken in float64, whatever the precision of the product.
+
+    Args:
+        operator: the matrix.
+        vectors: approximate eigenvectors, the columns of (P, K).
+        tolerance: the residual up to which a pair has converged.
+        method: the name of the method that found the vectors.
+        steps: how many products it took.
+        which: ``magnitude`` or ``ends``: what the tolerance is relative to.
+
+    Returns:
+        The pairs, ordered by magnitude.
     """
     vectors = unit(vectors)
     products = operator.exact_matmat(vectors)
@@ -59,7 +73,7 @@ def certificate(
     steps: int,
     which: str = "magnitude",
 ) -> Eigenpairs:
-    """The same for vectors of unit norm whose exact products are known, both of shape (P, K)."""
+    """As :func:`certify`, for vectors of unit norm whose exact products are known, both (P, K)."""
     products, doubles = products.double(), vectors.double()
     # The quotient of the rounded vector, whose norm is 1 only to the precision of its type.
     values = (doubles * products).sum(0) / (doubles * doubles).sum(0)
@@ -78,12 +92,18 @@ def certificate(
 
 
 def scale_of(magnitudes: Tensor, which: str) -> Tensor:
-    """What a residual has to be small against: its own eigenvalue, or the largest for the ends."""
+    """What residual norms are relative to: each eigenvalue, or the largest for ``ends``."""
     return magnitudes.max().expand(magnitudes.shape) if which == "ends" else magnitudes
 
 
 def choose(values: NDArray[np.float64], count: int, which: str) -> NDArray[np.intp]:
-    """The numbers of the ``count`` largest by magnitude, or of as many from each end."""
+    """The indices of the ``count`` values of largest magnitude, or of ``count`` from each end.
+
+    Args:
+        values: of shape (m,).
+        count: how many.
+        which: ``magnitude``, or ``ends`` for the ``count`` smallest and the ``count`` largest.
+    """
     if which == "magnitude":
         return np.argsort(-np.abs(values), kind="stable")[:count]
     order = np.argsort(values, kind="stable")
@@ -93,7 +113,7 @@ def choose(values: NDArray[np.float64], count: int, which: str) -> NDArray[np.in
 
 
 def check_count(operator: SymmetricOperator, count: int) -> None:
-    """InputError unless there are ``count`` eigenvalues to be had."""
+    """Raise InputError if the operator does not have ``count`` eigenvalues."""
     if not 1 <= count <= operator.size:
         raise InputError(
             f"the number of eigenvalues has to be between 1 and {operator.size} "
@@ -102,10 +122,10 @@ def check_count(operator: SymmetricOperator, count: int) -> None:
 
 
 def default_tolerance(operator: SymmetricOperator) -> float:
-    """The residual that the products' rounding lets one ask for."""
+    """The relative residual that products of the operator's precision can reach."""
     return 1e-6 if operator.dtype == torch.float64 else 1e-4
 
 
 def rounding(operator: SymmetricOperator) -> float:
-    """The share of the largest eigenvalue below which a number is the products' rounding."""
+    """The share of the largest eigenvalue below which a number is rounding of the products."""
     return 10 * torch.finfo(operator.dtype).eps

@@ -1,7 +1,7 @@
 """The Lanczos process with full reorthogonalisation (Golub and Van Loan, section 10.3).
 
 In floating point the plain recurrence loses orthogonality as soon as an eigenvalue has converged
-and finds it again: a "ghost". Every new vector is therefore orthogonalised against all earlier
+and then finds it again: a "ghost". Every new vector is therefore orthogonalised against all earlier
 ones, twice ("twice is enough": Parlett, The Symmetric Eigenvalue Problem, section 6.9). Where
 memory is short the basis is cut back to the leading Ritz vectors from time to time (thick restart:
 Wu and Simon, SIAM J. Matrix Anal. Appl. 22, 2000).
@@ -20,20 +20,30 @@ from landscape.eigen.operator import SymmetricOperator, random_vector
 from landscape.eigen.sums import unit
 from landscape.errors import NotMeasurableError
 
-# What is left of an exhausted space, in units of rounding.
+# A remainder of at most so many units of rounding says that the Krylov space is exhausted.
 ROUNDING = 100
 
 Array = NDArray[np.float64]
 
 
 class Krylov:
-    """An orthonormal basis Q of m columns and T = Q' H Q, grown step by step.
+    """A Lanczos process: an orthonormal basis Q of m columns and T = Q' H Q, grown step by step.
 
-    T is kept in float64. Where the space is exhausted (an invariant subspace) the process goes on
-    from a fresh random vector, so repeated eigenvalues and zero blocks are found too.
+    T is kept in float64. Where the Krylov space is exhausted (an invariant subspace) the process
+    continues from a fresh random vector, so that repeated eigenvalues and zero blocks are found.
 
-    ``limit`` says how many steps there may be; ``columns`` how many columns Q may have (default:
-    as many as there is memory for). When it has them all, :meth:`restart` has to be called.
+    Args:
+        operator: the matrix H; the caller multiplies (see :meth:`advance`).
+        start: the first vector, of shape (P,) and any length.
+        generator: the source of fresh vectors.
+        limit: the largest number of steps.
+        columns: the largest number of columns of Q, by default as many as there is memory for.
+            When Q has them all, :meth:`restart` has to be called before the next step.
+
+    Attributes:
+        steps: how many steps were taken, restarts included.
+        quotient: q'Hq for the unit vector q of the start.
+        starts: the columns at which the process started from a fresh vector.
     """
 
     def __init__(
@@ -47,14 +57,14 @@ class Krylov:
         self.operator = operator
         self.generator = generator
         self.steps = 0
-        self.quotient = math.nan  # q'Hq for the unit vector q it set out from
-        self.starts = [0]  # the columns at which the process set out from a fresh vector
+        self.quotient = math.nan
+        self.starts = [0]
         room = columns or affordable_rows(operator.size, operator.dtype, operator.device) - 1
         self._columns = min(limit, operator.size, room)
-        self._basis = Basis(start, self._columns + 1)  # one for the vector that comes next
+        self._basis = Basis(start, self._columns + 1)  # the last is the vector of the next step
         self._basis.append(unit(start))
-        self._kept = 0  # columns from before the last restart, in which T is no tridiagonal
-        self._coupling: Array = np.empty(0)  # of those with the first after them
+        self._kept = 0  # columns from before the last restart, where T is not tridiagonal
+        self._coupling: Array = np.empty(0)  # of these columns with the first after them, in T
         self._alphas: list[float] = []
         self._betas: list[float] = []
 
@@ -70,7 +80,7 @@ class Krylov:
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no room for another step."""
+        """Whether a restart has to make room before another step."""
         return self.width == self._columns and not self.is_complete
 
     @property
@@ -80,15 +90,24 @@ class Krylov:
 
     @property
     def beta(self) -> float:
-        """The norm of what the last step found outside Q."""
+        """The norm of the last product's part outside Q."""
         return self._betas[-1]
 
     def advance(self, product: Tensor) -> None:
-        """One step, given H times :attr:`vector`."""
+        """Take one step.
+
+        Args:
+            product: H times :attr:`vector`, of shape (P,).
+
+        Raises:
+            NotMeasurableError: the product is not finite.
+        """
         m = self.width
         alpha = torch.dot(self.vector.double(), product.double()).item()
         if not math.isfinite(alpha):
-            raise NotMeasurableError("a Hessian product is not finite: no Hessian here")
+            raise NotMeasurableError(
+                "a Hessian product is not finite; there is no Hessian at these weights"
+            )
         if not self.steps:
             self.quotient = alpha
         self.steps += 1
@@ -96,7 +115,7 @@ class Krylov:
         residual = self._basis.without(product)
         beta = torch.linalg.vector_norm(residual.double()).item()
         scale = max(map(abs, [*self._alphas, *self._betas]))
-        # What is left of an exhausted space is the rounding of the product.
+        # Outside an exhausted space there is nothing but the rounding of the product.
         exhausted = beta <= ROUNDING * torch.finfo(product.dtype).eps * scale
         self._betas.append(0.0 if exhausted else beta)
         if self.is_complete:
@@ -107,7 +126,7 @@ class Krylov:
         self._basis.append(unit(residual))
 
     def ritz(self, start: int = 0) -> tuple[Array, Array]:
-        """Eigenvalues and eigenvectors (as columns) of T, or of its part from ``start``."""
+        """Eigenvalues (m,) and eigenvectors (m, m), as columns, of T, or of T[start:, start:]."""
         diagonal = np.array(self._alphas[start:])
         if len(diagonal) == 1:
             return diagonal, np.ones((1, 1))
@@ -122,15 +141,15 @@ class Krylov:
         return values, vectors
 
     def errors(self, vectors: Array) -> Array:
-        """The residual norms of Ritz vectors, of which ``vectors`` has the coordinates."""
+        """The residual norms of Ritz pairs whose vectors have these coordinates (m, K) in Q."""
         return np.asarray(np.abs(self.beta * vectors[-1]))
 
     def ritz_vectors(self, coordinates: Array) -> Tensor:
-        """The vectors of shape (P, K) with these coordinates (m, K)."""
+        """The vectors (P, K) that have these coordinates (m, K) in Q."""
         return self._basis.combine(torch.from_numpy(coordinates.copy()))
 
     def images(self, coordinates: Array) -> Tensor:
-        """H times those vectors, (P, K): Q T + beta q e', at the cost of no product."""
+        """H times the vectors (P, K) with these coordinates, as Q T + beta q e': no product."""
         values, vectors = self.ritz()
         inside = vectors @ (values[:, None] * (vectors.T @ coordinates))
         outside = self.beta * coordinates[-1:]
@@ -139,7 +158,7 @@ class Krylov:
         )
 
     def restart(self, keep: NDArray[np.intp]) -> None:
-        """Cut Q back to the Ritz vectors with these numbers; the next vector stays the next."""
+        """Cut Q back to the Ritz vectors with the indices ``keep``; :attr:`vector` stays."""
         values, vectors = self.ritz()
         vector = self.vector
         self._coupling = self.beta * vectors[-1, keep]

@@ -6,16 +6,16 @@ from torch import Tensor
 
 from landscape.eigen.eigenpairs import Eigenpairs, certify, check_count, choose, default_tolerance
 from landscape.eigen.krylov import Krylov
-from landscape.eigen.multiplicity import Known, with_copies
+from landscape.eigen.multiplicity import RitzPairs, with_hidden_pairs
 from landscape.eigen.operator import SymmetricOperator, random_vector
 from landscape.eigen.sums import unit
 from landscape.errors import NotMeasurableError
 from landscape.runtime.progress import track
 
-# How many steps running T has to look finished: an eigenvalue that the start vector hardly
+# T has to look finished after so many steps in a row: an eigenvalue that the start vector hardly
 # contains shows up late.
 STEPS_FINISHED = 2
-# Ritz vectors beyond those asked for that survive a restart, and the room it needs to get on.
+# How many Ritz vectors beyond those asked for a restart keeps, and how much room it has to make.
 SPARE = 5
 
 
@@ -27,29 +27,45 @@ def lanczos(
     tolerance: float | None = None,
     max_steps: int = 300,
     hint: Tensor | None = None,
-    copies: bool = True,
+    multiplicity: bool = True,
     which: str = "magnitude",
     columns: int | None = None,
 ) -> Eigenpairs:
     """The ``count`` eigenpairs of largest magnitude, each with its measured residual.
 
-    With ``which`` = ``ends`` the ``count`` largest and the ``count`` smallest, 2 ``count`` in all.
-
-    It starts from a random vector, to which ``hint`` of shape (P,), one that is rich in what is
-    sought, is added with the same norm. The gradient is such a vector: it lies mostly in the
-    leading eigenspace (Gur-Ari, Roberts and Dyer, 2018), and saves one to four products.
-
-    Stops when the residuals that T predicts, |beta_m s_mi|, are within ``tolerance`` (default
-    1e-4, in float64 1e-6, relative to the eigenvalue; of the ends, to the largest magnitude) or
-    after ``max_steps`` products; then one more product a pair measures the true ones. The basis
-    has at most ``columns`` vectors (default: what memory allows); where more are needed it is cut
-    back to the leading ones, and goes on from there.
-
-    With ``copies`` eigenvalues that occur several times are looked for in the complement of what
-    was found, from another random start, for 8 products and more only if there are any.
-
+    It stops when the residuals that T predicts, |beta_m s_mi|, are within half of ``tolerance``, or
+    after ``max_steps`` products. Then one more product for each pair measures the true residual.
     The certificate says that each value is an eigenvalue. That none is missing is very probable,
-    as both starts are random, but not certain.
+    as all starts are random, but not certain.
+
+    Args:
+        operator: the matrix H.
+        count: how many pairs, from each end of the spectrum for ``which`` = ``ends``.
+        generator: the source of the random starts.
+        tolerance: of the residuals ||H v - lambda v|| relative to |lambda|, or for both ends to the
+            largest magnitude; by default 1e-4, in float64 1e-6.
+        max_steps: the largest number of products before the certificates.
+        hint: a vector of shape (P,) that is rich in the eigenvectors sought, added to the random
+            start with the same norm. The gradient is one: it lies mostly in the leading eigenspace
+            (Gur-Ari, Roberts and Dyer, 2018), and saves one to four products.
+        multiplicity: whether to look for further eigenvectors of eigenvalues that occur several
+            times (:mod:`landscape.eigen.multiplicity`); 8 products if there are none.
+        which: ``magnitude``, or ``ends`` for the ``count`` largest and the ``count`` smallest.
+        columns: the largest number of basis vectors, by default as many as there is memory for.
+            Where more are needed the basis is cut back to the leading ones.
+
+    Returns:
+        The pairs, largest magnitude first; 2 ``count`` of them for ``ends``.
+
+    Raises:
+        InputError: there are not that many eigenvalues.
+        NotMeasurableError: a product is not finite, or memory does not hold the basis.
+
+    Example:
+        >>> operator = CurvatureOperator(objective)
+        >>> pairs = lanczos(operator, 3, torch.Generator().manual_seed(0))
+        >>> pairs.eigenvalues.shape, bool(pairs.converged.all())
+        (torch.Size([3]), True)
     """
     check_count(operator, count)
     tolerance = default_tolerance(operator) if tolerance is None else tolerance
@@ -67,19 +83,25 @@ def lanczos(
                 break
             if krylov.is_full and krylov.steps < limit:
                 restart(krylov, count, which)
-    values, weights = krylov.ritz()
+    values, coordinates = krylov.ritz()
     top = choose(values, count, which)
-    found = Known(values[top], krylov.ritz_vectors(weights[:, top]), krylov.steps)
+    ritz_pairs = RitzPairs(values[top], krylov.ritz_vectors(coordinates[:, top]), krylov.steps)
     left = max(max_steps, count) - krylov.steps
-    if copies and finished and not krylov.is_complete:
-        found = with_copies(operator, found, count, 0.5 * tolerance, generator, left, which)
-    largest = choose(found.values, count, which)
-    vectors = found.vectors[:, largest.copy()]
-    return certify(operator, vectors, tolerance, "lanczos", found.steps, which)
+    if multiplicity and finished and not krylov.is_complete:
+        ritz_pairs = with_hidden_pairs(
+            operator, ritz_pairs, count, 0.5 * tolerance, generator, left, which
+        )
+    leading = choose(ritz_pairs.values, count, which)
+    vectors = ritz_pairs.vectors[:, leading.copy()]
+    return certify(operator, vectors, tolerance, "lanczos", ritz_pairs.steps, which)
 
 
 def restart(krylov: Krylov, count: int, which: str = "magnitude") -> None:
-    """Make room. Raises NotMeasurableError where there is none for ``count`` pairs."""
+    """Make room for more steps by cutting the basis back to the leading Ritz vectors.
+
+    Raises:
+        NotMeasurableError: the basis is too small for ``count`` pairs.
+    """
     values, _ = krylov.ritz()
     keep = choose(values, count + SPARE, which)
     if len(keep) + SPARE > krylov.width:
@@ -98,10 +120,11 @@ def _start(operator: SymmetricOperator, generator: torch.Generator, hint: Tensor
 
 
 def is_finished(krylov: Krylov, count: int, tolerance: float, which: str = "magnitude") -> bool:
-    """Whether T predicts that those asked for are within ``tolerance`` and that none is missing.
+    """Whether T predicts that the leading pairs are within ``tolerance`` and none is missing.
 
     A start vector finds one eigenvector for each distinct eigenvalue. Where the process had to
-    start afresh, it is done only when the fresh part holds nothing that belongs among the top.
+    start from a fresh vector, it is finished only when the part of T since then has no value that
+    belongs among the leading ones.
     """
     values, vectors = krylov.ritz()
     top = choose(values, count, which)

@@ -1,7 +1,19 @@
-"""Eigenvalues that one Lanczos process can't see: the further copies of a repeated one.
+"""Repeated eigenvalues: the eigenpairs that stay hidden from one Lanczos process.
 
-From one start vector comes one eigenvector of each eigenspace. The others are found from another
-start in the complement of what is known.
+A Lanczos process finds one eigenvector of each eigenspace, the projection of its start vector. An
+eigenvalue of multiplicity k is thus found once, and k - 1 of its eigenpairs stay hidden. They are
+found by further processes, each from a new random start, that multiply with the deflated operator
+(I - VV') H (I - VV'), in which all known eigenvectors V have the eigenvalue 0.
+
+Such a search has two phases:
+
+1. Probing: ``PROBE_STEPS`` products. An eigenvalue that belongs among those asked for lies well
+   outside the rest of the deflated spectrum, and shows itself to a random vector by then. For most
+   matrices nothing does, and these products are all that the search costs.
+2. The thorough search, once an eigenvalue has been found twice: then more repetitions are to be
+   expected, and the process runs until its Ritz values and residuals say that none is left.
+
+It is repeated until a process finds nothing.
 """
 
 import logging
@@ -18,48 +30,108 @@ from landscape.eigen.operator import SymmetricOperator, random_vector
 
 LOGGER = logging.getLogger(__name__)
 
-# After so many steps an eigenvalue well above the rest has shown itself to a random vector: what
-# it holds of it grows with every step by about the ratio of the two.
+# The share of an outlying eigenvector in a random start grows with every step by about the ratio
+# of its eigenvalue to the next.
 PROBE_STEPS = 8
 
+Array = NDArray[np.float64]
 
-class Deflated:
-    """(I - V V') H (I - V V') for orthonormal columns V of shape (P, K)."""
 
-    def __init__(self, operator: SymmetricOperator, known: Tensor) -> None:
+class DeflatedOperator:
+    """(I - VV') H (I - VV') for orthonormal columns V of shape (P, K)."""
+
+    def __init__(self, operator: SymmetricOperator, vectors: Tensor) -> None:
         self.operator = operator
-        self.known = known
+        self.vectors = vectors
         self.size, self.dtype, self.device = operator.size, operator.dtype, operator.device
 
     def project(self, vectors: Tensor) -> Tensor:
-        """The part orthogonal to V."""
+        """The components of the columns of ``vectors`` (P, M) that are orthogonal to V."""
         for _ in range(2):
-            vectors = vectors - self.known @ (self.known.T @ vectors)
+            vectors = vectors - self.vectors @ (self.vectors.T @ vectors)
         return vectors
 
     def matmat(self, vectors: Tensor) -> Tensor:
-        """The product with ``vectors`` of shape (P, K)."""
+        """The product with ``vectors`` of shape (P, M)."""
         return self.project(self.operator.matmat(self.project(vectors)))
 
     def exact_matmat(self, vectors: Tensor) -> Tensor:
-        """The same by the plainest product."""
+        """The same with the exact product of H."""
         return self.project(self.operator.exact_matmat(self.project(vectors)))
 
 
 @dataclass(frozen=True)
-class Known:
-    """Eigenvalues (K,), orthonormal vectors (P, K), and the products spent on them."""
+class RitzPairs:
+    """Values (K,) and orthonormal vectors (P, K) without certificates.
 
-    values: NDArray[np.float64]
+    ``steps`` is how many products were spent on them.
+    """
+
+    values: Array
     vectors: Tensor
     steps: int
 
+    def joined(self, hidden: "RitzPairs") -> "RitzPairs":
+        """These pairs and after them ``hidden``."""
+        return RitzPairs(
+            np.append(self.values, hidden.values),
+            torch.cat([self.vectors, hidden.vectors], dim=1),
+            self.steps + hidden.steps,
+        )
+
+
+def highest_multiplicity(values: Array, tolerance: float) -> int:
+    """How often the most frequent of ``values`` occurs, where relative ``tolerance`` is equal."""
+    if not len(values):
+        return 0
+    ascending = np.sort(values)
+    is_new = np.diff(ascending) > tolerance * np.abs(ascending[1:])
+    return int(np.bincount(np.concatenate([[0], np.cumsum(is_new)])).max())
+
+
+def with_hidden_pairs(
+    operator: SymmetricOperator,
+    pairs: RitzPairs,
+    count: int,
+    tolerance: float,
+    generator: torch.Generator,
+    max_steps: int,
+    which: str = "magnitude",
+) -> RitzPairs:
+    """``pairs`` and the hidden eigenpairs that belong among the leading ones with them.
+
+    Args:
+        operator: the matrix H.
+        pairs: what has been found, at least ``count`` pairs where H has as many.
+        count: how many eigenvalues were asked for, of each end for ``which`` = ``ends``.
+        tolerance: the relative residual up to which a hidden pair counts as found.
+        generator: the source of the random starts.
+        max_steps: the largest number of products.
+        which: ``magnitude`` or ``ends``.
+    """
+    limit = pairs.steps + max_steps
+    while pairs.steps < limit and len(pairs.values) < operator.size:
+        interval = _Interval.of(pairs.values, count, tolerance, which, rounding(operator))
+        hidden = _search(
+            DeflatedOperator(operator, pairs.vectors),
+            interval,
+            generator,
+            limit - pairs.steps,
+            is_thorough=highest_multiplicity(pairs.values, tolerance) > 1,
+        )
+        pairs = pairs.joined(hidden)
+        if not len(hidden.values) and pairs.steps < limit:
+            return pairs
+    if len(pairs.values) < operator.size:
+        LOGGER.info("repeated eigenvalues may be listed too few times; increase --max-steps")
+    return pairs
+
 
 @dataclass(frozen=True)
-class _Bounds:
-    """What lies below ``low`` or above ``high`` belongs among the eigenvalues asked for.
+class _Interval:
+    """An eigenvalue outside of (``low``, ``high``) belongs among those asked for.
 
-    ``scale`` is what errors are relative to; without it, the eigenvalue itself.
+    ``scale`` is what errors are relative to; None is each eigenvalue itself.
     """
 
     low: float
@@ -69,14 +141,12 @@ class _Bounds:
 
     @classmethod
     def of(
-        cls,
-        values: NDArray[np.float64],
-        count: int,
-        tolerance: float,
-        which: str,
-        noise: float,
-    ) -> "_Bounds":
-        """The bounds that the last of ``count`` values set; ``noise`` is a share of the largest."""
+        cls, values: Array, count: int, tolerance: float, which: str, noise: float
+    ) -> "_Interval":
+        """The interval that the last of ``count`` values bounds.
+
+        ``noise`` is the share of the largest value that is rounding.
+        """
         if which == "ends":
             scale = float(np.abs(values).max())
             margin = tolerance * scale
@@ -88,85 +158,43 @@ class _Bounds:
         smallest = max(ascending[-count] * (1 + tolerance), noise * ascending[-1])
         return cls(-smallest, smallest, tolerance, None)
 
-    def beyond(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """How far each value lies outside; negative within the bounds."""
+    def distances(self, values: Array) -> Array:
+        """How far each value lies outside; negative within the interval."""
         return np.maximum(values - self.high, self.low - values)
 
-    def allowed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The errors up to which a value counts as found."""
+    def allowed_errors(self, values: Array) -> Array:
+        """The residual norms up to which Ritz values count as found."""
         scales = np.abs(values) if self.scale is None else np.full(len(values), self.scale)
         return self.tolerance * scales
 
 
-def most_copies(values: NDArray[np.float64], tolerance: float) -> int:
-    """How often the most frequent eigenvalue occurs; those within ``tolerance`` are one."""
-    if not len(values):
-        return 0
-    ascending = np.sort(values)
-    is_new = np.diff(ascending) > tolerance * np.abs(ascending[1:])
-    return int(np.bincount(np.concatenate([[0], np.cumsum(is_new)])).max())
-
-
-def with_copies(
-    operator: SymmetricOperator,
-    found: Known,
-    count: int,
-    tolerance: float,
-    generator: torch.Generator,
-    max_steps: int,
-    which: str = "magnitude",
-) -> Known:
-    """``found`` and what else is among the ``count`` of largest magnitude, or of either end.
-
-    It looks for ``PROBE_STEPS`` products; once an eigenvalue has been found twice, for as long as
-    T does not say that nothing is left. ``max_steps`` bounds the products spent.
-    """
-    limit = found.steps + max_steps
-    while found.steps < limit and len(found.values) < operator.size:
-        bounds = _Bounds.of(found.values, count, tolerance, which, rounding(operator))
-        thorough = most_copies(found.values, tolerance) > 1
-        hidden = _find_hidden(
-            operator, found.vectors, bounds, generator, limit - found.steps, thorough=thorough
-        )
-        vectors = torch.cat([found.vectors, hidden.vectors], dim=1)
-        steps = found.steps + hidden.steps
-        found = Known(np.append(found.values, hidden.values), vectors, steps)
-        if not len(hidden.values) and steps < limit:
-            return found
-    if len(found.values) < operator.size:
-        LOGGER.info(
-            "further copies of repeated eigenvalues may be missing; more --max-steps find them"
-        )
-    return found
-
-
-def _find_hidden(
-    operator: SymmetricOperator,
-    known: Tensor,
-    bounds: _Bounds,
+def _search(
+    deflated: DeflatedOperator,
+    interval: _Interval,
     generator: torch.Generator,
     max_steps: int,
     *,
-    thorough: bool,
-) -> Known:
-    """Eigenpairs in the complement of ``known`` (P, K) that lie beyond the bounds."""
-    deflated = Deflated(operator, known)
-    start = deflated.project(random_vector(operator, generator).unsqueeze(1)).squeeze(1)
-    krylov = Krylov(deflated, start, generator, min(max_steps, operator.size))
-    values, weights, chosen = np.empty(0), np.empty((0, 0)), np.empty(0, dtype=np.intp)
-    while krylov.steps < min(max_steps, operator.size - known.shape[1]):
+    is_thorough: bool,
+) -> RitzPairs:
+    """The eigenpairs outside the interval that one process finds; ``is_thorough``: phase two."""
+    start = deflated.project(random_vector(deflated, generator).unsqueeze(1)).squeeze(1)
+    krylov = Krylov(deflated, start, generator, min(max_steps, deflated.size))
+    values, coordinates, chosen = np.empty(0), np.empty((0, 0)), np.empty(0, dtype=np.intp)
+    while krylov.steps < min(max_steps, deflated.size - deflated.vectors.shape[1]):
         krylov.advance(deflated.matmat(krylov.vector.unsqueeze(1)).squeeze(1))
-        values, weights = krylov.ritz()
-        errors = krylov.errors(weights)
-        beyond = bounds.beyond(values)
-        best = int(np.argmax(beyond))
-        settled = errors <= bounds.allowed(values)
-        if beyond[best] > 0:
-            settled_best = bool(settled[best])
-            settled[best] = True  # where products run out the certificate tells
-            chosen = np.flatnonzero(settled & (beyond > 0))
-            if settled_best:
+        values, coordinates = krylov.ritz()
+        errors = krylov.errors(coordinates)
+        distances = interval.distances(values)
+        farthest = int(np.argmax(distances))
+        is_settled = errors <= interval.allowed_errors(values)
+        if distances[farthest] > 0:
+            is_finished = bool(is_settled[farthest])
+            is_settled[farthest] = True  # kept if products run out: the certificate will tell
+            chosen = np.flatnonzero(is_settled & (distances > 0))
+            if is_finished:
                 break
-        elif krylov.steps >= PROBE_STEPS and not (thorough and beyond[best] + errors[best] > 0):
-            break
-    return Known(values[chosen], krylov.ritz_vectors(weights[:, chosen]), krylov.steps)
+        elif krylov.steps >= PROBE_STEPS:
+            may_be_more = distances[farthest] + errors[farthest] > 0
+            if not (is_thorough and may_be_more):
+                break
+    return RitzPairs(values[chosen], krylov.ritz_vectors(coordinates[:, chosen]), krylov.steps)

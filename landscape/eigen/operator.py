@@ -9,7 +9,13 @@ from landscape.eigen.sums import unit
 
 
 class SymmetricOperator(Protocol):
-    """What the algorithms of this folder need of a matrix: its size and its products."""
+    """A symmetric matrix as the algorithms of this package see it: its size and its products.
+
+    Attributes:
+        size: the number of rows, and of columns.
+        dtype: the precision of the products.
+        device: where vectors live.
+    """
 
     size: int
     dtype: torch.dtype
@@ -19,11 +25,11 @@ class SymmetricOperator(Protocol):
         """The product with ``vectors`` of shape (size, K)."""
 
     def exact_matmat(self, vectors: Tensor) -> Tensor:
-        """The same by the plainest way there is, for certificates."""
+        """The same product, computed in the plainest way, for certificates."""
 
 
 def random_vector(operator: SymmetricOperator, generator: torch.Generator) -> Tensor:
-    """A Gaussian vector of unit norm, drawn on the CPU so that a seed means one vector."""
+    """A Gaussian vector of unit norm; drawn on the CPU, so a seed gives the same on any device."""
     draw = torch.randn(operator.size, generator=generator).to(operator.device, operator.dtype)
     return unit(draw)
 

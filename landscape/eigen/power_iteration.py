@@ -19,36 +19,46 @@ def power_iteration(
 ) -> Eigenpairs:
     """The ``count`` eigenpairs of largest magnitude, one after the other.
 
-    Each is iterated until its residual ||H v - q v|| / |q| is within ``tolerance``, for at most
-    ``max_steps`` products, in the complement of those found before. Two eigenvalues of equal
-    size and opposite sign don't separate; the residual then says so.
+    Each vector is iterated until its residual ||H v - q v|| / |q| is within half of ``tolerance``,
+    in the complement of those before it. Two eigenvalues of equal size and opposite sign don't
+    separate; the residual then says so.
+
+    Args:
+        operator: the matrix H.
+        count: how many pairs.
+        generator: the source of the random starts.
+        tolerance: of the residuals, by default 1e-4, or 1e-6 in float64.
+        max_steps: the largest number of products for each pair.
+
+    Raises:
+        InputError: there are not that many eigenvalues.
     """
     check_count(operator, count)
     tolerance = default_tolerance(operator) if tolerance is None else tolerance
-    found: list[Tensor] = []
+    vectors: list[Tensor] = []
     steps = 0
     for k in range(count):
-        vector = _deflated(random_vector(operator, generator), found)
+        vector = _deflated(random_vector(operator, generator), vectors)
         for _ in track(range(max_steps), f"eigenvalue {k + 1} of {count} (power iteration)"):
             product = operator.matmat(vector.unsqueeze(1)).squeeze(1)
             steps += 1
-            product = _deflated(product, found, normalize=False)
+            product = _deflated(product, vectors, normalize=False)
             quotient = inner(vector.unsqueeze(1), product.unsqueeze(1)).squeeze().to(vector)
             residual = norms(product - quotient * vector)
             if residual <= 0.5 * tolerance * quotient.abs():
                 break
-            vector = _deflated(product, found)
-        found.append(vector)
-    # The vectors are as exact as the tolerance, and so is their deflation: what is left of it in
-    # the span of all of them goes by diagonalising H there (Rayleigh and Ritz).
-    basis = torch.stack(found, dim=1)
+            vector = _deflated(product, vectors)
+        vectors.append(vector)
+    # Deflation is only as exact as the vectors. Rayleigh-Ritz in their span removes its errors.
+    basis = torch.stack(vectors, dim=1)
     steps += count
     _, rotation = torch.linalg.eigh(inner(basis, operator.matmat(basis)).to(basis))
     return certify(operator, basis @ rotation, tolerance, "power", steps)
 
 
-def _deflated(vector: Tensor, found: list[Tensor], *, normalize: bool = True) -> Tensor:
+def _deflated(vector: Tensor, known: list[Tensor], *, normalize: bool = True) -> Tensor:
+    """``vector`` minus its projection onto the unit vectors ``known``."""
     for _ in range(2):
-        for other in found:
-            vector = vector - torch.dot(other, vector) * other
+        for eigenvector in known:
+            vector = vector - torch.dot(eigenvector, vector) * eigenvector
     return unit(vector) if normalize else vector

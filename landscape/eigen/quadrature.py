@@ -1,8 +1,8 @@
 """Stochastic Lanczos quadrature: the spectral density of H, and with it the trace.
 
 For a probe v the m eigenvalues of Lanczos' T and the squared first entries of its eigenvectors are
-the nodes and weights of the Gauss quadrature of the density that v sees (Golub and Meurant, 1994);
-the mean over random probes is the density of H (Ubaru, Chen and Saad, 2017, Algorithm 1; Ghorbani,
+the nodes and weights of the Gauss quadrature of the density that v sees (Golub and Meurant, 1994).
+The mean over random probes is the density of H (Ubaru, Chen and Saad, 2017, Algorithm 1; Ghorbani,
 Krishnan and Xiao, ICML 2019, Algorithm 2). The first diagonal entry of each T is v'Hv, which is
 Hutchinson's estimate of the trace (1990) at no further cost.
 """
@@ -25,17 +25,20 @@ from landscape.runtime.progress import track
 
 Array = NDArray[np.float64]
 
-# The standard deviation of a node's Gaussian, in distances of nodes.
+# The standard deviation of a node's Gaussian, as a share of the distance to its neighbours.
 SMOOTHING = 0.5
-# The bases of probes that run side by side, and share backward passes, take no more than this.
+# The most memory for the bases of probes that run side by side and share backward passes.
 BASIS_BYTES = 4 * 2**30
 
 
 @dataclass(frozen=True)
 class Quadrature:
-    """``nodes`` and ``weights`` of shape (probes, m); each probe's weights sum to 1.
+    """The quadrature rules of several probes.
 
-    ``traces`` holds Hutchinson's estimate of each probe, of shape (probes,).
+    Attributes:
+        nodes: the Ritz values of each probe, of shape (probes, m).
+        weights: of the same shape; those of each probe sum to 1.
+        traces: Hutchinson's estimate of the trace by each probe, of shape (probes,).
     """
 
     nodes: Array
@@ -44,35 +47,40 @@ class Quadrature:
 
     @property
     def trace(self) -> float:
-        """The mean over the probes."""
+        """The estimate of the trace, the mean over the probes."""
         return float(self.traces.mean())
 
     @property
     def trace_stderr(self) -> float:
-        """Its standard error; nan for a single probe."""
+        """The standard error of :attr:`trace`; nan for a single probe."""
         return Estimate.of(self.traces).stderr
 
     @property
     def widths(self) -> Array:
-        """How finely each node is known, of the nodes' shape: the mean distance to its neighbours.
+        """The mean distance of each node to its neighbours, of shape (probes, m).
 
-        Between two nodes of one probe nothing is known of where the weight is. So a bulk of many
-        nodes comes out sharp, however far away the outliers are.
+        Between two nodes of a probe it is not known where the weight lies. So a bulk of many nodes
+        comes out sharp, however far away the outliers are.
         """
         if self.nodes.shape[1] == 1:
             return np.maximum(np.abs(self.nodes), np.finfo(float).tiny)
         gaps = np.diff(self.nodes, axis=1)
         around = np.concatenate([gaps[:, :1], (gaps[:, 1:] + gaps[:, :-1]) / 2, gaps[:, -1:]], 1)
-        # Nodes that are one to rounding: copies of an eigenvalue, or a zero operator.
+        # Nodes that are equal up to rounding: a repeated eigenvalue, or a zero operator.
         scale = np.abs(self.nodes).max(1, keepdims=True)
         return np.maximum(around, np.maximum(1e-9 * scale, np.finfo(float).tiny))
 
     def density(self, grid: Array, finest: float = 0.0) -> tuple[Array, Array]:
-        """The density on ``grid``, every node smoothed by a Gaussian of its own width.
+        """The density of eigenvalues, every node smoothed by a Gaussian of its own width.
 
-        Half of :attr:`widths` is the standard deviation, and ``finest`` the least there is.
-        Returns the mean over the probes and its standard error (nan for a single probe), each of
-        the grid's shape, per unit of the eigenvalue; the integral over the line is 1.
+        Args:
+            grid: where to evaluate it, of shape (n,).
+            finest: the smallest standard deviation of a Gaussian, which is else half of the node's
+                entry in :attr:`widths`.
+
+        Returns:
+            The mean over the probes and its standard error (nan for a single probe), both of shape
+            (n,), per unit of the eigenvalue. The integral over the line is 1.
         """
         widths = np.maximum(SMOOTHING * self.widths, finest)
         z = (grid[:, None, None] - self.nodes) / widths
@@ -80,20 +88,27 @@ class Quadrature:
         return mean_and_stderr((kernels * self.weights).sum(-1))
 
     def beyond(self, thresholds: Array) -> tuple[Array, Array]:
-        """The share of eigenvalues further from 0 than each threshold, on its side of 0.
+        """The share of eigenvalues farther from 0 than each threshold, on its side of 0.
 
-        Thresholds are not 0. Nothing is smoothed: steps at the nodes. Mean and standard error.
+        Nothing is smoothed: there is a step at every node.
+
+        Args:
+            thresholds: positive or negative numbers, of shape (n,).
+
+        Returns:
+            The mean over the probes and its standard error (nan for a single probe), both of shape
+            (n,).
         """
         signs = np.sign(thresholds)[:, None, None]
-        further = signs * self.nodes > np.abs(thresholds)[:, None, None]
-        return mean_and_stderr((further * self.weights).sum(-1))
+        farther = signs * self.nodes > np.abs(thresholds)[:, None, None]
+        return mean_and_stderr((farther * self.weights).sum(-1))
 
     @property
     def negative_share(self) -> tuple[float, float]:
         """How much of the curvature is negative, and its standard error (nan for a single probe).
 
-        The sum of |lambda| over the negative eigenvalues as a share of that over all. (How many
-        are negative says little: most are 0 up to rounding, of either sign.)
+        It is the sum of |lambda| over the negative eigenvalues as a share of the sum over all. (The
+        number of negative ones says little: most are 0 up to rounding, of either sign.)
         """
         sizes = np.abs(self.nodes) * self.weights
         negative = (sizes * (self.nodes < 0)).sum(1).mean()
@@ -113,11 +128,32 @@ def stochastic_lanczos(
     leading: int = 0,
     which: str = "magnitude",
 ) -> tuple[Quadrature, RitzSubspace | None]:
-    """Run ``steps`` Lanczos steps from each of ``probes`` (P, n), side by side.
+    """Run Lanczos from several probes side by side.
 
-    With ``leading`` the second is the span of the Ritz vectors that come closest to so many
-    leading eigenvectors (:mod:`landscape.eigen.rayleigh_ritz`), for which no product is spent.
-    Raises NotMeasurableError if the memory does not hold the basis of one probe.
+    Args:
+        operator: the matrix H.
+        probes: start vectors of random signs, the columns of (P, n).
+        steps: how many Lanczos steps, and products, for each probe.
+        generator: the source of fresh vectors where a Krylov space is exhausted.
+        leading: for how many leading eigenpairs a Ritz subspace is returned; no product is spent
+            on it.
+        which: ``magnitude`` or ``ends``: which eigenpairs lead.
+
+    Returns:
+        The quadrature, and the span of the Ritz vectors that come closest to the leading
+        eigenvectors (:mod:`landscape.eigen.rayleigh_ritz`); None without ``leading``.
+
+    Raises:
+        InputError: there is no probe or no step.
+        NotMeasurableError: memory does not hold the basis of one probe.
+
+    Example:
+        >>> operator = CurvatureOperator(objective)
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> probes = rademacher_vectors(operator, 4, generator)
+        >>> quadrature, _ = stochastic_lanczos(operator, probes, 10, generator)
+        >>> quadrature.nodes.shape
+        (4, 10)
     """
     count = probes.shape[1]
     if count < 1 or steps < 1:
@@ -130,9 +166,9 @@ def stochastic_lanczos(
             f"there is memory for {room}; take fewer steps (--density-steps)"
         )
     bytes_a_probe = basis_bytes(operator.size, steps + 1, operator.dtype)
-    together = max(1, min(BASIS_BYTES // bytes_a_probe, room // (steps + 1)))
+    group_size = max(1, min(BASIS_BYTES // bytes_a_probe, room // (steps + 1)))
     quotients, rules, subspaces = [], [], []
-    for group in probes.T.split(together):
+    for group in probes.T.split(group_size):
         processes = [Krylov(operator, start, generator, steps, steps) for start in group]
         for _ in track(range(steps), f"spectral density (Lanczos steps of {len(group)} probes)"):
             products = operator.matmat(torch.stack([p.vector for p in processes], dim=1))

@@ -1,10 +1,10 @@
-"""The leading eigenpairs out of Lanczos processes that ran for something else.
+"""The leading eigenpairs from the Lanczos processes of a spectral density.
 
-The processes of a spectral density have the leading eigenvectors in their bases, each to its own
-accuracy, and several of them see several copies of a repeated eigenvalue. The best that all of
-them know together is had by diagonalising H in the span of their Ritz vectors (Rayleigh and Ritz);
-it takes no product, since H times a Ritz vector is known. What is not yet good enough is improved
-by adding the residuals to the span (Davidson, J. Comput. Phys. 17, 1975, without a
+The bases of these processes contain the leading eigenvectors, each to its own accuracy, and several
+processes see several eigenvectors of a repeated eigenvalue. The Rayleigh-Ritz procedure gets the
+best from all of them together: H is diagonalised in the span of their Ritz vectors. That takes no
+product, since H times a Ritz vector is known. Pairs that are not yet good enough are improved by
+adding their residuals to the subspace (Davidson, J. Comput. Phys. 17, 1975, without a
 preconditioner; for one process it is thick-restart Lanczos).
 """
 
@@ -23,59 +23,59 @@ from landscape.eigen.eigenpairs import (
     scale_of,
 )
 from landscape.eigen.krylov import Krylov
-from landscape.eigen.multiplicity import Known, most_copies, with_copies
+from landscape.eigen.multiplicity import RitzPairs, highest_multiplicity, with_hidden_pairs
 from landscape.eigen.operator import SymmetricOperator
 from landscape.eigen.sums import inner, norms, unit
 from landscape.runtime.progress import track
 
-# Ritz vectors beyond those asked for that a process contributes.
+# How many Ritz vectors beyond those asked for each process contributes.
 SPARE = 4
-# Directions of the joint span whose squared length is below this share are rounding.
+# Directions of a joint span whose squared length is below this share are rounding.
 DEPENDENT = {torch.float32: 1e-5, torch.float64: 1e-11}
-# The span is cut back to so many times the pairs asked for.
+# The subspace is cut back when it has about so many times the pairs asked for.
 WIDEST = 6
 
 
 @dataclass(frozen=True)
 class RitzSubspace:
-    """Orthonormal ``vectors`` (P, m) and their ``images`` H V (P, m)."""
+    """A subspace with orthonormal ``vectors`` V (P, m) and their ``images`` H V (P, m)."""
 
     vectors: Tensor
     images: Tensor
 
     def ritz(self) -> tuple[Tensor, Tensor]:
-        """Ritz values and coordinates, in float64."""
+        """Ritz values (m,) and the coordinates (m, m) of Ritz vectors, in float64."""
         matrix = inner(self.vectors, self.images)
         values, coordinates = torch.linalg.eigh((matrix + matrix.T) / 2)
         return values, coordinates
 
     def leading(self, count: int, which: str) -> tuple[Tensor, "RitzSubspace"]:
-        """Values and vectors of the leading Ritz pairs."""
+        """The leading Ritz values, and the subspace of their Ritz vectors."""
         values, coordinates = self.ritz()
         chosen = torch.from_numpy(choose(values.cpu().numpy(), count, which).copy())
         return values[chosen], self.rotated(coordinates[:, chosen])
 
     def rotated(self, coordinates: Tensor) -> "RitzSubspace":
-        """The span of the vectors with these coordinates (m, K), orthonormal."""
-        turn = coordinates.to(self.vectors)
-        return RitzSubspace(self.vectors @ turn, self.images @ turn)
+        """The subspace of the vectors with these orthonormal coordinates (m, K)."""
+        rotation = coordinates.to(self.vectors)
+        return RitzSubspace(self.vectors @ rotation, self.images @ rotation)
 
 
 def ritz_subspace(process: Krylov, count: int, which: str = "magnitude") -> RitzSubspace:
-    """What one process knows of the leading eigenvectors."""
+    """The leading Ritz vectors of one process, some more than ``count``."""
     values, coordinates = process.ritz()
     chosen = coordinates[:, choose(values, count + SPARE, which)]
     return RitzSubspace(process.ritz_vectors(chosen), process.images(chosen))
 
 
 def joined(subspaces: list[RitzSubspace], count: int, which: str = "magnitude") -> RitzSubspace:
-    """The leading Ritz vectors of the sum of several spans."""
+    """The leading Ritz vectors of the sum of several subspaces, some more than ``count``."""
     vectors = torch.cat([subspace.vectors for subspace in subspaces], dim=1)
     images = torch.cat([subspace.images for subspace in subspaces], dim=1)
     gram = inner(vectors, vectors)
-    lengths, turn = torch.linalg.eigh(gram)
-    real = lengths > DEPENDENT[vectors.dtype] * lengths.max()
-    whole = RitzSubspace(vectors, images).rotated(turn[:, real] / lengths[real].sqrt())
+    lengths, rotation = torch.linalg.eigh(gram)
+    kept = lengths > DEPENDENT[vectors.dtype] * lengths.max()
+    whole = RitzSubspace(vectors, images).rotated(rotation[:, kept] / lengths[kept].sqrt())
     return whole.leading(count + SPARE, which)[1]
 
 
@@ -90,11 +90,28 @@ def refine(
     max_products: int = 300,
     which: str = "magnitude",
 ) -> Eigenpairs:
-    """The leading eigenpairs, from a span that is close to them, each with its residual.
+    """The leading eigenpairs from a subspace that is close to them, each with its residual.
 
-    Spends products only on pairs that are not within ``tolerance`` yet, ``max_products`` at most,
-    and one more a pair for the certificate. The span is of so many ``processes``, each of which
-    sees an eigenvalue once: where one occurs as often, further copies are looked for.
+    Products are spent only on pairs that are not within ``tolerance`` yet.
+
+    Args:
+        operator: the matrix H.
+        subspace: what :func:`landscape.eigen.quadrature.stochastic_lanczos` returns.
+        count: how many pairs, from each end of the spectrum for ``which`` = ``ends``.
+        generator: the source of random starts.
+        processes: of how many Lanczos processes the subspace comes. Each sees an eigenvalue once,
+            so where one has been found as often, hidden eigenpairs are looked for
+            (:mod:`landscape.eigen.multiplicity`).
+        tolerance: of the relative residuals, by default 1e-4, or 1e-6 in float64.
+        max_products: the largest number of products before the certificates, which take one more
+            for each pair.
+        which: ``magnitude`` or ``ends``.
+
+    Returns:
+        The pairs, largest magnitude first.
+
+    Raises:
+        InputError: there are not that many eigenvalues.
     """
     check_count(operator, count)
     tolerance = default_tolerance(operator) if tolerance is None else tolerance
@@ -123,21 +140,21 @@ def refine(
                 torch.cat([subspace.images, images], dim=1),
             )
     values, top = subspace.leading(count, which)
-    found = Known(values.cpu().numpy(), top.vectors, spent)
-    if most_copies(found.values, tolerance) >= processes and len(found.values) >= count:
+    pairs = RitzPairs(values.cpu().numpy(), top.vectors, spent)
+    if highest_multiplicity(pairs.values, tolerance) >= processes and len(pairs.values) >= count:
         left = max_products - spent
-        found = with_copies(operator, found, count, 0.5 * tolerance, generator, left, which)
-    largest = choose(found.values, count, which)
-    vectors = found.vectors[:, torch.from_numpy(largest.copy()).to(found.vectors.device)]
-    return certify(operator, vectors, tolerance, "lanczos", found.steps, which)
+        pairs = with_hidden_pairs(operator, pairs, count, 0.5 * tolerance, generator, left, which)
+    leading = choose(pairs.values, count, which)
+    vectors = pairs.vectors[:, torch.from_numpy(leading.copy()).to(pairs.vectors.device)]
+    return certify(operator, vectors, tolerance, "lanczos", pairs.steps, which)
 
 
 def _outside(basis: Tensor, vectors: Tensor) -> Tensor:
-    """An orthonormal basis of the part of ``vectors`` outside ``basis``, both of shape (P, ...)."""
+    """An orthonormal basis of the part of ``vectors`` (P, K) outside ``basis`` (P, m)."""
     vectors = unit(vectors)
     for _ in range(2):
         vectors = vectors - basis @ (basis.T @ vectors)
-        lengths, turn = torch.linalg.eigh(inner(vectors, vectors))
-        real = lengths > DEPENDENT[vectors.dtype]
-        vectors = vectors @ (turn[:, real] / lengths[real].sqrt()).to(vectors)
+        lengths, rotation = torch.linalg.eigh(inner(vectors, vectors))
+        kept = lengths > DEPENDENT[vectors.dtype]
+        vectors = vectors @ (rotation[:, kept] / lengths[kept].sqrt()).to(vectors)
     return vectors

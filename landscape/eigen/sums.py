@@ -7,26 +7,26 @@ the residuals that eigenpairs are held to.
 import torch
 from torch import Tensor
 
-# Rows that are converted at once.
+# How many rows are converted to float64 at once.
 PIECE = 2**18
 
 
 def norms(vectors: Tensor) -> Tensor:
-    """The norm of a vector (P,), or of each column of (P, K); of the vectors' own type."""
+    """The norm of a vector (P,), or of each column of (P, K), in the type of the vectors."""
     dim = None if vectors.dim() == 1 else 0
-    found: Tensor = torch.linalg.vector_norm(vectors, dim=dim, dtype=torch.float64)
-    return found.to(vectors.dtype)
+    lengths: Tensor = torch.linalg.vector_norm(vectors, dim=dim, dtype=torch.float64)
+    return lengths.to(vectors.dtype)
 
 
 def unit(vectors: Tensor) -> Tensor:
-    """The same vector or columns with norm 1; 0 stays 0."""
+    """A vector (P,), or the columns of (P, K), scaled to norm 1; zeros stay zeros."""
     lengths = norms(vectors)
     return vectors / torch.where(lengths > 0, lengths, 1.0)
 
 
 def inner(left: Tensor, right: Tensor) -> Tensor:
     """L'R for L of shape (P, K) and R of shape (P, M), in float64."""
-    found = torch.zeros(left.shape[1], right.shape[1], dtype=torch.float64, device=left.device)
+    total = torch.zeros(left.shape[1], right.shape[1], dtype=torch.float64, device=left.device)
     for a, b in zip(left.split(PIECE), right.split(PIECE), strict=True):
-        found += a.double().T @ b.double()
-    return found
+        total += a.double().T @ b.double()
+    return total

@@ -26,7 +26,18 @@ from landscape.estimates import Estimate
 
 
 def hutchinson(operator: SymmetricOperator, count: int, generator: torch.Generator) -> Estimate:
-    """The trace from ``count`` products."""
+    """Hutchinson's estimate of the trace, from ``count`` products.
+
+    Args:
+        operator: the matrix H.
+        count: how many random vectors, and products.
+        generator: the source of their signs.
+
+    Example:
+        >>> operator = CurvatureOperator(objective)
+        >>> hutchinson(operator, 100, torch.Generator().manual_seed(0))
+        Estimate(value=..., stderr=...)
+    """
     vectors = rademacher_vectors(operator, count, generator)
     return Estimate.of(_quotients(vectors, operator.matmat(vectors)))
 
@@ -34,7 +45,24 @@ def hutchinson(operator: SymmetricOperator, count: int, generator: torch.Generat
 def hutch_plus_plus(
     operator: SymmetricOperator, count: int, generator: torch.Generator
 ) -> Estimate:
-    """The trace from ``count`` products: a third each for the range, its trace, and the rest."""
+    """The Hutch++ estimate of the trace, from ``count`` products.
+
+    A third of them sketches the range of H, a third gives the trace there exactly, and the rest
+    estimates what is left. Far more exact than :func:`hutchinson` where few eigenvalues dominate.
+
+    Args:
+        operator: the matrix H.
+        count: how many products, at least 6.
+        generator: the source of the random signs.
+
+    Raises:
+        InputError: there are fewer than 6 products.
+
+    Example:
+        >>> operator = CurvatureOperator(objective)
+        >>> hutch_plus_plus(operator, 99, torch.Generator().manual_seed(0))
+        Estimate(value=..., stderr=...)
+    """
     if count < 6:
         raise InputError(f"Hutch++ needs at least 6 products, got {count}")
     third = min(count // 3, operator.size)
@@ -50,11 +78,16 @@ def hutch_plus_plus(
 def deflated_trace(
     quadrature: Quadrature, probes: Tensor, pairs: Eigenpairs, power: int = 1
 ) -> Estimate:
-    """The trace of H^power from what quadrature and eigenpairs know, without a product.
+    """The trace of H^power from a quadrature and eigenpairs, without a product.
 
-    ``probes`` (P, n) are those of the quadrature. Only pairs that have converged take part: the
-    error of an eigenvector would be one that the standard error does not show. The moments of a
-    probe z are exact for a power up to twice the steps.
+    Only pairs that have converged take part, since the standard error does not show the errors of
+    eigenvectors. The moments of a probe are exact for a power below twice the Lanczos steps.
+
+    Args:
+        quadrature: of the probes.
+        probes: the vectors of random signs, of shape (P, n).
+        pairs: leading eigenpairs, whose part of the trace is exact.
+        power: of H.
     """
     moments = len(probes) * (quadrature.weights * quadrature.nodes**power).sum(1)
     values = pairs.eigenvalues[pairs.converged] ** power
@@ -64,12 +97,13 @@ def deflated_trace(
 
 
 def frobenius_norm(quadrature: Quadrature, probes: Tensor, pairs: Eigenpairs) -> Estimate:
-    """sqrt(tr H^2), likewise."""
+    """The Frobenius norm sqrt(tr H^2), from a quadrature and eigenpairs, without a product."""
     square = deflated_trace(quadrature, probes, pairs, power=2)
     norm = math.sqrt(max(square.value, 0.0))
     return Estimate(norm, square.stderr / (2 * norm) if norm else square.stderr)
 
 
 def _quotients(vectors: Tensor, products: Tensor) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = inner(vectors, products).diagonal().cpu().numpy()
-    return found
+    """z'Hz for each column z of ``vectors`` with its product Hz."""
+    quotients: NDArray[np.float64] = inner(vectors, products).diagonal().cpu().numpy()
+    return quotients

@@ -1,1 +1,1 @@
-"""hooks."""
+"""Observers of forward passes: activations, attention weights and dense layers."""

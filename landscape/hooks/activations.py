@@ -1,7 +1,7 @@
-"""What activation functions put out, layer by layer, during a forward pass.
+"""The outputs of activation functions, layer by layer, during a forward pass.
 
-Activation modules are watched by hooks. Activations called as functions (``F.relu(x)``, as many
-hand-written networks do) are watched too, and named after the module that calls them.
+Activation modules are observed by hooks. Activations called as functions (``F.relu(x)``, as in
+many hand-written networks) are observed too, and named after the module that calls them.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from landscape.hooks.module_path import ModuleMode
 
-# Modules of torch.nn.modules.activation that act on each neuron by itself, with a sign that
-# means something.
+# Modules of torch.nn.modules.activation that act on each neuron separately and whose sign tells
+# whether it is active.
 MODULES = (
     nn.ReLU,
     nn.ReLU6,
@@ -64,10 +64,22 @@ Observer = Callable[[str, Tensor], None]
 
 @contextmanager
 def watch_activations(model: nn.Module, observe: Observer) -> Iterator[None]:
-    """Call ``observe(layer, output)`` for every activation of every forward pass of ``model``.
+    """Call an observer for every activation of every forward pass within this context.
 
-    A layer is named by its module's path; where a module is called more than once a pass, the
-    later calls get ``:2``, ``:3``, ... and an activation called as a function ``CALLER.relu``.
+    Args:
+        model: whose forward passes are observed.
+        observe: called as ``observe(layer, output)``. A layer is named by its module's path, an
+            activation called as a function ``CALLER.relu``; where a module is called more than
+            once in a pass, the later calls get ``:2``, ``:3``, ...
+
+    Example:
+        The share of active neurons by layer::
+
+            def record(layer, output):
+                print(layer, (output > 0).float().mean().item())
+
+            with watch_activations(model, record):
+                model(images)
     """
     watcher = _Watcher(model, observe)
     with watcher, watcher.hooks():
@@ -76,13 +88,20 @@ def watch_activations(model: nn.Module, observe: Observer) -> Iterator[None]:
 
 @contextmanager
 def watch_outputs(model: nn.Module, paths: Iterable[str], observe: Observer) -> Iterator[None]:
-    """Call ``observe(path, output)`` whenever a module at one of ``paths`` has put out a tensor."""
+    """Call an observer for every output of some modules within this context.
+
+    Args:
+        model: whose forward passes are observed.
+        paths: the modules, as in ``model.named_modules()``.
+        observe: called as ``observe(path, output)`` where a module returns a tensor, or a tuple
+            or list whose first item is one.
+    """
 
     def hook(path: str) -> Callable[[nn.Module, Any, Any], None]:
         def record(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            found = output[0] if isinstance(output, tuple | list) and output else output
-            if isinstance(found, Tensor):
-                observe(path, found.detach())
+            tensor = output[0] if isinstance(output, tuple | list) and output else output
+            if isinstance(tensor, Tensor):
+                observe(path, tensor.detach())
 
         return record
 

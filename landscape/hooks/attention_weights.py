@@ -2,12 +2,12 @@
 
     A = softmax(scale Q K^T + mask), of shape (n, heads, queries, keys)
 
-Three ways of computing attention are seen: ``F.scaled_dot_product_attention``, which keeps its
-weights to itself, so that they are computed again from its arguments; ``nn.MultiheadAttention``,
-which is asked for them; and a softmax written out. Which softmax is attention is a rule: it runs
-along the last of four dimensions, over more than one key, and is not called by a module named
-head or classifier. Attention in TorchScript, in torch's flex_attention and by other functions
-than the softmax goes unseen.
+Three ways of computing attention are observed: ``F.scaled_dot_product_attention``, which does not
+return its weights, so that they are computed again from its arguments; ``nn.MultiheadAttention``,
+which is told to return them; and an explicit softmax. A softmax counts as attention if it runs
+along the last of four dimensions, over more than one key, and is not called by a module named head
+or classifier. Attention in TorchScript, in torch's flex_attention and by functions other than the
+softmax is not observed.
 """
 
 import math
@@ -30,15 +30,24 @@ _HEAD = re.compile(r"(^|\.)(head|classifier)(\.|$)")
 
 @contextmanager
 def watch_attention(model: nn.Module, observe: Observer) -> Iterator[None]:
-    """Call ``observe(name, weights)`` for every attention of every forward pass of ``model``.
-
-    Weights are of shape (n, heads, queries, keys), in the model's type but at least float32 where
-    they are computed again; each row sums to 1. They are made for one call at a time and are the
-    observer's to drop. The name is the path of the module that attends, ``attention`` for the
-    model itself; where it attends more than once a pass, the later calls get ``:2``, ``:3``, ...
+    """Call an observer for every attention of every forward pass within this context.
 
     Within the context torch's fast path for encoder layers, which runs no Python, is off, and
     ``nn.MultiheadAttention`` takes its plain form, which differs by rounding from the fused one.
+
+    Args:
+        model: whose forward passes are observed.
+        observe: called as ``observe(name, weights)``. The weights are of shape (n, heads,
+            queries, keys), in the model's type but at least float32 where they are computed again;
+            each row sums to 1. They are not kept after the call. The name is the path of the
+            module that computes the attention, ``attention`` for the model itself; where that
+            happens more than once in a pass, the later calls get ``:2``, ``:3``, ...
+
+    Example:
+        The mean attention of each head::
+
+            with watch_attention(model, lambda name, weights: print(name, weights.mean((0, 2, 3)))):
+                model(images)
     """
     fast = torch.backends.mha.get_fastpath_enabled()
     watcher = _Watcher(model, observe)
@@ -60,14 +69,14 @@ def attention_weights(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
-    """The weights inside ``F.scaled_dot_product_attention`` of the same arguments.
+    """The weights inside ``F.scaled_dot_product_attention``, whose arguments these are.
 
-    Values and dropout don't matter. Queries (..., heads, q, d) and keys (..., heads, k, d) give
-    (..., heads, q, k).
+    Values and dropout have no effect. Queries of shape (..., heads, q, d) and keys of shape
+    (..., heads, k, d) give weights of shape (..., heads, q, k).
     """
     kind = torch.promote_types(query.dtype, torch.float32)
     query, key = query.to(kind), key.to(kind)
-    if enable_gqa:  # a head of keys serves several heads of queries in a row
+    if enable_gqa:  # consecutive heads of queries share a head of keys
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     scores = (query * factor) @ key.transpose(-2, -1)
@@ -82,12 +91,18 @@ def attention_weights(
 
 
 def roll_out(weights: Tensor, below: Tensor | None = None) -> Tensor:
-    """Attention rollout up to a layer with these weights, given that of the layers below it.
+    """Attention rollout (Abnar and Zuidema, ACL 2020, section 3) up to a layer.
 
-    It says how much each token draws from each input token: (n, tokens, tokens), in float64, with
-    rows that sum to 1; the product over layers of (A + I) / 2, A the mean over the heads of
-    ``weights`` (n, heads, tokens, tokens), the identity for the residual connection (Abnar and
-    Zuidema, ACL 2020, section 3).
+    Rollout is the product over layers of (A + I) / 2, where A is the mean attention over heads and
+    the identity stands for the residual connection.
+
+    Args:
+        weights: the layer's attention weights (n, heads, tokens, tokens).
+        below: the rollout up to the layer before it; None for the first layer.
+
+    Returns:
+        How much each token draws from each input token, (n, tokens, tokens) in float64; each row
+        sums to 1.
     """
     identity = torch.eye(weights.shape[-1], dtype=torch.float64, device=weights.device)
     mixed = (weights.mean(1, dtype=torch.float64) + identity) / 2
@@ -103,7 +118,7 @@ class _Watcher(ModuleMode):
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        # Torch has put the mode aside in here, so nothing below is seen a second time.
+        # The mode is not active in here, so nothing below is observed a second time.
         kwargs = kwargs or {}
         if func is F.multi_head_attention_forward:
             return self._multi_head(args, kwargs)
@@ -115,10 +130,10 @@ class _Watcher(ModuleMode):
         return output
 
     def _multi_head(self, args: Any, kwargs: dict[str, Any]) -> tuple[Tensor, Tensor | None]:
-        """The function as it was called, but for the weights, which it is asked for by head."""
-        asked = {**kwargs, "need_weights": True, "average_attn_weights": False}
-        output, weights = F.multi_head_attention_forward(*args, **asked)
-        assert weights is not None  # they were asked for
+        """Call the function with the weights of each head; return what its caller expects."""
+        by_head = {**kwargs, "need_weights": True, "average_attn_weights": False}
+        output, weights = F.multi_head_attention_forward(*args, **by_head)
+        assert weights is not None  # because of need_weights
         self._report(weights if weights.dim() == 4 else weights.unsqueeze(0))  # one sample
         if not kwargs.get("need_weights", True):
             return output, None
@@ -133,7 +148,7 @@ class _Watcher(ModuleMode):
         )
 
     def follows(self, module: nn.Module) -> bool:
-        return not isinstance(module, nn.Softmax)  # what attends is the module around it
+        return not isinstance(module, nn.Softmax)  # the attention is that of the module around it
 
     def _report(self, weights: Tensor) -> None:
         weights = weights.detach()

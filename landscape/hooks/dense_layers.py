@@ -1,8 +1,8 @@
 """The dense layers h_k = W_k a_{k-1} around a network's activation functions.
 
-Found in one forward pass: a dense layer whose output an activation function takes, one that takes
-what such a function puts out, and the last one of all. Which belongs to which is told by where the
-tensors lie in memory, so the names of modules do not matter.
+They are identified in a forward pass: dense layers whose output an activation function reads, those
+that read the output of one, and the last dense layer of all. Layers and activations are matched by
+the memory addresses of tensors, so the names of modules do not matter.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from landscape.errors import NotMeasurableError
 from landscape.hooks.activations import FUNCTIONS
 from landscape.objective.objective import Objective
 
-# Where a dense layer stands: before an activation, after one, between two, or at the end.
+# The place of a dense layer: before an activation, after one, between two, or at the end.
 ROLES = ("first", "second", "between", "head")
 ACTIVATIONS = {*FUNCTIONS, torch.sigmoid, torch.sigmoid_, Tensor.sigmoid, Tensor.sigmoid_}
 # x * sigmoid(x) is another function than the sigmoid in it.
@@ -33,7 +33,13 @@ Observer = Callable[["DenseLayer", Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class DenseLayer:
-    """A dense layer: the name of its weight, its place among :data:`ROLES`, and f if it has one."""
+    """A dense layer.
+
+    Attributes:
+        weight: the name of its weight.
+        role: its place, one of :data:`ROLES`.
+        activation: the activation function f that reads its output, if any.
+    """
 
     weight: str
     role: str
@@ -41,11 +47,11 @@ class DenseLayer:
 
     @property
     def path(self) -> str:
-        """What it is called: the path of its module."""
+        """The path of its module."""
         return self.weight.removesuffix(".weight")
 
     def slopes(self, h: Tensor) -> Tensor:
-        """f'(h), of the shape of h: the diagonal of B_k; ones without an activation."""
+        """The slopes f'(h), of the shape of h: the diagonal of B_k; 1 without an activation."""
         if self.activation is None:
             return torch.ones_like(h)
         with torch.enable_grad():
@@ -56,15 +62,25 @@ class DenseLayer:
 
 
 def dense_layers(objective: Objective) -> tuple[list[DenseLayer], dict[str, str]]:
-    """The layers in the order of the forward pass; and by path why others are left out.
+    """The dense layers of a model that have a place around activation functions.
 
-    Left out are weights that are used more than once, and layers whose input's first dimension is
-    not the samples. Raises NotMeasurableError if nothing is left.
+    Layers are left out whose weight is used more than once, and those whose input's first
+    dimension is not the samples.
+
+    Args:
+        objective: the model, and samples for a forward pass.
+
+    Returns:
+        The layers in the order of the forward pass, and the reason for each layer that is left
+        out, by path.
+
+    Raises:
+        NotMeasurableError: if there is no such layer.
     """
     largest = max(objective.batches, key=lambda batch: batch.size)
-    # Two sizes, so that no other dimension passes for that of the samples.
+    # Two batch sizes, so that no other dimension is mistaken for that of the samples.
     sizes = sorted({min(largest.size, 2), min(largest.size, 3)})
-    searches = [_searched(objective, largest.slice(0, size)) for size in sizes]
+    searches = [_search(objective, largest.slice(0, size)) for size in sizes]
     layers: list[DenseLayer] = []
     left_out: dict[str, str] = {}
     for layer in searches[-1].layers():
@@ -76,8 +92,9 @@ def dense_layers(objective: Objective) -> tuple[list[DenseLayer], dict[str, str]
     if not layers:
         why = "; ".join(f"{path}: {reason}" for path, reason in left_out.items())
         raise NotMeasurableError(
-            f"{type(objective.module).__name__} has no dense layer to measure: expected an "
-            f"nn.Linear, the last one or one next to an activation function{why and f' ({why})'}"
+            f"{type(objective.module).__name__} has no dense layer to measure; expected an "
+            f"nn.Linear that is the last one or next to an activation function"
+            f"{why and f' ({why})'}"
         )
     return layers, left_out
 
@@ -86,9 +103,13 @@ def dense_layers(objective: Objective) -> tuple[list[DenseLayer], dict[str, str]
 def watch_dense(
     module: nn.Module, layers: Sequence[DenseLayer], observe: Observer
 ) -> Iterator[None]:
-    """Call ``observe(layer, input, output)`` for these layers in every forward pass.
+    """Call an observer for some dense layers in every forward pass within this context.
 
-    What it returns takes the place of the output.
+    Args:
+        module: whose forward passes are observed.
+        layers: which layers.
+        observe: called as ``observe(layer, input, output)``; the tensor that it returns replaces
+            the output.
     """
     by_weight = {id(module.get_parameter(layer.weight)): layer for layer in layers}
     with _Watcher(by_weight, observe):
@@ -114,7 +135,7 @@ class _Watcher(TorchFunctionMode):
 
 @dataclass
 class _Trace:
-    """A tensor that is kept, as it was: a view of it that nobody wrote to has its version."""
+    """A tensor with the version that it had; an unmodified view of it has the same version."""
 
     weight: str
     tensor: Tensor
@@ -122,7 +143,7 @@ class _Trace:
 
 
 class _Search(TorchFunctionMode):
-    """What the dense layers and activation functions of one forward pass have to do."""
+    """Records how the dense layers and activation functions of one forward pass connect."""
 
     def __init__(self, module: nn.Module, size: int) -> None:
         super().__init__()
@@ -136,7 +157,7 @@ class _Search(TorchFunctionMode):
         self.misplaced: set[str] = set()
         self.activations: dict[str, Function] = {}
         self.following: set[str] = set()
-        # By where they lie: what dense layers put out, and the activation functions after them.
+        # The outputs of dense layers, and of the activations after them, by memory address.
         self.outputs: dict[int, _Trace] = {}
         self.activated: dict[int, _Trace] = {}
 
@@ -147,7 +168,7 @@ class _Search(TorchFunctionMode):
         source = None
         if func in ACTIVATIONS:
             x = args[0] if args else kwargs.get("input")
-            source = _trace(self.outputs, x, whole=True)
+            source = _trace(self.outputs, x, is_complete=True)
         output = func(*args, **kwargs)
         if func is F.linear:
             self._dense(*_operands(args, kwargs), output)
@@ -160,7 +181,7 @@ class _Search(TorchFunctionMode):
         return output
 
     def layers(self) -> list[DenseLayer]:
-        """Those that were found, in order of their first call."""
+        """The layers that have a role, in the order of their first call."""
         return [
             DenseLayer(name, role, self.activations.get(name))
             for name in self.calls
@@ -168,7 +189,7 @@ class _Search(TorchFunctionMode):
         ]
 
     def fault(self, name: str) -> str:
-        """Why a layer can't be measured, if it can't."""
+        """Why a layer can't be measured; empty if it can."""
         if self.calls[name] > 1 or name in self.tied:
             return "its weight is used more than once"
         if name in self.misplaced or not self.calls[name]:
@@ -200,22 +221,22 @@ class _Search(TorchFunctionMode):
             self.activations.pop(trace.weight, None)
 
 
-def _searched(objective: Objective, batch: Batch) -> _Search:
+def _search(objective: Objective, batch: Batch) -> _Search:
     search = _Search(objective.module, batch.size)
     with objective.second_derivatives(), search:
         objective.forward(batch)
     return search
 
 
-def _trace(known: Mapping[int, _Trace], tensor: Any, *, whole: bool = False) -> _Trace | None:
-    """The tensor that this one is a view of, if neither has been written to since.
+def _trace(known: Mapping[int, _Trace], tensor: Any, *, is_complete: bool = False) -> _Trace | None:
+    """The trace of the tensor that this one is a view of, if it is unmodified since.
 
-    With ``whole`` a view of all of it: a part is a gate.
+    With ``is_complete`` only a view of all its entries counts: a view of some is a gate.
     """
     trace = known.get(_place(tensor)) if isinstance(tensor, Tensor) else None
     if trace is None or trace.version != tensor._version:
         return None
-    return trace if not whole or trace.tensor.numel() == tensor.numel() else None
+    return trace if not is_complete or trace.tensor.numel() == tensor.numel() else None
 
 
 def _place(tensor: Tensor) -> int:
@@ -223,15 +244,15 @@ def _place(tensor: Tensor) -> int:
 
 
 def _operands(args: Any, kwargs: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-    """Input and weight of a call of ``F.linear``."""
+    """The input and the weight in a call of ``F.linear``."""
     named = dict(zip(("input", "weight"), args, strict=False)) | dict(kwargs)
     return named["input"], named["weight"]
 
 
 def _replay(func: Any, args: Any, kwargs: Mapping[str, Any]) -> Function:
-    """The same call for another input."""
+    """A function that repeats the call with another input."""
     if args:
         rest = args[1:]
         return lambda x: func(x, *rest, **kwargs)
-    others = {name: value for name, value in kwargs.items() if name != "input"}
-    return lambda x: func(x, **others)
+    options = {name: value for name, value in kwargs.items() if name != "input"}
+    return lambda x: func(x, **options)

@@ -1,4 +1,4 @@
-"""Which module of a model is at work, while functions are called in its forward passes."""
+"""Which module of a model is running when a torch function is called in its forward pass."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -10,10 +10,10 @@ from torch.overrides import TorchFunctionMode
 
 
 class ModuleMode(TorchFunctionMode):
-    """A mode that sees every call of a torch function and knows the path of the module under way.
+    """A mode that observes every call of a torch function and knows the path of the module.
 
-    A subclass says in ``__torch_function__`` what it does with calls, and with :meth:`entered` and
-    :meth:`left` what with modules. It works within :meth:`hooks`.
+    A subclass handles calls in ``__torch_function__`` and modules in :meth:`entered` and
+    :meth:`left`. It has to be active together with :meth:`hooks`.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -24,7 +24,7 @@ class ModuleMode(TorchFunctionMode):
 
     @contextmanager
     def hooks(self) -> Iterator[None]:
-        """Follow the modules of the model; the hooks are taken off again afterwards."""
+        """Follow the modules of the model within this context."""
         handles = []
         for name, module in self.model.named_modules():
             if self.follows(module):
@@ -38,17 +38,17 @@ class ModuleMode(TorchFunctionMode):
                 handle.remove()
 
     def follows(self, module: nn.Module) -> bool:
-        """Whether a module counts, or what it does is taken for its parent's."""
+        """Whether to follow a module; if not, its calls count as its parent's."""
         return True
 
     def entered(self, module: nn.Module) -> None:
-        """A module begins."""
+        """Called before the forward pass of a module."""
 
     def left(self, name: str, module: nn.Module, output: Any) -> None:
-        """The module of this path is done; the path already is its parent's."""
+        """Called after the forward pass of the module at path ``name``."""
 
     def numbered(self, name: str) -> str:
-        """The name, with :2, :3, ... where it is asked for again within one pass of the model."""
+        """The name, with ``:2``, ``:3``, ... where it recurs within one pass of the model."""
         self._calls[name] += 1
         call = self._calls[name]
         return name if call == 1 else f"{name}:{call}"

@@ -1,1 +1,1 @@
-"""measures."""
+"""Quantities that analyses take of networks: similarities, ranks, perturbations, kernels."""

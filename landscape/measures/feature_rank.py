@@ -1,20 +1,26 @@
-"""How many directions the features of a layer take up."""
+"""The dimension of the space that the features of a layer span, by two measures."""
 
 import math
 
 import torch
 from torch import Tensor
 
-# Of the variance, as in Andriushchenko et al. (NeurIPS 2023) on the low-rank features of SAM.
+# The share of the variance, as in Andriushchenko et al. (NeurIPS 2023) on features of SAM.
 SHARE = 0.99
 
 
 def effective_rank(covariance: Tensor) -> float:
-    """exp of the entropy of the eigenvalues' shares of the variance (Roy and Vetterli, 2007).
+    """The effective rank (Roy and Vetterli, 2007) of a covariance.
 
-    ``covariance`` (p, p) is symmetric; the rank is between 1 and p, nan for one of zeros. The
-    original takes the singular values of the features; their squares, the variances, are what a
-    principal component is counted by.
+    It is exp of the entropy of the eigenvalues' shares of the variance. The original uses the
+    singular values of the features; here it is their squares, the variances of the principal
+    components.
+
+    Args:
+        covariance: symmetric, of shape (p, p).
+
+    Returns:
+        The rank, between 1 and p; nan for a covariance of zeros.
     """
     values = torch.linalg.eigvalsh(covariance.double()).clamp(min=0)
     total = values.sum()
@@ -25,19 +31,22 @@ def effective_rank(covariance: Tensor) -> float:
 
 
 def components_for(covariance: Tensor, share: float = SHARE) -> float:
-    """How many principal components hold ``share`` of the variance; nan without any."""
+    """How many principal components have ``share`` of the variance; nan without variance."""
     values = torch.linalg.eigvalsh(covariance.double()).clamp(min=0).flip(0)
     total = values.sum()
     if not total > 0:
         return math.nan
-    # Rounding must not ask for one more.
+    # Rounding must not require a further component.
     return int((values.cumsum(0) < share * total * (1 - 1e-12)).sum()) + 1
 
 
 class Moments:
-    """Sums over rows of features (n, p), by group of samples, from which covariances follow.
+    """Sums of features and their products by group of samples, from which covariances follow.
 
-    The groups are for the jackknife: an estimate without each of them.
+    The groups are those of a jackknife, which leaves out one at a time.
+
+    Args:
+        groups: how many groups.
     """
 
     def __init__(self, groups: int) -> None:
@@ -46,7 +55,7 @@ class Moments:
         self.products: list[Tensor | None] = [None] * groups
 
     def add(self, group: int, rows: Tensor) -> None:
-        """Rows (n, p) of samples of one group."""
+        """Add rows of features (n, p) of samples in a group."""
         rows = rows.double()
         self.counts[group] += len(rows)
         first, second = rows.sum(0), rows.T @ rows
@@ -55,7 +64,7 @@ class Moments:
         self.products[group] = second if products is None else products + second
 
     def covariance(self, without: int | None = None) -> Tensor:
-        """Of all rows, or of those not in one group, of shape (p, p)."""
+        """The covariance (p, p) of all rows, or of those that are not in one group."""
         kept = [k for k, count in enumerate(self.counts) if count and k != without]
         count = sum(self.counts[k] for k in kept)
         mean = torch.stack([self._of(self.sums, k) for k in kept]).sum(0) / count
@@ -63,15 +72,15 @@ class Moments:
         return second - torch.outer(mean, mean)
 
     def jackknife(self) -> list[Tensor]:
-        """The covariance without each of the groups; none for a single one."""
+        """The covariances without each of the groups; none for a single group."""
         used = [k for k, count in enumerate(self.counts) if count]
         return [self.covariance(k) for k in used] if len(used) > 1 else []
 
     @staticmethod
     def _of(values: list[Tensor | None], k: int) -> Tensor:
-        found = values[k]
-        assert found is not None
-        return found
+        value = values[k]
+        assert value is not None
+        return value
 
 
 def jackknife_error(values: list[float]) -> float:

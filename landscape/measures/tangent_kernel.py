@@ -2,9 +2,9 @@
 
     Theta = J J',  J = the derivatives of m outputs with respect to the P parameters, (m, P)
 
-J is never held as a whole unless it is small: its rows come in tiles, and the products of every
-pair of tiles are taken while no more than two are in memory. A network of a single tile costs m
-backward passes of one sample, one of T tiles about T / 2 times as many.
+J is not kept in memory unless it is small: its rows are computed in tiles, and the products of each
+pair of tiles are taken with no more than two in memory. With a single tile the kernel costs m
+backward passes of one sample, with T tiles about T / 2 times as many.
 """
 
 import math
@@ -21,26 +21,26 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
 from landscape.objective.eval_copy import differentiable
-from landscape.objective.objective import call_model
+from landscape.objective.model_call import call_model
 from landscape.parameters.layout import flatten
 from landscape.runtime.devices import free_memory, full_precision
 
-# Of the memory that is free, so much may be rows.
+# The share of the free memory that rows may take.
 SHARE_OF_MEMORY = 0.25
-# So many columns of the rows are multiplied at once, in float64.
+# How many columns of the rows are multiplied at once, in float64.
 COLUMNS = 2**18
 
 
 @dataclass(frozen=True)
 class Tile:
-    """Rows of the Jacobian: some samples' derivatives of some outputs, sample by sample."""
+    """Rows of the Jacobian: the derivatives of some outputs of some samples, sample by sample."""
 
     start: int
     stop: int
     outputs: Sequence[int]
 
     def places(self, num_outputs: int, position: dict[int, int]) -> Tensor:
-        """Where its rows are among all, of which each sample has ``num_outputs``."""
+        """The places of its rows among those of all samples, ``num_outputs`` for each."""
         samples = torch.arange(self.start, self.stop).unsqueeze(1) * num_outputs
         return (samples + torch.tensor([position[k] for k in self.outputs])).flatten()
 
@@ -53,16 +53,27 @@ def tangent_kernel(
     budget: int | None = None,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> Tensor:
-    """The kernel over (sample, output) pairs, sample by sample, of shape (n K, n K), in float64.
+    """The tangent kernel over pairs of a sample and an output.
 
     Args:
-        module: in eval mode; its trainable parameters are those of J, unused ones count as 0.
+        module: in evaluation mode; J has columns for its trainable parameters, of zeros for those
+            that the outputs do not depend on.
         batch: n samples.
-        outputs: the K of the model's outputs, by number, that J has rows of.
-        budget: bytes of rows in memory; by default a share of what is free.
-        watch: called with how many tiles of how many are done.
+        outputs: the numbers of the K outputs that J has rows for.
+        budget: bytes of rows in memory; by default a share of the free memory.
+        watch: called with the number of pairs of tiles that are done, and that of all.
 
-    Raises NotMeasurableError if the outputs are not of shape (n, K) or more.
+    Returns:
+        The kernel, sample by sample, of shape (n K, n K) in float64.
+
+    Raises:
+        NotMeasurableError: if the model's outputs are not of shape (samples, outputs).
+
+    Example:
+        Its condition number for the first outputs of 100 samples::
+
+            kernel = tangent_kernel(objective.module, objective.batches[0].slice(0, 100), [0])
+            condition_number(torch.linalg.eigvalsh(kernel), objective.dtype)
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
     row_bytes = sum(p.numel() * p.element_size() for p in parameters)
@@ -75,14 +86,14 @@ def tangent_kernel(
     for k, tile in enumerate(tiles):
         rows = jacobian_rows(module, batch.slice(tile.start, tile.stop), tile.outputs)
         here = tile.places(len(outputs), position)
-        for other in islice(tiles, k, None):
-            others = (
+        for second in islice(tiles, k, None):
+            second_rows = (
                 rows
-                if other is tile
-                else jacobian_rows(module, batch.slice(other.start, other.stop), other.outputs)
+                if second is tile
+                else jacobian_rows(module, batch.slice(second.start, second.stop), second.outputs)
             )
-            there = other.places(len(outputs), position)
-            block = _gram(rows, others).cpu()
+            there = second.places(len(outputs), position)
+            block = _gram(rows, second_rows).cpu()
             kernel[here.unsqueeze(1), there] = block
             kernel[there.unsqueeze(1), here] = block.T
             done += 1
@@ -93,24 +104,31 @@ def tangent_kernel(
 def jacobian_rows(module: nn.Module, batch: Batch, outputs: Sequence[int]) -> Tensor:
     """The derivatives of each sample's ``outputs``, sample by sample, of shape (n K, P).
 
-    All samples of a batch at once where the module can be vmapped, else one after the other.
+    The samples are differentiated together where the module supports vmap, else one by one.
     """
     with full_precision(), sdpa_kernel(SDPBackend.MATH), differentiable(module):
         if isinstance(batch.inputs, Tensor):
             try:
                 return _vmapped(module, batch.inputs, outputs)
             except (RuntimeError, ValueError, TypeError, NotImplementedError):
-                pass  # it looks at values, changes tensors in place, or mixes samples
+                pass  # the module reads values, changes tensors in place, or mixes samples
         return torch.cat(
             [_looped(module, batch.slice(k, k + 1), outputs) for k in range(batch.size)]
         )
 
 
 def condition_number(eigenvalues: Tensor, dtype: torch.dtype) -> tuple[float, bool]:
-    """lambda_max / lambda_min of a kernel, and whether it is a lower bound.
+    """The condition number of a kernel.
 
-    Below rounding, m * eps * lambda_max of a kernel of m rows whose derivatives have ``dtype``, an
-    eigenvalue is not known: then the ratio is taken to that. nan for a kernel of zeros.
+    An eigenvalue below the rounding error, m * eps * lambda_max for m rows, is unknown; that
+    error then takes its place.
+
+    Args:
+        eigenvalues: all m of the kernel.
+        dtype: the type of the derivatives that the kernel was computed from.
+
+    Returns:
+        lambda_max / lambda_min, nan for a kernel of zeros, and whether it is a lower bound.
     """
     largest = eigenvalues.max().item()
     floor = len(eigenvalues) * torch.finfo(dtype).eps * largest
@@ -121,7 +139,7 @@ def condition_number(eigenvalues: Tensor, dtype: torch.dtype) -> tuple[float, bo
 
 
 def _tiles(count: int, outputs: Sequence[int], rows: int) -> Iterator[Tile]:
-    """All samples and outputs in tiles of at most ``rows`` rows."""
+    """Tiles of at most ``rows`` rows for all samples and outputs."""
     width = min(len(outputs), rows)
     step = max(1, rows // width) if width == len(outputs) else 1
     for start in range(0, count, step):
@@ -129,10 +147,10 @@ def _tiles(count: int, outputs: Sequence[int], rows: int) -> Iterator[Tile]:
             yield Tile(start, min(start + step, count), outputs[first : first + width])
 
 
-def _gram(rows: Tensor, others: Tensor) -> Tensor:
-    """rows times others', summed in float64."""
-    total = rows.new_zeros(len(rows), len(others), dtype=torch.float64)
-    for left, right in zip(rows.split(COLUMNS, 1), others.split(COLUMNS, 1), strict=True):
+def _gram(first: Tensor, second: Tensor) -> Tensor:
+    """The products of the rows of two matrices, summed in float64."""
+    total = first.new_zeros(len(first), len(second), dtype=torch.float64)
+    for left, right in zip(first.split(COLUMNS, 1), second.split(COLUMNS, 1), strict=True):
         total += left.double() @ right.double().T
     return total
 
@@ -141,18 +159,18 @@ def _vmapped(module: nn.Module, inputs: Tensor, outputs: Sequence[int]) -> Tenso
     named = {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
     chosen = torch.tensor(list(outputs), device=inputs.device)
 
-    def of_one(values: dict[str, Tensor], one: Tensor) -> Tensor:
-        found = functional_call(module, values, (one.unsqueeze(0),))
-        return _logits(found)[0][chosen]
+    def sample_outputs(values: dict[str, Tensor], sample: Tensor) -> Tensor:
+        batch_outputs = functional_call(module, values, (sample.unsqueeze(0),))
+        return _check_shape(batch_outputs)[0][chosen]
 
-    pieces = vmap(jacrev(of_one), in_dims=(None, 0))(named, inputs)
+    pieces = vmap(jacrev(sample_outputs), in_dims=(None, 0))(named, inputs)
     rows = len(inputs) * len(outputs)
     return torch.cat([pieces[name].reshape(rows, -1) for name in named], dim=1)
 
 
-def _looped(module: nn.Module, one: Batch, outputs: Sequence[int]) -> Tensor:
+def _looped(module: nn.Module, sample: Batch, outputs: Sequence[int]) -> Tensor:
     parameters = [p for p in module.parameters() if p.requires_grad]
-    logits = _logits(call_model(module, one))[0]
+    logits = _check_shape(call_model(module, sample))[0]
     rows = [
         flatten(
             torch.autograd.grad(logits[k], parameters, retain_graph=True, materialize_grads=True)
@@ -162,7 +180,11 @@ def _looped(module: nn.Module, one: Batch, outputs: Sequence[int]) -> Tensor:
     return torch.stack(rows)
 
 
-def _logits(found: Any) -> Tensor:
-    if not isinstance(found, Tensor) or found.dim() != 2:
-        raise NotMeasurableError("outputs have to be of shape (samples, outputs) for a kernel")
-    return found
+def _check_shape(outputs: Any) -> Tensor:
+    if not isinstance(outputs, Tensor) or outputs.dim() != 2:
+        shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+        raise NotMeasurableError(
+            "the kernel needs a model whose outputs are a tensor of shape (samples, outputs), "
+            f"got {shape}"
+        )
+    return outputs

@@ -12,7 +12,11 @@ from landscape.parameters.layout import flatten
 
 
 def make_eval_copy(model: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """A copy of the model in eval mode, out of its compile and data-parallel wrappers."""
+    """A copy of the model in evaluation mode, without its compile and data-parallel wrappers.
+
+    Raises:
+        InputError: if the model can't be copied.
+    """
     while True:
         if hasattr(model, "_orig_mod"):
             model = model._orig_mod  # type: ignore[assignment]
@@ -20,15 +24,15 @@ def make_eval_copy(model: nn.Module, device: torch.device, dtype: torch.dtype) -
             model = model.module
         else:
             break
-    # What a module computed and kept, as weight_norm does with the weight, torch does not copy.
-    kept = {
+    # torch can't copy tensors that a module has computed, such as the weight of weight_norm.
+    computed = {
         id(value): value.detach().clone()
-        for part in model.modules()
-        for value in vars(part).values()
+        for module in model.modules()
+        for value in vars(module).values()
         if isinstance(value, Tensor) and not value.is_leaf
     }
     try:
-        eval_copy = copy.deepcopy(model, kept)
+        eval_copy = copy.deepcopy(model, computed)
     except RuntimeError as error:
         raise InputError(
             f"{type(model).__name__} can't be copied ({error}); "
@@ -38,7 +42,7 @@ def make_eval_copy(model: nn.Module, device: torch.device, dtype: torch.dtype) -
 
 
 def share_storage(tensors: list[Tensor]) -> Tensor:
-    """One vector that the tensors become views of: writing it moves them all."""
+    """Make the tensors views of one vector, which is returned: writing it writes them all."""
     if not tensors:
         return torch.empty(0)
     flat = flatten(tensor.detach() for tensor in tensors)
@@ -48,8 +52,26 @@ def share_storage(tensors: list[Tensor]) -> Tensor:
     return flat
 
 
+@contextmanager
+def weights_at(theta: Tensor | None, live: Tensor, home: Tensor) -> Iterator[None]:
+    """Let ``live`` hold ``theta`` within this context, and ``home`` again after it.
+
+    Without ``theta`` nothing is written. Raises InputError if its shape is not that of ``home``.
+    """
+    if theta is None:
+        yield
+        return
+    if theta.shape != home.shape:
+        raise InputError(f"expected theta of shape {tuple(home.shape)}, got {tuple(theta.shape)}")
+    try:
+        live.copy_(theta)
+        yield
+    finally:
+        live.copy_(home)
+
+
 def statistics_of(module: nn.Module) -> dict[str, Tensor]:
-    """The floating buffers that a state_dict holds, such as BatchNorm's running statistics."""
+    """The floating-point buffers in the state_dict, such as BatchNorm's running statistics."""
     stored = module.state_dict(keep_vars=True)
     return {
         name: buffer
@@ -60,11 +82,11 @@ def statistics_of(module: nn.Module) -> dict[str, Tensor]:
 
 @contextmanager
 def differentiable(module: nn.Module) -> Iterator[None]:
-    """Gradients on, whatever the caller has turned off.
+    """Enable gradients of ``module`` within this context, whatever the caller has disabled.
 
-    cuDNN's recurrent layers have no backward pass in eval mode; torch's own have.
+    Recurrent layers run without cuDNN, which has no backward pass for them in evaluation mode.
     """
     with torch.inference_mode(False), torch.enable_grad(), ExitStack() as stack:
-        if any(isinstance(part, nn.RNNBase) for part in module.modules()):
+        if any(isinstance(layer, nn.RNNBase) for layer in module.modules()):
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         yield

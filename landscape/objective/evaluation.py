@@ -1,4 +1,4 @@
-"""One pass over samples: loss, its sampling error, accuracy and other metrics, as sums."""
+"""One pass over samples: loss, its sampling error, accuracy and other metrics."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -17,11 +17,14 @@ from landscape.objective.losses import LossFunction, count_correct, sample_losse
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one theta gives on one sample.
+    """The loss and metrics of a model over N samples.
 
-    ``accuracy`` is in per cent, nan where the task has no classes. ``loss_stderr`` is the
-    sampling error of the loss, the standard deviation of the per-sample losses / sqrt(N); nan
-    where the loss can't be taken sample by sample.
+    Attributes:
+        loss: the mean loss; non-finite losses are returned unchanged.
+        accuracy: in per cent; nan where the task has no classes.
+        loss_stderr: the sampling error of the loss, the standard deviation of the per-sample
+            losses / sqrt(N); nan where the loss can't be evaluated sample by sample.
+        metrics: the mean of each further metric, by name.
     """
 
     loss: float
@@ -36,7 +39,19 @@ def evaluate_batches(
     loss: LossFunction,
     metrics: Mapping[str, LossFunction],
 ) -> Evaluation:
-    """Sums over batches are in float64. The device is synchronised once, at the end."""
+    """The loss and metrics over all samples of some batches.
+
+    Sums over batches are in float64. The device is synchronised once, at the end.
+
+    Args:
+        forward: the model's outputs for a batch.
+        batches: at least one.
+        loss: maps (outputs, targets) to the mean over a batch.
+        metrics: further functions of that kind, by name.
+
+    Raises:
+        InputError: if the loss of a batch is not a scalar.
+    """
     totals: dict[str, Tensor] = {}
 
     def add(name: str, value: Tensor) -> None:
@@ -50,7 +65,7 @@ def evaluate_batches(
         add("loss", mean_loss(loss, outputs, batch.targets).double() * batch.size)
         each = sample_losses(loss, outputs, batch.targets)
         if each is not None:
-            # Shifted by a value of this sample's own, so that the squares don't cancel.
+            # Shifted by one of the losses, so that the sum of squares doesn't cancel.
             shift = totals.setdefault("shift", each[0].double())
             centred = each.double() - shift
             add("first", centred.sum())
@@ -72,22 +87,23 @@ def evaluate_batches(
 def sample_loss_vector(
     forward: Callable[[Batch], Any], batches: Iterable[Batch], loss: LossFunction
 ) -> NDArray[np.float64] | None:
-    """The loss of every sample, of shape (N,); None where it can't be taken sample by sample."""
-    found = []
+    """The loss of every sample, (N,); None where it can't be evaluated sample by sample."""
+    losses = []
     for batch in batches:
         each = sample_losses(loss, forward(batch), batch.targets)
         if each is None:
             return None
-        found.append(each.double().cpu().numpy())
-    return np.concatenate(found)
+        losses.append(each.double().cpu().numpy())
+    return np.concatenate(losses)
 
 
 def mean_loss(loss: LossFunction, outputs: Any, targets: Any) -> Tensor:
-    """The loss of a batch. Raises InputError unless it is a scalar."""
+    """The loss of a batch; raises InputError unless it is a scalar."""
     value = loss(outputs, targets)
     if value.dim() != 0:
         raise InputError(
-            f"the loss has to be a scalar, the mean over the batch; got shape {tuple(value.shape)}"
+            "expected a loss that is a scalar, the mean over the batch; "
+            f"got shape {tuple(value.shape)}"
         )
     return value
 

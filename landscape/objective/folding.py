@@ -1,9 +1,9 @@
-"""A convolution and the eval-mode BatchNorm behind it as one convolution.
+"""A convolution and the BatchNorm after it as one convolution, in evaluation mode.
 
-In eval mode BatchNorm is an affine map by channel, so conv then norm is a convolution with kernel
-w s and bias (b - mean) s + beta, where s = gamma / sqrt(var + eps). On a surface all of these
-move, so the kernel is folded anew at every point (:func:`fold`), once for all batches. Where
-gradients are on it is a function of gamma, beta and w like any other.
+There BatchNorm is an affine map by channel, so that a convolution followed by it is a convolution
+with kernel w s and bias (b - mean) s + beta, where s = gamma / sqrt(var + eps). On a surface all of
+these change, so the kernel is computed again at every point (:meth:`FoldedConvolution.fold`), once
+for all batches. With gradients enabled it is a differentiable function of gamma, beta and w.
 """
 
 import operator
@@ -19,7 +19,7 @@ _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class FoldedConvolution(nn.Module):
-    """Computes norm(conv(x)). The two modules stay what holds the parameters."""
+    """The function norm(conv(x)) of two modules, which keep holding the parameters."""
 
     kernel: Tensor
     offset: Tensor
@@ -34,7 +34,7 @@ class FoldedConvolution(nn.Module):
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Make the kernel of the weights and statistics as they are now."""
+        """Compute the kernel from the present weights and statistics."""
         kernel, offset = self._folded()
         if self.kernel.numel():  # in place: a compiled or captured graph reads this very memory
             self.kernel.copy_(kernel)
@@ -56,7 +56,7 @@ class FoldedConvolution(nn.Module):
         return kernel, offset
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same as the two modules one after the other, and so are its derivatives."""
+        """The value of the two modules one after the other, with the same derivatives."""
         convolution: Any = self.convolution
         differentiable = torch.is_grad_enabled()
         kernel, offset = self._folded() if differentiable else (self.kernel, self.offset)
@@ -64,24 +64,28 @@ class FoldedConvolution(nn.Module):
 
 
 def fold_batch_norms(module: nn.Module) -> nn.Module | None:
-    """``module`` with its pairs of convolution and BatchNorm folded; None if none can be.
+    """Fold each BatchNorm of a module into the convolution before it.
 
-    The result shares all parameters and buffers with ``module``, which is left as it is. A model
-    whose code can't be traced symbolically is left alone.
+    Args:
+        module: in evaluation mode; it is not changed.
+
+    Returns:
+        A module of the same function that shares all parameters and buffers with ``module``; None
+        if no pair can be folded, or if the module's code can't be traced symbolically.
     """
-    if not any(type(part) in _NORMS for part in module.modules()) or _has_hooks(module):
+    if not any(type(layer) in _NORMS for layer in module.modules()) or _has_hooks(module):
         return None
     try:
         traced = fx.symbolic_trace(module)
-    except Exception:  # the user's own code runs under tracing, and may raise anything
+    except Exception:  # tracing runs the user's own code, which may raise anything
         return None
-    # What the model computes from its buffers alone was computed once, while it was traced.
+    # What the model computes from its buffers alone has become a constant of the trace.
     if any(str(node.target).startswith("_tensor_constant") for node in traced.graph.nodes):
         return None
-    parts = dict(traced.named_modules())
+    modules = dict(traced.named_modules())
     folded = 0
     for node in list(traced.graph.nodes):
-        pair = _pair(node, parts)
+        pair = _pair(node, modules)
         if pair is None:
             continue
         convolution = node.args[0]
@@ -102,20 +106,24 @@ def fold_batch_norms(module: nn.Module) -> nn.Module | None:
 
 
 def folded_convolutions(module: nn.Module) -> Iterator[FoldedConvolution]:
-    """What has to be folded anew after the weights have moved."""
-    return (part for part in module.modules() if isinstance(part, FoldedConvolution))
+    """The convolutions to be folded again after the weights have changed."""
+    return (layer for layer in module.modules() if isinstance(layer, FoldedConvolution))
 
 
 def _relu_in_place(traced: fx.GraphModule) -> None:
-    """Let a ReLU overwrite its input where nothing else reads it: a pass over memory less."""
-    parts = dict(traced.named_modules())
+    """Let each ReLU overwrite its input where nothing else reads it, to save memory traffic."""
+    modules = dict(traced.named_modules())
     for node in list(traced.graph.nodes):
-        is_module = node.op == "call_module" and type(parts.get(str(node.target))) is nn.ReLU
+        is_module = node.op == "call_module" and type(modules.get(str(node.target))) is nn.ReLU
         is_function = node.op == "call_function" and node.target in (F.relu, torch.relu)
         if not (is_module or is_function) or len(node.args) != 1 or node.kwargs.get("inplace"):
             continue
         before = node.args[0]
-        if not isinstance(before, fx.Node) or len(before.users) > 1 or not _is_fresh(before, parts):
+        if (
+            not isinstance(before, fx.Node)
+            or len(before.users) > 1
+            or not _is_fresh(before, modules)
+        ):
             continue
         with traced.graph.inserting_before(node):
             replacement = traced.graph.call_function(torch.relu_, (before,))
@@ -123,18 +131,18 @@ def _relu_in_place(traced: fx.GraphModule) -> None:
         traced.graph.erase_node(node)
 
 
-def _is_fresh(node: fx.Node, parts: dict[str, nn.Module]) -> bool:
-    """Whether a node's result is memory of its own, which no other node shows."""
+def _is_fresh(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    """Whether no other node shares the memory of a node's result."""
     if node.op == "call_module":
-        return type(parts.get(str(node.target))) is FoldedConvolution
+        return type(modules.get(str(node.target))) is FoldedConvolution
     if node.op == "call_function" and node.target is operator.iadd:
         left = node.args[0]
-        return isinstance(left, fx.Node) and len(left.users) == 1 and _is_fresh(left, parts)
+        return isinstance(left, fx.Node) and len(left.users) == 1 and _is_fresh(left, modules)
     return node.op == "call_function" and node.target is operator.add
 
 
-def _pair(node: fx.Node, parts: dict[str, nn.Module]) -> tuple[nn.Module, nn.Module] | None:
-    """The convolution and the BatchNorm, where ``node`` is a norm right behind a convolution."""
+def _pair(node: fx.Node, modules: dict[str, nn.Module]) -> tuple[nn.Module, nn.Module] | None:
+    """The convolution and the BatchNorm, if ``node`` is a norm directly after a convolution."""
     if node.op != "call_module" or not node.args or not isinstance(node.args[0], fx.Node):
         return None
     before = node.args[0]
@@ -142,7 +150,7 @@ def _pair(node: fx.Node, parts: dict[str, nn.Module]) -> tuple[nn.Module, nn.Mod
         return None
     if before.kwargs or node.kwargs or len(before.args) != 1 or len(node.args) != 1:
         return None
-    norm, convolution = parts.get(str(node.target)), parts.get(str(before.target))
+    norm, convolution = modules.get(str(node.target)), modules.get(str(before.target))
     if (
         norm is None
         or convolution is None

@@ -1,4 +1,4 @@
-"""Losses and metrics: as means over a batch, and sample by sample where they can be taken so."""
+"""Losses and metrics, as means over a batch and, where that is possible, sample by sample."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,19 +15,22 @@ LossFunction = Callable[[Any, Any], Tensor]
 
 
 def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    """The mean of (output - target)^2. InputError for shapes that only broadcasting would fit."""
+    """The mean of (output - target)^2; InputError for shapes that differ but would broadcast."""
     if outputs.shape != targets.shape:
         raise InputError(
             f"the model's outputs have shape {tuple(outputs.shape)}, the targets "
-            f"{tuple(targets.shape)}; give targets of the outputs' shape"
+            f"{tuple(targets.shape)}; pass targets of the outputs' shape"
         )
     return F.mse_loss(outputs, targets)
 
 
 def softmax_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    """The mean of (softmax - one-hot)^2 over samples and classes: the original tool's ``mse``."""
-    wanted = F.one_hot(targets, outputs.shape[-1]).to(outputs)
-    return F.mse_loss(outputs.softmax(-1), wanted)
+    """The mean of (softmax - one-hot)^2 over samples and classes.
+
+    This is the ``mse`` of the code of Li et al. (2018).
+    """
+    one_hot = F.one_hot(targets, outputs.shape[-1]).to(outputs)
+    return F.mse_loss(outputs.softmax(-1), one_hot)
 
 
 LOSSES: dict[str, LossFunction] = {
@@ -38,14 +41,18 @@ LOSSES: dict[str, LossFunction] = {
 
 
 def resolve_loss(name: str, targets: Tensor) -> LossFunction:
-    """A loss by name or FILE.py:FUNCTION; ``auto`` is cross-entropy for class numbers, else MSE."""
+    """The loss of a name or FILE.py:FUNCTION.
+
+    ``auto`` is cross-entropy where the targets are class numbers, else the squared error. Raises
+    InputError for an unknown name.
+    """
     if name == "auto":
         return squared_error if targets.is_floating_point() else F.cross_entropy
     return _resolve(name, LOSSES, "--loss")
 
 
 def top5_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Per cent of samples whose class is not among the five largest outputs."""
+    """The percentage of samples whose class is not among the five largest outputs."""
     top = outputs.topk(min(5, outputs.shape[1]), dim=1).indices
     return 100.0 * (top != targets.unsqueeze(1)).all(1).to(outputs.dtype).mean()
 
@@ -57,8 +64,8 @@ def confidence(outputs: Tensor, targets: Tensor) -> Tensor:
 
 def brier(outputs: Tensor, targets: Tensor) -> Tensor:
     """Brier score: the mean over samples of the squared distance of softmax and one-hot."""
-    wanted = F.one_hot(targets, outputs.shape[1]).to(outputs)
-    return (outputs.softmax(1) - wanted).square().sum(1).mean()
+    one_hot = F.one_hot(targets, outputs.shape[1]).to(outputs)
+    return (outputs.softmax(1) - one_hot).square().sum(1).mean()
 
 
 METRICS: dict[str, LossFunction] = {
@@ -69,18 +76,18 @@ METRICS: dict[str, LossFunction] = {
 
 
 def resolve_metric(name: str) -> tuple[str, LossFunction]:
-    """Its name in files and the function, of a metric by name or FILE.py:FUNCTION."""
+    """The name in files, and the function, of a metric's name or FILE.py:FUNCTION."""
     return name.rpartition(":")[2], _resolve(name, METRICS, "--metrics")
 
 
 def sample_losses(loss: LossFunction, outputs: Any, targets: Any) -> Tensor | None:
-    """The loss of each sample by itself, of shape (n,); None if it can't be taken so."""
+    """The loss of each sample, of shape (n,); None if it can't be evaluated sample by sample."""
     if loss is F.cross_entropy and targets.dim() == 1 and outputs.dim() == 2:
         return F.cross_entropy(outputs, targets, reduction="none")
 
     def single(output: Any, target: Any) -> Tensor:
-        alone = (map_tensors(lambda tensor: tensor.unsqueeze(0), part) for part in (output, target))
-        return loss(*alone)
+        batch = (map_tensors(lambda tensor: tensor.unsqueeze(0), item) for item in (output, target))
+        return loss(*batch)
 
     try:
         return torch.vmap(single)(outputs, targets)
@@ -89,7 +96,7 @@ def sample_losses(loss: LossFunction, outputs: Any, targets: Any) -> Tensor | No
 
 
 def count_correct(outputs: Any, targets: Any) -> Tensor | None:
-    """How many outputs have their largest entry at the target class; None if that is not asked."""
+    """How many outputs are largest at the target class; None where the task has no classes."""
     if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor):
         return None
     if targets.is_floating_point() or outputs.dim() != 2 or targets.dim() != 1:

@@ -1,4 +1,4 @@
-"""Parts of theta: sets of whole tensors, or of rows of them."""
+"""Groups of parameters: sets of whole tensors, or of rows of them."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,15 +13,20 @@ from landscape.parameters.layout import ParameterLayout
 
 @dataclass(frozen=True)
 class Group:
-    """The entries of theta in some stretches ``(start, stop)``, in order and without overlap."""
+    """Some entries of theta.
+
+    Attributes:
+        stretches: where they are, as pairs ``(start, stop)`` in order and without overlap.
+    """
 
     stretches: tuple[tuple[int, int], ...]
 
     @classmethod
     def of(cls, stretches: Iterable[tuple[int, int]]) -> "Group":
-        """Stretches in any order; those that meet become one.
+        """The group of stretches in any order, of which adjacent ones are merged.
 
-        Raises InputError for an empty group and for one that names an entry twice.
+        Raises:
+            InputError: for an empty group, and for stretches that overlap.
         """
         merged: list[tuple[int, int]] = []
         for start, stop in sorted(stretches):
@@ -37,23 +42,23 @@ class Group:
 
     @property
     def size(self) -> int:
-        """How many scalars it has."""
+        """The number of scalars in the group."""
         return sum(stop - start for start, stop in self.stretches)
 
     def gather(self, flat: Tensor) -> Tensor:
-        """Its rows, of shape (size, ...), of ``flat`` of shape (P, ...)."""
+        """The group's rows, of shape (size, ...), of a tensor of shape (P, ...)."""
         return torch.cat([flat[start:stop] for start, stop in self.stretches])
 
     def scatter(self, rows: Tensor, length: int) -> Tensor:
-        """``rows`` of shape (size, ...) in their places among zeros, of shape (length, ...)."""
+        """A tensor of shape (length, ...) with the group's ``rows`` (size, ...), and zeros else."""
         flat = rows.new_zeros(length, *rows.shape[1:])
         lengths = [stop - start for start, stop in self.stretches]
-        for (start, stop), part in zip(self.stretches, rows.split(lengths), strict=True):
-            flat[start:stop] = part
+        for (start, stop), piece in zip(self.stretches, rows.split(lengths), strict=True):
+            flat[start:stop] = piece
         return flat
 
     def tensors(self, layout: ParameterLayout) -> list[int]:
-        """The numbers of the layout's tensors that it touches."""
+        """The numbers of the layout's tensors that have entries in the group."""
         return [
             number
             for number, (first, last) in enumerate(layout.stretches)
@@ -67,22 +72,32 @@ def tensors_group(layout: ParameterLayout, numbers: Iterable[int]) -> Group:
 
 
 def groups_by_pattern(layout: ParameterLayout, patterns: Mapping[str, str]) -> dict[str, Group]:
-    """For each NAME: PATTERN the tensors in whose name the regular expression is found.
+    """Groups of the tensors whose names match a regular expression anywhere.
 
-    Raises InputError for a pattern that is none, or that no name fits.
+    Args:
+        layout: the tensors of theta.
+        patterns: regular expressions by group name.
+
+    Returns:
+        A group of whole tensors for each pattern.
+
+    Raises:
+        InputError: for an invalid regular expression, and for one that matches no name.
     """
     return {name: _matching(layout, pattern) for name, pattern in patterns.items()}
 
 
 def _matching(layout: ParameterLayout, pattern: str) -> Group:
     try:
-        found = re.compile(pattern)
+        compiled = re.compile(pattern)
     except re.error as error:
-        raise InputError(f"{pattern!r} is no regular expression: {error}") from error
-    numbers = [number for number, name in enumerate(layout.names) if found.search(name)]
+        raise InputError(
+            f"expected a regular expression, got {pattern!r}, which is invalid: {error}"
+        ) from error
+    numbers = [number for number, name in enumerate(layout.names) if compiled.search(name)]
     if not numbers:
         raise InputError(
-            f"no parameter's name has {pattern!r} in it; the names are {_sample(layout.names)}"
+            f"no parameter's name matches {pattern!r}; the names are {_sample(layout.names)}"
         )
     return tensors_group(layout, numbers)
 

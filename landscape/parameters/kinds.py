@@ -1,6 +1,6 @@
-"""The kinds of parameters."""
+"""The kinds of parameters, by the purpose of a tensor."""
 
-# What a tensor is for. A kernel has a row or an output channel for each unit it feeds.
+# A kernel has a row or an output channel for each unit that it feeds.
 KINDS = (
     "kernel",
     "bias",

@@ -1,7 +1,7 @@
 """The flat view of a model's parameters.
 
-Everything that moves through weight space (directions, gradients, eigenvectors) is one vector of
-shape (P,). A :class:`ParameterLayout` says which stretch of it is which tensor.
+Everything in weight space (weights, directions, gradients, eigenvectors) is a vector of shape (P,).
+A :class:`ParameterLayout` says which stretch of it is which tensor.
 """
 
 import re
@@ -26,9 +26,19 @@ _BY_NAME = (
 
 @dataclass(frozen=True)
 class ParameterLayout:
-    """Names and shapes of the tensors that make up theta, in the model's own order.
+    """The tensors that make up theta, in the model's own order.
 
-    ``kinds`` says what each is for, in the words of :data:`KINDS`.
+    Attributes:
+        names: their names, as in ``model.named_parameters()``.
+        shapes: their shapes.
+        kinds: the purpose of each, one of :data:`landscape.parameters.kinds.KINDS`.
+
+    Example:
+        The norm of the gradient of each tensor::
+
+            layout = ParameterLayout.of(model)
+            for name, piece in zip(layout.names, layout.views(objective.gradient())):
+                print(name, piece.norm().item())
     """
 
     names: tuple[str, ...]
@@ -37,9 +47,10 @@ class ParameterLayout:
 
     @classmethod
     def of(cls, model: nn.Module) -> "ParameterLayout":
-        """The layout of a model's trainable parameters; tied ones count once.
+        """The layout of a model's trainable parameters, in which tied ones occur once.
 
-        Raises InputError if none is trainable.
+        Raises:
+            InputError: if no parameter is trainable.
         """
         named = [
             (name, p.shape, _kind(model, name, p))
@@ -49,7 +60,7 @@ class ParameterLayout:
         if not named:
             raise InputError(
                 f"{type(model).__name__} has no trainable parameter; "
-                "call model.requires_grad_(True) on the part to be measured"
+                "call requires_grad_(True) on the modules to be measured"
             )
         return cls(*zip(*named, strict=True))
 
@@ -60,12 +71,16 @@ class ParameterLayout:
 
     @property
     def stretches(self) -> tuple[tuple[int, int], ...]:
-        """Where each tensor starts and stops in theta."""
+        """The start and stop of each tensor in theta."""
         ends = list(accumulate((shape.numel() for shape in self.shapes), initial=0))
         return tuple(pairwise(ends))
 
     def views(self, flat: Tensor) -> list[Tensor]:
-        """The tensors that make up ``flat`` of shape (P,), as views of it."""
+        """The tensors that make up a vector of shape (P,), as views of it.
+
+        Raises:
+            InputError: if ``flat`` has another shape.
+        """
         if flat.shape != (self.size,):
             raise InputError(
                 f"expected a vector of {self.size} parameters, got shape {tuple(flat.shape)}"
@@ -74,7 +89,14 @@ class ParameterLayout:
         return [piece.view(shape) for piece, shape in zip(pieces, self.shapes, strict=True)]
 
     def flatten(self, tensors: Sequence[Tensor]) -> Tensor:
-        """One vector of shape (P,) from tensors in the layout's order and shapes."""
+        """The vector of shape (P,) of some tensors.
+
+        Args:
+            tensors: in the layout's order.
+
+        Raises:
+            InputError: if their shapes are not those of the layout.
+        """
         shapes = tuple(tensor.shape for tensor in tensors)
         if shapes != self.shapes:
             raise InputError(_mismatch(self, shapes))
@@ -87,14 +109,14 @@ def flatten(tensors: Iterable[Tensor]) -> Tensor:
 
 
 def _kind(model: nn.Module, name: str, parameter: Tensor) -> str:
-    """What a parameter is for, from its own name, its module and its shape."""
-    path, _, own = name.rpartition(".")
+    """The kind of a parameter, by its own name, its module and its shape."""
+    path, _, tensor_name = name.rpartition(".")
     owner = model.get_submodule(path)
     of_owner = type(owner).__name__.lower()
     if "norm" in of_owner or of_owner == "affine":
         return "norm"
     # A position embedding may be an nn.Embedding, whose tensor is called weight.
-    described = path.rpartition(".")[2] if own in ("weight", "gamma") else own
+    described = path.rpartition(".")[2] if tensor_name in ("weight", "gamma") else tensor_name
     if "layerscale" in of_owner:
         return "layer-scale"
     for pattern, kind in _BY_NAME:
@@ -102,14 +124,14 @@ def _kind(model: nn.Module, name: str, parameter: Tensor) -> str:
             return kind
     if isinstance(owner, nn.Embedding | nn.EmbeddingBag):
         return "embedding"
-    if "bias" in own:
+    if "bias" in tensor_name:
         return "bias"
     return "kernel" if parameter.dim() > 1 else "other"
 
 
 def _mismatch(layout: ParameterLayout, shapes: Sequence[torch.Size]) -> str:
     if len(shapes) != len(layout.shapes):
-        return f"expected {len(layout.shapes)} tensors, one a parameter, got {len(shapes)}"
+        return f"expected {len(layout.shapes)} tensors, one for each parameter, got {len(shapes)}"
     for name, expected, got in zip(layout.names, layout.shapes, shapes, strict=True):
         if expected != got:
             return f"expected shape {tuple(expected)} for {name}, got {tuple(got)}"

@@ -1,9 +1,9 @@
-"""Which parameters a random direction moves, and what counts as one filter of each.
+"""Which parameters a random direction moves, and what one filter of each is.
 
-Li et al. (2018) normalise a direction filter by filter, which settles kernels. Their tool leaves
-tensors of one dimension in place (``ignore=biasbn``) and cuts every other along dimension 0, so
-that the whole position embedding of a ViT, of shape (1, N, D), becomes one filter. A policy says
-it for every kind of parameter, and a result states it tensor by tensor.
+Li et al. (2018) normalise a direction filter by filter, which is defined for kernels. Their code
+does not move tensors of one dimension (``ignore=biasbn``) and splits all others along dimension 0,
+so that the whole position embedding of a ViT, of shape (1, N, D), is one filter. A policy defines
+the filters for every kind of parameter, and results record them tensor by tensor.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
     from landscape.parameters.layout import ParameterLayout
 
-# zero: not moved; copy: the direction is the weights themselves (the original tool's choice for
-# tensors of one dimension where it does not ignore them); the rest say what one filter is: each
-# slice along dimension 0, each vector along the last, or the whole tensor. A tensor of one
-# dimension has no slices: with rows it is not moved.
+# zero: not moved; copy: the direction is the weights themselves (in the code of Li et al. for
+# tensors of one dimension that it does not ignore). The others define a filter: rows, each slice
+# along dimension 0; vectors, each vector along the last dimension; whole, the tensor. A tensor of
+# one dimension has no slices, and with rows it is not moved.
 TREATMENTS = ("zero", "copy", "rows", "vectors", "whole")
 
 _TOKENS = {"class-token": "whole", "position": "vectors"}
 PRESETS: dict[str, dict[str, str]] = {
-    # Everything of two or more dimensions along dimension 0, as the original tool does.
+    # Slices along dimension 0 of every tensor of two or more dimensions, as in the original code.
     "li2018": dict.fromkeys(KINDS, "rows"),
-    # Rows of dense kernels and the patch embedding's channels; each position and token a filter.
+    # Rows of dense kernels, channels of the patch embedding, and each position and token.
     "transformer": {**dict.fromkeys(KINDS, "rows"), **_TOKENS},
-    # Nothing stays in place; a tensor of one dimension is one filter.
+    # Everything moves; a tensor of one dimension is one filter.
     "all": {
         **dict.fromkeys(KINDS, "whole"),
         **_TOKENS,
@@ -41,21 +41,36 @@ PRESETS: dict[str, dict[str, str]] = {
         "embedding": "rows",
     },
 }
-# BatchNorm's running statistics, where a direction is asked to move them: a random variance soon
-# is negative, so no preset draws one.
+# Of BatchNorm's running statistics: a random variance would become negative, so none is drawn.
 STATISTICS_TREATMENTS = ("zero", "copy")
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A treatment for each kind of parameter."""
+    """A treatment for each kind of parameter.
+
+    Attributes:
+        treatments: one of :data:`TREATMENTS` for each of :data:`landscape.parameters.kinds.KINDS`.
+        statistics: one of :data:`STATISTICS_TREATMENTS`, for BatchNorm's running statistics.
+    """
 
     treatments: Mapping[str, str]
     statistics: str = "zero"
 
     @classmethod
     def named(cls, preset: str = "li2018", overrides: Iterable[str] = ()) -> Policy:
-        """A preset, changed by words such as ``bias=whole``. Raises InputError for unknown ones."""
+        """A preset with changes.
+
+        Args:
+            preset: one of :data:`PRESETS`.
+            overrides: changes in the form KIND=TREATMENT, such as ``bias=whole``.
+
+        Raises:
+            InputError: for an unknown preset, kind or treatment.
+
+        Example:
+            ``Policy.named("transformer", ["norm=whole"])``
+        """
         if preset not in PRESETS:
             raise InputError(f"unknown policy {preset!r}; expected one of {', '.join(PRESETS)}")
         changed = dict(map(_parse, overrides))
@@ -63,7 +78,7 @@ class Policy:
         return cls({**PRESETS[preset], **changed}, statistics)
 
     def of(self, layout: ParameterLayout) -> tuple[str, ...]:
-        """What happens to each tensor of the layout."""
+        """The treatment of each tensor of the layout."""
         return tuple(map(self._treatment, layout.kinds, layout.shapes))
 
     def _treatment(self, kind: str, shape: torch.Size) -> str:
@@ -81,7 +96,7 @@ def filters(tensor: Tensor, treatment: str) -> Tensor:
 
 
 def parse_override(word: str) -> str:
-    """``KIND=TREATMENT`` as it is. Raises InputError if it means nothing."""
+    """Check an override ``KIND=TREATMENT`` and return it; raises InputError if it is invalid."""
     _parse(word)
     return word
 

@@ -1,1 +1,1 @@
-"""results."""
+"""Result files, their provenance and fingerprints, and journals of unfinished results."""

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: atomic replacement and content hashes."""
+"""Atomic replacement of files, folders, names for files that are set aside, content hashes."""
 
 import hashlib
 import os
@@ -12,7 +12,11 @@ from landscape.errors import InputError
 
 
 def make_directory(path: Path) -> Path:
-    """Create ``path`` and its parents; InputError if it can't be written to."""
+    """Create a folder and its parents, and return it.
+
+    Raises:
+        InputError: the folder can't be written to.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
@@ -27,10 +31,7 @@ def make_directory(path: Path) -> Path:
 
 @contextmanager
 def unused_directories_removed(path: Path) -> Iterator[None]:
-    """If the block raises, remove directories at, above and below ``path`` that it left empty.
-
-    Only those that were not there before are removed.
-    """
+    """If the block raises, remove empty folders at, above and below ``path`` that it created."""
     before = {path, *path.parents} | set(path.rglob("*") if path.is_dir() else ())
     before = {directory for directory in before if directory.is_dir()}
     try:
@@ -45,12 +46,12 @@ def unused_directories_removed(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place when the block succeeds.
+    """Yield a temporary path that replaces ``path`` when the block succeeds.
 
     A reader sees the old file or the new one, never a part: the temporary file is flushed to disk
-    and then renamed. If the block raises, the temporary file goes and ``path`` is untouched.
+    and then renamed. If the block raises, it is removed and ``path`` is not changed.
     """
-    # A hidden name that no other process uses, and that is nobody's idea of a finished file.
+    # A hidden name that no other process uses, and that does not look like a finished file.
     temporary = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
     try:
         yield temporary
@@ -62,13 +63,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def sweep(path: Path) -> None:
-    """Remove what killed writes of ``path`` left. Only for who alone writes it."""
+    """Remove the temporary files of killed writes of ``path``. Call only from the sole writer."""
     for leftover in path.parent.glob(f".{path.name}.*"):
         leftover.unlink(missing_ok=True)
 
 
 def put_aside(path: Path) -> Path:
-    """Rename ``name.suffix`` to ``name.1.suffix``, or the next number that is free."""
+    """Rename ``name.suffix`` to ``name.1.suffix``, or the next free number; return the new path."""
     name, dot, suffixes = path.name.partition(".")
     number = 1
     while (aside := path.with_name(f"{name}.{number}{dot}{suffixes}")).exists():

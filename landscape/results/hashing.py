@@ -1,4 +1,4 @@
-"""SHA-256 of tensors, by which two runs know whether they saw the same."""
+"""SHA-256 of tensors and batches, to tell whether two runs used the same ones."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from landscape.data.batches import Batch, tensors_of
 
 
 def hash_tensors(tensors: Iterable[Tensor]) -> str:
-    """The hash of values, types and shapes, in order."""
+    """The hash of the values, types and shapes of tensors, in order."""
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(_kind(tensor))
@@ -18,11 +18,11 @@ def hash_tensors(tensors: Iterable[Tensor]) -> str:
 
 
 def hash_batches(batches: Sequence[Batch]) -> str:
-    """The hash of the samples; how they are batched is no matter."""
+    """The hash of the samples, independent of batching."""
     digest = hashlib.sha256()
-    for part in ("inputs", "targets"):
+    for field in ("inputs", "targets"):
         for k, batch in enumerate(batches):
-            for tensor in tensors_of(getattr(batch, part)):
+            for tensor in tensors_of(getattr(batch, field)):
                 if k == 0:
                     digest.update(_kind(tensor[0]))
                 digest.update(_content(tensor))

@@ -196,8 +196,9 @@ def _read_header(path: Path) -> dict[str, Any] | None:
             header = json.loads(line) if line.endswith(b"\n") else None
     except (FileNotFoundError, ValueError):
         return None
-    is_ours = isinstance(header, dict) and header.get("format") == FORMAT
-    return header if is_ours and {"question", "decisions"} <= header.keys() else None
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        return None
+    return header if {"question", "decisions"} <= header.keys() else None
 
 
 def _header_length(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""Where a number came from: enough to make it again."""
+"""Provenance of results: enough to measure them again."""
 
 import datetime
 import platform
@@ -13,10 +13,20 @@ PACKAGES = ("loss-landscape-toolkit", "torch", "numpy", "scipy", "h5py")
 
 @dataclass(frozen=True)
 class Provenance:
-    """What was measured, on what, with what. ``seconds`` is wall time.
+    """What was measured, on what data and machine, with which software.
 
-    ``origin`` is what the caller knew of model and data: checkpoint file and its hash, model and
-    data by name, split, seed of the sample.
+    Attributes:
+        num_parameters: of the model.
+        num_samples: over which the loss is averaged.
+        sample_sha256: the hash of these samples.
+        weights_sha256: the hash of the weights and BatchNorm's statistics.
+        precision: the floating-point type of the weights.
+        device: where it was computed.
+        seconds: wall time.
+        origin: what the caller knew of model and data: checkpoint file and its hash, model and
+            data by name, split, seed of the sample.
+        versions: of Python and the packages that numbers depend on.
+        created: when, UTC.
     """
 
     num_parameters: int
@@ -32,36 +42,36 @@ class Provenance:
 
     @property
     def loss_unit(self) -> str:
-        """``nats`` for a loss that is a natural logarithm, empty for any other."""
+        """``nats`` for a loss that is a natural logarithm, empty for any other loss."""
         return "nats" if self.origin.get("loss") in LOGARITHMIC_LOSSES else ""
 
 
 def versions() -> dict[str, str]:
     """The versions of Python and of the packages that numbers depend on."""
-    found = {"python": platform.python_version()}
+    by_package = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            by_package[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            by_package[package] = "not installed"
+    return by_package
 
 
 def now() -> str:
-    """The time, UTC, to the second."""
+    """The current time in UTC, to the second."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def git_commit() -> str | None:
-    """The commit of the repository that the current folder is in, if any."""
+    """The commit of the Git repository of the current folder; None outside of one."""
     try:
-        answer = subprocess.run(
+        done = subprocess.run(
             ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return answer.stdout.strip() if answer.returncode == 0 else None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
-# Of a result that nobody has labelled yet.
+# The provenance of a result that has not been completed with label and settings.
 UNKNOWN = Provenance(0, 0, "", "", "", "", 0.0, versions={}, created="")

@@ -47,12 +47,12 @@ def append(file: int, record: bytes) -> int:
 def scan(file: int, place: int) -> Iterator[tuple[bytes, Record]]:
     """Key and place of every whole record from ``place`` on; damaged ones are left out."""
     while place >= 0:
-        found = _record_at(file, place)
-        if found is None:
+        entry = _record_at(file, place)
+        if entry is None:
             place = _find_marker(file, place + 1)
         else:
-            yield found
-            place = found[1].end
+            yield entry
+            place = entry[1].end
 
 
 def _record_at(file: int, place: int) -> tuple[bytes, Record] | None:
@@ -79,9 +79,9 @@ def _record_at(file: int, place: int) -> tuple[bytes, Record] | None:
 def _find_marker(file: int, place: int) -> int:
     """Where the next marker starts; -1 if there is none."""
     while piece := os.pread(file, _PIECE, place):
-        found = piece.find(_MARKER)
-        if found >= 0:
-            return place + found
+        index = piece.find(_MARKER)
+        if index >= 0:
+            return place + index
         if len(piece) < len(_MARKER):
             return -1
         place += len(piece) - len(_MARKER) + 1  # a marker may lie across two pieces

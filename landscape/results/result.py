@@ -1,4 +1,4 @@
-"""What every result shares: one HDF5 file that anyone can use, and a JSON of headline numbers."""
+"""The base of all results: an HDF5 file of arrays and a JSON file of headline numbers."""
 
 import json
 import math
@@ -27,7 +27,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Array:
-    """A named array of a result file: its values, unit, and the names of its axes."""
+    """An array of a result file: its values, unit, and the names of its axes."""
 
     values: ArrayLike
     unit: str = ""
@@ -36,10 +36,15 @@ class Array:
 
 @dataclass(frozen=True)
 class Result(ABC):
-    """The answer of one analysis for one checkpoint.
+    """The result of an analysis for a checkpoint.
 
-    A subclass names its ``analysis`` and ``settings_type``, and says which arrays its file holds
-    and how to come back from them.
+    A subclass names its ``analysis`` and ``settings_type``, and defines which arrays its file holds
+    and how to restore a result from them.
+
+    Attributes:
+        label: the name of the checkpoint in tables and figures.
+        settings: of the analysis, an object of ``settings_type``.
+        provenance: what was measured, and with what.
     """
 
     label: str = field(default="", kw_only=True)
@@ -51,28 +56,29 @@ class Result(ABC):
 
     @abstractmethod
     def arrays(self) -> dict[str, Array]:
-        """What the HDF5 file holds, by path within the file."""
+        """The arrays of the HDF5 file, by path within the file."""
 
     @classmethod
     @abstractmethod
     def from_arrays(
         cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
     ) -> Self:
-        """The inverse of :meth:`arrays`."""
+        """The result that has these :meth:`arrays`."""
 
     @abstractmethod
     def headline(self) -> dict[str, Any]:
         """The numbers of the JSON file."""
 
     def beside(self, sections: Collection[str]) -> Self:
-        """The result as a page shows it that has ``sections`` of other analyses, too.
+        """The result without what other sections of a page show.
 
-        A result that holds what is another section's matter leaves it out there.
+        Args:
+            sections: the names of the analyses that have a section of their own.
         """
         return self
 
     def plot(self) -> "dict[str, Figure]":
-        """The pictures of this result as matplotlib figures, by file name.
+        """The matplotlib figures of this result, by file name.
 
         They are drawn by ``draw`` of the module ``figures`` beside the one that defines the class.
         """
@@ -83,7 +89,8 @@ class Result(ABC):
     def to_pandas(self) -> "dict[str, DataFrame]":
         """The arrays of one or two dimensions as pandas DataFrames, by name.
 
-        Raises InputError where pandas is not installed.
+        Raises:
+            InputError: pandas is not installed.
         """
         try:
             from pandas import DataFrame
@@ -102,7 +109,9 @@ class Result(ABC):
     def save(self, path: str | Path, *, complete: bool = True) -> None:
         """Write the HDF5 file; a reader sees the old file or the new one, never a part.
 
-        ``complete`` False marks what there is of an unfinished computation.
+        Args:
+            path: of the file.
+            complete: False marks the partial result of an unfinished computation.
         """
         with replacing(Path(path)) as temporary, h5py.File(temporary, "w") as file:
             file.attrs["analysis"] = self.analysis
@@ -120,12 +129,18 @@ class Result(ABC):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read it back. Raises InputError if it is damaged or of another analysis."""
+        """Read an HDF5 file.
+
+        Raises:
+            InputError: there is no such file, or it is damaged or of another analysis.
+        """
         try:
             with h5py.File(path, "r") as file:
-                found = file.attrs.get("analysis")
-                if found != cls.analysis:
-                    raise InputError(f"{path} holds {found or 'no analysis'}, not {cls.analysis}")
+                analysis = file.attrs.get("analysis")
+                if analysis != cls.analysis:
+                    raise InputError(
+                        f"{path} holds {analysis or 'no analysis'}, not {cls.analysis}"
+                    )
                 if file.attrs["format"] != FORMAT:
                     raise InputError(f"{path} has format {file.attrs['format']}, expected {FORMAT}")
                 settings = from_plain(cls.settings_type, json.loads(file.attrs["settings"]))
@@ -151,7 +166,7 @@ class Result(ABC):
 
 
 def is_complete(path: Path) -> bool:
-    """Whether a result file is of a finished computation, as far as it can be read."""
+    """Whether a result file is of a finished computation; True if it can't be read."""
     try:
         with h5py.File(path, "r") as file:
             return bool(file.attrs.get("complete", True))
@@ -160,7 +175,10 @@ def is_complete(path: Path) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """Any value as JSON types: nan and infinities, which JSON has not, as null, others as text."""
+    """Any value as JSON types: nan and infinities, which JSON does not have, become null.
+
+    Values of unknown types become text.
+    """
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

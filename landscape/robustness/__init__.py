@@ -1,1 +1,1 @@
-"""How networks of pictures do where pictures are corrupted, attacked or from elsewhere."""
+"""The accuracy of image classifiers on corrupted and attacked pictures, and on other sets."""

@@ -1,6 +1,6 @@
-"""Attacks on pictures within an l-infinity ball: fast ones to train on, FGSM, and PGD.
+"""Attacks on pictures within an l-infinity ball: FGSM, PGD, and the fast ones of training.
 
-Radii are in units of the pixels' range: 4 / 255 moves every pixel by at most 4 of its 255 steps.
+Radii are in units of the pixels' range: 4 / 255 moves every pixel by at most 4 of 255 levels.
 """
 
 from collections.abc import Callable
@@ -14,25 +14,30 @@ from landscape.data.samples import Normalization
 # Wong, Rice and Kolter (ICLR 2020): a single step of 1.25 times the radius.
 FAST_STEP = 1.25
 
-# Of the loss with respect to the inputs, at inputs of shape (n, C, H, W).
+# The gradient of the loss with respect to inputs of shape (n, C, H, W), at such inputs.
 Gradient = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Ball:
-    """All pictures within ``radius`` of one, with pixels in [0, 1], in normalised units."""
+    """The pictures within a distance of a given one whose pixels are in [0, 1].
+
+    Attributes:
+        radius: in units of the pixels' range.
+        normalization: from pixels to the inputs that the methods take; None for pixels.
+    """
 
     radius: float
     normalization: Normalization | None
 
     def random(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
-        """A point of each picture's ball, uniform before pixels are cut to their range."""
+        """A point of each picture's ball, uniform before pixels are clipped to their range."""
         draws = torch.rand(inputs.shape, generator=generator, dtype=torch.float32)
         noise = (2 * draws - 1).to(inputs)
         return self._clip(inputs + self.radius * noise / self._scale(inputs))
 
     def step(self, start: Tensor, moved: Tensor, gradient: Tensor, length: float) -> Tensor:
-        """From ``moved`` by ``length`` along the gradient's signs, back into the ball of start."""
+        """Move by ``length`` along the signs of the gradient, then back into the ball of start."""
         scale = self._scale(start)
         moved = moved + length * gradient.sign() / scale
         moved = start + (moved - start).clamp(-self.radius / scale, self.radius / scale)
@@ -53,9 +58,17 @@ class Ball:
 
 
 def fast_gradient_sign(gradient: Gradient, inputs: Tensor, ball: Ball) -> Tensor:
-    """FGSM (Goodfellow et al., ICLR 2015): one step of the whole radius from the picture itself.
+    """FGSM (Goodfellow et al., ICLR 2015): one step of the whole radius, without random start.
 
-    There is no random start. Of a loss that is linear in the pixels it is the largest in the ball.
+    For a loss that is linear in the pixels the result has the largest loss in the ball.
+
+    Args:
+        gradient: that of the loss with respect to the inputs.
+        inputs: of shape (n, C, H, W).
+        ball: the pictures that are allowed.
+
+    Returns:
+        The attacked inputs, of the same shape.
     """
     return ball.step(inputs, inputs, gradient(inputs), ball.radius)
 
@@ -71,8 +84,18 @@ def projected_gradient_descent(
 ) -> Tensor:
     """PGD (Madry et al., ICLR 2018, equation 3) with a random start.
 
-    ``gradient`` is that of the loss with respect to the inputs. Steps and length default to those
-    of Chen et al. (2022), as far as they are known.
+    The defaults are those of Chen et al. (2022), as far as they are known.
+
+    Args:
+        gradient: that of the loss with respect to the inputs.
+        inputs: of shape (n, C, H, W).
+        ball: the pictures that are allowed.
+        generator: of the random start.
+        steps: how many steps.
+        length: of a step, in units of the pixels' range.
+
+    Returns:
+        The attacked inputs, of the same shape.
     """
     moved = ball.random(inputs, generator)
     for _ in range(steps):

@@ -1,4 +1,4 @@
-"""Accuracies with their standard errors, also of means over changes of the same pictures."""
+"""Accuracies with their standard errors, also over several changes of the same pictures."""
 
 import math
 from collections.abc import Mapping
@@ -11,10 +11,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Score:
-    """Accuracy in per cent with its standard error over samples.
+    """An accuracy in per cent with its standard error over samples.
 
-    ``among_present`` is that of the largest output among the classes that the set has, where it
-    lacks some: of ImageNet-R's 200 classes. ``accuracy`` always is among all outputs.
+    Attributes:
+        accuracy: that of the largest of all outputs.
+        standard_error: of the accuracy, in per cent.
+        samples: how many samples.
+        among_present: the accuracy of the largest output among the classes that occur, for a set
+            without some of the classes, such as ImageNet-R with 200 of them.
+        among_present_error: its standard error.
     """
 
     accuracy: float
@@ -25,11 +30,15 @@ class Score:
 
 
 def score_of(correct: Tensor, among_present: Tensor | None = None) -> Score:
-    """The score of which of n pictures are right: (n,), or (n, K) after K changes of each.
+    """The score of the answers for n pictures.
 
-    The K answers about one picture are not independent, so the error is that of the n means over
-    changes: the standard deviation of those, around their mean, / sqrt(n). For one change this is
-    the binomial sqrt(p (1 - p) / n).
+    The answers for K changes of a picture are not independent, so the standard error is that of
+    the n means over changes: their standard deviation, around their mean, / sqrt(n). For one
+    change this is the binomial sqrt(p (1 - p) / n).
+
+    Args:
+        correct: which answers are right, of shape (n,), or (n, K) for K changes of each picture.
+        among_present: the same for the largest output among the classes that occur.
     """
     accuracy, error = _mean(correct)
     present = (None, None) if among_present is None else _mean(among_present)
@@ -37,9 +46,9 @@ def score_of(correct: Tensor, among_present: Tensor | None = None) -> Score:
 
 
 def mean_score(scores: Mapping[str, Score]) -> Score:
-    """The mean of scores whose pictures may overlap in any way.
+    """The mean of scores whose pictures may overlap.
 
-    Its error is the mean of theirs, which is the most it can be.
+    Its standard error is the mean of theirs, which is an upper bound.
     """
 
     def mean(name: str) -> Any:

@@ -25,6 +25,7 @@ def option(
     metavar: str | tuple[str, ...] | None = None,
     short: str | None = None,
     nargs: str | int | None = None,
+    stored: bool = True,
 ) -> Any:
     """A dataclass field that is also the flag ``--field-name``.
 
@@ -47,6 +48,7 @@ def option(
         "metavar": metavar,
         "short": short,
         "nargs": nargs,
+        "stored": stored,  # whether to_plain has it; False for a short form of other fields
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -116,6 +118,8 @@ def to_plain(settings: Any) -> dict[str, Any]:
     """Convert settings to JSON types; values of other types are converted by ``str``."""
     plain: dict[str, Any] = {}
     for field in dataclasses.fields(settings):
+        if not field.metadata.get("stored", True):
+            continue
         value = getattr(settings, field.name)
         if isinstance(value, tuple | list):
             plain[field.name] = list(value)

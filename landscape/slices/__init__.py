@@ -1,1 +1,1 @@
-"""The loss at many points of a line or plane through the weights: right, fast and resumable."""
+"""The loss at many points of a line or plane through the weights."""

@@ -1,8 +1,8 @@
-"""Which form to evaluate the loss in: the fastest that gives the same numbers, by measurement.
+"""Choice of the evaluation mode: the fastest that gives the same losses, by measurement.
 
-Forms differ in rounding only, or, for TF32 and bfloat16, in a precision that was asked for.
-Whatever is chosen has been compared with the plain float32 module at points of the very grid, and
-carries the largest difference found.
+Modes differ in rounding only, or, for TF32 and bfloat16, in a precision that was asked for. The
+mode that is chosen has been compared with the plain float32 module at points of the grid itself,
+and records the largest difference.
 """
 
 import time
@@ -19,12 +19,13 @@ from landscape.slices.evaluator import PointEvaluator
 
 Point = Sequence[float]
 
-# A rewriting changes roundings only. One that changes more is not used.
+# Rewriting a model changes roundings only. If the losses differ by more it is not used.
 ROUNDING = 1e-4
-# What --precision auto accepts, relative to float32.
+# The largest difference from float32 that --precision auto accepts, relative to the loss.
 LOW_PRECISION_ERROR = 1e-3
-# Compiling takes tens of seconds, so it is tried only where there is this much to gain from.
+# Compiling takes tens of seconds, so it is tried only where all points take at least so long.
 COMPILE_WORTHWHILE_SECONDS = 120.0
+# A compiled model is used if it is faster by this factor.
 WORTHWHILE_GAIN = 1.1
 
 
@@ -41,13 +42,21 @@ def choose_mode(
     probes: Sequence[Point],
     num_points: int,
 ) -> EvaluationMode:
-    """The form for evaluating ``num_points`` points, tried out at ``probes``.
+    """The evaluation mode for ``num_points`` points, by trials at ``probes``.
 
-    Raises InputError for a precision that the device has not, and for ``--compile on`` where the
-    model can't be compiled.
+    Args:
+        objective: the loss, whose precision and compile options say what may be tried.
+        directions: one or two.
+        split: the name of the objective's own samples.
+        probes: points as coordinates along the directions.
+        num_points: how many points will be evaluated.
+
+    Raises:
+        InputError: the device does not have the precision, or the model can't be compiled although
+            ``--compile on`` asks for it.
     """
     plain = EvaluationMode(objective.precision if objective.precision == "fp64" else "fp32")
-    if objective.precision == "fp64":  # the reference: nothing is done to it
+    if objective.precision == "fp64":  # the reference is the plain module
         return plain
     cuda = objective.device.type == "cuda"
     if objective.precision == "tf32" and not cuda:
@@ -57,23 +66,25 @@ def choose_mode(
     best = _Trial(plain, seconds)
     if can_be_rewritten(objective.module):
         trial = run.attempt(EvaluationMode("fp32", rewritten=True), reference, ROUNDING)
-        if trial is not None:  # no race: two runs have to come to the same roundings
+        if trial is not None:  # whichever is faster: two runs must have the same roundings
             best = trial
     best = _with_precision(run, objective.precision, best, reference, cuda=cuda)
     return _with_compilation(run, objective.compile, best, reference, num_points)
 
 
 def _with_precision(
-    run: "_Runner", asked: str, best: _Trial, reference: list[Evaluation], *, cuda: bool
+    run: "_Runner", precision: str, best: _Trial, reference: list[Evaluation], *, cuda: bool
 ) -> _Trial:
-    if asked in ("tf32", "bf16"):
-        trial = run.attempt(replace(best.mode, precision=asked), reference, float("inf"))
+    if precision in ("tf32", "bf16"):
+        trial = run.attempt(replace(best.mode, precision=precision), reference, float("inf"))
         if trial is None:
-            raise InputError(f"--precision {asked}: the model can't be evaluated in it; use fp32")
+            raise InputError(
+                f"--precision {precision}: the model can't be evaluated in it; use fp32"
+            )
         return trial
-    if asked == "auto":
-        for precision in ("tf32", "bf16") if cuda else ("bf16",):
-            mode = replace(best.mode, precision=precision)
+    if precision == "auto":
+        for candidate in ("tf32", "bf16") if cuda else ("bf16",):
+            mode = replace(best.mode, precision=candidate)
             trial = run.attempt(mode, reference, LOW_PRECISION_ERROR)
             if trial is not None and trial.seconds < best.seconds:
                 best = trial
@@ -81,24 +92,23 @@ def _with_precision(
 
 
 def _with_compilation(
-    run: "_Runner", asked: str, best: _Trial, reference: list[Evaluation], num_points: int
+    run: "_Runner", compilation: str, best: _Trial, reference: list[Evaluation], num_points: int
 ) -> EvaluationMode:
-    if asked == "off" or (
-        asked == "auto" and num_points * best.seconds < COMPILE_WORTHWHILE_SECONDS
-    ):
+    is_short = num_points * best.seconds < COMPILE_WORTHWHILE_SECONDS
+    if compilation == "off" or (compilation == "auto" and is_short):
         return best.mode
     limit = ROUNDING if best.mode.precision == "fp32" else float("inf")
     trial = run.attempt(replace(best.mode, compiled=True), reference, limit)
     if trial is None:
-        if asked == "on":
+        if compilation == "on":
             raise InputError(f"--compile on: the model can't be compiled here: {run.reason}")
         return best.mode
     gain = best.seconds / trial.seconds
-    return trial.mode if asked == "on" or gain > WORTHWHILE_GAIN else best.mode
+    return trial.mode if compilation == "on" or gain > WORTHWHILE_GAIN else best.mode
 
 
 class _Runner:
-    """Evaluates the probes in one form or another."""
+    """Evaluates the probes in different modes."""
 
     def __init__(
         self,
@@ -111,40 +121,40 @@ class _Runner:
         self._directions = directions
         self._split = split
         self._probes = probes
-        self.reason = ""  # why the last attempt came to nothing
+        self.reason = ""  # why the last attempt failed
 
     def attempt(
         self, mode: EvaluationMode, reference: list[Evaluation], limit: float
     ) -> _Trial | None:
-        """The form with its error and time; None if it can't be had or errs by over ``limit``."""
+        """The mode with its error and time; None if it fails or its error is over ``limit``."""
         try:
-            found, seconds = self.evaluate(mode)
+            evaluations, seconds = self.evaluate(mode)
         except Exception as error:
-            # A model may allow no other memory layout, lack a bfloat16 kernel, or not compile.
+            # Models may refuse a memory layout, lack a bfloat16 kernel, or not compile.
             self.reason = (str(error).splitlines() or [type(error).__name__])[0]
             return None
-        largest = max(map(_difference, found, reference))
+        largest = max(map(_difference, evaluations, reference))
         self.reason = f"its losses differ by {largest:.1e}"
         return _Trial(replace(mode, error=largest), seconds) if largest <= limit else None
 
     def evaluate(self, mode: EvaluationMode) -> tuple[list[Evaluation], float]:
-        """What the probes give, and the seconds that the fastest took."""
+        """The evaluations of the probes, and the seconds that the fastest took."""
         evaluator = PointEvaluator(self._objective, self._directions, self._split, mode=mode)
-        found, seconds = [], []
+        evaluations, seconds = [], []
         try:
             for probe in self._probes:
                 evaluator.place(probe)
                 started = time.perf_counter()
-                found.append(evaluator.evaluate_here()[self._split])
+                evaluations.append(evaluator.evaluate_here()[self._split])
                 seconds.append(time.perf_counter() - started)
         finally:
             evaluator.close()
-        return found, min(seconds)
+        return evaluations, min(seconds)
 
 
-def _difference(one: Evaluation, other: Evaluation) -> float:
-    """Relative; 0 where both losses are not finite, infinite where one is."""
-    a, b = one.loss, other.loss
-    if not isfinite(a) or not isfinite(b):
-        return 0.0 if isfinite(a) == isfinite(b) else float("inf")
-    return abs(a - b) / max(abs(b), 1e-12)
+def _difference(evaluation: Evaluation, reference: Evaluation) -> float:
+    """The relative difference of the losses: 0 if both are not finite, infinite if one is not."""
+    loss, expected = evaluation.loss, reference.loss
+    if not isfinite(loss) or not isfinite(expected):
+        return 0.0 if isfinite(loss) == isfinite(expected) else float("inf")
+    return abs(loss - expected) / max(abs(expected), 1e-12)

@@ -1,8 +1,8 @@
-"""A model's forward pass in the form that is fastest for evaluating it again and again.
+"""Evaluation modes: a model's forward pass rewritten to be fast for many points.
 
-The form computes the same function with other roundings: convolutions with their BatchNorms
-folded in and channels last, compiled, or in the arithmetic of TF32 or bfloat16. It reads the
-objective's own parameters in place.
+Every mode computes the same function with other roundings: with BatchNorms folded into convolutions
+and channels last, compiled, or in the arithmetic of TF32 or bfloat16. It reads the objective's own
+parameters in place.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from landscape.data.batches import Batch, map_tensors
 from landscape.objective.folding import fold_batch_norms, folded_convolutions
-from landscape.objective.objective import Objective, call_model
+from landscape.objective.model_call import call_model
+from landscape.objective.objective import Objective
 from landscape.runtime.devices import full_precision, tf32_allowed
 
 
@@ -23,8 +24,12 @@ from landscape.runtime.devices import full_precision, tf32_allowed
 class EvaluationMode:
     """How the loss is evaluated.
 
-    ``error`` is the largest relative difference of the loss from that of the plain module in
-    float32, at the points where both were computed; 0 for the plain module itself.
+    Attributes:
+        precision: ``fp32``, ``fp64``, ``tf32`` or ``bf16``.
+        rewritten: with BatchNorms folded into convolutions and channels last.
+        compiled: by ``torch.compile``.
+        error: the largest relative difference of the loss from that of the plain module in
+            float32, at the points where both were computed; 0 for the plain module itself.
     """
 
     precision: str = "fp32"
@@ -34,12 +39,12 @@ class EvaluationMode:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is the user's own module in the precision of its weights."""
+        """Whether it is the user's module in the precision of its weights."""
         return not self.rewritten and not self.compiled and self.precision in ("fp32", "fp64")
 
 
 class Forward:
-    """The forward pass of ``objective`` in a form; call :meth:`refresh` after weights moved."""
+    """The forward pass of an objective's model; call :meth:`refresh` after weights have moved."""
 
     def __init__(self, objective: Objective, mode: EvaluationMode) -> None:
         self.mode = mode
@@ -52,7 +57,7 @@ class Forward:
         self._call: Callable[..., Any] = torch.compile(module) if mode.compiled else module
 
     def refresh(self) -> None:
-        """Take over the weights as they are now."""
+        """Fold the weights as they are now."""
         for convolution in self._folded:
             convolution.fold()
 
@@ -67,7 +72,7 @@ class Forward:
 
     @contextmanager
     def arithmetic(self) -> Iterator[None]:
-        """The context in which to call it; one for each point, since autocast keeps weights."""
+        """The context of calls at one point: autocast keeps weights that it has converted."""
         with torch.no_grad():
             if self.mode.precision == "tf32":
                 with tf32_allowed():
@@ -81,17 +86,17 @@ class Forward:
 
 
 def can_be_rewritten(module: nn.Module) -> bool:
-    """Whether there is a faster form of the same arithmetic."""
+    """Whether rewriting changes the model: it is convolutional or has BatchNorms to fold."""
     return prefers_channels_last(module) or fold_batch_norms(module) is not None
 
 
 def prefers_channels_last(module: nn.Module) -> bool:
-    """Whether the model is a convolutional one; a ViT's patch embedding alone is not."""
-    return sum(isinstance(part, nn.Conv2d) for part in module.modules()) > 1
+    """Whether the model is convolutional, for which a ViT's patch embedding is not enough."""
+    return sum(isinstance(submodule, nn.Conv2d) for submodule in module.modules()) > 1
 
 
 def _single(outputs: Any) -> Any:
-    """Low-precision tensors as float32; whatever else a model returns as it is."""
+    """Outputs with floating tensors as float32; anything else is returned unchanged."""
     if isinstance(outputs, Tensor):
         return outputs.float() if outputs.is_floating_point() else outputs
     if type(outputs) in (tuple, list):

@@ -1,4 +1,4 @@
-"""What a point of a line or plane is worth: the loss and everything else that is asked there."""
+"""Evaluation of points of a line or plane: the loss and everything else that is measured there."""
 
 from collections.abc import Sequence
 
@@ -19,16 +19,29 @@ from landscape.slices.statistics import reestimate_statistics
 class PointEvaluator:
     """Evaluates an objective at theta + sum_k c_k d_k, writing the weights in place.
 
+    At the origin the loss is that of the plain module, exactly ``objective.evaluate()``.
+
     Args:
-        objective: the function; its weights are put back by :meth:`close`.
+        objective: the mean loss; its weights are restored by :meth:`close`.
         directions: one (a line) or two (a plane).
-        split: the name of the objective's own samples, before those of its ``others``.
-        form: how the loss is evaluated; see :mod:`landscape.slices.choose_mode`.
-        bn: ``fixed`` keeps BatchNorm's running statistics (or moves them along, where a direction
-            has any); ``reestimate`` takes them anew at every point, from the training samples.
+        split: the name of the objective's own samples, before those of its ``extra_splits``.
+        mode: how the loss is evaluated; see :mod:`landscape.slices.choose_mode`.
+        bn: ``fixed`` keeps BatchNorm's running statistics, or moves them where a direction has
+            any; ``reestimate`` estimates them at every point from the training samples.
         eigenvalues: also the smallest and largest eigenvalue of the Hessian at every point.
 
-    At the origin the loss is that of the plain module, exactly ``objective.evaluate()``.
+    Raises:
+        InputError: there are no directions, or more than two.
+
+    Example:
+        >>> direction = random_direction(
+        ...     objective.layout, objective.theta, torch.Generator().manual_seed(0)
+        ... )
+        >>> evaluator = PointEvaluator(objective, [direction], "train")
+        >>> evaluator.names
+        ['train_loss', 'train_acc', 'train_loss_stderr']
+        >>> loss, accuracy, stderr = evaluator([0.5])
+        >>> evaluator.close()
     """
 
     def __init__(
@@ -55,7 +68,7 @@ class PointEvaluator:
 
     @property
     def names(self) -> list[str]:
-        """What the values of a point are called, in order."""
+        """The names of a point's values, in order."""
         names = []
         for split in self.samples:
             names += [f"{split}_loss", f"{split}_acc", f"{split}_loss_stderr"]
@@ -65,20 +78,20 @@ class PointEvaluator:
         return names
 
     def __call__(self, coordinates: Sequence[float]) -> Values:
-        """The values at a point; a loss that is not finite is what it is."""
+        """The values at a point, of shape (n,); non-finite losses are returned unchanged."""
         self.place(coordinates)
         plain = self._bn == "fixed" and not any(coordinates)
         values: list[float] = []
-        for found in self.evaluate_here(plain=plain).values():
-            values += [found.loss, found.accuracy, found.loss_stderr, *found.metrics.values()]
+        for result in self.evaluate_here(plain=plain).values():
+            values += [result.loss, result.accuracy, result.loss_stderr, *result.metrics.values()]
         if self._eigenvalues:
             values += extreme_eigenvalues(self.objective)
         return np.array(values)
 
     def place(self, coordinates: Sequence[float]) -> None:
-        """Move the model's weights, and its statistics where the directions have them, there."""
+        """Move the model's weights, and its statistics where directions have any, to a point."""
         live = self.objective.live_weights
-        # The vector of a row of the grid is kept: the next point mostly shares it.
+        # The vector of a row of the grid is kept, since the next point is mostly of the same row.
         base = self.objective.theta
         if len(self.directions) == 2:
             if coordinates[1] != self._row_at:
@@ -93,7 +106,7 @@ class PointEvaluator:
             reestimate_statistics(self.objective, batches)
 
     def evaluate_here(self, *, plain: bool = False) -> dict[str, Evaluation]:
-        """Every split's evaluation at the weights in place; ``plain`` by the module itself."""
+        """Every split's evaluation at the current weights; ``plain`` is by the plain module."""
         forward = (
             Forward(self.objective, EvaluationMode(self._plain_precision))
             if plain
@@ -108,13 +121,16 @@ class PointEvaluator:
             }
 
     def losses_here(self, split: str) -> NDArray[np.float64] | None:
-        """Every sample's loss at the weights in place, by the plain module; None if it has none."""
+        """Every sample's loss at the current weights by the plain module, of shape (n,).
+
+        None if the loss can't be computed sample by sample.
+        """
         forward = Forward(self.objective, EvaluationMode(self._plain_precision))
         with forward.arithmetic():
             return sample_loss_vector(forward, self.samples[split], self.objective.loss_function)
 
     def close(self) -> None:
-        """Put the model's own weights back."""
+        """Restore the model's own weights."""
         self.objective.restore()
 
     @property

@@ -1,4 +1,4 @@
-"""The smallest and the largest eigenvalue of the Hessian at a point: is the loss convex there?
+"""The smallest and the largest eigenvalue of the Hessian at a point: whether the loss is convex.
 
 Li et al. (2018, section 6) map |lambda_min / lambda_max| over the plane. Their tool sums the
 losses of batches where it should average them, which multiplies both by the number of batches;
@@ -19,18 +19,22 @@ SEED = 0
 
 
 def extreme_eigenvalues(objective: Objective) -> list[float]:
-    """Smallest and largest eigenvalue at the weights in place, and the larger relative residual.
+    """The smallest and the largest eigenvalue of the Hessian at the weights in place.
 
-    The residual is measured with the exact product and relative to the eigenvalue of largest
-    magnitude. Where the loss or a derivative is not finite there are none: three nans.
+    Returns:
+        Both eigenvalues, and the larger of their residuals, measured with the exact product and
+        relative to the eigenvalue of largest magnitude. Three nans where the loss or a derivative
+        is not finite.
     """
     if not math.isfinite(objective.loss()):
         return [math.nan] * 3
     operator = CurvatureOperator(objective)
     generator = torch.Generator().manual_seed(SEED)
     try:
-        # Another copy of an extreme eigenvalue would be the same number.
-        pairs = lanczos(operator, 1, generator, tolerance=TOLERANCE, which="ends", copies=False)
+        # A repeated eigenvalue would be the same number again.
+        pairs = lanczos(
+            operator, 1, generator, tolerance=TOLERANCE, which="ends", multiplicity=False
+        )
     except NotMeasurableError:
         return [math.nan] * 3
     values = pairs.eigenvalues

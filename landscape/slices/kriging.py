@@ -2,8 +2,8 @@
 
 Cubic radial basis functions with a linear trend, f(p) = sum_k c_k |p - p_k|^3 + linear: kriging
 with the generalised covariance r^3 (Wackernagel, Multivariate Geostatistics, 3rd ed., chapter 39).
-The kriging variance says how the error grows away from the nodes, and each node predicted from all
-others (leave-one-out, in closed form: Rippa, 1999) says how rough the values are about it.
+The kriging variance says how the error grows away from the nodes, and each node's prediction from
+all the others (leave-one-out, in closed form: Rippa, 1999) says how rough the values are around it.
 """
 
 from dataclasses import dataclass
@@ -13,22 +13,25 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# How many nodes about a point say how rough the values are there.
+# The roughness of the values at a point is estimated from so many nodes around it.
 NEIGHBOURS = 16
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Values at points and their standard errors, both of shape (n,)."""
+    """Predicted values and their standard errors, both of shape (n,)."""
 
     value: Floats
     error: Floats
 
 
 def krige(nodes: Floats, values: Floats, points: Floats) -> Prediction:
-    """Predict at ``points`` (n, 2) from ``values`` (m,) at distinct ``nodes`` (m, 2), m >= 4.
+    """Predict values at points of the plane.
 
-    The nodes may not all lie on one line.
+    Args:
+        nodes: at least four distinct points that do not all lie on a line, of shape (m, 2).
+        values: what is known there, of shape (m,).
+        points: where to predict, of shape (n, 2).
     """
     count = len(nodes)
     trend = _trend(nodes)
@@ -58,9 +61,9 @@ def _distances(a: Floats, b: Floats) -> Floats:
 
 
 def _local_deviation(nodes: Floats, residuals: Floats, points: Floats) -> Floats:
-    """The root mean square of the nearest nodes' residuals, nearer ones counting more."""
+    """The root mean square of the nearest nodes' residuals, nearer ones weighted more."""
     squares = _distances(points, nodes) ** 2
     nearest = np.argpartition(squares, min(NEIGHBOURS, len(nodes)) - 1, axis=1)[:, :NEIGHBOURS]
-    found = np.take_along_axis(squares, nearest, axis=1)
-    weights = np.exp(-found / found.mean(axis=1, keepdims=True))
+    distances = np.take_along_axis(squares, nearest, axis=1)
+    weights = np.exp(-distances / distances.mean(axis=1, keepdims=True))
     return np.sqrt((weights * residuals[nearest] ** 2).sum(1) / weights.sum(1))

@@ -1,4 +1,4 @@
-"""The order in which a grid is visited: coarse to fine, so that any part of it is a picture."""
+"""The order in which a grid is visited: coarse to fine, so that an unfinished grid can be shown."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,9 +7,9 @@ Indices = NDArray[np.int64]
 
 
 def nested_indices(count: int, coarsest: int) -> list[Indices]:
-    """Nested subsets of 0..count-1, each with the middles of the gaps of the one before.
+    """Nested subsets of 0..count-1, each with the middles of the gaps of the subset before.
 
-    The first has about ``coarsest`` evenly spread members, both ends among them; the last is all.
+    The first has about ``coarsest`` evenly spread members with both ends, the last has all.
     """
     levels = [np.unique(np.linspace(0, count - 1, min(coarsest, count)).round().astype(np.int64))]
     while len(levels[-1]) < count:

@@ -1,11 +1,11 @@
-"""Measure a surface where it has to be measured, and interpolate the rest with a known error.
+"""Adaptive refinement: measure some points of a surface and interpolate the rest with an error.
 
 The loss of a trained network spans orders of magnitude over a plane, and its logarithm is smooth
-but for the kinks of its ReLUs. A coarse grid is measured, the logarithm is interpolated
-(:mod:`landscape.slices.kriging`), and points are added where the error is largest. Each of them
-first tests what was predicted for it: the ratios of true to predicted errors calibrate the claim.
-A cell of a coarse grid is finished when the claimed error of its points, root mean square, is
-within the tolerance.
+except for the kinks of ReLUs. A coarse grid is measured, the logarithm is interpolated
+(:mod:`landscape.slices.kriging`), and points are added where the error is largest. Each new point
+first tests what was predicted for it: the ratios of true to predicted errors calibrate the claimed
+errors. A cell of a coarse grid is finished when the claimed error of its points, root mean square,
+is within the tolerance.
 """
 
 from dataclasses import dataclass
@@ -21,27 +21,30 @@ from landscape.slices.order import nested_indices
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-# Points a side of the grid that is measured first, and of the grid of cells that are judged.
+# Points along a side of the grid that is measured first, and of the grid of cells that are judged.
 COARSE, JUDGED = 13, 9
-# Of the points measured so far, how many are added before the errors are looked at again.
+# The share of the measured points that is added before errors are predicted again.
 BATCH_SHARE = 0.05
 # Two points of a batch are at least this far apart, in units of their distance to a known point.
 SPACING = 1.5
-# With more than this measured, interpolating saves nothing worth its error.
+# When more than this share is measured, the rest is measured too: interpolation saves little.
 ENOUGH = 0.6
-# The predicted error, before tests have calibrated it and at the least.
+# The factor on predicted errors before tests have calibrated it, and its least value.
 START_FACTOR, LEAST_FACTOR = 1.0, 0.75
+# How many tests a calibration needs, and how many allow the least factor.
 TESTS_NEEDED, TESTS_TRUSTED = 20, 200
-# So many of the tests have to lie within one standard error.
+# The share of the tests that has to lie within one standard error.
 ONE_SIGMA = 0.683
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A whole grid of shape (ny, nx): ``error`` is 0 where it was measured.
+    """A grid of which some values were measured and the rest is interpolated.
 
-    The error is a standard error; relative to the value where the values were interpolated as
-    logarithms (``relative``), else in their own unit.
+    Attributes:
+        values: of shape (ny, nx).
+        error: standard errors of the same shape, 0 where a value was measured.
+        relative: whether errors are relative to the values, because logarithms were interpolated.
     """
 
     values: Floats
@@ -50,7 +53,27 @@ class Filled:
 
 
 class Refinement:
-    """Which points of an (ny, nx) grid to measure, given what they turn out to be."""
+    """Decides which points of a grid to measure, from the values of those before.
+
+    Args:
+        rows: ny, the number of rows.
+        columns: nx, the number of columns.
+        tolerance: the root mean square of the errors that interpolation may have, relative to the
+            loss.
+
+    Attributes:
+        measured: which points have been measured, of shape (ny, nx).
+        factor: the calibration, which multiplies predicted errors.
+
+    Example:
+        >>> refinement = Refinement(51, 51, 0.01)
+        >>> cells = refinement.first()
+        >>> while cells:
+        ...     refinement.add({(row, column): 1.0 + 0.1 * row for row, column in cells})
+        ...     cells = refinement.next()
+        >>> int(refinement.measured.sum())
+        169
+    """
 
     def __init__(self, rows: int, columns: int, tolerance: float) -> None:
         self.tolerance = tolerance
@@ -64,24 +87,25 @@ class Refinement:
         self._cells = _cell(rows)[:, None] * JUDGED + _cell(columns)[None, :]
 
     def first(self) -> list[tuple[int, int]]:
-        """The coarse grid, as (row, column)."""
+        """The points (row, column) of the coarse grid, which are measured first."""
         rows, columns = (nested_indices(n, COARSE)[0] for n in self.measured.shape)
         return [(int(row), int(column)) for row in rows for column in columns]
 
-    def add(self, found: dict[tuple[int, int], float]) -> None:
-        """Take in measured values."""
-        for (row, column), value in found.items():
+    def add(self, measured: dict[tuple[int, int], float]) -> None:
+        """Take in the measured values of points (row, column)."""
+        for (row, column), value in measured.items():
             self._test(row, column, value)
             self.measured[row, column] = True
             self._values[row, column] = value
         if len(self._tests) >= TESTS_NEEDED:
             quantile = float(np.quantile(self._tests, ONE_SIGMA))
-            # Tests are made where the claim is largest, which flatters it: few don't lower it much.
+            # Points are added where the claim is largest, so tests make the claim look too
+            # large. While there are few of them they may not lower it by much.
             least = max(LEAST_FACTOR, START_FACTOR - len(self._tests) / TESTS_TRUSTED)
             self.factor = max(least, quantile)
 
     def next(self) -> list[tuple[int, int]]:
-        """The points to measure next; none when every cell meets the tolerance."""
+        """The points (row, column) to measure next; none when every cell meets the tolerance."""
         left = [(int(r), int(c)) for r, c in np.argwhere(~self.measured)]
         if self.measured.mean() > ENOUGH:
             return left
@@ -94,11 +118,14 @@ class Refinement:
             np.bincount(self._cells.ravel()), 1
         )
         unfinished = mean_square[self._cells] > self.tolerance**2
-        # Besides a cell's mean: a point well within the tolerance is no help to it.
+        # In an unfinished cell, a point that is within the tolerance itself would not help.
         return self._choose(np.where(unfinished & (claim > self.tolerance), claim, 0.0))
 
     def fill(self, values: Floats, *, logarithmic: bool) -> Filled:
-        """Interpolate ``values`` of shape (ny, nx), known where it was measured."""
+        """Interpolate ``values`` of shape (ny, nx), which are known at the measured points.
+
+        With ``logarithmic`` their logarithms are interpolated, if all of them are positive.
+        """
         if self.measured.all():
             return Filled(values, np.zeros_like(values), logarithmic)
         known = self.measured & np.isfinite(values)
@@ -124,11 +151,11 @@ class Refinement:
         return self._krige(known, np.log(self._values) if self._logarithmic else self._values)
 
     def _claim(self, prediction: Prediction) -> Floats:
-        """Relative standard errors, (ny, nx); infinite beside a loss that is not finite."""
+        """Relative standard errors (ny, nx), infinite beside a loss that is not finite."""
         claim = self.factor * prediction.error.reshape(self.measured.shape)
         if not self._logarithmic:
             known = self._values[self.measured & np.isfinite(self._values)]
-            # Of a constant surface only rounding is left, which is no error.
+            # The differences of a constant surface are rounding, which is not an error.
             scale = max(float(np.ptp(known)), 1e-6 * float(np.abs(known).max()), 1e-300)
             claim = claim / scale
         broken = self.measured & ~np.isfinite(self._values)
@@ -138,20 +165,20 @@ class Refinement:
         return np.where(self.measured, 0.0, claim)
 
     def _test(self, row: int, column: int, value: float) -> None:
-        """Compare a value with what was predicted for it."""
+        """Compare a value with the prediction for it."""
         if self._claimed is None or not np.isfinite(value):
             return
         place = row * self.measured.shape[1] + column
         predicted, error = self._claimed.value[place], self._claimed.error[place]
         if self._claimed_logarithmic:
-            if value <= 0:  # it could not have been predicted
+            if value <= 0:  # the logarithm could not predict it
                 return
             value = float(np.log(value))
         if error > 0:
             self._tests.append(abs(value - predicted) / error)
 
     def _choose(self, claim: Floats) -> list[tuple[int, int]]:
-        """The points of largest claim that are not too close to each other."""
+        """The points (row, column) of largest claim that are not too close to each other."""
         points = self._points()
         nodes = points[self.measured.ravel()]
         most = max(4, int(BATCH_SHARE * len(nodes)))
@@ -171,12 +198,12 @@ class Refinement:
         return krige(points[inside], values.ravel()[inside], points)
 
     def _points(self) -> Floats:
-        """The grid's points as (ny * nx, 2), each side scaled to length 1."""
+        """The points of the grid, of shape (ny * nx, 2), with both sides scaled to length 1."""
         sides = (np.linspace(0.0, 1.0, n) for n in self.measured.shape)
         return np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, 2)
 
     def _nearest_is(self, broken: Mask) -> Mask:
-        """Where the nearest measured point is one of ``broken``."""
+        """Whether the measured point nearest to each point is one of ``broken``."""
         points = self._points()
         known = np.flatnonzero(self.measured.ravel())
         _, nearest = KDTree(points[known]).query(points)
@@ -184,16 +211,18 @@ class Refinement:
 
 
 def _span_a_plane(known: Mask) -> bool:
-    """Whether a trend and its errors can be had from these points: they lie on no line."""
+    """Whether there are enough known points, not on a line, for a trend and its errors."""
     rows, columns = np.nonzero(known)
     return len(set(rows)) >= 3 and len(set(columns)) >= 3 and len(rows) >= 6
 
 
 def _cell(count: int) -> NDArray[np.int64]:
+    """The cell along a side with ``count`` points in which each of them lies."""
     lines = nested_indices(count, JUDGED)[0]
     inside = np.searchsorted(lines, np.arange(count), side="right") - 1
     return np.minimum(inside, len(lines) - 2)
 
 
-def _nearest(point: Floats, others: Floats) -> float:
-    return float(np.sqrt(((others - point) ** 2).sum(-1).min()))
+def _nearest(point: Floats, candidates: Floats) -> float:
+    """The distance of ``point`` (2,) from the nearest of ``candidates`` (n, 2)."""
+    return float(np.sqrt(((candidates - point) ** 2).sum(-1).min()))

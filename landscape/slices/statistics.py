@@ -1,8 +1,8 @@
-"""BatchNorm's running statistics for weights that it was not trained with.
+"""BatchNorm's running statistics re-estimated for weights that the network was not trained to.
 
-Away from a trained network the activations' means and variances are not those that the running
+Away from a trained network the means and variances of activations are not those that the running
 statistics hold. Re-estimating them at every point (as Izmailov et al., 2018, section 3.3, and
-Garipov et al., 2018, do) separates what the weights do from what stale statistics do.
+Garipov et al., 2018, do) separates the effect of the weights from that of stale statistics.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ from torch import nn
 
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
-from landscape.objective.objective import Objective, call_model
+from landscape.objective.model_call import call_model
+from landscape.objective.objective import Objective
 from landscape.runtime.devices import full_precision
 
 Norm = nn.modules.batchnorm._BatchNorm
@@ -21,13 +22,15 @@ Norm = nn.modules.batchnorm._BatchNorm
 def reestimate_statistics(objective: Objective, batches: Sequence[Batch]) -> None:
     """Set every BatchNorm's statistics to the mean over ``batches`` of the batch statistics.
 
-    Each batch counts by its size; the variance is the unbiased one, as in training. Raises
-    NotMeasurableError for a model without BatchNorm.
+    Each batch is weighted by its size; the variance is the unbiased one, as in training.
+
+    Raises:
+        NotMeasurableError: the model has no BatchNorm, or a batch is too small for it.
     """
     norms = [
-        part
-        for part in objective.module.modules()
-        if isinstance(part, Norm) and part.running_mean is not None
+        submodule
+        for submodule in objective.module.modules()
+        if isinstance(submodule, Norm) and submodule.running_mean is not None
     ]
     if not norms:
         raise NotMeasurableError(
@@ -39,7 +42,7 @@ def reestimate_statistics(objective: Objective, batches: Sequence[Batch]) -> Non
     seen = 0
     try:
         for norm in norms:
-            norm.reset_running_stats()  # what overflowed elsewhere would stay nan
+            norm.reset_running_stats()  # nan and inf of another point would stay
             norm.train()
         with torch.no_grad(), full_precision():
             for batch in batches:

@@ -1,7 +1,9 @@
-"""What is in a picture, by its pixels."""
+"""What is in a picture, by its pixels and by its texts."""
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cbook import is_math_text
+from matplotlib.text import Text
 
 from analyses.drawing.pictures import Picture, save_pictures
 
@@ -33,6 +35,12 @@ def coloured(page):
         number: int((np.ptp(picture[place], axis=-1) > 40).sum())
         for number, place in enumerate(panels(page))
     }
+
+
+def texts(page):
+    """The texts of a figure as a reader sees them, without formulas; nothing is rendered."""
+    shown = [text.get_text() for text in page.findobj(Text) if text.get_visible()]
+    return {text.replace(r"\$", "$") for text in shown if not is_math_text(text)}
 
 
 def save_figures(figures, folder, formats):

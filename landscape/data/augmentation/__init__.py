@@ -1,1 +1,1 @@
-"""augmentation."""
+"""Random changes of pictures during training."""

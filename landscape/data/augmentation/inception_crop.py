@@ -1,4 +1,4 @@
-"""Inception's crops of random area and aspect ratio (Szegedy et al., CVPR 2015)."""
+"""Inception crops: random area and aspect ratio (Szegedy et al., CVPR 2015)."""
 
 import math
 
@@ -13,11 +13,22 @@ MAX_ASPECT = 4 / 3
 
 
 def draw_boxes(count: int, generator: torch.Generator, min_area: float = 0.05) -> Tensor:
-    """Boxes (count, 5): left, top, width, height in the unit square, and 1 if mirrored, else 0.
+    """Draw boxes for :func:`crop_tensors`.
 
-    The area is uniform in [min_area, 1], width over height log-uniform in [3/4, 4/3]; of ten
-    attempts the first that fits into the square is taken, the whole square if none does. Half of
-    the boxes are mirrored. Raises InputError unless 0 < min_area <= 1.
+    The area is uniform in [min_area, 1], width / height log-uniform in [3/4, 4/3]. Of ten attempts
+    the first that fits into the square counts; if none fits, the box is the square. Half of the
+    boxes are mirrored.
+
+    Args:
+        count: how many boxes.
+        generator: of the random numbers.
+        min_area: the least area, as a share of the picture's.
+
+    Returns:
+        Left, top, width and height in the unit square, and 1 if mirrored, else 0: (count, 5).
+
+    Raises:
+        InputError: unless 0 < min_area <= 1.
     """
     if not 0 < min_area <= 1:
         raise InputError(f"the least area of a crop has to be in (0, 1], got {min_area}")
@@ -26,7 +37,7 @@ def draw_boxes(count: int, generator: torch.Generator, min_area: float = 0.05) -
     areas = min_area + (1 - min_area) * areas
     aspects = ((2 * aspects - 1) * math.log(MAX_ASPECT)).exp()
     sides = torch.stack([(areas * aspects).sqrt(), (areas / aspects).sqrt()])
-    sides = torch.cat([sides, torch.ones(2, 1, count)], 1)  # the whole square always fits
+    sides = torch.cat([sides, torch.ones(2, 1, count)], 1)  # the square itself always fits
     first = (sides <= 1).all(0).int().argmax(0)
     width, height = sides[:, first, torch.arange(count)]
     corner = (left * (1 - width), top * (1 - height))
@@ -34,10 +45,14 @@ def draw_boxes(count: int, generator: torch.Generator, min_area: float = 0.05) -
 
 
 def crop_tensors(pixels: Tensor, boxes: Tensor) -> Tensor:
-    """Resize the part of each picture that its box shows to the full size, bilinearly.
+    """Crop each picture to its box and resize it, bilinearly, to its former size.
 
-    ``pixels`` (n, C, H, W) are floats, ``boxes`` (n, 5) as :func:`draw_boxes` makes them. What lies
-    outside of a box doesn't show at its border.
+    Args:
+        pixels: floats of shape (n, C, H, W).
+        boxes: of shape (n, 5), from :func:`draw_boxes`.
+
+    Returns:
+        Pictures of the shape of ``pixels``; pixels outside of a box have no effect.
     """
     height, width = pixels.shape[2:]
     left, top, box_width, box_height, mirrored = boxes.to(pixels).unsqueeze(2).unbind(1)
@@ -50,14 +65,14 @@ def crop_tensors(pixels: Tensor, boxes: Tensor) -> Tensor:
 
 
 def _positions(side: int, like: Tensor) -> Tensor:
-    """The centres (side,) of a row of pixels, in [0, 1]."""
+    """The centres of a row of pixels, in [0, 1], of shape (side,)."""
     return (torch.arange(side, device=like.device, dtype=like.dtype) + 0.5) / side
 
 
 def _inside(start: Tensor, length: Tensor, positions: Tensor, side: int) -> Tensor:
-    """Positions (n, side) in the picture, at least half a pixel from the ends of the box.
+    """The positions in the picture (n, side), at least half a pixel from the ends of the box.
 
-    So no pixel outside of it takes part.
+    The distance keeps pixels outside of the box out of the interpolation.
     """
     margin = (length / 2).clamp(max=0.5 / side)
     return (start + length * positions).clamp(start + margin, start + length - margin)

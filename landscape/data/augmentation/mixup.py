@@ -16,12 +16,24 @@ def mixup(
     share: float,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Mix ``share`` of the samples with partners: lambda times its own, 1 - lambda the partner's.
+    """Mix some samples with others: lambda times the sample plus 1 - lambda times its partner.
 
-    ``inputs`` (n, ...) are floats, ``targets`` (n,) class numbers; returns the mixed inputs and
-    targets (n, num_classes) whose rows sum to 1. Lambda, drawn for each sample from
-    Beta(alpha, alpha), is the larger of the two shares; an unmixed sample's is 1. Raises InputError
-    unless alpha is positive.
+    Lambda is drawn for each sample from Beta(alpha, alpha) and replaced by 1 - lambda where that
+    is larger; samples that are not mixed have lambda = 1.
+
+    Args:
+        inputs: floats of shape (n, ...).
+        targets: class numbers of shape (n,).
+        num_classes: how many classes.
+        alpha: of the Beta distribution.
+        share: the share of the samples that is mixed.
+        generator: of the random numbers.
+
+    Returns:
+        The mixed inputs, and the mixed targets (n, num_classes), whose rows sum to 1.
+
+    Raises:
+        InputError: unless alpha is positive.
     """
     if not alpha > 0:
         raise InputError(f"mixup draws from Beta(alpha, alpha): alpha has to be > 0, got {alpha}")
@@ -29,19 +41,18 @@ def mixup(
     partners = torch.randperm(count, generator=generator).to(inputs.device)
     shares = draw_shares(count, alpha, generator)
     shares[torch.randperm(count, generator=generator) >= round(share * count)] = 1
-    own = F.one_hot(targets, num_classes).to(inputs.dtype)
-    return _mix(inputs, partners, shares), _mix(own, partners, shares)
+    one_hot = F.one_hot(targets, num_classes).to(inputs.dtype)
+    return _mix(inputs, partners, shares), _mix(one_hot, partners, shares)
 
 
 def draw_shares(count: int, alpha: float, generator: torch.Generator) -> Tensor:
-    """(count,) of max(lambda, 1 - lambda), lambda from Beta(alpha, alpha), in float64."""
-    # torch's own Beta takes no generator; the inverse of the distribution function needs but one
-    # uniform number.
+    """Draws of max(lambda, 1 - lambda) for lambda from Beta(alpha, alpha), (count,) in float64."""
+    # torch's own Beta takes no generator; the inverse distribution function takes uniform numbers.
     uniform = torch.rand(count, generator=generator, dtype=torch.float64)
     drawn = torch.from_numpy(betaincinv(alpha, alpha, uniform.numpy()))
     return torch.maximum(drawn, 1 - drawn)
 
 
 def _mix(values: Tensor, partners: Tensor, shares: Tensor) -> Tensor:
-    own = shares.to(values).view(-1, *[1] * (values.dim() - 1))
-    return own * values + (1 - own) * values[partners]
+    weights = shares.to(values).view(-1, *[1] * (values.dim() - 1))
+    return weights * values + (1 - weights) * values[partners]

@@ -1,8 +1,8 @@
 """RandAugment of a batch of pictures, on its device (Cubuk et al., NeurIPS 2020).
 
-The operations are Pillow's, on pixels in [0, 1]: (n, C, H, W) with C = 1 or 3, H and W from 3.
-Their list and ranges are TensorFlow's (tpu/models/official/efficientnet/autoaugment.py), with the
-paper's identity in place of cutout.
+The operations are those of Pillow, on pixels in [0, 1] of shape (n, C, H, W) with C = 1 or 3, and
+H and W at least 3. Their list and ranges are those of TensorFlow
+(tpu/models/official/efficientnet/autoaugment.py), with the paper's identity in place of cutout.
 """
 
 from collections.abc import Callable
@@ -23,15 +23,23 @@ Operation = Callable[[Tensor, float, Tensor], Tensor]
 def rand_augment(
     pixels: Tensor, layers: int, magnitude: float, generator: torch.Generator
 ) -> Tensor:
-    """Apply to each picture ``layers`` operations, each drawn from OPERATIONS, one after another.
+    """Apply random operations to each picture, one after another.
 
-    ``pixels`` (n, C, H, W) are floats in [0, 1] or bytes; shape and type stay. ``magnitude`` is
-    TensorFlow's: 10 is AutoAugment's full range, and 15 goes beyond. Raises InputError for other
-    than 1 or 3 channels.
+    Args:
+        pixels: floats in [0, 1], or bytes, of shape (n, C, H, W).
+        layers: how many operations, each drawn from :data:`OPERATIONS`.
+        magnitude: in the unit of TensorFlow, where 10 is AutoAugment's full range.
+        generator: of the random numbers.
+
+    Returns:
+        Pictures of the same shape and type.
+
+    Raises:
+        InputError: for pictures of other than 1 or 3 channels.
     """
     count, channels = pixels.shape[:2]
     if channels not in (1, 3):
-        raise InputError(f"RandAugment takes pictures of 1 or 3 channels, these have {channels}")
+        raise InputError(f"RandAugment takes pictures of 1 or 3 channels, got {channels}")
     pictures = pixels.to(torch.promote_types(pixels.dtype, torch.float32), copy=True)
     if pixels.dtype == torch.uint8:
         pictures /= 255
@@ -48,13 +56,13 @@ def rand_augment(
 
 
 def autocontrast(pictures: Tensor) -> Tensor:
-    """Stretch each channel to [0, 1]; one of a single value stays."""
+    """Stretch each channel to [0, 1]; a channel of a single value stays the same."""
     low, high = (limit(pictures, (2, 3), keepdim=True) for limit in (torch.amin, torch.amax))
     return torch.where(high > low, (pictures - low) / (high - low), pictures)
 
 
 def equalize(pictures: Tensor) -> Tensor:
-    """Flatten each channel's histogram; one with under 255 pixels below its brightest stays."""
+    """Flatten each channel's histogram; one with under 255 pixels below its maximum stays."""
     index = _bytes(pictures).long().flatten(2)
     counts = index.new_zeros(*index.shape[:2], 256)
     counts.scatter_add_(2, index, torch.ones_like(index))
@@ -67,7 +75,7 @@ def equalize(pictures: Tensor) -> Tensor:
 
 
 def invert(pictures: Tensor) -> Tensor:
-    """The negative."""
+    """The negative of each picture."""
     return 1 - pictures
 
 
@@ -89,22 +97,22 @@ def solarize_add(pictures: Tensor, addition: int) -> Tensor:
 
 
 def color(pictures: Tensor, factor: float) -> Tensor:
-    """0: grey, 1: as it was, more: more colourful. Grey pictures stay."""
+    """Change the saturation: 0 gives grey, 1 no change. Grey pictures stay the same."""
     return _blend(_luma(pictures), pictures, factor) if pictures.shape[1] == 3 else pictures
 
 
 def contrast(pictures: Tensor, factor: float) -> Tensor:
-    """0: all of the picture's mean brightness, 1: as it was, more: more contrast."""
+    """Change the contrast: 0 gives the picture's mean brightness, 1 no change."""
     return _blend(_luma(pictures).mean((2, 3), keepdim=True), pictures, factor)
 
 
 def brightness(pictures: Tensor, factor: float) -> Tensor:
-    """0: black, 1: as it was, more: brighter."""
+    """Change the brightness: 0 gives black, 1 no change."""
     return (factor * pictures).clamp(max=1)
 
 
 def sharpness(pictures: Tensor, factor: float) -> Tensor:
-    """0: smoothed, 1: as it was, more: sharpened. The outermost pixels stay."""
+    """Change the sharpness: 0 smooths, 1 is no change. The outermost pixels stay the same."""
     smooth = pictures.clone()
     inner = smooth[:, :, 1:-1, 1:-1]
     # Pillow's SMOOTH is a 3 by 3 window of ones with 5 in the middle, over 13.
@@ -113,29 +121,29 @@ def sharpness(pictures: Tensor, factor: float) -> Tensor:
 
 
 def rotate(pictures: Tensor, degrees: Tensor) -> Tensor:
-    """Turn each picture clockwise around its centre, by its own of the (n,) ``degrees``."""
+    """Rotate each picture clockwise around its centre by its angle in degrees, (n,)."""
     y, x = (side / 2 for side in pictures.shape[2:])
     cos, sin = degrees.deg2rad().cos(), degrees.deg2rad().sin()
     return _warp(pictures, cos, sin, x - cos * x - sin * y, -sin, cos, y + sin * x - cos * y)
 
 
 def shear_x(pictures: Tensor, slopes: Tensor) -> Tensor:
-    """Move each row to the left by its distance from the top times its picture's slope (n,)."""
+    """Move each row to the left by its distance from the top times the picture's slope, (n,)."""
     return _warp(pictures, b=slopes)
 
 
 def shear_y(pictures: Tensor, slopes: Tensor) -> Tensor:
-    """Move each column up by its distance from the left times its picture's slope (n,)."""
+    """Move each column up by its distance from the left times the picture's slope, (n,)."""
     return _warp(pictures, d=slopes)
 
 
 def translate_x(pictures: Tensor, shares: Tensor) -> Tensor:
-    """Move each picture to the left by its share (n,) of the width."""
+    """Move each picture to the left by its share of the width, (n,)."""
     return _warp(pictures, c=shares * pictures.shape[3])
 
 
 def translate_y(pictures: Tensor, shares: Tensor) -> Tensor:
-    """Move each picture up by its share (n,) of the height."""
+    """Move each picture up by its share of the height, (n,)."""
     return _warp(pictures, f=shares * pictures.shape[2])
 
 
@@ -148,10 +156,10 @@ def _warp(
     e: Tensor | float = 1.0,
     f: Tensor | float = 0.0,
 ) -> Tensor:
-    """Show at (x, y) what was at (ax + by + c, dx + ey + f), bilinearly; grey where nothing was.
+    """Sample pictures at (ax + by + c, dx + ey + f) for each (x, y), bilinearly; grey outside.
 
-    Positions are pixels from the top left corner, as in Pillow's ``Image.transform``; at least one
-    coefficient is a tensor (n,).
+    Positions are in pixels from the top left corner, as in Pillow's ``Image.transform``. At least
+    one coefficient is a tensor of shape (n,).
     """
     values = [torch.as_tensor(value, dtype=torch.float64) for value in (a, b, c, d, e, f)]
     rows = torch.stack(torch.broadcast_tensors(*values), 1).view(-1, 2, 3)
@@ -160,18 +168,18 @@ def _warp(
     linear = rows[:, :, :2] * half.T / half
     shift = rows[:, :, 2:] / half + linear.sum(2, keepdim=True) - 1
     theta = torch.cat([linear, shift], 2).to(pictures.device)
-    # In float64, which neither TF32 nor autocast makes coarser.
+    # In float64, whose precision neither TF32 nor autocast reduces.
     grid = F.affine_grid(theta, list(pictures.shape), align_corners=False).to(pictures)
     return (F.grid_sample(pictures - GREY, grid, align_corners=False) + GREY).clamp(0, 1)
 
 
 def _bytes(pictures: Tensor) -> Tensor:
-    """The grey levels 0 to 255, still as floats."""
+    """The levels 0 to 255, as floats."""
     return (255 * pictures).round()
 
 
 def _luma(pictures: Tensor) -> Tensor:
-    """Brightness (n, 1, H, W)."""
+    """The brightness, of shape (n, 1, H, W)."""
     if pictures.shape[1] == 1:
         return pictures
     weights = pictures.new_tensor(LUMA).view(3, 1, 1)
@@ -179,7 +187,7 @@ def _luma(pictures: Tensor) -> Tensor:
 
 
 def _blend(start: Tensor, end: Tensor, factor: float) -> Tensor:
-    """0: ``start``, 1: ``end``, more: beyond it, cut off at black and white."""
+    """Interpolate from ``start`` at 0 to ``end`` at 1, and extrapolate; clipped to [0, 1]."""
     return (start + factor * (end - start)).clamp(0, 1)
 
 
@@ -187,8 +195,8 @@ def _factor(level: float) -> float:
     return 0.1 + 1.8 * level
 
 
-# A level of 1 is AutoAugment's full range. Bits and threshold are cut off where they would lose
-# their meaning: from level 1 on, solarize changes nothing. Translations are 100 pixels of 224.
+# A level of 1 is AutoAugment's full range. Bits and threshold are clipped to valid values, so that
+# solarize changes nothing from level 1 on. Translations are 100 pixels of 224.
 OPERATIONS: dict[str, Operation] = {
     "identity": lambda pictures, level, signs: pictures,
     "autocontrast": lambda pictures, level, signs: autocontrast(pictures),

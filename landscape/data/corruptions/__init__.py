@@ -1,1 +1,1 @@
-"""Common corruptions of pictures, by family and severity."""
+"""The common corruptions of Hendrycks and Dietterich (ICLR 2019)."""

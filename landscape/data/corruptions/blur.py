@@ -1,7 +1,7 @@
 """Blurs of ImageNet-C: defocus, glass, motion and zoom. Border pixels are repeated outwards.
 
 Deviations from the published code, apart from that border: the disk of the defocus blur is
-antialiased by its exact area instead of a gaussian, and the zoom blur scales about the exact
+antialiased by its exact area instead of a Gaussian, and the zoom blur scales about the exact
 centre instead of scaling a crop of whole pixels.
 """
 
@@ -26,8 +26,8 @@ def defocus_blur(images: Tensor, generator: torch.Generator, *, radius: float) -
 def disk(radius: float, samples: int = 201) -> Tensor:
     """The kernel (k, k) that averages a bilinearly interpolated picture over a disk.
 
-    It grows with the radius without steps, from the identity at 0. ``samples`` points across the
-    diameter stand for the integral.
+    It is a continuous function of the radius, and the identity at 0. The integral is a sum over
+    ``samples`` points across the diameter.
     """
     reach = math.ceil(radius)
     across = radius * (2 * torch.arange(samples) + 1 - samples) / samples
@@ -38,7 +38,7 @@ def disk(radius: float, samples: int = 201) -> Tensor:
 
 
 def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
-    """Images (n, C, H, W) after a gaussian of ``sigma`` pixels, cut off at four of them."""
+    """Images (n, C, H, W) after a Gaussian blur of ``sigma`` pixels, truncated at 4 sigma."""
     blurred = gaussian_filter(images.numpy(), (0, 0, sigma, sigma), mode="nearest", truncate=4)
     return torch.from_numpy(blurred)
 
@@ -46,11 +46,11 @@ def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
 def glass_blur(
     images: Tensor, generator: torch.Generator, *, sigma: float, reach: float, passes: int
 ) -> Tensor:
-    """Blur, swap pixels of images (n, C, H, W) with near ones ``passes`` times, blur again.
+    """Blur images (n, C, H, W), swap pixels with near ones ``passes`` times, and blur again.
 
-    Pixels are visited from the last to the first. Each swaps with one up to ``reach`` rows and
+    Pixels are visited from the last to the first. Each is swapped with one up to ``reach`` rows and
     columns before it, or less than ``reach`` after it. A reach below 1 is a reach of 1 in a share
-    reach^2 of the visits, which is the same mean square of a move.
+    reach^2 of the visits, which has the same mean square displacement.
     """
     blurred = gaussian_blur(images, sigma)
     order = torch.from_numpy(_shuffled(images, generator, reach, passes))
@@ -61,23 +61,23 @@ def glass_blur(
 def _shuffled(
     images: Tensor, generator: torch.Generator, reach: float, passes: int
 ) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-    """Which pixel is now at each of the H W places of each picture: (H W, n)."""
+    """The number of the pixel that ends at each of the H W places of each picture, (H W, n)."""
     n, _, height, width = images.shape
     pictures = np.arange(n)
     order = np.repeat(np.arange(height * width)[:, None], n, axis=1)
-    whole = max(reach, 1.0)
-    margin = math.ceil(whole)
+    distance = max(reach, 1.0)
+    margin = math.ceil(distance)
     places = torch.cartesian_prod(
         torch.arange(height - margin, margin, -1), torch.arange(width - margin, margin, -1)
     )
     for _ in range(passes):
         drawn = 2 * torch.rand(2, len(places), n, generator=generator) - 1
-        moves = (whole * drawn).floor().long()
+        moves = (distance * drawn).floor().long()
         moves *= torch.rand(len(places), n, generator=generator) < reach**2
         rows, columns = places.T.unsqueeze(2) + moves
         partners = (rows * width + columns).numpy()
         visited = (places[:, 0] * width + places[:, 1]).tolist()
-        # Each swap sees those before it; only the pictures are independent of each other.
+        # Each swap depends on those before it; only the pictures are independent of each other.
         for place, partner in zip(visited, partners, strict=True):
             here = order[place].copy()
             order[place] = order[partner, pictures]
@@ -88,16 +88,16 @@ def _shuffled(
 def motion_blur(
     images: Tensor, generator: torch.Generator, *, radius: float, sigma: float
 ) -> Tensor:
-    """Smear each of images (n, C, H, W) along a direction within 45 degrees of the rows."""
+    """Smear each of the images (n, C, H, W) along a direction within 45 degrees of the rows."""
     angles = (torch.rand(len(images), generator=generator) - 0.5) * math.pi / 2
     return smear(images, angles, radius, sigma)
 
 
 def smear(images: Tensor, angles: Tensor, radius: float, sigma: float) -> Tensor:
-    """Images (n, C, H, W) averaged along ``angles`` (n,) with one side of a gaussian.
+    """Images (n, C, H, W) averaged along ``angles`` (n,) with one side of a Gaussian.
 
-    As ImageMagick has it: 2 ceil(radius) + 1 whole pixels of the line from each pixel, with
-    weights exp(-i^2 / (2 sigma^2)).
+    As in ImageMagick, the average is over 2 ceil(radius) + 1 pixels on a line from each pixel,
+    with weights exp(-i^2 / (2 sigma^2)).
     """
     n, _, height, width = images.shape
     steps = torch.arange(2 * math.ceil(radius) + 1)
@@ -110,7 +110,7 @@ def smear(images: Tensor, angles: Tensor, radius: float, sigma: float) -> Tensor
         right = (step * angles.cos() - 0.5).ceil().long().unsqueeze(1)
         rows = (torch.arange(height) + down).clamp(0, height - 1)
         columns = (torch.arange(width) + right).clamp(0, width - 1)
-        # Indices around a slice put the channels last.
+        # The index arrays on both sides of a slice put the channels last.
         smeared += weight * images[sample, :, rows.unsqueeze(2), columns.unsqueeze(1)]
     return smeared.permute(0, 3, 1, 2)
 

@@ -2,13 +2,13 @@
 
 Hendrycks and Dietterich, "Benchmarking neural network robustness to common corruptions and
 perturbations" (ICLR 2019). The parameters are those of the authors' code for ImageNet-C, made for
-224x224, and for CIFAR-10-C, made for 32x32. The rule for other sizes: a picture whose shorter side
-is below 85 pixels, the geometric middle, has the parameters of CIFAR-10-C, any other those of
-ImageNet-C; parameters that are lengths in pixels are scaled by that side / 32 or / 224. Sides below
-32 keep the lengths of 32, which are too short to shrink.
+224x224, and for CIFAR-10-C, made for 32x32. For other sizes, a picture whose shorter side is below
+85 pixels, the geometric mean, has the parameters of CIFAR-10-C, any other those of ImageNet-C;
+parameters that are lengths in pixels are scaled by that side / 32 or / 224. Sides below 32 have the
+lengths of 32, which are too short to be scaled down.
 
 Deviations from the authors' code are in the docstring of each module. Common to all families:
-results are rounded to bytes instead of cut off, and are not stored as JPEG as ImageNet-C is.
+results are rounded to bytes instead of truncated, and are not stored as JPEG as in ImageNet-C.
 """
 
 import math
@@ -39,7 +39,7 @@ GROUPS = {
     "digital": ("contrast", "elastic_transform", "pixelate", "jpeg_compression"),
 }
 
-# Each takes float images (n, C, H, W) in [0, 1], a generator and its parameters by name.
+# Each takes float images (n, C, H, W) in [0, 1], a generator, and its parameters by name.
 FAMILIES: dict[str, Callable[..., Tensor]] = {
     "gaussian_noise": gaussian_noise,
     "shot_noise": shot_noise,
@@ -61,9 +61,12 @@ FAMILIES: dict[str, Callable[..., Tensor]] = {
 
 @dataclass(frozen=True)
 class Parameter:
-    """One number of a family by severity, as published for both data sets.
+    """A parameter of a family by severity, as published for both data sets.
 
-    ``power`` is 1 for a length in pixels, 2 for an area, 0 for what no size changes.
+    Attributes:
+        cifar: its values for CIFAR-10-C.
+        imagenet: its values for ImageNet-C.
+        power: 1 for a length in pixels, 2 for an area, 0 for what is independent of the size.
     """
 
     cifar: tuple[float, ...]
@@ -71,7 +74,7 @@ class Parameter:
     power: int = 0
 
     def at(self, severity: int, side: int) -> float:
-        """The number for pictures whose shorter side is ``side``."""
+        """The value for pictures whose shorter side is ``side``."""
         if side < math.sqrt(CIFAR_SIDE * IMAGENET_SIDE):
             published, scale = self.cifar[severity - 1], max(1.0, side / CIFAR_SIDE)
         else:
@@ -132,9 +135,19 @@ PARAMETERS = {
 
 
 def corrupt(pixels: Tensor, family: str, severity: int, generator: torch.Generator) -> Tensor:
-    """Pictures (n, C, H, W) of bytes, C 1 or 3, after a corruption; a new tensor of that shape.
+    """Corrupt pictures.
 
-    Raises InputError for another type or shape, an unknown family, a severity outside 1 to 5.
+    Args:
+        pixels: bytes of shape (n, C, H, W) with C = 1 or 3, on the CPU.
+        family: one of :data:`FAMILIES`.
+        severity: from 1 to 5.
+        generator: of the random numbers.
+
+    Returns:
+        A new tensor of the same shape and type.
+
+    Raises:
+        InputError: for another type or shape, an unknown family or severity.
     """
     if family not in FAMILIES:
         raise InputError(f"unknown corruption {family!r}; expected one of {', '.join(FAMILIES)}")

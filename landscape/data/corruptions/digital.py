@@ -1,7 +1,7 @@
 """Digital corruptions of ImageNet-C: contrast, elastic transform, pixelate and JPEG.
 
 Deviations from the published code: pixelate rounds once, not after each of Pillow's passes; the
-affine part and the displacements of the elastic transform are one bilinear resampling, not two.
+affine map and the displacements of the elastic transform are one bilinear resampling, not two.
 """
 
 from io import BytesIO
@@ -24,9 +24,10 @@ def elastic_transform(
 ) -> Tensor:
     """Move the pixels of images (n, C, H, W) by a random affine map and a smooth random field.
 
-    Simard, Steinkraus and Platt (2003): the field is ``alpha`` times noise in [-1, 1] smoothed
-    by a gaussian of ``sigma`` pixels. The affine map moves three corners of a square of two thirds
-    of the shorter side by up to ``corner`` of that side. Outside, the picture is mirrored.
+    As in Simard, Steinkraus and Platt (2003), the field is ``alpha`` times noise in [-1, 1] that
+    is smoothed by a Gaussian of ``sigma`` pixels. The affine map moves three corners of a square of
+    two thirds of the shorter side by up to ``corner`` of that side. Outside, the picture is
+    mirrored.
     """
     n, channels, height, width = images.shape
     noise = 2 * torch.rand(n, 2, height, width, generator=generator, dtype=torch.float64) - 1
@@ -35,7 +36,7 @@ def elastic_transform(
     moved = torch.empty_like(images)
     for picture in range(n):
         affine = _affine(height, width, corner, generator)
-        # The field moves places of the picture that the affine map has already changed.
+        # The displacements are of places that the affine map has already moved.
         places = np.concatenate([grid + field[picture], np.ones((1, height, width))])
         source = np.tensordot(affine, places, 1)
         for channel in range(channels):
@@ -49,7 +50,7 @@ def elastic_transform(
 def _affine(
     height: int, width: int, corner: float, generator: torch.Generator
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """A map (2, 3) from places (row, column, 1) of the result to places of the picture."""
+    """A random map (2, 3) from places (row, column, 1) of the result to places of the picture."""
     side = min(height, width)
     centre, half = np.array([height // 2, width // 2]), side // 3
     corners = centre + half * np.array([[1, 1], [1, -1], [-1, -1]])
@@ -59,7 +60,7 @@ def _affine(
 
 
 def pixelate(images: Tensor, generator: torch.Generator, *, factor: float) -> Tensor:
-    """Reduce images (n, C, H, W) to ``factor`` of their sides and enlarge them, both by boxes."""
+    """Reduce images (n, C, H, W) to ``factor`` of their sides, and enlarge them, by boxes."""
     height, width = images.shape[2:]
     down_rows, up_rows = _boxes(height, factor)
     down_columns, up_columns = _boxes(width, factor)
@@ -68,7 +69,7 @@ def pixelate(images: Tensor, generator: torch.Generator, *, factor: float) -> Te
 
 
 def _boxes(size: int, factor: float) -> tuple[Tensor, Tensor]:
-    """What Pillow's BOX filter does to one axis: means (small, size) and indices (size,) back."""
+    """Pillow's BOX filter along an axis: means (small, size), and indices back (size,)."""
     small = max(1, int(size * factor))
     edges = (torch.arange(small + 1) * size / small + 0.5).floor()
     place = torch.arange(size)

@@ -1,4 +1,4 @@
-"""Noise of ImageNet-C: gaussian, shot and impulse, drawn for each value of each channel."""
+"""Noise of ImageNet-C: Gaussian, shot and impulse, drawn for each value of each channel."""
 
 import torch
 from torch import Tensor
@@ -10,15 +10,16 @@ def gaussian_noise(images: Tensor, generator: torch.Generator, *, std: float) ->
 
 
 def shot_noise(images: Tensor, generator: torch.Generator, *, photons: float) -> Tensor:
-    """Count photons, ``photons`` of them expected where images (n, C, H, W) are 1.
+    """Replace images (n, C, H, W) by photon counts, of mean ``photons`` where the images are 1.
 
-    Poisson counts divided by ``photons``: the mean stays, the variance is the mean / ``photons``.
+    The result is a Poisson number divided by ``photons``: its mean is the pixel, its variance the
+    pixel / ``photons``.
     """
     return torch.poisson(images * photons, generator=generator) / photons
 
 
 def impulse_noise(images: Tensor, generator: torch.Generator, *, share: float) -> Tensor:
-    """Put a ``share`` of the values of images (n, C, H, W) to 0 or 1, half of them each."""
+    """Set a ``share`` of the values of images (n, C, H, W) to 0 or 1, with equal probability."""
     drawn = torch.rand(images.shape, generator=generator)
-    # One number says both whether a value is hit and by which of the two.
+    # The same number decides whether a value is replaced, and by what.
     return torch.where(drawn < share, (drawn < share / 2).to(images.dtype), images)

@@ -1,9 +1,9 @@
 """Weather of ImageNet-C: snow, frost, fog and brightness.
 
-Deviations from the published code: frost is generated, from ridges of multi-octave noise where
-a second such noise is high, instead of cut from six photographs; the plasma of fog and frost comes
-from doubling a grid of noise, bilinearly, instead of the diamond-square algorithm; the layer of
-snow is not rounded to bytes.
+Deviations from the published code: frost is generated, as ridges of multi-octave noise where a
+second such noise is high, instead of cropped from six photographs; the plasma of fog and frost is
+made by repeated bilinear doubling of a grid of noise instead of the diamond-square algorithm; the
+layer of snow is not rounded to bytes.
 """
 
 import math
@@ -17,7 +17,7 @@ from landscape.data.corruptions.blur import smear
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 ICE = (0.87, 0.94, 1.0)
 FROST_DECAY = 1.6
-FROST_COVER = (0.25, 0.6)  # heights of the cover between which ice gets from none to full
+FROST_COVER = (0.25, 0.6)  # heights of the cover between which ice grows from none to full
 
 
 def snow(
@@ -32,11 +32,12 @@ def snow(
     sigma: float,
     kept: float,
 ) -> Tensor:
-    """Let flakes fall on images (n, C, H, W) and whiten what is under them.
+    """Add snowflakes to images (n, C, H, W) and whiten the images.
 
-    Normal noise (``mean``, ``std``) enlarged ``flake`` times, without what is below ``threshold``,
-    smeared along a direction within 45 degrees of the columns, is added twice, once turned by 180
-    degrees. The picture is mixed with its whitened self, ``kept`` parts to 1 - ``kept``.
+    The flakes are normal noise of ``mean`` and ``std``, enlarged ``flake`` times, set to 0 below
+    ``threshold``, and smeared along a direction within 45 degrees of the columns. They are added
+    twice, once turned by 180 degrees, to ``kept`` times the image plus 1 - ``kept`` times a
+    whitened image.
     """
     n, _, height, width = images.shape
     flake = max(flake, 1.0)
@@ -51,7 +52,7 @@ def snow(
 
 
 def frost(images: Tensor, generator: torch.Generator, *, kept: float, ice: float) -> Tensor:
-    """``kept`` times images (n, C, H, W) plus ``ice`` times a generated texture of frost."""
+    """Multiply images (n, C, H, W) by ``kept`` and add ``ice`` times a texture of frost."""
     n, channels, height, width = images.shape
     ridged = 1 - (2 * plasma(n, height, width, FROST_DECAY, generator) - 1).abs()
     low, high = FROST_COVER
@@ -62,7 +63,7 @@ def frost(images: Tensor, generator: torch.Generator, *, kept: float, ice: float
 
 
 def fog(images: Tensor, generator: torch.Generator, *, thickness: float, decay: float) -> Tensor:
-    """Add ``thickness`` times a plasma to images (n, C, H, W), then restore each one's maximum."""
+    """Add ``thickness`` times a plasma to images (n, C, H, W), and rescale to their maxima."""
     n, _, height, width = images.shape
     brightest = images.amax((1, 2, 3), keepdim=True)
     foggy = images + thickness * plasma(n, height, width, decay, generator)
@@ -70,7 +71,7 @@ def fog(images: Tensor, generator: torch.Generator, *, thickness: float, decay: 
 
 
 def plasma(n: int, height: int, width: int, decay: float, generator: torch.Generator) -> Tensor:
-    """Fractal heights (n, 1, height, width), cut from squares that reach from 0 to 1.
+    """Fractal heights (n, 1, height, width), cropped from squares that range from 0 to 1.
 
     Each octave halves the length and divides the amplitude by ``decay``.
     """
@@ -84,9 +85,10 @@ def plasma(n: int, height: int, width: int, decay: float, generator: torch.Gener
 
 
 def brightness(images: Tensor, generator: torch.Generator, *, shift: float) -> Tensor:
-    """Raise the value (the V of HSV) of images (n, C, H, W) by ``shift``, up to 1.
+    """Increase the value (the V of HSV) of images (n, C, H, W) by ``shift``, up to 1.
 
-    Hue and saturation stay, so the channels of a pixel grow by one factor; black becomes grey.
+    Hue and saturation are unchanged, so the channels of a pixel grow by the same factor; black
+    becomes grey.
     """
     value = images.amax(1, keepdim=True)
     raised = (value + shift).clamp(max=1)
@@ -94,7 +96,7 @@ def brightness(images: Tensor, generator: torch.Generator, *, shift: float) -> T
 
 
 def _grey(images: Tensor) -> Tensor:
-    """The luma (n, 1, H, W) of colour pictures; grey ones as they are."""
+    """The luma (n, 1, H, W) of colour pictures; grey pictures are unchanged."""
     if images.shape[1] == 1:
         return images
     return (images * torch.tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)

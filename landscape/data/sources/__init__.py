@@ -1,1 +1,1 @@
-"""sources."""
+"""Data sets as they lie on disk, read as samples."""

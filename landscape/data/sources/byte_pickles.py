@@ -1,7 +1,7 @@
-"""Pickles of bytes and lists, read without running what they hold.
+"""A safe reader for pickles of bytes and lists.
 
-A pickle can name any function to be called with any arguments; this reader admits what an array of
-bytes is made of, and nothing else.
+A pickle can call any function with any arguments; this reader admits only what is needed for an
+array of bytes.
 """
 
 import codecs
@@ -14,19 +14,28 @@ from numpy.typing import NDArray
 
 
 def unpickle(raw: bytes, *keys: bytes) -> list[Any]:
-    """The values at ``keys`` of a pickled dict; its arrays are :class:`ByteArray`.
+    """The values at some keys of a pickled dict.
 
-    Raises ValueError or UnpicklingError for anything but such a dict of lists, bytes and arrays.
+    Args:
+        raw: the pickle.
+        keys: which values.
+
+    Returns:
+        The values, in which arrays are :class:`ByteArray`.
+
+    Raises:
+        ValueError: if the pickle is not a dict with these keys.
+        pickle.UnpicklingError: if it contains other objects than lists, bytes and arrays of bytes.
     """
-    found = _Unpickler(io.BytesIO(raw), encoding="bytes").load()
-    if not isinstance(found, dict) or not found.keys() >= set(keys):
+    content = _Unpickler(io.BytesIO(raw), encoding="bytes").load()
+    if not isinstance(content, dict) or not content.keys() >= set(keys):
         expected = " and ".join(key.decode() for key in keys)
         raise ValueError(f"expected a dict with {expected}")
-    return [found[key] for key in keys]
+    return [content[key] for key in keys]
 
 
 class _ByteType:
-    """Stands in for numpy's dtype, which believes whatever state a pickle gives it."""
+    """Replaces numpy's dtype, which does not check the state that a pickle gives it."""
 
     def __init__(self, code: bytes | str, *_: Any) -> None:
         if code not in (b"u1", "u1"):
@@ -37,7 +46,11 @@ class _ByteType:
 
 
 class ByteArray:
-    """Stands in for numpy's array, likewise. ``values`` has its content."""
+    """Replaces numpy's array, which does not check its state either.
+
+    Attributes:
+        values: the array.
+    """
 
     values: NDArray[np.uint8]
 
@@ -50,7 +63,7 @@ class ByteArray:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Admits what an array of bytes is made of, and nothing that would run."""
+    """Admits only the names that pickled arrays of bytes refer to."""
 
     ADMITTED = {
         ("numpy.core.multiarray", "_reconstruct"): ByteArray,
@@ -63,6 +76,6 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """The function or class of that name."""
         if (module, name) not in self.ADMITTED:
-            asked = repr(f"{module}.{name}")
-            raise pickle.UnpicklingError(f"expected arrays and lists only, got {asked}")
+            refused = repr(f"{module}.{name}")
+            raise pickle.UnpicklingError(f"expected arrays and lists only, got {refused}")
         return self.ADMITTED[module, name]

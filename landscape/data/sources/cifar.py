@@ -1,8 +1,8 @@
-"""CIFAR-10 and CIFAR-100 as they are published: the archives, or the folders they unpack to.
+"""CIFAR-10 and CIFAR-100 in their published form: the archives, or the folders they unpack to.
 
-Krizhevsky (2009), Learning multiple layers of features from tiny images; the layouts are those of
-https://www.cs.toronto.edu/~kriz/cifar.html. A picture is 3,072 bytes: red, green and blue, each
-row by row.
+The data are those of Krizhevsky (2009), Learning multiple layers of features from tiny images; the
+layouts are those of https://www.cs.toronto.edu/~kriz/cifar.html. A picture is 3,072 bytes: red,
+green and blue, each row by row.
 """
 
 import gzip
@@ -28,7 +28,7 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Release:
-    """One form in which a data set is published: Python pickles, or plain bytes in .bin files."""
+    """A form in which a data set is published: Python pickles, or plain bytes in .bin files."""
 
     archive: str
     folder: str
@@ -38,9 +38,10 @@ class Release:
 
 @dataclass(frozen=True)
 class DataSet:
-    """What tells the two data sets apart.
+    """The properties of one of the two data sets.
 
-    The normalization is that of the training pixels; of ``label_bytes`` the last is the class.
+    ``normalization`` is that of the training pixels; the last of the ``label_bytes`` bytes before a
+    picture is its class.
     """
 
     title: str
@@ -61,7 +62,7 @@ class DataSet:
         return [*self.batches(release, split), release.class_names]
 
     def release_of(self, files: Collection[str], split: str) -> Release | None:
-        """The release that some of ``files`` belong to."""
+        """The release that ``files`` are of, if any."""
         return next((r for r in self.releases if set(files) & set(self.files(r, split))), None)
 
 
@@ -97,13 +98,17 @@ DATA_SETS = {"cifar10": CIFAR10, "cifar100": CIFAR100}
 def cifar(
     folder: Path, name: str, split: str, normalization: Normalization | None = None
 ) -> Samples:
-    """``train`` or ``test`` of ``cifar10`` or ``cifar100``: pictures (3, 32, 32), kept as bytes.
+    """Load a split of CIFAR-10 or CIFAR-100, whose pictures (3, 32, 32) are kept as bytes.
 
-    ``folder`` is a published archive, the folder it unpacks to, or a folder that holds either;
-    failing these, a folder of pictures with train/ in it. Of CIFAR-100 the classes are the fine
-    ones.
+    Args:
+        folder: a published archive, the folder it unpacks to, or a folder that contains either;
+            else a folder of pictures that contains train/.
+        name: ``cifar10``, or ``cifar100`` with its fine classes.
+        split: ``train`` or ``test``.
+        normalization: by default that of the training pixels.
 
-    Raises InputError where there are no such data, and for damaged or incomplete ones.
+    Raises:
+        InputError: for missing, incomplete or damaged data.
     """
     if not folder.exists():
         raise InputError(f"no such folder: --data-dir {folder}")
@@ -140,7 +145,7 @@ def cifar(
 
 
 def _find(folder: Path, data_sets: Iterable[DataSet], split: str) -> Path | None:
-    """The archive or the unpacked folder; unpacked comes first, as it is read faster."""
+    """The folder or the archive with the data; a folder is preferred, as it is read faster."""
     if folder.is_file():
         return folder
     archives = []
@@ -154,7 +159,7 @@ def _find(folder: Path, data_sets: Iterable[DataSet], split: str) -> Path | None
 
 
 def _read(place: Path, split: str) -> dict[str, bytes]:
-    """What the files of ``split`` hold, by name: of every release, as archives get renamed."""
+    """The contents of the files of a split by name, for every release: archives get renamed."""
     wanted = {
         file
         for data_set in DATA_SETS.values()
@@ -177,22 +182,22 @@ def _read(place: Path, split: str) -> dict[str, bytes]:
             file = PurePosixPath(member.name).name
             if file in wanted and (opened := archive.extractfile(member)):
                 contents[file] = opened.read()
-        while stream.read(CHUNK):  # the checksum comes after the last byte
+        while stream.read(CHUNK):  # gzip checks the checksum at the end of the stream
             pass
     return contents
 
 
 def _not_found(place: Path, files: Collection[str], data_set: DataSet, split: str) -> str:
-    for name, other in DATA_SETS.items():
-        if other.release_of(files, split):
+    for name, candidate in DATA_SETS.items():
+        if candidate.release_of(files, split):
             return (
-                f"{place} holds {other.title}, expected {data_set.title}; "
+                f"{place} holds {candidate.title}, expected {data_set.title}; "
                 f"pass --data {name}, or the --data-dir of {data_set.title}"
             )
     archives = " or ".join(release.archive for release in data_set.releases)
     folders = " or ".join(release.folder for release in data_set.releases)
     return (
-        f"{place} holds no {data_set.title} {split} data; give as --data-dir an archive "
+        f"{place} holds no {data_set.title} {split} data; pass as --data-dir an archive "
         f"({archives}), the folder it unpacks to ({folders}), a folder that holds either, "
         "or a folder with train/CLASS/PICTURE"
     )
@@ -200,10 +205,10 @@ def _not_found(place: Path, files: Collection[str], data_set: DataSet, split: st
 
 @contextmanager
 def _naming(file: str) -> Iterator[None]:
-    """Say in which file it is that something goes wrong."""
+    """Raise errors within this context as an InputError that names the file."""
     try:
         yield
-    except Exception as error:  # damaged pickles fail in many ways
+    except Exception as error:  # damaged pickles raise errors of many types
         reason = " ".join(str(error).split())  # pickle's messages may have two lines
         raise InputError(f"{file} can't be read: {reason}; get it again") from error
 
@@ -218,7 +223,7 @@ def _class_names(raw: bytes, data_set: DataSet, release: Release) -> tuple[str, 
 def _batch(
     raw: bytes, data_set: DataSet, release: Release
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The pixels (n, 3072) and the classes (n,)."""
+    """The pixels (n, 3072) and the classes (n,) in a file."""
     if release.suffix:
         width = data_set.label_bytes + PIXELS
         if not raw or len(raw) % width:

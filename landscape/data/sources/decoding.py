@@ -1,4 +1,4 @@
-"""Picture files as bytes of one size, decoded by threads (Pillow leaves the interpreter lock)."""
+"""Decoding of picture files to bytes of one size, in threads: Pillow releases the GIL."""
 
 import logging
 import math
@@ -24,17 +24,26 @@ MANY = 1000
 def decode(
     path: Path, image_size: int, crop: float = 1.0, box: Sequence[float] | None = None
 ) -> Tensor:
-    """One picture as bytes (3, size, size).
+    """Decode a picture.
 
-    The centre, ``crop`` of the shorter side; or what ``box`` (left, top, width, height of the unit
-    square, mirrored) says.
+    Args:
+        path: the file.
+        image_size: the side of the result.
+        crop: the share of the shorter side that a crop to the centre keeps.
+        box: another crop: left, top, width and height in the unit square, and whether to mirror.
+
+    Returns:
+        Bytes of shape (3, image_size, image_size).
+
+    Raises:
+        InputError: for a picture that can't be read.
     """
     try:
         with Image.open(path) as picture:
             rgb = _center(_to_rgb(picture), image_size, crop) if box is None else None
             if box is not None:
                 rgb = _inside(picture, image_size, box)
-    except Exception as error:  # decoders of damaged files fail in many ways
+    except Exception as error:  # decoders raise errors of many types for damaged files
         raise InputError(
             f"unreadable picture {path}: {error}; repair or remove it, or pass --skip-corrupt"
         ) from error
@@ -52,7 +61,7 @@ def _center(rgb: Image.Image, image_size: int, crop: float) -> Image.Image:
 
 
 def _inside(picture: Image.Image, image_size: int, box: Sequence[float]) -> Image.Image:
-    """The box keeps its area and shape in pixels where the picture is no square."""
+    """Crop to a box, whose area and shape in pixels are kept where the picture is not square."""
     left, top, width, height, is_mirrored = box
     full = picture.size
     unit = math.sqrt(full[0] * full[1])
@@ -61,7 +70,7 @@ def _inside(picture: Image.Image, image_size: int, box: Sequence[float]) -> Imag
         (limit - side) * (place / (1 - share) if share < 1 else 0.0)
         for limit, side, place, share in zip(full, sides, (left, top), (width, height), strict=True)
     ]
-    # A JPEG decoder can leave out detail that the smaller picture would not show.
+    # A JPEG decoder can skip detail that the smaller picture does not have.
     reduced = min(sides) / image_size
     if reduced >= 2:
         picture.draft("RGB", (int(full[0] / reduced), int(full[1] / reduced)))
@@ -75,9 +84,14 @@ def _inside(picture: Image.Image, image_size: int, box: Sequence[float]) -> Imag
 
 
 def readable(paths: Sequence[Path], root: Path) -> Tensor:
-    """Indices of the pictures that can be decoded; the others are named and counted.
+    """The indices of the pictures that can be decoded; the others are logged and counted.
 
-    Raises InputError if there is none.
+    Args:
+        paths: the pictures.
+        root: their folder, for messages.
+
+    Raises:
+        InputError: if no picture can be decoded.
     """
 
     def problem(path: Path) -> str | None:
@@ -89,15 +103,15 @@ def readable(paths: Sequence[Path], root: Path) -> Tensor:
         return None
 
     with ThreadPoolExecutor(THREADS) as pool:
-        found = list(track(pool.map(problem, paths), "looking for damage", total=len(paths)))
-    damaged = [path for path, error in zip(paths, found, strict=True) if error is not None]
+        errors = list(track(pool.map(problem, paths), "looking for damage", total=len(paths)))
+    damaged = [path for path, error in zip(paths, errors, strict=True) if error is not None]
     if len(damaged) == len(paths):
         raise InputError(f"none of the {len(paths)} pictures in {root} can be read")
     if damaged:
         names = ", ".join(str(path) for path in damaged[:10])
         more = f" and {len(damaged) - 10} more" if len(damaged) > 10 else ""
         LOGGER.info(f"skipped {len(damaged)} unreadable of {len(paths):,} pictures: {names}{more}")
-    return torch.tensor([k for k, error in enumerate(found) if error is None])
+    return torch.tensor([k for k, error in enumerate(errors) if error is None])
 
 
 def _decode_at(path: Path, box: Sequence[float] | None, *, image_size: int, crop: float) -> Tensor:
@@ -105,7 +119,7 @@ def _decode_at(path: Path, box: Sequence[float] | None, *, image_size: int, crop
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip at 255
         grey = np.asarray(picture).astype(np.uint32) // 257
         picture = Image.fromarray(grey.astype(np.uint8))
     if "transparency" in picture.info:
@@ -116,7 +130,20 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
 def decode_all(
     paths: Sequence[Path], image_size: int, crop: float = 1.0, boxes: Tensor | None = None
 ) -> Tensor:
-    """The pictures as bytes (n, 3, size, size), decoded by threads; a bar if there are many."""
+    """Decode pictures in threads, with a progress bar if there are many.
+
+    Args:
+        paths: the n files.
+        image_size: the side of the result.
+        crop: the share of the shorter side that a crop to the centre keeps.
+        boxes: other crops (n, 5), as for :func:`decode`.
+
+    Returns:
+        Bytes of shape (n, 3, image_size, image_size).
+
+    Raises:
+        InputError: for a picture that can't be read.
+    """
     pixels = torch.empty(len(paths), 3, image_size, image_size, dtype=torch.uint8)
     places = [None] * len(paths) if boxes is None else boxes.tolist()
     with ThreadPoolExecutor(THREADS) as pool:
@@ -130,7 +157,7 @@ def decode_all(
 
 
 def shorter_side(path: Path) -> int:
-    """In pixels. Raises InputError for a picture that can't be read."""
+    """The shorter side of a picture in pixels; raises InputError if it can't be read."""
     try:
         with Image.open(path) as picture:
             return min(picture.size)

@@ -1,6 +1,7 @@
-"""The handwritten digits that ship with scikit-learn: 1,797 grey images of 8x8 pixels.
+"""The handwritten digits of scikit-learn: 1,797 grey images of 8x8 pixels.
 
-The UCI test set of Alpaydin and Kaynak (1998). One image in five of every class is held out.
+They are the test set of the UCI data of Alpaydin and Kaynak (1998). One image in five of every
+class is held out.
 """
 
 import numpy as np
@@ -13,8 +14,8 @@ MEAN, STD = (0.3053,), (0.3760,)
 
 
 def digits(split: str, normalization: Normalization | None = None) -> TensorSamples:
-    """``train`` (1,442 images) or ``test`` (355); the same division every time."""
-    from sklearn.datasets import load_digits  # takes a second, and only these data need it
+    """The split ``train`` (1,442 images) or ``test`` (355), which are the same every time."""
+    from sklearn.datasets import load_digits  # the import takes a second
 
     bundle = load_digits()
     targets = bundle.target.astype(np.int64)

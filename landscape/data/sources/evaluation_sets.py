@@ -1,4 +1,4 @@
-"""Held-out sets beside the validation data, as ImageNet-V2, -R, -C and -ReaL lay them out.
+"""Evaluation sets besides the validation data, in the layouts of ImageNet-V2, -R, -C and -ReaL.
 
 V2, R      DIR/CLASS/PICTURE, where CLASS is a class's name, as in train/, or its number
 C          DIR/FAMILY/SEVERITY/CLASS/PICTURE; these pictures are cropped already
@@ -20,9 +20,13 @@ from landscape.errors import InputError
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Samples and, of shape (n, classes), which answers are right; a row may have several.
+    """Samples for evaluation.
 
-    ``present`` (classes,) are the classes that occur, where these are not all.
+    Attributes:
+        name: of the set.
+        samples: the n pictures.
+        accepted: which answers are right, of shape (n, classes); a picture may have several.
+        present: which classes occur, of shape (classes,); None where all do.
     """
 
     name: str
@@ -34,13 +38,20 @@ class EvaluationSet:
 def read_sets(
     name: str, path: Path, validation: Samples, image_size: int, crop: float
 ) -> list[EvaluationSet]:
-    """The set or sets at ``path``: one, or one for each corruption and severity.
+    """Read one evaluation set, or one for each corruption and severity.
 
-    ``validation`` says the classes and the normalisation, and holds the pictures of a ReaL file.
-    Raises InputError for what is in none of the layouts.
+    Args:
+        name: of the set.
+        path: the folder, or a ReaL file.
+        validation: the classes, the normalisation, and the pictures that a ReaL file is about.
+        image_size: the side that pictures are resized to.
+        crop: the share of the shorter side that is kept.
+
+    Raises:
+        InputError: if ``path`` is in none of the layouts.
     """
     if path.suffix == ".json":
-        return [_reassessed(name, path, validation)]
+        return [_relabelled(name, path, validation)]
     if not path.is_dir():
         raise InputError(f"{name}: no such folder: {path}")
     if tuple(validation.input_shape[:1]) != (3,):
@@ -54,7 +65,7 @@ def read_sets(
     numbers = _class_numbers(folders, classes)
     if numbers is not None:
         return [_folder_set(name, folders, numbers, classes, normalization, image_size, crop)]
-    found = []
+    sets = []
     for family in folders:
         for severity in sorted(folder for folder in family.iterdir() if folder.is_dir()):
             inner = sorted(folder for folder in severity.iterdir() if folder.is_dir())
@@ -62,30 +73,28 @@ def read_sets(
             if numbers is None:
                 break
             title = f"{name}/{family.name}/{severity.name}"
-            found.append(
-                _folder_set(title, inner, numbers, classes, normalization, image_size, 1.0)
-            )
-    if not found:
+            sets.append(_folder_set(title, inner, numbers, classes, normalization, image_size, 1.0))
+    if not sets:
         raise InputError(
             f"{name}: {path} holds neither class folders with the names of the training "
             f"data ({', '.join(classes[:3])}, ...) or their numbers, nor FAMILY/SEVERITY/CLASS"
         )
-    return found
+    return sets
 
 
 def same_pictures(sets: Sequence[EvaluationSet]) -> bool:
     """Whether these are the same pictures in the same order, by class folder and file name."""
 
-    def names(one: EvaluationSet) -> list[tuple[str, str]]:
-        paths = one.samples.paths if isinstance(one.samples, FolderSamples) else ()
+    def names(samples: Samples) -> list[tuple[str, str]]:
+        paths = samples.paths if isinstance(samples, FolderSamples) else ()
         return [(path.parent.name, path.stem) for path in paths]
 
-    first = names(sets[0])
-    return bool(first) and all(names(one) == first for one in sets[1:])
+    first = names(sets[0].samples)
+    return bool(first) and all(names(item.samples) == first for item in sets[1:])
 
 
 def _class_numbers(folders: Sequence[Path], classes: Sequence[str]) -> list[int] | None:
-    """The class of each folder; None where they are no classes of these."""
+    """The class number of each folder; None where the folders are not these classes."""
     if not folders:
         return None
     known = {name: number for number, name in enumerate(classes)}
@@ -113,7 +122,9 @@ def _folder_set(
     if not paths:
         raise InputError(f"{name}: no pictures in {folders[0].parent}")
     if normalization is None:
-        raise InputError(f"{name}: the training data don't say how pictures are normalised")
+        raise InputError(
+            f"{name}: the training data have no normalisation of pictures; pass --mean and --std"
+        )
     labels = torch.tensor(targets)
     samples = FolderSamples(paths, labels, tuple(classes), image_size, normalization, crop)
     present = torch.zeros(len(classes), dtype=torch.bool)
@@ -123,16 +134,16 @@ def _folder_set(
     return EvaluationSet(name, samples, accepted, None if bool(present.all()) else present)
 
 
-def _reassessed(name: str, path: Path, validation: Samples) -> EvaluationSet:
-    """ReaL (Beyer et al., 2020): pictures that no class was found right for are left out."""
+def _relabelled(name: str, path: Path, validation: Samples) -> EvaluationSet:
+    """The set of a ReaL file (Beyer et al., 2020), without the pictures that have no label."""
     try:
         answers = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"{name}: {path} can't be read: {error}") from error
     if not isinstance(validation, FolderSamples):
         raise InputError(
-            f"{name}: right answers by file name need --data imagefolder with pictures that "
-            "are decoded as they are asked for"
+            f"{name}: labels by file name need --data imagefolder with pictures that are decoded "
+            "when they are fetched"
         )
     order = sorted(range(len(validation)), key=lambda k: validation.paths[k].name)
     if not isinstance(answers, list) or len(answers) != len(order):

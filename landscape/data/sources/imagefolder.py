@@ -1,6 +1,6 @@
-"""Image folders as torchvision and timm lay them out: ROOT/SPLIT/CLASS/PICTURE.
+"""Image folders in the layout of torchvision and timm: ROOT/SPLIT/CLASS/PICTURE.
 
-Small sets are decoded once and kept as bytes; large ones are decoded when they are asked for.
+Small sets are decoded once and kept as bytes; large ones are decoded when they are fetched.
 """
 
 from collections.abc import Sequence
@@ -15,16 +15,25 @@ from landscape.data.sources.decoding import decode_all, readable, shorter_side
 from landscape.errors import InputError
 
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"}
-MEAN, STD = (0.5,), (0.5,)  # what the paper's ViT and Mixer are fed: [-1, 1]
+MEAN, STD = (0.5,), (0.5,)  # the inputs of the paper's ViT and Mixer are in [-1, 1]
 RESIDENT_BYTES = 4 * 2**30
 
-# Where a split may lie, in the order they are tried.
+# The folders of a split, in the order in which they are tried.
 SPLIT_FOLDERS = {"train": ("train",), "test": ("val", "test", "validation")}
 
 
 @dataclass(frozen=True)
 class FolderSamples:
-    """Pictures that are decoded when they are asked for."""
+    """Pictures that are decoded when they are fetched.
+
+    Attributes:
+        paths: the files.
+        targets: their class numbers.
+        classes: the names of the classes.
+        image_size: the side that pictures are resized to.
+        normalization: of the pixels.
+        crop: the share of the shorter side that is kept.
+    """
 
     paths: Sequence[Path]
     targets: Tensor
@@ -44,14 +53,16 @@ class FolderSamples:
     def fetch(self, indices: Tensor, boxes: Tensor | None = None) -> Tensor:
         """The pictures at ``indices``, decoded, cropped to the centre and normalised.
 
-        ``boxes`` (n, 5), as :func:`landscape.data.augmentation.inception_crop.draw_boxes` makes
-        them, say where else each is to be cropped.
+        Args:
+            indices: of shape (n,).
+            boxes: other crops (n, 5), from
+                :func:`landscape.data.augmentation.inception_crop.draw_boxes`.
         """
         chosen = [self.paths[index] for index in indices.tolist()]
         return self.normalization(decode_all(chosen, self.image_size, self.crop, boxes))
 
     def take(self, indices: Tensor) -> "FolderSamples":
-        """The samples at ``indices`` alone; the classes stay."""
+        """The samples at ``indices``, with the same classes."""
         paths = [self.paths[index] for index in indices.tolist()]
         return replace(self, paths=paths, targets=self.targets[indices])
 
@@ -65,14 +76,22 @@ def image_folder(
     crop: float = 1.0,
     skip_corrupt: bool = False,
 ) -> Samples:
-    """The pictures of one split, all of one size.
+    """Load the pictures of a split, resized to one size.
 
-    ``image_size`` defaults to the shorter side of the first training picture; ``crop`` is the
-    share of the shorter side that is kept.
+    Args:
+        root: the folder that contains the splits.
+        split: ``train`` or ``test``.
+        image_size: the side of the pictures; by default the shorter side of the first training
+            picture.
+        normalization: by default to [-1, 1].
+        resident_bytes: pictures that take at most so much memory are decoded at once.
+        crop: the share of the shorter side that is kept.
+        skip_corrupt: whether to leave out pictures that can't be read, for which every picture is
+            read once.
 
-    Raises InputError for a folder without pictures, splits whose classes differ, and a picture
-    that can't be read, with its path. With ``skip_corrupt`` these are named and left out, for
-    which every picture is read once.
+    Raises:
+        InputError: for a folder without pictures, for splits whose classes differ, and for a
+            picture that can't be read.
     """
     folder = _split_folder(root, split)
     classes = _class_names(folder)
@@ -104,9 +123,10 @@ def _split_folder(root: Path, split: str) -> Path:
         if (root / name).is_dir():
             return root / name
     expected = " or ".join(f"{name}/" for name in SPLIT_FOLDERS[split])
-    found = ", ".join(sorted(path.name + "/" for path in root.iterdir() if path.is_dir())) or "none"
+    folders = sorted(path.name + "/" for path in root.iterdir() if path.is_dir())
     raise InputError(
-        f"{root} has no {expected} folder (it has: {found}); expected {root}/train/CLASS"
+        f"{root} has no {expected} folder (it has: {', '.join(folders) or 'none'}); "
+        f"expected {root}/train/CLASS"
     )
 
 
@@ -118,14 +138,14 @@ def _class_names(folder: Path) -> list[str]:
 
 
 def _check_same_classes(root: Path, folder: Path, classes: list[str]) -> None:
-    """The class numbers come from the sorted folder names, so all splits need the same."""
-    for other in (path for names in SPLIT_FOLDERS.values() for path in (root / n for n in names)):
-        if other == folder or not other.is_dir():
+    """Check that all splits have the same classes: numbers are those of sorted folder names."""
+    for second in (path for names in SPLIT_FOLDERS.values() for path in (root / n for n in names)):
+        if second == folder or not second.is_dir():
             continue
-        differing = sorted(set(classes) ^ set(_class_names(other)))
+        differing = sorted(set(classes) ^ set(_class_names(second)))
         if differing:
             raise InputError(
-                f"{folder} and {other} have different classes: {', '.join(differing[:5])} "
+                f"{folder} and {second} have different classes: {', '.join(differing[:5])} "
                 "is in one only"
             )
 
@@ -140,6 +160,6 @@ def _class_of(path: Path, folder: Path) -> str:
 
 
 def _first_training_picture(root: Path) -> Path | None:
-    """Every split has the size of the training pictures, which the network was made for."""
+    """The first training picture, whose size all splits get, as the network was made for it."""
     pictures = pictures_below(root / "train") if (root / "train").is_dir() else []
     return next(iter(pictures), None)

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from analyses.curves.figures import drawn_epochs
 from tests.analyses.written import arrays, headline
 
 
@@ -21,8 +22,10 @@ def test_the_curves_are_the_metrics_of_each_run(done, runs, tmp_path):
         stored = arrays(tmp_path / run.name / "curves.h5")
         for name in rows[0]:
             np.testing.assert_allclose(stored[name], [float(row[name]) for row in rows])
-        found = headline(tmp_path, run.name, "curves")
-        assert found["val_accuracy"] == pytest.approx([float(row["val_accuracy"]) for row in rows])
+        numbers = headline(tmp_path, run.name, "curves")
+        assert numbers["val_accuracy"] == pytest.approx(
+            [float(row["val_accuracy"]) for row in rows]
+        )
     for picture in ("curves.png", "curves-loss.png"):
         assert (tmp_path / picture).stat().st_size > 5000
     page = (tmp_path / "curves.html").read_text()
@@ -34,20 +37,18 @@ def test_a_run_whose_data_and_weights_are_gone_is_drawn(done, runs, tmp_path):
     alone.mkdir()
     for name in ("config.json", "metrics.csv"):
         shutil.copy(runs[0] / name, alone / name)
-    done("curves", alone, "--output-dir", tmp_path / "out")
+    done("curves", alone, "--output-dir", tmp_path / "out", "--format", "png")
     assert (tmp_path / "out" / "curves.png").exists()
     # A result is drawn again without the run.
     result = tmp_path / "out" / "alone" / "curves.h5"
-    done("curves", f"again={result}", "--output-dir", tmp_path / "again")
+    done("curves", f"again={result}", "--output-dir", tmp_path / "again", "--format", "png")
     assert (tmp_path / "again" / "curves.png").exists()
 
 
 def test_every_nth_epoch_and_the_last_are_drawn():
-    from analyses.curves.figures import _drawn
-
-    assert _drawn(10, 4) == [0, 4, 8, 9]
-    assert _drawn(9, 4) == [0, 4, 8]
-    assert _drawn(1, 1) == [0]
+    assert drawn_epochs(10, 4) == [0, 4, 8, 9]
+    assert drawn_epochs(9, 4) == [0, 4, 8]
+    assert drawn_epochs(1, 1) == [0]
 
 
 def test_what_is_no_run(refused, tmp_path):

@@ -1,3 +1,5 @@
+"""Legends, titles and labels that fit on the page."""
+
 import itertools
 
 import pytest
@@ -14,8 +16,8 @@ def test_the_legend_covers_no_panel(name, count, columns):
     page = figure(8, 3.6)
     axes = page.subplots()
     handles = {}
-    for number_, style in enumerate(line_styles(count)):
-        (handles[f"{name} {number_}"],) = axes.plot([0, 1], [0, number_], **style)
+    for number, style in enumerate(line_styles(count)):
+        (handles[f"{name} {number}"],) = axes.plot([0, 1], [0, number], **style)
     add_legend(page, handles, columns)
     render(page)
     (legend,) = page.legends

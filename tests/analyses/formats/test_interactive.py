@@ -43,17 +43,17 @@ def test_the_data_are_those_given(log, tmp_path):
     shown = {True: "log", False: "linear"}
     assert content["scale"] == shown[log]
     assert len(content["figures"]) == 2
-    for number, one in enumerate(panels):
+    for number, source in enumerate(panels):
         figure = go.Figure(content["figures"][number])  # plotly refuses what it does not know
         surface = figure.data[0]
         assert surface.type == "surface"
-        np.testing.assert_array_equal(surface.x, one.x)
-        np.testing.assert_array_equal(surface.y, one.y)
-        np.testing.assert_array_equal(surface.z, np.log10(one.loss) if log else one.loss)
+        np.testing.assert_array_equal(surface.x, source.x)
+        np.testing.assert_array_equal(surface.y, source.y)
+        np.testing.assert_array_equal(surface.z, np.log10(source.loss) if log else source.loss)
         for scale in (True, False):
             heights = content["scales"][shown[scale]]["heights"][number]
             assert len(heights) == len(figure.data)
-            truth = np.log10(one.loss) if scale else one.loss
+            truth = np.log10(source.loss) if scale else source.loss
             np.testing.assert_array_equal(numbers(heights[0]), truth)
     curve = content["figures"][0]["data"][-1]
     expected = panels[0].path.T
@@ -63,8 +63,8 @@ def test_the_data_are_those_given(log, tmp_path):
 
 
 def test_hover_gives_the_loss_on_every_scale(tmp_path):
-    one = panel()
-    _, content = page([one, panel(accuracy=None)], tmp_path)
+    source = panel()
+    _, content = page([source, panel(accuracy=None)], tmp_path)
     texts = content["figures"][0]["data"][0]["hovertext"]
     assert texts[1][3] == "x 0.5<br>y 0<br>loss 81.1<br>accuracy 91.89 %"
     assert content["figures"][1]["data"][0]["hovertext"][1][3] == "x 0.5<br>y 0<br>loss 81.1"
@@ -78,7 +78,7 @@ def test_one_scale_for_all(log, tmp_path):
     panels = [panel(), panel(factor=0.01, path=None)]
     _, content = page(panels, tmp_path, log)
     change = np.log10 if log else np.asarray
-    losses = np.concatenate([one.loss.ravel() for one in panels])
+    losses = np.concatenate([source.loss.ravel() for source in panels])
     for figure in content["figures"]:
         axis, colours = figure["layout"]["scene"]["zaxis"], figure["layout"]["coloraxis"]
         assert axis["range"] == [change(min(losses.min(), 0.05)), change(900.0)]
@@ -111,10 +111,10 @@ def test_the_centre_is_marked_on_the_surface(tmp_path):
 
 
 def test_not_finite_losses_are_holes(tmp_path):
-    one = panel()
-    one.loss[0, 1], one.loss[2, 2] = np.nan, np.inf
-    one.path[1, 2] = np.nan
-    text, content = page([one], tmp_path)
+    source = panel()
+    source.loss[0, 1], source.loss[2, 2] = np.nan, np.inf
+    source.path[1, 2] = np.nan
+    text, content = page([source], tmp_path)
     surface, *_, curve = content["figures"][0]["data"]
     assert surface["z"][0][1] is surface["z"][2][2] is curve["z"][1] is None
     assert np.isnan(numbers(surface["z"])).sum() == 2
@@ -124,9 +124,9 @@ def test_not_finite_losses_are_holes(tmp_path):
 
 @pytest.mark.parametrize("log", [True, False])
 def test_no_change_of_scale_where_a_loss_is_not_positive(log, tmp_path):
-    one = panel()
-    one.loss[0, 1] = -1.0
-    text, content = page([one], tmp_path, log)
+    source = panel()
+    source.loss[0, 1] = -1.0
+    text, content = page([source], tmp_path, log)
     assert list(content["scales"]) == ["log" if log else "linear"]
     assert (content["figures"][0]["data"][0]["z"][0][1] is None) == log
     assert "<button" not in text
@@ -190,5 +190,5 @@ def test_wrong_input_says_so(tmp_path):
         panel(loss=np.ones((5, 4)))
     with pytest.raises(InputError, match=r"the accuracy to have shape \(4, 5\), got \(4,\)"):
         panel(accuracy=np.ones(4))
-    with pytest.raises(InputError, match=r"\(n, 3\), not \(3, 2\)"):
+    with pytest.raises(InputError, match=r"\(n, 3\), got \(3, 2\)"):
         panel(path=np.ones((3, 2)))

@@ -10,6 +10,7 @@ import torch
 
 from analyses import surface
 from analyses.catalog import known_analyses
+from analyses.drawing.pictures import Picture
 from analyses.formats.original_files import count_directions
 from analyses.line.result import Line
 from analyses.surface.result import Surface
@@ -19,7 +20,7 @@ from tests.commands import content
 
 
 def read_original(path, label):
-    """The result of the one analysis that reads the file."""
+    """The result of the analysis that reads the file, which has to be exactly one."""
     results = [analysis.read_foreign(path, label) for analysis in known_analyses().values()]
     (result,) = [result for result in results if result is not None]
     return result
@@ -62,58 +63,58 @@ SHAPES = {"square": (XS, np.linspace(-1, 1, 5)), "wide": (YS, XS), "high": (XS, 
 def test_a_surface_is_by_row_and_column(tmp_path, name):
     xs, ys = SHAPES[name]
     path = write(tmp_path / "old.h5", xs, ys)
-    found = read_original(path, "old")
-    assert isinstance(found, Surface)
-    assert (found.label, found.split, found.splits) == ("old", "train", ["train"])
-    np.testing.assert_array_equal(found.x, xs)
-    np.testing.assert_array_equal(found.y, ys)
+    original = read_original(path, "old")
+    assert isinstance(original, Surface)
+    assert (original.label, original.split, original.splits) == ("old", "train", ["train"])
+    np.testing.assert_array_equal(original.x, xs)
+    np.testing.assert_array_equal(original.y, ys)
     grid_x, grid_y = np.meshgrid(xs, ys)
-    np.testing.assert_array_equal(found.loss, loss_at(grid_x, grid_y))
-    np.testing.assert_array_equal(found.accuracy, 50 + 10 * grid_x + grid_y)
-    assert found.measured.all()
-    assert found.loss_at_origin == loss_at(0.0, 0.0)
+    np.testing.assert_array_equal(original.loss, loss_at(grid_x, grid_y))
+    np.testing.assert_array_equal(original.accuracy, 50 + 10 * grid_x + grid_y)
+    assert original.measured.all()
+    assert original.loss_at_origin == loss_at(0.0, 0.0)
     with h5py.File(path) as file:
         scrambled = file["train_loss"][()]
     assert scrambled.shape == (len(xs), len(ys))
     if len(xs) != len(ys):  # what its own plotters would show
-        assert not np.array_equal(scrambled.T, found.loss)
+        assert not np.array_equal(scrambled.T, original.loss)
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_what_is_not_finished_is_nan(tmp_path, name):
     xs, ys = SHAPES[name]
-    found = read_original(write(tmp_path / "old.h5", xs, ys, finished=9), "old")
+    original = read_original(write(tmp_path / "old.h5", xs, ys, finished=9), "old")
     expected = np.arange(xs.size * ys.size).reshape(len(ys), len(xs)) < 9
-    assert np.array_equal(np.isfinite(found.loss), expected)
-    assert np.array_equal(np.isfinite(found.accuracy), expected)
-    assert np.array_equal(found.measured, expected)
-    assert found.headline()["measured"] == 9
-    assert found.headline()["not_finite"] == xs.size * ys.size - 9
-    assert np.isnan(found.loss_at_origin)
-    surface.tabulate([found])
+    assert np.array_equal(np.isfinite(original.loss), expected)
+    assert np.array_equal(np.isfinite(original.accuracy), expected)
+    assert np.array_equal(original.measured, expected)
+    assert original.headline()["measured"] == 9
+    assert original.headline()["not_finite"] == xs.size * ys.size - 9
+    assert np.isnan(original.loss_at_origin)
+    surface.tabulate([original])
 
 
 def test_a_line(tmp_path):
-    found = read_original(write(tmp_path / "old.h5", XS, finished=4), "old")
-    assert isinstance(found, Line)
-    assert found.y is None
-    np.testing.assert_array_equal(found.loss, [*loss_at(XS[:4]), np.nan])
-    assert found.loss_at_origin == loss_at(0.0)
+    original = read_original(write(tmp_path / "old.h5", XS, finished=4), "old")
+    assert isinstance(original, Line)
+    assert original.y is None
+    np.testing.assert_array_equal(original.loss, [*loss_at(XS[:4]), np.nan])
+    assert original.loss_at_origin == loss_at(0.0)
 
 
 def test_both_splits(tmp_path):
-    found = read_original(write(tmp_path / "old.h5", XS, YS, splits=("test", "train")), "old")
-    assert found.splits == ["train", "test"]
-    np.testing.assert_allclose(found.values["test_loss"], found.loss + 1)
+    original = read_original(write(tmp_path / "old.h5", XS, YS, splits=("test", "train")), "old")
+    assert original.splits == ["train", "test"]
+    np.testing.assert_allclose(original.values["test_loss"], original.loss + 1)
     alone = read_original(write(tmp_path / "test.h5", XS, YS, splits=("test",)), "test")
     assert alone.split == "test"
 
 
 def test_without_the_origin_nothing_is_said_of_the_network(tmp_path):
-    found = read_original(write(tmp_path / "old.h5", np.array([1.0, 2.0]), YS), "old")
-    assert found.at_origin == {}
-    assert np.isnan(found.loss_at_origin)
-    surface.tabulate([found])
+    original = read_original(write(tmp_path / "old.h5", np.array([1.0, 2.0]), YS), "old")
+    assert original.at_origin == {}
+    assert np.isnan(original.loss_at_origin)
+    surface.tabulate([original])
 
 
 def test_eigenvalues(tmp_path):
@@ -121,11 +122,11 @@ def test_eigenvalues(tmp_path):
     smallest.ravel()[3] = 1.0  # not yet there
     largest = np.arange(35.0).reshape(5, 7) + 5
     path = write(tmp_path / "old.h5", XS, YS, min_eig=smallest, max_eig=largest)
-    found = read_original(path, "old")
+    original = read_original(path, "old")
     expected = smallest.ravel().reshape(7, 5)
     expected[0, 3] = np.nan
-    np.testing.assert_array_equal(found.values["min_eig"], expected)
-    np.testing.assert_array_equal(found.values["max_eig"], largest.ravel().reshape(7, 5))
+    np.testing.assert_array_equal(original.values["min_eig"], expected)
+    np.testing.assert_array_equal(original.values["max_eig"], largest.ravel().reshape(7, 5))
 
 
 def test_a_file_of_this_project_is_no_original(tmp_path):
@@ -190,10 +191,11 @@ def test_old_and_new_surfaces_share_a_picture(done, tmp_path):
     done("surface", f"<theirs>={old}", tmp_path / "ours.h5", *words)
     text = (tmp_path / "D" / "surface.svg").read_text()
     places = [text.index(label) for label in ("&lt;theirs&gt;", "plain")]
-    assert all(one < other for one, other in pairwise(places))
+    assert all(first < second for first, second in pairwise(places))
 
 
-def test_a_report_is_made_of_result_files(done, tmp_path):
+def test_a_report_is_made_of_result_files(done, tmp_path, monkeypatch):
+    monkeypatch.setattr(Picture, "render", lambda *_: b"")  # only numbers are looked at
     old = write(tmp_path / "old.h5", XS, YS)
     for name in ("hessian", "linearity"):
         result(name).save(tmp_path / f"{name}.h5")
@@ -205,7 +207,7 @@ def test_a_report_is_made_of_result_files(done, tmp_path):
     row = content["paper"]["tables"]["Table 5: sharpness and linearity"]["missing rate R, %"]
     assert row["plain"]["value"] == 100 * content["linearity"]["plain"]["missing_rate"]
     assert row["theirs"]["value"] is None
-    lacking = {one["analysis"]: one["labels"] for one in content["paper"]["missing"]}
+    lacking = {row["analysis"]: row["labels"] for row in content["paper"]["missing"]}
     assert lacking["linearity"] == ["theirs"]
 
 

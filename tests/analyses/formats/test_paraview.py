@@ -165,13 +165,13 @@ def test_wrong_input_says_so(tmp_path):
     path = tmp_path / "a.vts"
     with pytest.raises(InputError, match=r"'loss' to have shape \(4, 3\), got \(3, 4\)"):
         write_vts(path, y, x, values, "loss")
-    with pytest.raises(InputError, match="'hess'; there are: loss, accuracy"):
+    with pytest.raises(InputError, match="loss, accuracy as height, got 'hess'"):
         write_vtp(path, x, y, values, "hess")
     with pytest.raises(InputError, match="'not_finite'"):
         write_vts(path, x, y, values | {"not_finite": values["loss"]}, "loss")
     with pytest.raises(InputError, match=r"\(nx,\) and \(ny,\)"):
         write_vts(path, *np.meshgrid(x, y), values, "loss")
-    with pytest.raises(InputError, match=r"\(n, 3\), not \(5, 2\)"):
+    with pytest.raises(InputError, match=r"\(n, 3\), got \(5, 2\)"):
         write_path_vtp(path, np.ones((5, 2)), {})
     with pytest.raises(InputError, match=r"'epoch' to have shape \(5,\)"):
         write_path_vtp(path, np.ones((5, 3)), {"epoch": np.ones(4)})

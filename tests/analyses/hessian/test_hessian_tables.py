@@ -11,7 +11,8 @@ import torch
 
 from analyses import hessian
 from analyses.drawing.style import styled
-from analyses.hessian.result import Settings, Spectrum
+from analyses.hessian.result import Spectrum
+from analyses.hessian.settings import Settings
 from analyses.report.page import write_markdown, write_numbers
 from landscape.curvature.stability import gradient_descent_edge, sam_edge
 from landscape.objective.objective import Objective

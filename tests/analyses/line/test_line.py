@@ -1,3 +1,5 @@
+"""Lines: their values, headline numbers, table and picture."""
+
 import h5py
 import numpy as np
 import pytest
@@ -8,44 +10,36 @@ from analyses.line.result import Line
 from analyses.line.settings import Settings
 from analyses.slices.grid import Axis
 from landscape.objective.objective import Objective
+from tests.analyses.case_objectives import case_objective
 from tests.analyses.pictures import coloured, render
 from tests.analyses.problems import having_loss, objective, result, results
-from tests.oracles.cases import BY_NAME, CASES
+from tests.oracles.cases import BY_NAME
 
 AXIS = Axis(-1.0, 2.0, 7)
 ORIGIN = 2
 
-every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
-
-def objective_of(case, dtype=torch.float64, **origin):
-    model = case.model().to(dtype)
-    return Objective(
-        model, case.data, case.loss, batch_size=3, device="cpu", dtype=dtype, origin=origin
-    )
-
-
-def vector(found, problem):
+def vector(along, problem):
     count = len(problem.layout.shapes)
-    tensors = [torch.from_numpy(found.directions[f"xdirection/{k}"]) for k in range(count)]
+    tensors = [torch.from_numpy(along.directions[f"xdirection/{k}"]) for k in range(count)]
     return problem.layout.flatten(tensors)
 
 
-@every_case
+@pytest.mark.parametrize("name", BY_NAME)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_origin_is_the_network_itself_exactly(case, dtype):
-    problem = objective_of(case, dtype)
-    found = line.compute(problem, Settings(x=AXIS))
+def test_the_origin_is_the_network_itself_exactly(name, dtype):
+    problem = case_objective(name, dtype)
+    along = line.compute(problem, Settings(x=AXIS))
     expected = problem.evaluate()
-    assert found.loss[ORIGIN] == found.loss_at_origin == expected.loss
-    np.testing.assert_array_equal(found.accuracy[ORIGIN], expected.accuracy)
+    assert along.loss[ORIGIN] == along.loss_at_origin == expected.loss
+    np.testing.assert_array_equal(along.accuracy[ORIGIN], expected.accuracy)
 
 
 @pytest.mark.parametrize("name", ["mixer", "resnet with batch norm", "mlp with frozen parameters"])
 def test_every_point_is_the_network_moved_along_the_stored_direction(tmp_path, name):
     case = BY_NAME[name]
-    found = line.compute(objective_of(case), Settings(x=AXIS, policy="all"))
-    found.save(tmp_path / "line.h5")
+    along = line.compute(case_objective(name), Settings(x=AXIS, policy="all"))
+    along.save(tmp_path / "line.h5")
     with h5py.File(tmp_path / "line.h5") as file:
         assert "ydirection" not in file
         group = file["xdirection"]
@@ -53,7 +47,7 @@ def test_every_point_is_the_network_moved_along_the_stored_direction(tmp_path, n
         assert file["xcoordinates"][()].tolist() == [-1, -0.5, 0, 0.5, 1, 1.5, 2]
         assert file["train_loss"].shape == file["train_acc"].shape == (7,)
     inputs, targets = case.data
-    for x, loss, accuracy in zip(np.linspace(-1, 2, 7), found.loss, found.accuracy, strict=True):
+    for x, loss, accuracy in zip(np.linspace(-1, 2, 7), along.loss, along.accuracy, strict=True):
         model = case.model()
         moved = [p for p in model.parameters() if p.requires_grad]
         with torch.no_grad():
@@ -67,14 +61,14 @@ def test_every_point_is_the_network_moved_along_the_stored_direction(tmp_path, n
 
 def test_along_any_direction_a_linear_regression_is_a_parabola():
     case = BY_NAME["linear regression"]
-    problem = objective_of(case)
-    found = line.compute(problem, Settings(x=AXIS, policy="all"))
-    d, xs = vector(found, problem), AXIS.coordinates
+    problem = case_objective(case.name)
+    along = line.compute(problem, Settings(x=AXIS, policy="all"))
+    d, xs = vector(along, problem), AXIS.coordinates
     slope = (case.gradient() @ d).item()
     curvature = (d @ case.hessian() @ d).item()
     expected = problem.loss() + slope * xs + 0.5 * curvature * xs**2
-    np.testing.assert_allclose(found.loss, expected, rtol=1e-12)
-    assert np.isnan(found.accuracy).all()
+    np.testing.assert_allclose(along.loss, expected, rtol=1e-12)
+    assert np.isnan(along.accuracy).all()
 
 
 def test_the_directions_of_a_surface_can_be_followed(tmp_path):
@@ -88,7 +82,7 @@ def test_the_directions_of_a_surface_can_be_followed(tmp_path):
     np.testing.assert_array_equal(again.loss, along.loss)
 
 
-def test_losses_that_are_not_finite_are_recorded_as_they_are():
+def test_non_finite_losses_are_recorded_unchanged():
     class Root(torch.nn.Module):
         def __init__(self):
             super().__init__()
@@ -100,27 +94,26 @@ def test_losses_that_are_not_finite_are_recorded_as_they_are():
     problem = Objective(
         Root(), (torch.randn(5, 1), torch.randn(5, 1)), torch.nn.functional.mse_loss, device="cpu"
     )
-    found = line.compute(problem, Settings(x=Axis(-2, 2, 21), normalize="none"))
-    weights = 0.5 + found.settings.x.coordinates * found.directions["xdirection/0"].item()
-    assert np.array_equal(np.isnan(found.loss), weights < 0)
-    assert 0 < np.isnan(found.loss).sum() < 21
-    assert found.headline()["not_finite"] == np.isnan(found.loss).sum()
-    assert coloured(line.draw([found])["line"])[0] > 100
+    along = line.compute(problem, Settings(x=Axis(-2, 2, 21), normalize="none"))
+    weights = 0.5 + along.settings.x.coordinates * along.directions["xdirection/0"].item()
+    assert np.array_equal(np.isnan(along.loss), weights < 0)
+    assert 0 < np.isnan(along.loss).sum() < 21
+    assert along.headline()["not_finite"] == np.isnan(along.loss).sum()
 
 
 def test_headline():
-    found = line.compute(objective("a label", split="test"), Settings(x=AXIS))
-    assert (found.label, found.split) == ("a label", "test")
-    headline = found.headline()
+    along = line.compute(objective("a label", split="test"), Settings(x=AXIS))
+    assert (along.label, along.split) == ("a label", "test")
+    headline = along.headline()
     expected = {
         "split": "test",
-        "loss": found.loss_at_origin,
+        "loss": along.loss_at_origin,
         "loss_stderr": objective().evaluate().loss_stderr,
-        "loss_at_start": found.loss[0],
-        "loss_at_end": found.loss[-1],
+        "loss_at_start": along.loss[0],
+        "loss_at_end": along.loss[-1],
         "not_finite": 0,
-        "points": len(found.x),
-        "measured": len(found.x),
+        "points": len(along.x),
+        "measured": len(along.x),
     }
     assert {name: headline[name] for name in expected} == expected
 
@@ -148,21 +141,38 @@ def test_every_line_can_be_drawn(change):
         render(line.draw(shown)["line"])
 
 
+def test_the_network_itself_is_marked_in_the_picture():
+    for axes in line.draw([result("line")])["line"].axes:
+        marks = [curve.get_xdata() for curve in axes.get_lines() if curve.get_color() == "0.7"]
+        assert marks == [[0.0, 0.0]]
+
+
+def test_a_line_with_a_gap_is_not_blank():
+    before = result("line")
+    changed = having_loss(
+        before, np.where(before.loss < np.median(before.loss), np.nan, before.loss)
+    )
+    assert coloured(line.draw([changed])["line"])[0] > 100
+
+
 def test_lines_without_accuracies_can_be_drawn():
     before = result("line")
     changed = having_loss(before, before.loss, acc=np.full_like(before.loss, np.nan))
-    found = coloured(line.draw([changed])["line"])
-    assert found[0] > 100
-    assert found[1] == 0
+    pixels = coloured(line.draw([changed])["line"])
+    assert pixels[0] > 100
+    assert pixels[1] == 0
 
 
 def test_the_curves_are_the_results():
     shown = results("line", 3)
     loss_axes, accuracy_axes = line.draw(shown)["line"].axes
-    for place, one in enumerate(shown):
-        for axes, values in ((loss_axes, one.loss), (accuracy_axes, one.accuracy)):
+    for place, shown_line in enumerate(shown):
+        for axes, values in (
+            (loss_axes, shown_line.loss),
+            (accuracy_axes, shown_line.accuracy),
+        ):
             curve = axes.get_lines()[place]
-            np.testing.assert_array_equal(curve.get_xdata(), one.settings.x.coordinates)
+            np.testing.assert_array_equal(curve.get_xdata(), shown_line.settings.x.coordinates)
             np.testing.assert_array_equal(curve.get_ydata(), values)
     colours = {curve.get_color() for curve in loss_axes.get_lines()[:3]}
     assert len(colours) == 3

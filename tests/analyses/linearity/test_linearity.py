@@ -17,6 +17,7 @@ from analyses.linearity.settings import Settings
 from landscape.errors import InputError, NotMeasurableError
 from landscape.objective.objective import Objective
 from tests.oracles.cases import BY_NAME
+from tests.profile import repeats
 
 SMALL = Settings(segment=5, seed=3)
 
@@ -31,12 +32,12 @@ def objective_of(name, batch_size=3):
 @pytest.mark.parametrize("name", ["vit", "mixer", "resnet with batch norm"])
 def test_every_number_is_that_of_a_plain_loop(name):
     case, objective = BY_NAME[name], objective_of(name)
-    found = linearity.compute(objective, SMALL)
+    result = linearity.compute(objective, SMALL)
     model = case.model().eval().double()
     inputs, targets = case.data[0].double(), case.data[1]
     for k, t in enumerate((0.0, 0.25, 0.5, 0.75, 1.0)):
         misses, losses, norms = [], [], []
-        for i, j in found.pairs.tolist():
+        for i, j in result.pairs.tolist():
             x = ((1 - t) * inputs[i] + t * inputs[j]).unsqueeze(0).requires_grad_()
             logits = model(x)
             loss = (1 - t) * F.cross_entropy(logits, targets[[i]])
@@ -44,12 +45,12 @@ def test_every_number_is_that_of_a_plain_loop(name):
             norms.append(torch.autograd.grad(loss, x)[0].norm().item())
             losses.append(loss.item())
             misses.append(logits.argmax().item() not in (targets[i].item(), targets[j].item()))
-        assert found.t[k] == t
-        assert found.missing[k] == np.mean(misses)
-        assert found.loss[k] == pytest.approx(np.mean(losses), rel=1e-12)
-        assert found.gradient_norm[k] == pytest.approx(np.mean(norms), rel=1e-10)
+        assert result.t[k] == t
+        assert result.missing[k] == np.mean(misses)
+        assert result.loss[k] == pytest.approx(np.mean(losses), rel=1e-12)
+        assert result.gradient_norm[k] == pytest.approx(np.mean(norms), rel=1e-10)
         expected = np.std(losses, ddof=1) / math.sqrt(len(losses))
-        assert found.loss_stderr[k] == pytest.approx(expected, rel=1e-9)
+        assert result.loss_stderr[k] == pytest.approx(expected, rel=1e-9)
 
 
 def test_pairs_have_no_sample_in_common():
@@ -63,7 +64,7 @@ def test_pairs_have_no_sample_in_common():
         draw_pairs(11, Settings(pairs=6))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=repeats(10, 25), deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_a_linear_network_of_two_classes_never_misses_and_its_loss_sags(seed):
     generator = torch.Generator().manual_seed(seed)
@@ -73,16 +74,16 @@ def test_a_linear_network_of_two_classes_never_misses_and_its_loss_sags(seed):
             parameter.copy_(torch.randn(parameter.shape, generator=generator))
     inputs = torch.randn(20, 3, generator=generator, dtype=torch.float64)
     targets = torch.randint(2, (20,), generator=generator)
-    found = linearity.compute(
+    result = linearity.compute(
         Objective(model, (inputs, targets), device="cpu", dtype=torch.float64), Settings(segment=9)
     )
-    different = found.targets[:, 0] != found.targets[:, 1]
-    missed = (found.predictions[:, None] != found.targets).all(1)
+    different = result.targets[:, 0] != result.targets[:, 1]
+    missed = (result.predictions[:, None] != result.targets).all(1)
     assert not missed[different].any()
     if different.any():
-        assert found.missing_rate_of(same_class=False)[0] == 0
+        assert result.missing_rate_of(same_class=False)[0] == 0
     # Each class's loss is convex along a segment, so of one class the mixture's is, too.
-    same = found.pairs[~different]
+    same = result.pairs[~different]
     if len(same):
         data = (inputs[same.reshape(-1)], targets[same.reshape(-1)])
         t = torch.linspace(0, 1, 9, dtype=torch.float64)
@@ -106,18 +107,18 @@ def test_a_planted_missing_rate():
 
     inputs = torch.tensor([[1.0], [-1.0]] * 10)
     targets = torch.tensor([0, 1] * 10)
-    found = linearity.compute(Objective(Three(), (inputs, targets), device="cpu"), Settings())
-    assert found.missing_rate_of(same_class=False)[0] == 1
-    assert found.missing_rate_of(same_class=True)[0] == 0
-    different = (found.targets[:, 0] != found.targets[:, 1]).mean()
-    assert found.missing_rate[0] == pytest.approx(different)
-    assert found.missing[0] == found.missing[-1] == 0
+    result = linearity.compute(Objective(Three(), (inputs, targets), device="cpu"), Settings())
+    assert result.missing_rate_of(same_class=False)[0] == 1
+    assert result.missing_rate_of(same_class=True)[0] == 0
+    different = (result.targets[:, 0] != result.targets[:, 1]).mean()
+    assert result.missing_rate[0] == pytest.approx(different)
+    assert result.missing[0] == result.missing[-1] == 0
 
 
 def test_batches_do_not_matter():
-    one, other = (linearity.compute(objective_of("vit", size), SMALL) for size in (3, 100))
-    np.testing.assert_array_equal(one.missing, other.missing)
-    np.testing.assert_allclose(one.gradient_norm, other.gradient_norm, rtol=1e-12)
+    small, large = (linearity.compute(objective_of("vit", size), SMALL) for size in (3, 100))
+    np.testing.assert_array_equal(small.missing, large.missing)
+    np.testing.assert_allclose(small.gradient_norm, large.gradient_norm, rtol=1e-12)
 
 
 def test_an_error_is_never_0():
@@ -129,12 +130,12 @@ def test_an_error_is_never_0():
 
 
 def test_save_and_load(tmp_path):
-    found = linearity.compute(objective_of("mixer"), SMALL)
-    found.save(tmp_path / "linearity.h5")
+    result = linearity.compute(objective_of("mixer"), SMALL)
+    result.save(tmp_path / "linearity.h5")
     again = Linearity.load(tmp_path / "linearity.h5")
-    assert again.headline() == found.headline()
+    assert again.headline() == result.headline()
     assert again.settings == SMALL
-    np.testing.assert_array_equal(again.gradient_norm, found.gradient_norm)
+    np.testing.assert_array_equal(again.gradient_norm, result.gradient_norm)
 
 
 def test_what_can_not_be_mixed_is_refused():

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from analyses import minibatch
+from analyses.minibatch import measure
 from analyses.minibatch.measure import minibatches
-from analyses.minibatch.result import MinibatchSpectra
+from analyses.minibatch.result import TOLERANCE, MinibatchSpectra
 from analyses.minibatch.settings import Settings
 from analyses.run_context import RunContext
 from landscape.errors import InputError, NotMeasurableError
@@ -30,7 +31,7 @@ def test_each_is_that_of_the_dense_hessian_of_its_batch(name, l2):
     settings = Settings(minibatches=4, minibatch_size=3, minibatch_top=4, l2=l2)
     found = minibatch.compute(objective_of(name), settings)
     assert found.eigenvalues.shape == found.residuals.shape == (4, 4)
-    assert (found.residuals <= minibatch.TOLERANCE).all()
+    assert (found.residuals <= TOLERANCE).all()
     for values, batch in zip(
         found.eigenvalues, minibatches(objective_of(name), settings), strict=True
     ):
@@ -64,14 +65,14 @@ def test_augmented_pictures_are_others_and_the_same_every_time():
 
 def test_it_goes_on_after_a_kill(tmp_path, monkeypatch):
     whole = minibatch.compute(objective_of("mixer"), SMALL)
-    spectrum = minibatch._spectrum
+    spectrum = measure._spectrum
 
     def killed(objective, batch, settings, top, number):
         if number == 3:
             raise KeyboardInterrupt
         return spectrum(objective, batch, settings, top, number)
 
-    monkeypatch.setattr(minibatch, "_spectrum", killed)
+    monkeypatch.setattr(measure, "_spectrum", killed)
     with pytest.raises(KeyboardInterrupt):
         minibatch.compute(objective_of("mixer"), SMALL, RunContext(tmp_path))
     done = []
@@ -80,7 +81,7 @@ def test_it_goes_on_after_a_kill(tmp_path, monkeypatch):
         done.append(words[-1])
         return spectrum(*words)
 
-    monkeypatch.setattr(minibatch, "_spectrum", counted)
+    monkeypatch.setattr(measure, "_spectrum", counted)
     found = minibatch.compute(objective_of("mixer"), SMALL, RunContext(tmp_path))
     assert done == [3, 4]
     np.testing.assert_array_equal(found.eigenvalues, whole.eigenvalues)
@@ -92,9 +93,11 @@ def test_it_goes_on_after_a_kill(tmp_path, monkeypatch):
 
 def test_means_and_shares_with_their_errors():
     values = np.array([[4.0, -1.0], [2.0, 1.0], [6.0, -3.0]])
-    found = MinibatchSpectra("a", SMALL, None, values, np.full((3, 2), 1e-3))
-    assert found.largest == pytest.approx((4.0, 2 / np.sqrt(3)))
-    assert found.negative == pytest.approx((1 / 3, np.std([0.5, 0, 0.5], ddof=1) / np.sqrt(3)))
+    found = MinibatchSpectra(values, np.full((3, 2), 1e-3), label="a", settings=SMALL)
+    largest, negative = found.largest, found.negative
+    assert (largest.value, largest.stderr) == pytest.approx((4.0, 2 / np.sqrt(3)))
+    expected = 1 / 3, np.std([0.5, 0, 0.5], ddof=1) / np.sqrt(3)
+    assert (negative.value, negative.stderr) == pytest.approx(expected)
     assert found.converged == 1
 
 

@@ -46,30 +46,30 @@ def objective_of(family):
 def test_at_a_checkpoint_all_variants_are_those_of_the_dense_kernel(name):
     case = BY_NAME[name]
     objective = Objective(case.model(), case.data, batch_size=3, device="cpu", dtype=torch.float64)
-    found = ntk.compute(objective, HERE)
+    result = ntk.compute(objective, HERE)
     module = case.model().double().eval()
     for seed in range(2):
-        chosen = torch.from_numpy(found.samples[seed])
+        chosen = torch.from_numpy(result.samples[seed])
         inputs = case.data[0][chosen].double()
-        rows = dense(module, objective.batches[0].__class__(inputs, chosen, 4), found.outputs)
+        rows = dense(module, objective.batches[0].__class__(inputs, chosen, 4), result.outputs)
         kernel = (rows @ rows.T).numpy()
         values = np.linalg.eigvalsh(kernel)[::-1]
-        np.testing.assert_allclose(found.full[seed], values, rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(result.full[seed], values, rtol=1e-8, atol=1e-10)
         blocks = kernel.reshape(4, 2, 4, 2)
         summed = blocks[:, 0, :, 0] + blocks[:, 1, :, 1]
         np.testing.assert_allclose(
-            found.summed[seed], np.linalg.eigvalsh(summed)[::-1], rtol=1e-8, atol=1e-10
+            result.summed[seed], np.linalg.eigvalsh(summed)[::-1], rtol=1e-8, atol=1e-10
         )
         kappas = []
         for k in range(2):
-            own = np.linalg.eigvalsh(blocks[:, k, :, k])[::-1]
-            np.testing.assert_allclose(found.logit[seed, k], own, rtol=1e-8, atol=1e-10)
-            kappas.append(own[0] / own[-1])
-        assert found.kappas("full")[0][seed] == pytest.approx(values[0] / values[-1], rel=1e-6)
-        assert found.kappas("logit")[0][seed] == pytest.approx(np.mean(kappas), rel=1e-6)
-    assert not np.array_equal(found.samples[0], found.samples[1])
-    mean, error, is_bound = found.kappa()
-    values = found.kappas("full")[0]
+            spectrum = np.linalg.eigvalsh(blocks[:, k, :, k])[::-1]
+            np.testing.assert_allclose(result.logit[seed, k], spectrum, rtol=1e-8, atol=1e-10)
+            kappas.append(spectrum[0] / spectrum[-1])
+        assert result.kappas("full")[0][seed] == pytest.approx(values[0] / values[-1], rel=1e-6)
+        assert result.kappas("logit")[0][seed] == pytest.approx(np.mean(kappas), rel=1e-6)
+    assert not np.array_equal(result.samples[0], result.samples[1])
+    mean, error, is_bound = result.kappa()
+    values = result.kappas("full")[0]
     assert (mean, is_bound) == (values.mean(), False)
     assert error == pytest.approx(values.std(ddof=1) / math.sqrt(2))
 
@@ -79,17 +79,17 @@ def test_at_initialisation_it_is_that_of_fresh_weights(family):
     objective = objective_of(family)
     before = objective.weights_hash()
     settings = Settings(ntk_samples=4, ntk_outputs=0, ntk_seeds=2, ntk_head="zero", seed=5)
-    found = ntk.compute(objective, settings)
-    assert found.full.shape == (2, 20)
-    assert np.array_equal(found.samples[0], found.samples[1])
+    result = ntk.compute(objective, settings)
+    assert result.full.shape == (2, 20)
+    assert np.array_equal(result.samples[0], result.samples[1])
     for seed in range(2):
         with torch.random.fork_rng():
             torch.manual_seed(5 + seed)
             module = spec_of(family).build().double().eval()
-        inputs = pictures()[0][torch.from_numpy(found.samples[seed])].double()
-        rows = dense(module, objective.batches[0].__class__(inputs, inputs, 4), found.outputs)
+        inputs = pictures()[0][torch.from_numpy(result.samples[seed])].double()
+        rows = dense(module, objective.batches[0].__class__(inputs, inputs, 4), result.outputs)
         values = np.linalg.eigvalsh((rows @ rows.T).numpy())[::-1]
-        np.testing.assert_allclose(found.full[seed], values, rtol=1e-8, atol=1e-9 * values[0])
+        np.testing.assert_allclose(result.full[seed], values, rtol=1e-8, atol=1e-9 * values[0])
     assert objective.weights_hash() == before
 
 
@@ -116,20 +116,20 @@ def test_in_python_a_function_makes_the_fresh_network():
     objective = Objective(make(0), pictures(), device="cpu")
     with pytest.raises(NotMeasurableError, match="pass initialise="):
         ntk.compute(objective)
-    found = ntk.compute(objective, Settings(ntk_samples=3, ntk_outputs=1), initialise=make)
-    inputs = pictures()[0][torch.from_numpy(found.samples[0])].flatten(1).double()
+    result = ntk.compute(objective, Settings(ntk_samples=3, ntk_outputs=1), initialise=make)
+    inputs = pictures()[0][torch.from_numpy(result.samples[0])].flatten(1).double()
     values = torch.linalg.eigvalsh(inputs @ inputs.T + 1).flip(0)
-    np.testing.assert_allclose(found.full[0], values.numpy(), rtol=1e-10)
+    np.testing.assert_allclose(result.full[0], values.numpy(), rtol=1e-10)
 
 
 def test_a_kernel_that_has_lost_its_rank_gives_a_lower_bound():
     inputs, targets = pictures(4)
     inputs[1] = inputs[0]
     objective = Objective(nn.Sequential(nn.Flatten(), nn.Linear(64, 5)), (inputs, targets))
-    found = ntk.compute(objective, Settings(ntk_at="checkpoint", ntk_seeds=2))
-    assert found.kappa()[2]
-    assert found.headline()["full"]["is_lower_bound"] is True
-    assert ntk.tabulate([found])[""][0]["κ, full kernel"].startswith("> ")
+    result = ntk.compute(objective, Settings(ntk_at="checkpoint", ntk_seeds=2))
+    assert result.kappa()[2]
+    assert result.headline()["full"]["is_lower_bound"] is True
+    assert ntk.tabulate([result])[""][0]["κ, full kernel"].startswith("> ")
 
 
 def test_precision_and_seed():
@@ -144,11 +144,11 @@ def test_precision_and_seed():
 
 
 def test_save_and_load(tmp_path):
-    found = ntk.compute(objective_of("mixer"), HERE)
-    found.save(tmp_path / "ntk.h5")
+    result = ntk.compute(objective_of("mixer"), HERE)
+    result.save(tmp_path / "ntk.h5")
     again = TangentKernel.load(tmp_path / "ntk.h5")
-    assert again.headline().keys() == found.headline().keys()
-    assert again.kappa("summed") == found.kappa("summed")
+    assert again.headline().keys() == result.headline().keys()
+    assert again.kappa("summed") == result.kappa("summed")
     assert again.settings == HERE
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from analyses import hessian, similarity
 from analyses.run_context import RunContext
 from analyses.similarity.measure import layer_grams
-from analyses.similarity.result import MEASURES, Similarity, are_comparable, cka_map, of_layers
+from analyses.similarity.result import MEASURES, Similarity, are_comparable, cka_map, layer_cka
 from analyses.similarity.settings import Settings
 from landscape.checkpoints.weights import weights_of
 from landscape.errors import InputError, NotMeasurableError
@@ -68,7 +68,7 @@ def test_weights_against_a_reference():
         np.linalg.norm(theta - far),
         np.linalg.norm(theta - far) / np.linalg.norm(far),
     ]
-    assert found.parts == ("whole network",)
+    assert found.components == ("whole network",)
     assert found.weights[0].tolist() == pytest.approx(expected, rel=1e-9)
     itself = similarity.compute(problem, SMALL, reference=problem.theta)
     assert itself.weights[0].tolist() == pytest.approx([1.0, 0.0, 0.0])
@@ -114,8 +114,8 @@ def test_results_of_one_sample_are_compared_from_their_files(tmp_path):
     inputs = samples()[0][:6]
     features = [network(seed)[:4](inputs).detach().double().numpy() for seed in range(2)]
     expected = cka(*map(centred_gram, features))
-    assert of_layers(one, other, -1, -1)[0] == pytest.approx(expected, rel=1e-3)
-    assert found[1, 1] == of_layers(one, other, -1, -1)[0]
+    assert layer_cka(one, other, -1, -1)[0] == pytest.approx(expected, rel=1e-3)
+    assert found[1, 1] == layer_cka(one, other, -1, -1)[0]
     assert one.settings == SMALL
     assert one.symmetries == {"layers around a ReLU": 2}
 

@@ -81,8 +81,8 @@ def test_a_plain_form(name):
 def test_the_largest_of_a_bag_stays_torchs():
     table = weights(5, 3)
     with PlainForms():
-        found = bags("max")(table)
-    assert torch.equal(found, bags("max")(table))
+        largest = bags("max")(table)
+    assert torch.equal(largest, bags("max")(table))
 
 
 def normed():

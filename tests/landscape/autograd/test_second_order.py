@@ -31,8 +31,8 @@ def second_derivatives(function, tensors):
 def check(function, tensors):
     expected = second_derivatives(function, tensors)
     with SecondOrder():
-        found = second_derivatives(function, tensors)
-    for a, b in zip(found, expected, strict=True):
+        replaced = second_derivatives(function, tensors)
+    for a, b in zip(replaced, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-13)
 
 
@@ -98,10 +98,10 @@ def test_linear_for_every_choice_of_what_is_differentiated(shape, wanted):
 def test_linear_in_single_precision(shape):
     x, weight, bias = (normal(*s).float().requires_grad_() for s in (shape, (5, 4), (5,)))
     with SecondOrder():
-        found = F.linear(x, weight, bias)
-        gradients = torch.autograd.grad(found.sin().sum(), (x, weight, bias))
+        replaced = F.linear(x, weight, bias)
+        gradients = torch.autograd.grad(replaced.sin().sum(), (x, weight, bias))
     expected = F.linear(x, weight, bias)
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(replaced, expected)
     for a, b in zip(
         gradients, torch.autograd.grad(expected.sin().sum(), (x, weight, bias)), strict=True
     ):

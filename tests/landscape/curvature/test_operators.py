@@ -1,30 +1,22 @@
+"""Products of curvature operators are those of the dense Hessian."""
+
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from scipy.sparse.linalg import eigsh
-from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from landscape.autograd.gradient_graph import GradientGraph
 from landscape.curvature.operators import CurvatureOperator, Preconditioned
 from landscape.eigen.lanczos import lanczos
-from landscape.eigen.operator import rademacher_vectors, random_vector
-from landscape.errors import NotMeasurableError
 from landscape.objective.objective import Objective
 from landscape.parameters.groups import Group, tensors_group
-from tests.landscape.eigen.planted import by_magnitude, diagonal, generator
+from tests.landscape.curvature.operators import check_matrix, operator_of
+from tests.landscape.eigen.planted import by_magnitude, generator
 from tests.oracles.cases import BY_NAME, CASES
 from tests.oracles.dense import dense_hessian
+from tests.profile import repeats
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-
-
-def operator_of(case, dtype=torch.float64, batch_size=3):
-    model = case.model().to(dtype)
-    return CurvatureOperator(
-        Objective(model, case.data, case.loss, batch_size=batch_size, device="cpu", dtype=dtype)
-    )
 
 
 @every_case
@@ -53,6 +45,20 @@ def test_the_hessian_elsewhere():
     torch.testing.assert_close(there, dense, rtol=0, atol=1e-10)
     here = CurvatureOperator(objective).matmat(identity)
     torch.testing.assert_close(here, case.hessian(), rtol=0, atol=1e-10)
+
+
+def test_the_operator_is_written_as_a_matrix():
+    case = BY_NAME["mlp with tied weights"]
+    operator, dense = operator_of(case), case.hessian()
+    assert operator.shape == dense.shape
+    vectors = torch.randn(operator.size, 3, dtype=torch.float64)
+    torch.testing.assert_close(operator @ vectors, dense @ vectors, rtol=0, atol=1e-10)
+    torch.testing.assert_close(operator @ vectors[:, 0], dense @ vectors[:, 0], rtol=0, atol=1e-10)
+    assert operator.products == 4
+    group = Group.of([(0, 5)])
+    block = operator.block(group)
+    assert block.shape == (5, 5)
+    torch.testing.assert_close(block @ vectors[:5], dense[:5, :5] @ vectors[:5], rtol=0, atol=1e-10)
 
 
 def test_products_are_counted(monkeypatch):
@@ -124,35 +130,6 @@ def test_scipy_may_give_arrays_that_are_read_only():
     np.testing.assert_allclose(operator.to_scipy() @ vector, expected, atol=1e-12)
 
 
-# --------------------------------------------------------------------------- random vectors
-
-
-def test_random_vectors_are_of_unit_norm_and_from_their_generator():
-    state = torch.get_rng_state()
-    single, double = diagonal([1.0] * 500, torch.float32), diagonal([1.0] * 500)
-    one, again = random_vector(double, generator(3)), random_vector(double, generator(3))
-    assert torch.equal(one, again)
-    assert one.dtype == torch.float64
-    assert one.norm().item() == pytest.approx(1, rel=1e-12)
-    assert not torch.equal(one, random_vector(double, generator(4)))
-    low = random_vector(single, generator(3))
-    assert low.dtype == torch.float32
-    torch.testing.assert_close(low.double(), one, rtol=1e-5, atol=1e-7)
-    assert torch.equal(state, torch.get_rng_state())
-
-
-def test_rademacher_vectors_are_fair_signs():
-    operator = diagonal([1.0] * 1000)
-    signs = rademacher_vectors(operator, 20, generator())
-    assert signs.shape == (1000, 20)
-    assert signs.dtype == torch.float64
-    assert set(signs.unique().tolist()) == {-1, 1}
-    assert abs(signs.mean().item()) < 4 / np.sqrt(signs.numel())
-    gram = signs.T @ signs / 1000 - torch.eye(20)
-    assert gram.abs().max() < 5 / np.sqrt(1000)
-    assert torch.equal(signs, rademacher_vectors(operator, 20, generator()))
-
-
 # ------------------------------------------------------------------------------------------ groups
 
 
@@ -171,7 +148,7 @@ def some_groups(layout):
 
 
 @every_case
-@pytest.mark.parametrize("batch_size", [3, 7])
+@pytest.mark.parametrize("batch_size", [3, 7][: repeats(1, 2)])
 def test_blocks_are_those_of_the_dense_hessian(case, batch_size):
     operator, dense = operator_of(case, batch_size=batch_size), case.hessian()
     limit = 1e-9 * dense.abs().max().item()
@@ -186,7 +163,7 @@ def test_blocks_are_those_of_the_dense_hessian(case, batch_size):
         asked.append((restricted, vectors))
         expected.append(block @ vectors)
     for exact in (False, True):
-        for found, one in zip(operator.together(asked, exact=exact), expected, strict=True):
+        for found, one in zip(operator.block_products(asked, exact=exact), expected, strict=True):
             torch.testing.assert_close(found, one, rtol=0, atol=limit)
 
 
@@ -198,94 +175,6 @@ def test_blocks_share_graphs_and_counter():
     block.matmat(torch.ones(block.size, 4, dtype=torch.float64))
     assert (operator.counter.whole, operator.counter.blocks) == (1, 4)
     assert operator.products == block.products == 5
-
-
-# ------------------------------------------------------------------------------- other matrices
-
-
-def jacobian(function, parameters):
-    """Of a vector-valued function, row by row, with respect to all parameters."""
-    outputs = function()
-    rows = [
-        torch.cat(
-            [
-                g.reshape(-1)
-                for g in torch.autograd.grad(
-                    output, parameters, retain_graph=True, materialize_grads=True
-                )
-            ]
-        )
-        for output in outputs.reshape(-1)
-    ]
-    return outputs, torch.stack(rows)
-
-
-CLASSIFIERS = ["vit", "mixer", "resnet with batch norm", "mlp with frozen parameters"]
-
-
-@pytest.mark.parametrize("name", CLASSIFIERS)
-def test_the_gauss_newton_matrix(name):
-    case = BY_NAME[name]
-    model, inputs = case.model().eval(), case.data[0]
-    with sdpa_kernel(SDPBackend.MATH):
-        outputs, rows = jacobian(
-            lambda: model(inputs), [p for p in model.parameters() if p.requires_grad]
-        )
-    assert case.loss is F.cross_entropy
-    chances = outputs.detach().softmax(1)
-    dense = torch.zeros(rows.shape[1], rows.shape[1], dtype=torch.float64)
-    for sample, p in zip(rows.view(*outputs.shape, -1), chances, strict=True):
-        dense += sample.T @ (torch.diag(p) - torch.outer(p, p)) @ sample / len(inputs)
-    objective = Objective(
-        model, case.data, case.loss, batch_size=3, device="cpu", dtype=torch.float64
-    )
-    check_matrix(CurvatureOperator(objective, matrix="ggn"), dense)
-
-
-@pytest.mark.parametrize("name", CLASSIFIERS)
-def test_the_empirical_fisher_matrix(name):
-    case = BY_NAME[name]
-    model, (inputs, targets) = case.model().eval(), case.data
-    with sdpa_kernel(SDPBackend.MATH):
-        _, rows = jacobian(
-            lambda: F.cross_entropy(model(inputs), targets, reduction="none"),
-            [p for p in model.parameters() if p.requires_grad],
-        )
-    objective = Objective(
-        model, case.data, case.loss, batch_size=3, device="cpu", dtype=torch.float64
-    )
-    check_matrix(CurvatureOperator(objective, matrix="fisher"), rows.T @ rows / len(inputs))
-
-
-def check_matrix(operator, dense):
-    scale = dense.abs().max().item()
-    assert operator.size == len(dense)
-    vectors = torch.randn(operator.size, 3, dtype=torch.float64)
-    for product in (operator.matmat, operator.exact_matmat, operator.matmat):
-        torch.testing.assert_close(product(vectors), dense @ vectors, rtol=0, atol=1e-9 * scale)
-    rows = torch.arange(0, operator.size, max(1, operator.size // 40))
-    block = operator.block(Group.of((int(row), int(row) + 1) for row in rows))
-    expected = dense[rows][:, rows] @ vectors[rows]
-    torch.testing.assert_close(block.matmat(vectors[rows]), expected, rtol=0, atol=1e-9 * scale)
-
-
-def test_without_outputs_or_losses_of_single_samples_there_is_only_the_hessian():
-    def spread(outputs, targets):
-        return (outputs - outputs.mean()).square().mean()
-
-    model, data = nn.Linear(3, 2), (torch.randn(5, 3), torch.randn(5, 2))
-    objective = Objective(model, data, spread, device="cpu", verify=False)
-
-    class Both(nn.Linear):
-        def forward(self, x):
-            out = super().forward(x)
-            return out, out
-
-    pair = Objective(Both(3, 2), data, lambda out, target: F.mse_loss(out[0], target), device="cpu")
-    for one, matrix in ((pair, "ggn"),):
-        with pytest.raises(NotMeasurableError, match="use the hessian"):
-            CurvatureOperator(one, matrix=matrix).matvec(one.theta)
-    assert CurvatureOperator(objective).matvec(objective.theta).shape == (8,)
 
 
 # --------------------------------------------------------------------- an L2 term, preconditioning

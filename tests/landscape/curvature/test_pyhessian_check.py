@@ -13,6 +13,7 @@ from landscape.errors import InputError
 from landscape.objective.objective import Objective
 from tests.landscape.eigen.planted import by_magnitude, generator
 from tests.oracles.cases import BY_NAME
+from tests.profile import repeats
 
 
 def operator_of(name, dtype=torch.float64, batch_size=7):
@@ -79,7 +80,7 @@ def test_the_global_state_is_left_alone():
     assert not torch.equal(one.eigenvalues, other.eigenvalues)
 
 
-@pytest.mark.parametrize("batch_size", [3, 7])
+@pytest.mark.parametrize("batch_size", [3, 7][: repeats(1, 2)])
 def test_unused_parameters_are_refused_and_the_state_put_back(batch_size):
     operator = operator_of("mlp with an unused layer", batch_size=batch_size)
     state = torch.get_rng_state()
@@ -104,7 +105,7 @@ def test_inputs_that_are_not_one_tensor_are_refused():
         pyhessian_eigenpairs(operator, 1, generator())
 
 
-@pytest.mark.parametrize("batch_size", [3, 7])
+@pytest.mark.parametrize("batch_size", [3, 7][: repeats(1, 2)])
 @pytest.mark.parametrize("name", ["linear regression", "mlp with an unused layer"])
 def test_its_copy_of_the_network_does_not_stay_in_memory(name, batch_size, monkeypatch):
     import pyhessian

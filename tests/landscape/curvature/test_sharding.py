@@ -1,17 +1,20 @@
-"""Samples shared by several processes: the same products, and the same eigenvalues."""
+"""Samples sharded over several ranks: the same products, and the same eigenvalues."""
 
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from landscape.curvature.products import LocalProducts, ProductRequest
-from landscape.curvature.sharding import share_of
+from landscape.curvature.sharding import shard_of
 from landscape.data.batches import Batch
 from landscape.objective.objective import Objective
+from tests.landscape.curvature import sharded
 from tests.oracles.cases import BY_NAME
+from tests.profile import repeats
 
 
 @pytest.mark.parametrize("sizes", [[5, 5, 3], [1], [7, 1, 1, 1, 9], [2, 2]])
@@ -22,26 +25,26 @@ def test_every_sample_has_one_rank(sizes, count):
         Batch(torch.arange(start, start + size), torch.arange(start, start + size), size)
         for start, size in zip(starts, sizes, strict=True)
     ]
-    shares = [share_of(batches, number, count) for number in range(count)]
-    samples = [sample for share in shares for batch in share for sample in batch.inputs.tolist()]
+    shards = [shard_of(batches, rank, count) for rank in range(count)]
+    samples = [sample for shard in shards for batch in shard for sample in batch.inputs.tolist()]
     assert samples == list(range(sum(sizes)))
-    lengths = [sum(batch.size for batch in share) for share in shares]
+    lengths = [sum(batch.size for batch in shard) for shard in shards]
     assert max(lengths) - min(lengths) <= 1
-    assert all(batch.size == len(batch.inputs) > 0 for share in shares for batch in share)
+    assert all(batch.size == len(batch.inputs) > 0 for shard in shards for batch in shard)
 
 
-@pytest.mark.parametrize("name", ["vit", "resnet with batch norm"])
-@pytest.mark.parametrize("count", [2, 3, 9])
-def test_the_shares_add_up(name, count):
+@pytest.mark.parametrize("name", ["vit", "resnet with batch norm"][: repeats(1, 2)])
+@pytest.mark.parametrize("count", [2, 9, 3][: repeats(2, 3)])
+def test_the_shards_add_up(name, count):
     case = BY_NAME[name]
     objective = Objective(
         case.model(), case.data, case.loss, batch_size=3, device="cpu", dtype=torch.float64
     )
     vectors = torch.randn(objective.num_parameters, 2, dtype=torch.float64)
     total, gradient = torch.zeros_like(vectors), torch.zeros_like(objective.theta)
-    for number in range(count):
-        share = share_of(objective.batches, number, count)
-        products = LocalProducts(objective, batches=share, num_samples=objective.num_samples)
+    for rank in range(count):
+        shard = shard_of(objective.batches, rank, count)
+        products = LocalProducts(objective, batches=shard, num_samples=objective.num_samples)
         total += products([ProductRequest(vectors)])[0]
         total += products([ProductRequest(vectors)], exact=True)[0]
         gradient += products.gradient()
@@ -50,49 +53,21 @@ def test_the_shares_add_up(name, count):
     torch.testing.assert_close(gradient, case.gradient(), rtol=0, atol=1e-10)
 
 
-WORK = """
-import json, sys
-import torch
-from analyses import hessian
-from landscape.distributed import join_ranks
-from landscape.objective import Objective
-from landscape.work import Work
-from tests.oracles.cases import BY_NAME
-
-torch.set_num_threads(1)
-case = BY_NAME[sys.argv[1]]
-objective = Objective(case.model().float(), case.data, case.loss, batch_size=2, device="cpu")
-ranks = join_ranks()
-settings = hessian.Settings(top=4, probes=2, density_steps=8, tol=1e-4)
-for _ in range(2):  # as for several checkpoints
-    found = hessian.compute(objective, settings, Work(ranks=ranks))
-assert (found is None) == (not ranks.is_first)
-if found is not None:
-    print(json.dumps({
-        "eigenvalues": found.eigenvalues.tolist(),
-        "components": found.components.eigenvalues.tolist(),
-        "gradient": found.gradient_norm,
-    }))
-"""
-
-
-@pytest.mark.parametrize("name", ["vit", "resnet with batch norm"])
-def test_eigenvalues_are_the_same_for_any_number_of_ranks(name, tmp_path):
-    (tmp_path / "work.py").write_text(WORK)
-    found = {}
-    for count in (1, 2, 3):
-        launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-        done = subprocess.run(
-            [sys.executable, *launch, str(tmp_path / "work.py"), name],
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
+@pytest.mark.parametrize("name", ["vit", "resnet with batch norm"][: repeats(1, 2)])
+@pytest.mark.parametrize("count", [2, 1, 3][: repeats(1, 3)])
+def test_eigenvalues_are_the_same_for_any_number_of_ranks(name, count):
+    launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+    done = subprocess.run(
+        [sys.executable, "-m", *launcher, "-m", "tests.landscape.curvature.sharded", name],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+        cwd=Path(__file__).parents[3],
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    measured = json.loads(done.stdout.strip().splitlines()[-1])
+    for key, values in sharded.measure(name).items():
+        torch.testing.assert_close(
+            torch.tensor(measured[key]), torch.tensor(values), rtol=1e-5, atol=1e-7
         )
-        assert done.returncode == 0, done.stderr[-2000:]
-        found[count] = json.loads(done.stdout.strip().splitlines()[-1])
-    for count in (2, 3):
-        for key, values in found[1].items():
-            torch.testing.assert_close(
-                torch.tensor(found[count][key]), torch.tensor(values), rtol=1e-5, atol=1e-7
-            )

@@ -54,17 +54,17 @@ def test_inputs_may_be_a_dict_or_a_list_of_tensors():
         torch.float64,
         torch.int64,
     ]
-    part = batch.slice(2, 5)
-    assert part.size == 3
-    assert torch.equal(part.targets, TARGETS[2:5])
-    assert torch.equal(part.inputs["b"][1], TARGETS[2:5])
-    assert torch.equal(part.inputs["a"], INPUTS[2:5].double())
+    rows = batch.slice(2, 5)
+    assert rows.size == 3
+    assert torch.equal(rows.targets, TARGETS[2:5])
+    assert torch.equal(rows.inputs["b"][1], TARGETS[2:5])
+    assert torch.equal(rows.inputs["a"], INPUTS[2:5].double())
 
 
 def test_a_slice_of_a_batch():
-    part = Batch(INPUTS, TARGETS, 7).slice(5, 7)
-    assert part.size == 2
-    assert torch.equal(part.inputs, INPUTS[5:])
+    rows = Batch(INPUTS, TARGETS, 7).slice(5, 7)
+    assert rows.size == 2
+    assert torch.equal(rows.inputs, INPUTS[5:])
 
 
 def test_mapping_keeps_the_structure():

@@ -17,6 +17,7 @@ from landscape.data.batching import (
     SMALLEST,
     choose_batch_size,
 )
+from tests.profile import repeats
 
 CPU = torch.device("cpu")
 INPUTS, TARGETS = torch.arange(14.0).view(7, 2), torch.arange(7)
@@ -33,7 +34,7 @@ def test_the_largest_result_of_a_sample_decides(floats, expected):
     assert choose_batch_size(forward, CPU) == expected
 
 
-@settings(max_examples=50, deadline=None, database=None)
+@settings(max_examples=repeats(10, 50), deadline=None, database=None)
 @given(floats=st.integers(0, 10**6), device=st.sampled_from(["cpu", "cuda"]))
 def test_batch_sizes_are_powers_of_two_that_fit(floats, device):
     size = choose_batch_size(lambda: torch.zeros(floats), torch.device(device))
@@ -77,7 +78,7 @@ def batches_of(sizes, structure=lambda x: x):
     return [Batch(structure(x), y, len(y)) for x, y in zip(pieces, numbers, strict=True)]
 
 
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=repeats(10, 60), deadline=None, database=None)
 @given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=6), batch_size=st.integers(1, 60))
 def test_rebatching_keeps_the_samples(sizes, batch_size):
     before = batches_of(sizes)
@@ -135,5 +136,5 @@ def test_choosing_does_not_import_the_compiler():
         "print(choose_batch_size(lambda: torch.zeros(8192) + 1, torch.device('cpu')),"
         "'torch._dynamo' in sys.modules)"
     )
-    found = subprocess.check_output([sys.executable, "-c", program], text=True)
-    assert found.split() == ["64", "False"]
+    output = subprocess.check_output([sys.executable, "-c", program], text=True)
+    assert output.split() == ["64", "False"]

@@ -24,7 +24,7 @@ class SlowSamples:
     targets: torch.Tensor
     classes: tuple = ()
     fail_at: int = -1
-    asked: list = field(default_factory=list)
+    fetched: list = field(default_factory=list)
     threads: set = field(default_factory=set)
 
     @property
@@ -35,7 +35,7 @@ class SlowSamples:
         return len(self.targets)
 
     def fetch(self, indices):
-        self.asked.append(indices.tolist())
+        self.fetched.append(indices.tolist())
         self.threads.add(threading.current_thread())
         if self.fail_at in indices.tolist():
             raise OSError(f"sample {self.fail_at} can't be read")
@@ -113,14 +113,16 @@ def test_the_background_reader_gives_the_same_batches_as_memory(n, batch_size):
     slow = SlowSamples(inputs, targets)
     from_memory = list(batches(samples(n), list(order.split(batch_size)), CPU))
     from_reader = list(batches(slow, list(order.split(batch_size)), CPU))
-    parts = order.split(batch_size)
-    assert len(from_memory) == len(from_reader) == len(parts)
-    for part, (x, y), (read_x, read_y) in zip(parts, from_memory, from_reader, strict=True):
-        assert torch.equal(x, inputs[part])
-        assert torch.equal(y, targets[part])
+    index_batches = order.split(batch_size)
+    assert len(from_memory) == len(from_reader) == len(index_batches)
+    for indices, (x, y), (read_x, read_y) in zip(
+        index_batches, from_memory, from_reader, strict=True
+    ):
+        assert torch.equal(x, inputs[indices])
+        assert torch.equal(y, targets[indices])
         assert torch.equal(read_x, x)
         assert torch.equal(read_y, y)
-    assert slow.asked == [part.tolist() for part in parts]
+    assert slow.fetched == [indices.tolist() for indices in index_batches]
 
 
 def test_the_reader_is_another_thread_and_one_batch_ahead():
@@ -128,7 +130,7 @@ def test_the_reader_is_another_thread_and_one_batch_ahead():
     feed = batches(slow, list(torch.arange(20).split(4)), CPU)
     next(feed)
     next(feed)
-    assert len(slow.asked) <= 3
+    assert len(slow.fetched) <= 3
     feed.close()
     assert threading.current_thread() not in slow.threads
     assert not any(thread.is_alive() for thread in slow.threads)

@@ -8,6 +8,7 @@ from landscape.checkpoints.load import load_checkpoint
 from landscape.curvature.operators import CurvatureOperator
 from landscape.eigen.lanczos import lanczos
 from landscape.objective.objective import Objective
+from tests.profile import repeats
 
 SIZES = {"image_size": 32, "patch_size": 8, "dim": 32, "depth": 2, "num_classes": 10}
 # How many eigenvalues by magnitude hold the five largest and the three smallest.
@@ -17,7 +18,7 @@ PROBLEMS = [
 ]
 
 
-@pytest.mark.parametrize(("family", "sizes", "count"), PROBLEMS)
+@pytest.mark.parametrize(("family", "sizes", "count"), PROBLEMS[: repeats(1, 2)])
 def test_both_ends_of_the_spectrum_are_those_of_jax(shared_data, family, sizes, count):
     truth = np.load(shared_data / f"official_{family}_tiny_oracle.npz")
     checkpoint = load_checkpoint(

@@ -1,7 +1,5 @@
 """Eigenpairs out of the density's processes: as right as Lanczos's own, for fewer products."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -9,35 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape.curvature.operators import CurvatureOperator
-from landscape.eigen.operator import rademacher_vectors
-from landscape.eigen.quadrature import stochastic_lanczos
-from landscape.eigen.rayleigh_ritz import refine
-from landscape.eigen.trace import deflated_trace, frobenius_norm, hutch_plus_plus, hutchinson
-from landscape.errors import InputError
 from landscape.objective.objective import Objective
+from tests.landscape.eigen.checks import refined
 from tests.landscape.eigen.planted import (
     by_magnitude,
-    diagonal,
-    generator,
     planted,
     reported_errors,
     rounding,
     true_errors,
 )
 from tests.oracles.cases import CASES
+from tests.profile import repeats
 
 
-def together(operator, count, probes=4, steps=20, seed=0, **options):
-    which = options.get("which", "magnitude")
-    vectors = rademacher_vectors(operator, probes, generator(seed))
-    quadrature, subspace = stochastic_lanczos(
-        operator, vectors, steps, generator(seed), leading=count, which=which
-    )
-    pairs = refine(operator, subspace, count, generator(seed), processes=probes, **options)
-    return pairs, quadrature, vectors
-
-
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=repeats(20, 60), deadline=None, database=None)
 @given(
     seed=st.integers(0, 10**6),
     n=st.integers(1, 60),
@@ -60,7 +43,7 @@ def test_what_is_reported_is_true(seed, n, count, kind, dtype):
     count = min(count, n)
     operator = planted(values, seed, dtype)
     tolerance = 1e-6 if dtype == torch.float64 else 1e-4
-    pairs, _, _ = together(operator, count, probes=3, steps=min(n, 12), seed=seed)
+    pairs, _, _ = refined(operator, count, probes=3, steps=min(n, 12), seed=seed)
     assert pairs.eigenvalues.shape == (count,)
     reported, floor = reported_errors(pairs), rounding(operator)
     assert (reported >= 0.99 * true_errors(operator, pairs) - floor).all()
@@ -80,7 +63,7 @@ def test_of_a_network(case):
     )
     operator = CurvatureOperator(objective)
     count = min(10, operator.size)
-    pairs, _, _ = together(operator, count, probes=4, steps=15)
+    pairs, _, _ = refined(operator, count, probes=4, steps=15)
     expected = by_magnitude(np.linalg.eigvalsh(case.hessian()))[:count]
     np.testing.assert_allclose(pairs.eigenvalues, expected, rtol=1e-6, atol=1e-12)
     assert pairs.converged.all()
@@ -89,7 +72,7 @@ def test_of_a_network(case):
 def test_nothing_more_is_spent_where_the_density_knows_it_all():
     values = np.concatenate([[50.0, 40.0, 30.0, -20.0], np.linspace(-1, 1, 196)])
     operator = planted(values, dtype=torch.float32)
-    pairs, _, _ = together(operator, 4, probes=3, steps=30)
+    pairs, _, _ = refined(operator, 4, probes=3, steps=30)
     assert pairs.steps == 0
     assert operator.products == 3 * 30 + 4
     np.testing.assert_allclose(pairs.eigenvalues, [50, 40, 30, -20], rtol=1e-5)
@@ -97,15 +80,15 @@ def test_nothing_more_is_spent_where_the_density_knows_it_all():
 
 def test_copies_of_an_eigenvalue_come_from_the_probes():
     values = [7.0, 7.0, 7.0, *np.linspace(0, 2, 100)]
-    pairs, _, _ = together(planted(values), 4, probes=4, steps=25)
+    pairs, _, _ = refined(planted(values), 4, probes=4, steps=25)
     np.testing.assert_allclose(pairs.eigenvalues, [7, 7, 7, 2], rtol=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(repeats(1, 3)))
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_more_copies_than_there_are_probes(dtype, seed):
     values = [7.0] * 9 + [6.0] * 9 + list(np.linspace(0, 5.5, 150))
-    pairs, _, _ = together(planted(values, dtype=dtype), 14, probes=4, steps=25, seed=seed)
+    pairs, _, _ = refined(planted(values, dtype=dtype), 14, probes=4, steps=25, seed=seed)
     np.testing.assert_allclose(pairs.eigenvalues, [7] * 9 + [6] * 5, rtol=1e-5)
     assert pairs.converged.all()
 
@@ -113,7 +96,7 @@ def test_more_copies_than_there_are_probes(dtype, seed):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_zeros_are_not_looked_for_as_copies(dtype):
     operator = planted([3.0, 2.0] + [0.0] * 200, dtype=dtype)
-    pairs, _, _ = together(operator, 8, probes=2, steps=20)
+    pairs, _, _ = refined(operator, 8, probes=2, steps=20)
     np.testing.assert_allclose(pairs.eigenvalues[:2], [3, 2], rtol=1e-5)
     np.testing.assert_allclose(pairs.eigenvalues[2:], 0, atol=1e-6)
     assert operator.products < 100
@@ -121,81 +104,19 @@ def test_zeros_are_not_looked_for_as_copies(dtype):
 
 def test_nothing_is_spent_on_copies_where_no_process_can_miss_one():
     operator = planted([7.0, 7.0, 7.0, *np.linspace(0, 2, 100)])
-    pairs, _, _ = together(operator, 3, probes=4, steps=40)
+    pairs, _, _ = refined(operator, 3, probes=4, steps=40)
     assert pairs.steps == 0
     np.testing.assert_allclose(pairs.eigenvalues, 7, rtol=1e-6)
 
 
 def test_both_ends():
     values = np.concatenate([[-4.0, -3.0], np.linspace(-0.5, 0.5, 100), [9.0, 10.0]])
-    pairs, _, _ = together(planted(values), 2, which="ends", steps=12)
+    pairs, _, _ = refined(planted(values), 2, which="ends", steps=12)
     np.testing.assert_allclose(pairs.eigenvalues, [10, 9, -4, -3], rtol=1e-5)
 
 
 def test_products_are_limited():
     operator = planted(np.linspace(0.9, 1, 80))
-    pairs, _, _ = together(operator, 5, probes=2, steps=6, max_products=12)
+    pairs, _, _ = refined(operator, 5, probes=2, steps=6, max_products=12)
     assert pairs.steps <= 12
     assert not pairs.converged.all()
-
-
-# --------------------------------------------------------------------------------------- trace
-
-SPECTRUM = np.concatenate([[60.0, 30.0, -20.0, 10.0], np.linspace(-1, 2, 116)])
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_the_trace_is_within_four_standard_errors(seed):
-    operator = planted(SPECTRUM, seed)
-    truth = SPECTRUM.sum()
-    for estimate in (
-        hutchinson(operator, 60, generator(seed)),
-        hutch_plus_plus(operator, 60, generator(seed)),
-    ):
-        assert abs(estimate.value - truth) < 4 * estimate.stderr
-
-
-def test_what_the_eigenvectors_know_makes_the_trace_better():
-    operator = planted(SPECTRUM)
-    pairs, quadrature, probes = together(operator, 4, probes=20)
-    assert pairs.converged.all()
-    better = deflated_trace(quadrature, probes, pairs)
-    assert abs(better.value - SPECTRUM.sum()) < 4 * better.stderr
-    assert better.stderr < 0.4 * quadrature.trace_stderr
-    norm = frobenius_norm(quadrature, probes, pairs)
-    truth = np.linalg.norm(SPECTRUM)
-    assert abs(norm.value - truth) < 4 * norm.stderr < 0.1 * truth
-    assert operator.products == 20 * 20 + pairs.steps + 4
-
-
-def test_pairs_that_did_not_converge_take_no_part_in_the_trace():
-    operator = planted(SPECTRUM)
-    pairs, quadrature, probes = together(operator, 4, probes=20)
-    bad = replace(
-        pairs,
-        vectors=torch.roll(pairs.vectors, 1, 0),
-        converged=torch.zeros_like(pairs.converged),
-    )
-    found = deflated_trace(quadrature, probes, bad)
-    assert found.value == pytest.approx(quadrature.trace)
-    assert found.stderr == pytest.approx(quadrature.trace_stderr)
-
-
-def test_hutch_plus_plus_is_exact_for_a_low_rank():
-    operator = planted([5.0, 3.0, -1.0] + [0.0] * 60)
-    estimate = hutch_plus_plus(operator, 15, generator())
-    assert estimate.value == pytest.approx(7, rel=1e-9)
-    assert estimate.stderr < 1e-9
-    assert operator.products == 15
-
-
-def test_a_trace_of_zero():
-    operator = diagonal([0.0] * 9)
-    pairs, quadrature, probes = together(operator, 2, probes=3, steps=4)
-    assert deflated_trace(quadrature, probes, pairs).value == 0
-    assert frobenius_norm(quadrature, probes, pairs).value == 0
-
-
-def test_too_few_products_for_hutch_plus_plus():
-    with pytest.raises(InputError, match="at least 6 products, got 5"):
-        hutch_plus_plus(diagonal([1.0]), 5, generator())

@@ -2,36 +2,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.overrides import _get_current_function_mode_stack
 
 from landscape.hooks.activations import FUNCTIONS, MODULES, watch_activations
+from tests.landscape.hooks.watching import Calls, names, watched
 from tests.oracles.cases import BY_NAME
-
-
-def watched(model, *inputs, passes=1):
-    """Every (layer, output) of the passes, and the model's output."""
-    seen = []
-    with watch_activations(model, lambda layer, output: seen.append((layer, output.clone()))):
-        for _ in range(passes):
-            model(*inputs)
-    return seen
-
-
-def names(seen):
-    return [layer for layer, _ in seen]
-
-
-class Calls(nn.Module):
-    """Applies a function to what a linear layer puts out."""
-
-    def __init__(self, function, width=3):
-        super().__init__()
-        self.function = function
-        self.linear = nn.Linear(width, 4)
-
-    def forward(self, x):
-        return self.function(self.linear(x))
-
 
 # ------------------------------------------------------------------------------------- modules
 
@@ -67,7 +41,7 @@ def test_our_networks_have_the_layers_they_should():
     pictures, _ = BY_NAME["vit"].data
     assert names(watched(BY_NAME["vit"].model(), pictures)) == ["blocks.0.mlp.act"]
     assert names(watched(BY_NAME["mixer"].model(), pictures)) == [
-        f"blocks.{k}.{part}.act" for k in range(2) for part in ("mlp_tokens", "mlp_channels")
+        f"blocks.{k}.{mlp}.act" for k in range(2) for mlp in ("mlp_tokens", "mlp_channels")
     ]
     assert names(watched(BY_NAME["resnet with batch norm"].model(), pictures)) == [
         "act1",
@@ -95,10 +69,10 @@ def test_a_module_that_is_called_again_gets_a_number():
     model, x = Reused(), torch.randn(4, 3)
     seen = watched(model, x, passes=2)
     assert names(seen) == ["relu", "relu:2", "relu:3"] * 2  # each pass counts anew
-    one = x.relu()
-    two = model.first(one).relu()
-    three = model.first(two).relu()
-    for (_, output), expected in zip(seen, [one, two, three] * 2, strict=True):
+    first = x.relu()
+    second = model.first(first).relu()
+    third = model.first(second).relu()
+    for (_, output), expected in zip(seen, [first, second, third] * 2, strict=True):
         assert torch.equal(output, expected)
 
 
@@ -212,79 +186,6 @@ def test_watching_changes_nothing():
     expected = model(pictures)
     with watch_activations(model, lambda layer, output: None):
         assert torch.equal(model(pictures), expected)
-
-
-# ------------------------------------------------------------------------------ nothing is left
-
-
-def hooks(model):
-    return sum(
-        len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules()
-    )
-
-
-def test_nothing_is_left_after_the_context():
-    model = nn.Sequential(Calls(F.relu), nn.ReLU())
-    seen = []
-    with watch_activations(model, lambda layer, output: seen.append(layer)):
-        assert hooks(model) > 0
-        model(torch.randn(2, 3))
-    assert seen == ["0.relu", "1"]
-    assert hooks(model) == 0
-    assert _get_current_function_mode_stack() == []
-    model(torch.randn(2, 3))
-    F.relu(torch.randn(3))
-    assert len(seen) == 2
-
-
-class FailureError(Exception):
-    pass
-
-
-def fail(*_):
-    raise FailureError
-
-
-@pytest.mark.parametrize("where", ["forward", "observer", "body"])
-def test_nothing_is_left_after_an_exception(where):
-    last = Calls(fail if where == "forward" else F.relu, 4)
-    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), last)
-    seen = []
-
-    def observe(layer, output):
-        seen.append(layer)
-        if where == "observer":
-            raise FailureError
-
-    def run():
-        with watch_activations(model, observe):
-            model(torch.randn(2, 3))
-            raise FailureError  # where nothing else fails, the body does
-
-    with pytest.raises(FailureError):
-        run()
-    assert seen
-    assert hooks(model) == 0
-    assert _get_current_function_mode_stack() == []
-
-
-def test_hooks_of_the_user_stay():
-    model, calls = nn.Sequential(nn.Linear(3, 4), nn.ReLU()), []
-    model[1].register_forward_hook(lambda *_: calls.append(1))
-    watched(model, torch.randn(2, 3))
-    assert hooks(model) == 1
-    model(torch.randn(2, 3))
-    assert calls == [1, 1]
-
-
-def test_two_watchers_see_the_same():
-    model, inner, outer = nn.Sequential(Calls(F.relu), nn.ReLU()), [], []
-    with (
-        watch_activations(model, lambda layer, _: outer.append(layer)),
-        watch_activations(model, lambda layer, _: inner.append(layer)),
-    ):
-        model(torch.randn(2, 3))
-    assert sorted(inner) == sorted(outer) == ["0.relu", "1"]
 
 
 def test_the_modules_and_functions_agree():

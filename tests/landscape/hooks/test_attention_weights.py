@@ -6,27 +6,25 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import nn
 
-from landscape.hooks.attention_weights import attention_weights, roll_out, watch_attention
+from landscape.hooks.attention_weights import attention_weights, watch_attention
 from landscape.models.vit import VisionTransformer
 from tests.oracles.cases import BY_NAME, randomise
 
 
 def observe(model, *inputs):
     """Names and weights of one forward pass, and the output with and without watching."""
-    found = []
+    attentions = []
     with torch.no_grad():
         before = model(*inputs)
-        with watch_attention(model, lambda name, weights: found.append((name, weights))):
+        with watch_attention(model, lambda name, weights: attentions.append((name, weights))):
             after = model(*inputs)
-    for _, weights in found:
+    for _, weights in attentions:
         assert weights.dim() == 4
         precision = torch.finfo(weights.dtype).eps
         assert (weights.sum(-1) - 1).abs().max() < 10 * precision
-    return found, before, after
+    return attentions, before, after
 
 
 def by_definition(q, k, scale, mask=None):
@@ -57,10 +55,10 @@ def test_our_transformer_by_hand():
     model(images)
     for handle in handles:
         handle.remove()
-    found, before, after = observe(model, images)
-    assert [name for name, _ in found] == [f"blocks.{k}.attn" for k in range(3)]
+    attentions, before, after = observe(model, images)
+    assert [name for name, _ in attentions] == [f"blocks.{k}.attn" for k in range(3)]
     assert torch.equal(before, after)
-    for (_, weights), packed in zip(found, projected, strict=True):
+    for (_, weights), packed in zip(attentions, projected, strict=True):
         # Columns: all queries, then keys, then values; heads one after another in each.
         q, k, _ = packed.detach().view(5, 10, 3, 3, 4).permute(2, 0, 3, 1, 4)
         np.testing.assert_allclose(weights, by_definition(q, k, 0.5), rtol=0, atol=1e-12)
@@ -70,17 +68,17 @@ def attending_modules(width=16, heads=4):
     return nn.MultiheadAttention(width, heads, batch_first=True).double().eval()
 
 
-@pytest.mark.parametrize("asked", [{}, {"need_weights": False}, {"average_attn_weights": False}])
+@pytest.mark.parametrize("options", [{}, {"need_weights": False}, {"average_attn_weights": False}])
 @pytest.mark.parametrize("masked", [False, True])
-def test_multihead_attention_of_torch(asked, masked):
+def test_multihead_attention_of_torch(options, masked):
     model, x = attending_modules(), torch.randn(3, 7, 16, dtype=torch.float64)
     mask = torch.arange(7) > torch.tensor([[4], [6], [5]]) if masked else None
     _, expected = model(x, x, x, key_padding_mask=mask, average_attn_weights=False)
-    found = []
-    with watch_attention(model, lambda *words: found.append(words)):
-        output, weights = model(x, x, x, key_padding_mask=mask, **asked)
-    plain, plain_weights = model(x, x, x, key_padding_mask=mask, **asked)
-    ((name, seen),) = found
+    attentions = []
+    with watch_attention(model, lambda *words: attentions.append(words)):
+        output, weights = model(x, x, x, key_padding_mask=mask, **options)
+    plain, plain_weights = model(x, x, x, key_padding_mask=mask, **options)
+    ((name, seen),) = attentions
     assert name == "attention"
     assert torch.equal(seen, expected.detach())
     torch.testing.assert_close(output, plain, rtol=0, atol=1e-14)
@@ -115,11 +113,11 @@ def test_encoder_layers_of_torch_leave_their_fast_path_and_get_it_back():
     model = nn.TransformerEncoder(layer, 2).eval()
     x = torch.randn(3, 7, 16, dtype=torch.float64)
     assert torch.backends.mha.get_fastpath_enabled()
-    found, before, after = observe(model, x)
-    assert [name for name, _ in found] == ["layers.0.self_attn", "layers.1.self_attn"]
+    attentions, before, after = observe(model, x)
+    assert [name for name, _ in attentions] == ["layers.0.self_attn", "layers.1.self_attn"]
     torch.testing.assert_close(before, after, rtol=0, atol=1e-13)
     _, expected = model.layers[0].self_attn(x, x, x, average_attn_weights=False)
-    torch.testing.assert_close(found[0][1], expected.detach(), rtol=0, atol=1e-15)
+    torch.testing.assert_close(attentions[0][1], expected.detach(), rtol=0, atol=1e-15)
 
     def refuse(_name, _weights):
         raise ValueError("no")
@@ -184,10 +182,10 @@ SOFTMAXES = {
 def test_attention_that_is_written_out_is_seen_once(name):
     layers = [WrittenOut(SOFTMAXES[name]) for _ in range(2)]
     model = nn.Sequential(*layers).eval()
-    found, before, after = observe(model, torch.randn(3, 5, 8))
-    assert [path for path, _ in found] == ["0", "1"]
+    attentions, before, after = observe(model, torch.randn(3, 5, 8))
+    assert [path for path, _ in attentions] == ["0", "1"]
     assert torch.equal(before, after)
-    for (_, weights), layer in zip(found, layers, strict=True):
+    for (_, weights), layer in zip(attentions, layers, strict=True):
         assert torch.equal(weights, layer.weights)
 
 
@@ -203,16 +201,16 @@ def test_a_softmax_that_is_no_attention():
             self.head(torch.randn(2, 5, 8))
             return F.softmax(over_channels.flatten(1) + one_key.flatten(1), dim=-1)
 
-    found, *_ = observe(Classifier(), torch.randn(2, 36))
-    assert found == []
+    attentions, *_ = observe(Classifier(), torch.randn(2, 36))
+    assert attentions == []
 
 
 def test_a_module_that_attends_more_than_once():
     attention = WrittenOut(SOFTMAXES["method"])
     model = nn.Sequential(attention, nn.Tanh(), attention)
     x = torch.randn(3, 5, 8)
-    found, *_ = observe(model, x)
-    assert [name for name, _ in found] == ["0", "0:2"]
+    attentions, *_ = observe(model, x)
+    assert [name for name, _ in attentions] == ["0", "0:2"]
     again = []
     with watch_attention(model, lambda name, _: again.append(name)):
         model(x)
@@ -223,8 +221,8 @@ def test_a_module_that_attends_more_than_once():
 @pytest.mark.parametrize("name", ["mixer", "resnet with batch norm", "linear regression"])
 def test_networks_without_attention(name):
     case = BY_NAME[name]
-    found, before, after = observe(case.model(), case.data[0])
-    assert found == []
+    attentions, before, after = observe(case.model(), case.data[0])
+    assert attentions == []
     assert torch.equal(before, after)
 
 
@@ -277,34 +275,3 @@ def test_one_head_without_a_dimension_of_its_own():
 
     ((_, weights),), *_ = observe(Single(), torch.randn(3, 5, 4))
     assert weights.shape == (3, 1, 5, 5)
-
-
-# --------------------------------------------------------------------------------------- rollout
-
-
-def rolled_out(layers):
-    below = None
-    for layer in layers:
-        below = roll_out(layer, below)
-    return below
-
-
-@given(st.integers(1, 4), st.integers(1, 3), st.integers(2, 6), st.integers(0, 100))
-@settings(max_examples=30, deadline=None)
-def test_rollout(depth, heads, tokens, seed):
-    rng = np.random.default_rng(seed)
-    layers = rng.dirichlet(np.ones(tokens), size=(depth, 2, heads, tokens))
-    found = rolled_out([torch.from_numpy(layer) for layer in layers]).numpy()
-    for sample in range(2):
-        expected = np.eye(tokens)
-        for layer in layers[:, sample]:
-            expected = (0.5 * layer.mean(0) + 0.5 * np.eye(tokens)) @ expected
-        np.testing.assert_allclose(found[sample], expected, rtol=0, atol=1e-14)
-    np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-13)
-
-
-def test_rollout_puts_the_last_layer_to_the_left():
-    first, last = torch.tensor([[0.0, 1.0], [0.0, 1.0]]), torch.tensor([[1.0, 0.0], [1.0, 0.0]])
-    found = rolled_out([first.view(1, 1, 2, 2), last.view(1, 1, 2, 2)])
-    # (last + I) / 2 = [[1, 0], [.5, .5]], (first + I) / 2 = [[.5, .5], [0, 1]].
-    assert torch.equal(found[0], torch.tensor([[0.5, 0.5], [0.25, 0.75]]).double())

@@ -81,9 +81,9 @@ def test_what_stands_between_two_layers(between, options, expected):
 
 
 def test_a_plain_mlp():
-    parts = [nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3)]
+    modules = [nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3)]
     expected = {"0": "first", "2": "between", "4": "head"}
-    assert roles(nn.Sequential(*parts)) == (expected, {})
+    assert roles(nn.Sequential(*modules)) == (expected, {})
 
 
 @pytest.mark.parametrize(
@@ -121,9 +121,9 @@ def test_networks(name, expected, batch_size):
 def test_torch_s_own_transformer_takes_no_shortcut():
     layer = nn.TransformerEncoderLayer(4, 2, 6, batch_first=True)
     model = nn.Sequential(nn.TransformerEncoder(layer, 2), nn.Flatten(), nn.Linear(12, 3))
-    found, left_out = roles(model, shape=(3, 4))
+    by_role, left_out = roles(model, shape=(3, 4))
     names = [f"0.layers.{k}.linear{n}" for k in (0, 1) for n in (1, 2)]
-    assert list(found) == [*names, "2"]
+    assert list(by_role) == [*names, "2"]
     assert not left_out
     layers, _ = dense_layers(objective := objective_of(model, shape=(3, 4)))
     seen = []
@@ -141,8 +141,8 @@ def test_timm(timm):
     model = timm.create_model(
         "vit_tiny_patch16_224", img_size=32, embed_dim=12, depth=1, num_heads=2, num_classes=3
     )
-    found, _ = roles(model, shape=(3, 32, 32))
-    assert found == {"blocks.0.mlp.fc1": "first", "blocks.0.mlp.fc2": "second", "head": "head"}
+    by_role, _ = roles(model, shape=(3, 32, 32))
+    assert by_role == {"blocks.0.mlp.fc1": "first", "blocks.0.mlp.fc2": "second", "head": "head"}
 
 
 # -------------------------------------------------------------------------------------- left out
@@ -180,8 +180,8 @@ def test_layers_whose_first_dimension_is_not_the_samples_are_left_out(tokens):
             x = self.fc2(F.gelu(self.fc1(x.transpose(0, 1))))
             return self.head(x.mean(0))
 
-    found, left_out = roles(TokensFirst(), shape=(tokens, 4))
-    assert found == HEAD
+    by_role, left_out = roles(TokensFirst(), shape=(tokens, 4))
+    assert by_role == HEAD
     assert list(left_out) == ["fc1", "fc2"]
     assert set(left_out.values()) == {"its input's first dimension is not the samples"}
 

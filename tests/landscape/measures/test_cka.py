@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from landscape.errors import InputError
 from landscape.measures.cka import centred_gram, cka, cka_error, hsic
+from tests.profile import repeats
 
 
 def features(seed, count=40, size=5):
@@ -19,14 +20,14 @@ def rotation(size, seed=0):
     return np.linalg.qr(np.random.default_rng(seed).standard_normal((size, size)))[0]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=repeats(10, 30), deadline=None)
 @given(seed=st.integers(0, 10**6), scale=st.floats(1e-3, 1e3), shift=st.floats(-10, 10))
 @pytest.mark.parametrize("debiased", [True, False])
 def test_it_is_1_up_to_rotation_scale_and_shift(debiased, seed, scale, shift):
     x = features(seed)
     y = scale * x @ rotation(5, seed) + shift
-    one, other = centred_gram(x), centred_gram(y)
-    assert cka(one, other, debiased=debiased) == pytest.approx(1.0, abs=1e-9)
+    kernel_x, kernel_y = centred_gram(x), centred_gram(y)
+    assert cka(kernel_x, kernel_y, debiased=debiased) == pytest.approx(1.0, abs=1e-9)
 
 
 def test_the_plain_estimate_is_that_of_the_features():
@@ -41,7 +42,7 @@ def test_the_plain_estimate_is_that_of_the_features():
 def test_the_unbiased_criterion_is_the_mean_over_quadruples():
     # Song et al. (2012), equation 4, over all ordered quadruples of different samples.
     count = 6
-    k, l = (one @ one.T for one in (features(3, count), features(4, count)))  # noqa: E741
+    k, l = (x @ x.T for x in (features(3, count), features(4, count)))  # noqa: E741
     total, number = 0.0, 0
     for i in range(count):
         for j in range(count):

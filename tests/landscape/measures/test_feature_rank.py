@@ -34,8 +34,8 @@ def test_components_that_hold_a_share():
 def test_moments_are_those_of_numpy_in_any_pieces():
     x = rows()
     moments = Moments(3)
-    for k, part in enumerate(x.split([10, 25, 5, 20])):
-        moments.add(k % 3, part)
+    for k, piece in enumerate(x.split([10, 25, 5, 20])):
+        moments.add(k % 3, piece)
     expected = np.cov(x.numpy().T, bias=True)
     np.testing.assert_allclose(moments.covariance().numpy(), expected, rtol=1e-10, atol=1e-12)
     left = np.cov(torch.cat([x[10:35], x[35:40]]).numpy().T, bias=True)

@@ -21,6 +21,7 @@ from landscape.objective.objective import Objective
 from landscape.parameters.layout import ParameterLayout
 from landscape.parameters.policies import Policy
 from tests.oracles.cases import BY_NAME
+from tests.profile import repeats
 
 RADII = (0.1, 0.4, 1.5)
 
@@ -57,16 +58,16 @@ def problem(seed, size=6, shift=0.0):
 def secular(matrix, slope, radius):
     """max slope'e + 1/2 e'Ae over |e| <= radius on the sphere, by bisection for the multiplier."""
     values, vectors = torch.linalg.eigh(matrix)
-    parts = vectors.T @ slope
+    coefficients = vectors.T @ slope
     low = max(values[-1].item(), 0.0)
-    high = low + parts.norm().item() / radius + 1.0
+    high = low + coefficients.norm().item() / radius + 1.0
     for _ in range(200):
         middle = 0.5 * (low + high)
-        if (parts / (middle - values)).norm() > radius:
+        if (coefficients / (middle - values)).norm() > radius:
             low = middle
         else:
             high = middle
-    step = vectors @ (parts / (high - values))
+    step = vectors @ (coefficients / (high - values))
     return (slope @ step + 0.5 * step @ matrix @ step).item()
 
 
@@ -105,8 +106,8 @@ def test_filter_noise_has_the_norm_of_each_filter(preset):
             count = shape.numel() // shape[-1]
         norms = drawn.reshape(draws, count, -1).norm(dim=2)
         error = norms.std(0) / math.sqrt(draws)
-        own = weights.reshape(count, -1).norm(dim=1)
-        assert ((norms.mean(0) - own).abs() < 5 * error).all(), (name, kind)
+        filter_norms = weights.reshape(count, -1).norm(dim=1)
+        assert ((norms.mean(0) - filter_norms).abs() < 5 * error).all(), (name, kind)
     assert start == len(theta)
 
 
@@ -123,7 +124,7 @@ def test_what_is_no_noise_is_refused():
     with pytest.raises(InputError, match="unknown noise 'loud'; expected one of fixed, filter"):
         noise_scale("loud", layout, theta)
     for word in ("kernel=copy", "statistics=copy"):
-        with pytest.raises(InputError, match="copy is no noise"):
+        with pytest.raises(InputError, match="noise can't copy weights"):
             noise_scale("filter", layout, theta, Policy.named("all", [word]))
 
 
@@ -134,9 +135,9 @@ def test_a_seed_means_the_same_draws_in_any_precision():
     double = Objective(model, data, device="cpu", dtype=torch.float64)
     first, second = list(noise_draws(single, 2, 5))
     assert not torch.equal(first, second)
-    for one, other in zip((first, second), noise_draws(double, 2, 5), strict=True):
-        assert other.dtype == torch.float64
-        assert torch.equal(one.double(), other)
+    for draw, same_draw in zip((first, second), noise_draws(double, 2, 5), strict=True):
+        assert same_draw.dtype == torch.float64
+        assert torch.equal(draw.double(), same_draw)
     assert not torch.equal(first, next(noise_draws(single, 1, 6)))
 
 
@@ -149,8 +150,8 @@ def test_the_euclidean_ball_reaches_the_trust_region_maximum(seed, shift):
     matrix, weights, centre = problem(seed, shift=shift)
     objective = quadratic(matrix, weights, centre)
     base, slope = objective.loss(), matrix @ (weights - centre)
-    found = worst_points(objective, Ball(torch.ones_like(weights)), RADII, 60)
-    for radius, point in zip(RADII, found, strict=True):
+    points = worst_points(objective, Ball(torch.ones_like(weights)), RADII, 60)
+    for radius, point in zip(RADII, points, strict=True):
         rise = secular(matrix, slope, radius)
         if shift == 4.0 and radius == RADII[-1]:
             # All curvatures are negative: the maximum may lie inside of the ball.
@@ -173,8 +174,8 @@ def test_the_adaptive_ball_by_substitution(seed):
     objective = quadratic(matrix, weights, centre)
     scale = weights.abs()
     inner, slope = scale[:, None] * matrix * scale, scale * (matrix @ (weights - centre))
-    found = worst_points(objective, Ball(scale), RADII, 60)
-    for radius, point in zip(RADII, found, strict=True):
+    points = worst_points(objective, Ball(scale), RADII, 60)
+    for radius, point in zip(RADII, points, strict=True):
         rise = point.loss - objective.loss()
         assert rise == pytest.approx(secular(inner, slope, radius), rel=1e-3)
         assert point.alignment == pytest.approx(1, abs=1e-3)
@@ -185,8 +186,8 @@ def test_the_maximum_norm_ball_of_a_separable_function(seed):
     matrix, weights, centre = problem(seed)
     diagonal = matrix.diagonal()
     objective = quadratic(diagonal.diag(), weights, centre)
-    found = worst_points(objective, Ball(weights.abs(), math.inf), RADII, 5)
-    for radius, point in zip(RADII, found, strict=True):
+    points = worst_points(objective, Ball(weights.abs(), math.inf), RADII, 5)
+    for radius, point in zip(RADII, points, strict=True):
         # Convex in each weight: each goes to its own further end.
         ends = (weights - centre).abs() + radius * weights.abs()
         assert point.loss == pytest.approx(0.5 * (diagonal * ends**2).sum().item(), rel=1e-12)
@@ -232,17 +233,17 @@ def test_at_a_maximum_there_is_nothing_higher():
     ball=st.sampled_from(["l2", "adaptive", "maximum"]),
     radii=st.lists(st.floats(1e-3, 3), min_size=1, max_size=4, unique=True),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=repeats(10, 60), deadline=None)
 def test_order_of_the_bounds(seed, shift, steps, ball, radii):
     matrix, weights, centre = problem(seed, size=4, shift=shift)
     objective = quadratic(matrix, weights, centre)
     scale = torch.ones_like(weights) if ball == "l2" else weights.abs()
     kind = Ball(scale, math.inf if ball == "maximum" else 2.0)
     radii = sorted(radii)
-    found = list(worst_points(objective, kind, radii, steps))
-    losses = [objective.loss(), *(point.loss for point in found)]
+    points = list(worst_points(objective, kind, radii, steps))
+    losses = [objective.loss(), *(point.loss for point in points)]
     assert losses == sorted(losses)
-    for radius, point in zip(radii, found, strict=True):
+    for radius, point in zip(radii, points, strict=True):
         assert point.loss >= point.one_step
         assert point.alignment <= 1 + 1e-9
         norm = torch.linalg.vector_norm(point.point, kind.order)
@@ -278,15 +279,16 @@ def test_rescaling_a_relu_network_leaves_the_adaptive_balls_and_changes_the_eucl
         data = torch.randn(9, 4, dtype=torch.float64), torch.arange(9) % 3
         return Objective(model, data, F.cross_entropy, device="cpu", dtype=torch.float64)
 
-    one, other = objective(1.0), objective(5.0)
-    assert other.loss() == pytest.approx(one.loss(), rel=1e-13)
+    original, rescaled = objective(1.0), objective(5.0)
+    assert rescaled.loss() == pytest.approx(original.loss(), rel=1e-13)
     for order in (2.0, math.inf):
         before, after = (
             [p.loss for p in worst_points(o, Ball(o.theta.abs(), order), [0.05, 0.2], 6)]
-            for o in (one, other)
+            for o in (original, rescaled)
         )
         assert after == pytest.approx(before, rel=1e-10)
     before, after = (
-        next(worst_points(o, Ball(torch.ones_like(o.theta)), [0.2], 6)).loss for o in (one, other)
+        next(worst_points(o, Ball(torch.ones_like(o.theta)), [0.2], 6)).loss
+        for o in (original, rescaled)
     )
-    assert abs(after - before) > 0.01 * (before - one.loss())
+    assert abs(after - before) > 0.01 * (before - original.loss())

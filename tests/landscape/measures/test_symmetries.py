@@ -27,22 +27,22 @@ def objective_of(model, shape=(1, 8, 8), frozen=""):
     return Objective(module, data, device="cpu", dtype=torch.float64)
 
 
-def ours(family, **others):
-    sizes = {**SIZES[family], "image_size": 8, "channels": 1, "num_classes": 3, **others}
+def ours(family, **options):
+    sizes = {**SIZES[family], "image_size": 8, "channels": 1, "num_classes": 3, **options}
     return objective_of(ModelSpec(family, sizes).build)
 
 
 def kinds(symmetries):
-    found = [one.kind for one in symmetries]
-    return {kind: found.count(kind) for kind in found}
+    all_kinds = [symmetry.kind for symmetry in symmetries]
+    return {kind: all_kinds.count(kind) for kind in all_kinds}
 
 
 def outputs(objective, theta):
     objective.live_weights.copy_(theta)
     with torch.no_grad():
-        found = objective.forward(objective.batches[0])
+        result = objective.forward(objective.batches[0])
     objective.restore()
-    return found
+    return result
 
 
 NORMS, ATTENTION, VALUES = "norms and their readers", "queries and keys", "values and projections"
@@ -116,29 +116,29 @@ def test_outputs_stay_and_weights_move(name, factor):
     make, expected = CASES[name]
     objective = make()
     before = objective.weights_hash()
-    found = find_symmetries(objective, factor)
-    assert kinds(found) == expected
-    moved = rescaled(objective, found, factor)
-    own = outputs(objective, objective.theta)
-    torch.testing.assert_close(outputs(objective, moved), own, rtol=1e-10, atol=1e-10)
+    symmetries = find_symmetries(objective, factor)
+    assert kinds(symmetries) == expected
+    moved = rescaled(objective, symmetries, factor)
+    expected_outputs = outputs(objective, objective.theta)
+    torch.testing.assert_close(outputs(objective, moved), expected_outputs, rtol=1e-10, atol=1e-10)
     assert bool((moved != objective.theta).any()) == bool(expected)
     assert objective.weights_hash() == before
-    back = rescaled(objective, found, 1.0)
+    back = rescaled(objective, symmetries, 1.0)
     assert torch.equal(back, objective.theta)
 
 
 def test_a_derivative_is_scaled_the_other_way():
     objective = ours("vit")
-    (symmetry, *_) = [one for one in find_symmetries(objective) if one.kind == ATTENTION]
+    (symmetry, *_) = [s for s in find_symmetries(objective) if s.kind == ATTENTION]
     moved = rescaled(objective, [symmetry], 4.0)
-    one, other = (
+    before, after = (
         dict(zip(objective.layout.names, objective.layout.views(g), strict=True))
         for g in (objective.gradient(), objective.gradient(moved))
     )
     for name, rows in symmetry.multiplied:
-        torch.testing.assert_close(other[name][rows] * 4, one[name][rows], rtol=1e-8, atol=1e-12)
+        torch.testing.assert_close(after[name][rows] * 4, before[name][rows], rtol=1e-8, atol=1e-12)
     for name, rows in symmetry.divided:
-        torch.testing.assert_close(other[name][rows] / 4, one[name][rows], rtol=1e-8, atol=1e-12)
+        torch.testing.assert_close(after[name][rows] / 4, before[name][rows], rtol=1e-8, atol=1e-12)
 
 
 def test_what_changes_the_outputs_is_no_symmetry(monkeypatch):
@@ -151,6 +151,6 @@ def test_what_changes_the_outputs_is_no_symmetry(monkeypatch):
 def test_frozen_weights_are_not_rescaled():
     sizes = {**SIZES["vit"], "image_size": 8, "channels": 1, "num_classes": 3}
     objective = objective_of(ModelSpec("vit", sizes).build, frozen="blocks.0.attn")
-    found = kinds(find_symmetries(objective))
-    assert found[ATTENTION] == found[VALUES] == 1
-    assert found[NORMS] == 4
+    counts = kinds(find_symmetries(objective))
+    assert counts[ATTENTION] == counts[VALUES] == 1
+    assert counts[NORMS] == 4

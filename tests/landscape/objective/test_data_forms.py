@@ -144,9 +144,9 @@ def test_sample_hash_is_of_the_samples():
     other_inputs, other_targets = inputs.clone(), targets.clone()
     other_inputs[11, 4] += 1e-9
     other_targets[3] = (targets[3] + 1) % 3
-    others = [(other_inputs, targets), (inputs, other_targets), (inputs[:11], targets[:11])]
-    others.append((inputs.flip(0), targets.flip(0)))
-    digests = [Objective64(model, data).sample_hash() for data in others]
+    changes = [(other_inputs, targets), (inputs, other_targets), (inputs[:11], targets[:11])]
+    changes.append((inputs.flip(0), targets.flip(0)))
+    digests = [Objective64(model, data).sample_hash() for data in changes]
     assert len({digest, *digests}) == 5
 
 

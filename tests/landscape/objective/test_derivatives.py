@@ -10,6 +10,7 @@ from torch import nn
 from tests.landscape.objective.problems import Objective32, Objective64, close, every_case, vectors
 from tests.oracles.cases import BY_NAME, NUM_SAMPLES, randomise
 from tests.oracles.dense import dense_gradient, dense_hessian, dense_theta
+from tests.profile import repeats
 
 
 @every_case
@@ -40,10 +41,10 @@ def test_hessian_product_is_the_dense_one(case, batch_size):
     assert products.shape == several.shape
     close(products, case.hessian() @ several, 1e-10)
 
-    one = several[:, 1]
-    product = objective.hessian_product(one)
-    assert product.shape == one.shape
-    close(product, case.hessian() @ one, 1e-10)
+    vector = several[:, 1]
+    product = objective.hessian_product(vector)
+    assert product.shape == vector.shape
+    close(product, case.hessian() @ vector, 1e-10)
 
 
 @pytest.mark.parametrize("name", ["mlp with frozen parameters", "linear regression"])
@@ -144,7 +145,7 @@ def test_derivatives_do_not_depend_on_the_callers_grad_mode(context):
     close(product, case.hessian() @ direction, 1e-10)
 
 
-@settings(max_examples=25, deadline=None, database=None)
+@settings(max_examples=repeats(10, 25), deadline=None, database=None)
 @given(seed=st.integers(0, 2**31 - 1), a=st.floats(-3, 3), b=st.floats(-3, 3))
 def test_hessian_product_is_linear_and_symmetric(seed, a, b):
     case = BY_NAME["mlp with frozen parameters"]

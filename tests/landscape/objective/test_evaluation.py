@@ -20,6 +20,7 @@ from tests.landscape.objective.problems import (
     vectors,
 )
 from tests.oracles.cases import BY_NAME, NUM_SAMPLES, randomise
+from tests.profile import repeats
 
 
 @every_case
@@ -33,14 +34,14 @@ def test_loss_is_that_of_the_model(case):
 @pytest.mark.parametrize("sizes", [[5, 2], [1, 1, 5], [3, 3, 1]], ids=str)
 def test_uneven_batches_equal_one_batch(case, sizes):
     whole = Objective64(case.model(), case.data, case.loss)
-    parts = Objective64(case.model(), batches(*case.data, sizes), case.loss)
-    assert [batch.size for batch in parts.batches] == sizes
+    uneven = Objective64(case.model(), batches(*case.data, sizes), case.loss)
+    assert [batch.size for batch in uneven.batches] == sizes
     direction = torch.randn_like(whole.theta)
-    one, other = whole.evaluate(), parts.evaluate()
-    assert other.loss == pytest.approx(one.loss, rel=1e-12)
-    assert other.accuracy == pytest.approx(one.accuracy, rel=1e-12, nan_ok=True)
-    close(parts.gradient(), whole.gradient(), 1e-12)
-    close(parts.hessian_product(direction), whole.hessian_product(direction), 1e-12)
+    expected, evaluation = whole.evaluate(), uneven.evaluate()
+    assert evaluation.loss == pytest.approx(expected.loss, rel=1e-12)
+    assert evaluation.accuracy == pytest.approx(expected.accuracy, rel=1e-12, nan_ok=True)
+    close(uneven.gradient(), whole.gradient(), 1e-12)
+    close(uneven.hessian_product(direction), whole.hessian_product(direction), 1e-12)
 
 
 @pytest.mark.parametrize("count", [1, 7, 29])  # their inverses aren't binary fractions
@@ -71,7 +72,7 @@ def test_loss_of_one_batch_is_exact_whatever_its_value(dtype):
     assert wrong == []
 
 
-@settings(max_examples=25, deadline=None, database=None)
+@settings(max_examples=repeats(10, 25), deadline=None, database=None)
 @given(data=st.data(), count=st.integers(2, 20))
 def test_any_partition_has_the_same_loss(data, count):
     cuts = data.draw(st.sets(st.integers(1, count - 1)))
@@ -199,7 +200,7 @@ def test_batches_that_come_as_such_are_kept_without_a_batch_size():
 
 def test_metrics_are_means_over_all_samples():
     model, (inputs, targets) = mlp(), vectors(12)
-    found = Objective64(model, (inputs, targets), batch_size=5, metrics={"brier": brier})
+    objective = Objective64(model, (inputs, targets), batch_size=5, metrics={"brier": brier})
     with torch.no_grad():
         expected = brier(model(inputs), targets).item()
-    assert found.evaluate().metrics == {"brier": pytest.approx(expected, rel=1e-12)}
+    assert objective.evaluate().metrics == {"brier": pytest.approx(expected, rel=1e-12)}

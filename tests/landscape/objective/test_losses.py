@@ -19,6 +19,7 @@ from landscape.objective.losses import (
     squared_error,
     top5_error,
 )
+from landscape.runtime import choices
 
 # Softmax of these is (1/2, 1/4, 1/4) and (1/10, 1/10, 8/10).
 OUTPUTS = torch.tensor([[2.0, 1.0, 1.0], [1.0, 1.0, 8.0]], dtype=torch.float64).log()
@@ -42,8 +43,8 @@ def test_squared_error_of_shapes_that_broadcast_is_refused(shape):
 def test_softmax_squared_error_by_hand():
     first = 0.5**2 + 0.25**2 + 0.25**2
     second = 0.1**2 + 0.9**2 + 0.8**2
-    found = softmax_squared_error(OUTPUTS, TARGETS)
-    assert found.item() == pytest.approx((first + second) / 6, rel=1e-14)
+    error = softmax_squared_error(OUTPUTS, TARGETS)
+    assert error.item() == pytest.approx((first + second) / 6, rel=1e-14)
 
 
 # ----------------------------------------------------------------------------- metrics by hand
@@ -73,9 +74,9 @@ def test_of_five_classes_none_is_outside_the_top_five():
 def test_metrics_are_means_over_the_batch(name):
     outputs, targets = torch.randn(12, 8, dtype=torch.float64), torch.randint(8, (12,))
     metric = METRICS[name]
-    parts = [metric(outputs[k : k + 1], targets[k : k + 1]).item() for k in range(12)]
+    values = [metric(outputs[k : k + 1], targets[k : k + 1]).item() for k in range(12)]
     assert metric(outputs, targets).dim() == 0
-    assert metric(outputs, targets).item() == pytest.approx(sum(parts) / 12, rel=1e-12)
+    assert metric(outputs, targets).item() == pytest.approx(sum(values) / 12, rel=1e-12)
 
 
 def test_correct_outputs_are_counted():
@@ -166,6 +167,11 @@ def test_losses_by_name():
 def test_metrics_by_name():
     for name, function in METRICS.items():
         assert resolve_metric(name) == (name, function)
+
+
+def test_names_are_those_that_users_choose_among():
+    assert tuple(LOSSES) == choices.LOSSES
+    assert tuple(METRICS) == choices.METRICS
 
 
 def test_functions_of_a_file(tmp_path):

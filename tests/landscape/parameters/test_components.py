@@ -17,25 +17,24 @@ SIZES = {"image_size": 16, "patch_size": 8, "dim": 8, "depth": 3, "num_classes":
 def named(model):
     """The layout, the components, and the names of the tensors that each touches."""
     layout = ParameterLayout.of(model)
-    found = components(model, layout)
+    groups = components(model, layout)
     names = {
         name: {layout.names[number] for number in group.tensors(layout)}
-        for name, group in found.items()
+        for name, group in groups.items()
     }
-    return layout, found, names
+    return layout, groups, names
 
 
-def check_partition(layout, found, parts):
-    """The parts don't overlap and make up all of theta."""
-    whole = Group.of(stretch for part in parts for stretch in found[part].stretches)
-    assert whole.stretches == ((0, layout.size),)
+def check_partition(layout, groups, names):
+    """The groups of these names don't overlap and make up all of theta."""
+    together = Group.of(stretch for name in names for stretch in groups[name].stretches)
+    assert together.stretches == ((0, layout.size),)
 
 
 def test_a_vision_transformer():
-    layout, found, names = named(VisionTransformer(**SIZES, heads=2, mlp_dim=12))
-    parts = ["embedding", "attention", "MLP", "norms", "head"]
+    layout, groups, names = named(VisionTransformer(**SIZES, heads=2, mlp_dim=12))
     blocks = ["block 1", "block 2", "block 3"]
-    assert list(found) == [
+    assert list(groups) == [
         "embedding",
         "attention",
         "queries",
@@ -47,7 +46,7 @@ def test_a_vision_transformer():
         "head",
         *blocks,
     ]
-    check_partition(layout, found, parts)
+    check_partition(layout, groups, ["embedding", "attention", "MLP", "norms", "head"])
     assert names["embedding"] == {
         "cls_token",
         "pos_embed",
@@ -56,36 +55,38 @@ def test_a_vision_transformer():
     }
     assert names["head"] == {"head.weight", "head.bias"}
     assert all(name.startswith("blocks.1.") for name in names["block 2"])
-    assert found["queries"].size == found["keys"].size == found["values"].size == 3 * (8 * 8 + 8)
+    assert groups["queries"].size == groups["keys"].size == groups["values"].size == 3 * (8 * 8 + 8)
     # Rows of qkv: all queries, then keys, then values.
     position = layout.names.index("blocks.0.attn.qkv.weight")
     start, stop = layout.stretches[position]
     third = (stop - start) // 3
-    assert (start + third, start + 2 * third) in found["keys"].stretches
+    assert (start + third, start + 2 * third) in groups["keys"].stretches
     together = Group.of(
         stretch
-        for part in ("queries", "keys", "values", "projections")
-        for stretch in found[part].stretches
+        for name in ("queries", "keys", "values", "projections")
+        for stretch in groups[name].stretches
     )
-    assert together == found["attention"]
+    assert together == groups["attention"]
 
 
 def test_a_mixer():
-    layout, found, names = named(MlpMixer(**SIZES, token_dim=6, channel_dim=12))
-    check_partition(layout, found, ["embedding", "token mixing", "channel mixing", "norms", "head"])
-    assert {"block 1", "block 2", "block 3"} < set(found)
-    assert not {"attention", "MLP"} & set(found)
+    layout, groups, names = named(MlpMixer(**SIZES, token_dim=6, channel_dim=12))
+    check_partition(
+        layout, groups, ["embedding", "token mixing", "channel mixing", "norms", "head"]
+    )
+    assert {"block 1", "block 2", "block 3"} < set(groups)
+    assert not {"attention", "MLP"} & set(groups)
     assert all("tok" in name for name in names["token mixing"])
 
 
 def test_a_residual_network(timm):
     import torchvision
 
-    layout, found, names = named(torchvision.models.resnet18(num_classes=5))
-    check_partition(layout, found, ["stem", "convolutions", "norms", "head"])
+    layout, groups, names = named(torchvision.models.resnet18(num_classes=5))
+    check_partition(layout, groups, ["stem", "convolutions", "norms", "head"])
     assert names["stem"] == {"conv1.weight"}
     assert names["head"] == {"fc.weight", "fc.bias"}
-    assert [name for name in found if name.startswith("layer")] == [
+    assert [name for name in groups if name.startswith("layer")] == [
         f"layer{stage}.{k}" for stage in range(1, 5) for k in range(2)
     ]
 
@@ -97,20 +98,20 @@ def test_timms_models_have_the_same_components(timm, name):
         if "vit" in name
         else (timm.create_model(name, num_classes=3))
     )
-    layout, found, _ = named(model)
+    layout, groups, _ = named(model)
     mixing = ["token mixing", "channel mixing"] if "mixer" in name else ["attention", "MLP"]
-    check_partition(layout, found, ["embedding", *mixing, "norms", "head"])
-    assert "block 2" in found
+    check_partition(layout, groups, ["embedding", *mixing, "norms", "head"])
+    assert "block 2" in groups
 
 
 def test_torchvisions_vision_transformer(timm):
     import torchvision
 
     model = torchvision.models.VisionTransformer(32, 16, 2, 2, 8, 16, num_classes=3)
-    layout, found, _ = named(model)
-    check_partition(layout, found, ["embedding", "attention", "MLP", "norms", "head"])
-    assert found["queries"].size == 2 * (8 * 8 + 8)
-    assert "block 2" in found
+    layout, groups, _ = named(model)
+    check_partition(layout, groups, ["embedding", "attention", "MLP", "norms", "head"])
+    assert groups["queries"].size == 2 * (8 * 8 + 8)
+    assert "block 2" in groups
 
 
 def test_separate_queries_keys_and_values():
@@ -127,16 +128,16 @@ def test_separate_queries_keys_and_values():
             self.fc = nn.Linear(4, 4)
 
     model = nn.Sequential(nn.Linear(2, 4), nn.ModuleList([Block(), Block()]), nn.Linear(4, 2))
-    _, found, _ = named(model)
-    sizes = {part: found[part].size for part in ("queries", "keys", "values", "projections")}
+    _, groups, _ = named(model)
+    sizes = {name: groups[name].size for name in ("queries", "keys", "values", "projections")}
     assert sizes == {"queries": 40, "keys": 20, "values": 30, "projections": 32}
-    assert found["MLP"].size == 40
+    assert groups["MLP"].size == 40
 
 
 def test_of_a_network_without_blocks_nothing_is_guessed():
-    _, found, names = named(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)))
+    _, groups, names = named(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)))
     assert names == {"norms": {"1.weight", "1.bias"}}
-    assert list(found) == ["norms"]
+    assert list(groups) == ["norms"]
 
 
 # ----------------------------------------------------------------------------------- groups
@@ -161,11 +162,11 @@ def test_gathering_undoes_scattering():
 
 def test_groups_by_pattern():
     layout = ParameterLayout.of(VisionTransformer(**SIZES, heads=2, mlp_dim=12))
-    found = groups_by_pattern(layout, {"second": r"^blocks\.1\.", "biases": "bias$"})
-    assert found["second"] == tensors_group(
+    groups = groups_by_pattern(layout, {"second": r"^blocks\.1\.", "biases": "bias$"})
+    assert groups["second"] == tensors_group(
         layout, [n for n, name in enumerate(layout.names) if name.startswith("blocks.1.")]
     )
-    with pytest.raises(InputError, match="no parameter's name has 'nothing' in it; the names are"):
+    with pytest.raises(InputError, match="no parameter's name matches 'nothing'; the names are"):
         groups_by_pattern(layout, {"a": "nothing"})
-    with pytest.raises(InputError, match="is no regular expression"):
+    with pytest.raises(InputError, match=r"expected a regular expression, got '\(', which is"):
         groups_by_pattern(layout, {"a": "("})

@@ -85,7 +85,7 @@ def test_tensors_that_do_not_fit_are_refused_by_name():
     layout = layout_of((2, 2), (4,))
     with pytest.raises(InputError, match=r"expected shape \(4,\) for p1, got \(2, 2\)"):
         layout.flatten([torch.zeros(2, 2), torch.zeros(2, 2)])
-    with pytest.raises(InputError, match="expected 2 tensors, one a parameter, got 1"):
+    with pytest.raises(InputError, match="expected 2 tensors, one for each parameter, got 1"):
         layout.flatten([torch.zeros(2, 2)])
 
 

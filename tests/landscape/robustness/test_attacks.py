@@ -11,6 +11,7 @@ from torch import nn
 from landscape.data.samples import Normalization, TensorSamples
 from landscape.robustness.attacks import Ball, fast_gradient_sign, projected_gradient_descent
 from landscape.robustness.evaluator import Attack, Evaluator
+from tests.profile import repeats
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 COLOURS = Normalization(MEAN, STD)
@@ -58,13 +59,13 @@ def test_pgd_is_the_published_iteration_in_pixels(radius, steps, length, batch_s
         x = np.clip(x, x0 - radius / 255, x0 + radius / 255)
         x = np.clip(x, 0, 1)
     inputs = COLOURS(pixels)
-    found = evaluator(model, inputs, LABELS, batch_size=batch_size).attacked(
+    attacked = evaluator(model, inputs, LABELS, batch_size=batch_size).attacked(
         Attack(radius / 255, steps, length / 255),
         inputs,
         LABELS,
         torch.Generator().manual_seed(7),
     )
-    np.testing.assert_allclose(COLOURS.undo(found).numpy(), x, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(COLOURS.undo(attacked).numpy(), x, rtol=0, atol=1e-12)
 
 
 def test_fgsm_is_one_signed_step_from_the_picture_itself():
@@ -72,8 +73,8 @@ def test_fgsm_is_one_signed_step_from_the_picture_itself():
     expected = (pixels + radius * pixel_gradient(model, pixels, LABELS).sign()).clamp(0, 1)
     inputs = COLOURS(pixels)
     untouched = torch.Generator().manual_seed(3)
-    found = evaluator(model, inputs, LABELS).attacked(Attack(radius), inputs, LABELS, untouched)
-    torch.testing.assert_close(COLOURS.undo(found), expected, rtol=0, atol=1e-13)
+    attacked = evaluator(model, inputs, LABELS).attacked(Attack(radius), inputs, LABELS, untouched)
+    torch.testing.assert_close(COLOURS.undo(attacked), expected, rtol=0, atol=1e-13)
     assert torch.equal(untouched.get_state(), torch.Generator().manual_seed(3).get_state())
 
 
@@ -81,8 +82,8 @@ def test_fgsm_of_a_linear_loss_is_the_worst_case():
     """Over the ball w.x grows by radius ||w||_1, and nothing in the ball does more."""
     weights = torch.from_numpy(np.random.default_rng(1).normal(size=(3, 4, 5)))
     pixels, radius = pictures(low=0.2, high=0.8), 16 / 255
-    found = fast_gradient_sign(lambda x: weights.expand_as(x), pixels, Ball(radius, None))
-    gain = ((found - pixels) * weights).sum((1, 2, 3))
+    attacked = fast_gradient_sign(lambda x: weights.expand_as(x), pixels, Ball(radius, None))
+    gain = ((attacked - pixels) * weights).sum((1, 2, 3))
     torch.testing.assert_close(gain, torch.full((5,), radius * weights.abs().sum().item()).double())
 
 
@@ -115,7 +116,7 @@ def test_a_linear_network_falls_at_its_margin(attack):
     assert shares[-1] < 0.1 < 0.5 < shares[0]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=repeats(10, 25), deadline=None)
 @given(
     radius=st.floats(0.001, 0.5),
     length=st.floats(0.001, 1.0),
@@ -129,11 +130,11 @@ def test_attacks_stay_in_the_ball_and_in_the_range(radius, length, steps, seed):
         moved = evaluator(model, inputs, LABELS).attacked(
             attack, inputs, LABELS, torch.Generator().manual_seed(seed)
         )
-        found = COLOURS.undo(moved)
-        assert (found - pixels).abs().max() <= radius + 1e-12
-        assert found.min() >= -1e-12
-        assert found.max() <= 1 + 1e-12
-        assert not torch.equal(found, pixels)
+        attacked = COLOURS.undo(moved)
+        assert (attacked - pixels).abs().max() <= radius + 1e-12
+        assert attacked.min() >= -1e-12
+        assert attacked.max() <= 1 + 1e-12
+        assert not torch.equal(attacked, pixels)
 
 
 def test_the_start_of_pgd_is_random():

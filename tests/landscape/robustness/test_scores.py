@@ -8,18 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape.robustness.scores import Score, mean_score, score_of
+from tests.profile import repeats
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=repeats(10, 50), deadline=None)
 @given(right=st.integers(0, 40), wrong=st.integers(0, 40).filter(bool))
 def test_of_one_set_it_is_binomial(right, wrong):
     correct = torch.tensor([True] * right + [False] * wrong)
     p, n = right / (right + wrong), right + wrong
-    found = score_of(correct)
-    assert found.accuracy == pytest.approx(100 * p, abs=1e-12)
-    assert found.standard_error == pytest.approx(100 * math.sqrt(p * (1 - p) / n), abs=1e-9)
-    assert found.samples == n
-    assert found.among_present is None
+    score = score_of(correct)
+    assert score.accuracy == pytest.approx(100 * p, abs=1e-12)
+    assert score.standard_error == pytest.approx(100 * math.sqrt(p * (1 - p) / n), abs=1e-9)
+    assert score.samples == n
+    assert score.among_present is None
 
 
 def test_of_a_mean_over_changes_of_the_same_pictures():
@@ -47,6 +48,6 @@ def test_the_same_answers_many_times_are_one_answer():
 
 
 def test_a_mean_over_unknown_overlaps_has_the_largest_error_it_can_have():
-    found = mean_score({"a": Score(80.0, 2.0, 10, 90.0, 1.0), "b": Score(60.0, 4.0, 30, 70.0, 3.0)})
-    assert found == Score(70.0, 3.0, 40, 80.0, 2.0)
-    assert mean_score({"a": Score(80.0, 2.0, 10), "b": found}).among_present is None
+    score = mean_score({"a": Score(80.0, 2.0, 10, 90.0, 1.0), "b": Score(60.0, 4.0, 30, 70.0, 3.0)})
+    assert score == Score(70.0, 3.0, 40, 80.0, 2.0)
+    assert mean_score({"a": Score(80.0, 2.0, 10), "b": score}).among_present is None

@@ -153,6 +153,20 @@ def test_plain_values():
     assert plain["verbose"] is False
 
 
+def test_a_short_form_of_other_settings_is_a_flag_and_is_not_stored():
+    @dataclass(frozen=True)
+    class Short:
+        steps: int = option(10, "how many steps")
+        brief: bool = option(False, "one step", stored=False)
+
+    parser = argparse.ArgumentParser()
+    add_options(parser, Short)
+    chosen = read_options(parser.parse_args(["--brief"]), Short)
+    assert chosen.brief
+    assert to_plain(chosen) == {"steps": 10}
+    assert from_plain(Short, to_plain(chosen)) == Short()
+
+
 def test_from_plain_fills_in_defaults():
     assert from_plain(Example, {"steps": 3}) == Example(steps=3)
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -7,14 +8,15 @@ from torch import Tensor, nn
 
 from landscape.errors import InputError
 from landscape.objective.objective import Objective
-from landscape.slices import choose_mode as forms
-from landscape.slices import evaluation_mode as forward
+from landscape.slices import choose_mode as module
+from landscape.slices import evaluation_mode
 from landscape.slices.choose_mode import ROUNDING, choose_mode
 from landscape.slices.evaluation_mode import EvaluationMode
 from landscape.slices.evaluator import PointEvaluator
-from tests.landscape.objective.test_folding import NamedArguments
-from tests.landscape.slices.test_evaluator import objective_of, plane_of
+from tests.landscape.objective.foldable import NamedArguments
+from tests.landscape.slices.evaluated import objective_of, plane_of
 from tests.oracles.cases import BY_NAME, CASES, randomise
+from tests.profile import IS_FULL
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 PROBES = [(0.0, 0.0), (0.5, -0.5), (1.0, 1.0)]
@@ -36,16 +38,16 @@ def pictures_objective(model, **options):
 
 
 def largest_difference(objective, mode, statistics=False):
-    """Of the losses at the probes from those of the plain module, relative."""
+    """The largest relative difference of the losses at the probes from the plain module's."""
     directions = plane_of(objective, statistics=statistics)
     plain = PointEvaluator(objective, directions, "train", mode=EvaluationMode())
-    other = PointEvaluator(objective, directions, "train", mode=mode)
+    evaluator = PointEvaluator(objective, directions, "train", mode=mode)
     differences = []
     for probe in PROBES:
         plain.place(probe)
         expected = plain.evaluate_here()["train"].loss
-        other.place(probe)
-        differences.append(abs(other.evaluate_here()["train"].loss - expected) / expected)
+        evaluator.place(probe)
+        differences.append(abs(evaluator.evaluate_here()["train"].loss - expected) / expected)
     plain.close()
     return max(differences)
 
@@ -63,11 +65,11 @@ def no_compiler(monkeypatch):
 
 @every_case
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "auto"])
-def test_the_recorded_error_is_the_one_of_the_form(case, precision, no_compiler):
+def test_the_recorded_error_is_that_of_the_mode(case, precision, no_compiler):
     objective = single(case, precision=precision)
     mode = choose(objective)
     assert mode.error == largest_difference(objective, mode)
-    limit = {"fp32": ROUNDING, "bf16": 5e-2, "auto": forms.LOW_PRECISION_ERROR}[precision]
+    limit = {"fp32": ROUNDING, "bf16": 5e-2, "auto": module.LOW_PRECISION_ERROR}[precision]
     assert mode.error <= limit
     if precision != "auto":
         assert mode.precision == precision
@@ -84,7 +86,7 @@ def test_double_precision_is_never_rewritten(case, monkeypatch, no_compiler):
     def refuse(*arguments, **options):
         raise AssertionError("tried out")
 
-    monkeypatch.setattr(forms, "_Runner", refuse)
+    monkeypatch.setattr(module, "_Runner", refuse)
     objective = objective_of(case, compile="on")
     assert choose(objective, num_points=10**9) == EvaluationMode("fp64")
 
@@ -98,8 +100,8 @@ def test_tf32_is_refused_on_a_processor():
 @every_case
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_two_runs_choose_the_same(case, precision):
-    one, other = (choose(single(case, precision=precision)) for _ in range(2))
-    assert one == other
+    first, second = (choose(single(case, precision=precision)) for _ in range(2))
+    assert first == second
 
 
 def test_the_objective_is_as_it_was():
@@ -117,9 +119,9 @@ def test_statistics_that_move_count():
     assert mode.error == largest_difference(objective, mode, statistics=True)
 
 
-def test_a_form_that_gives_other_losses_is_not_used(monkeypatch):
+def test_a_mode_that_gives_other_losses_is_not_used(monkeypatch):
     wrong = nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
-    monkeypatch.setattr(forward, "fold_batch_norms", lambda module: wrong)
+    monkeypatch.setattr(evaluation_mode, "fold_batch_norms", lambda model: wrong)
     assert choose(single(RESNET)) == EvaluationMode()
 
 
@@ -182,7 +184,7 @@ def test_auto_stays_with_what_works():
 
 def test_auto_takes_bf16_only_where_it_is_close(monkeypatch):
     objective = single(MLP, precision="auto")
-    monkeypatch.setattr(forms, "LOW_PRECISION_ERROR", 0.0)
+    monkeypatch.setattr(module, "LOW_PRECISION_ERROR", 0.0)
     assert choose(objective) == EvaluationMode()
 
 
@@ -197,7 +199,7 @@ def test_a_cheap_surface_is_never_compiled(case, compile, no_compiler):
 
 def test_an_expensive_surface_is_tried(monkeypatch):
     compiled = []
-    monkeypatch.setattr(torch, "compile", lambda module: compiled.append(module) or module)
+    monkeypatch.setattr(torch, "compile", lambda model: compiled.append(model) or model)
     choose(single(MLP), num_points=10**9)
     assert len(compiled) == 1
     choose(single(MLP, compile="off"), num_points=10**9)
@@ -225,7 +227,7 @@ def test_a_model_that_can_not_be_compiled(monkeypatch):
 
 
 def test_a_compiled_model_with_other_losses_is_not_used(monkeypatch):
-    monkeypatch.setattr(torch, "compile", lambda module: lambda x: 1.01 * module(x))
+    monkeypatch.setattr(torch, "compile", lambda model: lambda x: 1.01 * model(x))
     with pytest.raises(InputError, match="can't be compiled here: its losses differ by"):
         choose(single(MLP, compile="on"))
 
@@ -262,7 +264,9 @@ def test_a_real_compiler_that_fails():
 
 
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
-def test_a_compiled_mlp():
+def test_a_compiled_mlp(monkeypatch):
+    if not IS_FULL:  # traced by the compiler, but not translated to C++
+        monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     data = torch.randn(6, 5), torch.randn(6, 2)
     model = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 2))
     objective = Objective(model, data, F.mse_loss, batch_size=3, device="cpu", compile="on")

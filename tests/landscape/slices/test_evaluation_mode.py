@@ -1,4 +1,4 @@
-"""Every form of the forward pass computes what the plain module does."""
+"""In every evaluation mode the forward pass computes what the plain module does."""
 
 import copy
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def outputs_of(forward, objective):
     ],
     ids=str,
 )
-def test_a_form_gives_the_outputs_of_the_module(case, mode, dtype, tolerance):
+def test_a_mode_gives_the_outputs_of_the_module(case, mode, dtype, tolerance):
     objective = objective_of(case, dtype)
     forward = Forward(objective, mode)
     for _ in range(2):  # also after the weights have moved
@@ -95,7 +95,7 @@ def test_switches_are_put_back(precision):
     assert not torch.is_autocast_enabled("cpu")
 
 
-def test_a_form_leaves_the_objective_alone():
+def test_a_mode_leaves_the_objective_alone():
     objective = objective_of(BY_NAME["resnet with batch norm"])
     state = copy.deepcopy(objective.module.state_dict())
     expected = objective.evaluate()

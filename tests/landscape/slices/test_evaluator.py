@@ -1,76 +1,30 @@
-import copy
+"""The values of a point are those of a model moved by hand."""
+
 import math
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import nn
 
-from landscape.directions.direction import Direction, random_direction
-from landscape.errors import InputError
 from landscape.objective.losses import brier, confidence
 from landscape.objective.objective import Objective
 from landscape.slices.evaluation_mode import EvaluationMode
 from landscape.slices.evaluator import PointEvaluator
-from tests.oracles.cases import BY_NAME, CASES, randomise
+from tests.landscape.slices.evaluated import (
+    POINTS,
+    images,
+    make_direction,
+    moved_by_hand,
+    objective_of,
+    plane_of,
+    resnet,
+)
+from tests.oracles.cases import BY_NAME, CASES
 from tests.oracles.dense import dense_hessian
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-POINTS = [(0.0, 0.0), (0.5, 0.0), (-0.25, 0.75), (1.0, -1.0)]
-
-
-def make_direction(objective, seed=0, statistics=False):
-    draw = torch.Generator().manual_seed(seed)
-    direction = random_direction(objective.layout, objective.theta, draw)
-    moved = torch.rand(objective.statistics.shape, generator=draw, dtype=torch.float64)
-    moving = 0.2 * moved.to(objective.statistics) if statistics else None
-    return Direction(direction.vector, direction.layout, moving)
-
-
-def plane_of(objective, **options):
-    return [make_direction(objective, seed, **options) for seed in (0, 1)]
-
-
-def objective_of(case, dtype=torch.float64, batch_size=3, **options):
-    return Objective(
-        case.model(), case.data, case.loss, batch_size=batch_size, device="cpu", dtype=dtype,
-        **options,
-    )  # fmt: skip
-
-
-def moved_by_hand(model, directions, point):
-    """A float64 copy of the model with each parameter and statistic moved by itself."""
-    moved = copy.deepcopy(model).double().eval()
-    parameters = [p for p in moved.parameters() if p.requires_grad]
-    buffers = [b for b in moved.buffers() if b.is_floating_point()]
-    with torch.no_grad():
-        for coordinate, direction in zip(point, directions, strict=True):
-            for tensors, vector in (
-                (parameters, direction.vector),
-                (buffers, direction.statistics),
-            ):
-                start = 0
-                for tensor in tensors if vector is not None else ():
-                    piece = vector[start : start + tensor.numel()].double()
-                    tensor += coordinate * piece.reshape(tensor.shape)
-                    start += tensor.numel()
-    return moved
-
-
-def images(count, classes=3, seed=5):
-    draw = torch.Generator().manual_seed(seed)
-    inputs = torch.randn(count, 3, 4, 4, dtype=torch.float64, generator=draw)
-    return inputs, torch.randint(classes, (count,), generator=draw)
-
-
-def resnet(dtype=torch.float64, **options):
-    return objective_of(BY_NAME["resnet with batch norm"], dtype, **options)
-
-
-# ------------------------------------------------------------------------------------- values
 
 
 @every_case
@@ -229,7 +183,7 @@ def test_losses_of_single_samples():
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_loss_that_is_not_finite_is_what_it_is():
+def test_non_finite_losses_are_returned_unchanged():
     data = torch.randn(4, 3), torch.randn(4, 2)
     objective = Objective(nn.Linear(3, 2), data, F.mse_loss, device="cpu")
     evaluator = PointEvaluator(objective, plane_of(objective), "train")
@@ -245,74 +199,3 @@ def test_a_loss_beyond_the_squares_of_float64():
     loss, _, stderr = evaluator((1e100, 0.0))
     assert 1e150 < loss < math.inf
     assert stderr >= 0 or math.isnan(stderr)
-
-
-# ---------------------------------------------------------------------------- order and restoring
-
-
-@pytest.mark.parametrize("bn", ["fixed", "reestimate"])
-@pytest.mark.parametrize("statistics", [False, True])
-@given(order=st.permutations([(x, y) for x in (-1.0, 0.0, 0.7) for y in (-0.5, 0.0, 1.0)]))
-@settings(max_examples=15, deadline=None)
-def test_the_order_of_the_points_does_not_change_a_bit(bn, statistics, order):
-    case = BY_NAME["resnet with batch norm"]
-    objective = objective_of(case, torch.float32, batch_size=4)
-    directions = plane_of(objective, statistics=statistics)
-    mode = EvaluationMode(rewritten=True)
-    evaluator = PointEvaluator(objective, directions, "train", mode=mode, bn=bn)
-    for point in order:
-        fresh = PointEvaluator(
-            objective_of(case, torch.float32, batch_size=4), directions, "train", mode=mode, bn=bn
-        )
-        assert evaluator(point).tobytes() == fresh(point).tobytes()
-
-
-@pytest.mark.parametrize("bn", ["fixed", "reestimate"])
-def test_close_puts_weights_and_statistics_back(bn):
-    objective = resnet()
-    before = {key: value.clone() for key, value in objective.module.state_dict().items()}
-    evaluation, hashed = objective.evaluate(), objective.weights_hash()
-    evaluator = PointEvaluator(objective, plane_of(objective, statistics=True), "train", bn=bn)
-    for point in POINTS:
-        evaluator(point)
-    assert objective.weights_hash() != hashed or bn == "fixed"
-    evaluator.close()
-    after = objective.module.state_dict()
-    assert all(torch.equal(after[key], value) for key, value in before.items())
-    assert objective.evaluate() == evaluation
-    assert objective.weights_hash() == hashed
-
-
-@pytest.mark.parametrize("bn", ["fixed", "reestimate"])
-def test_close_puts_them_back_when_the_loss_raises(bn):
-    objective = resnet()
-    before = {key: value.clone() for key, value in objective.module.state_dict().items()}
-    evaluator = PointEvaluator(objective, plane_of(objective, statistics=True), "train", bn=bn)
-
-    def broken(outputs, targets):
-        raise ZeroDivisionError
-
-    objective.loss_function = broken
-    with pytest.raises(ZeroDivisionError):
-        evaluator((0.5, 0.5))
-    evaluator.close()
-    after = objective.module.state_dict()
-    assert all(torch.equal(after[key], value) for key, value in before.items())
-    assert not any(part.training for part in objective.module.modules())
-
-
-def test_the_users_model_is_not_touched():
-    model = randomise(nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 3)))
-    state = copy.deepcopy(model.state_dict())
-    data = torch.randn(6, 5), torch.randint(3, (6,))
-    objective = Objective(model, data, device="cpu")
-    evaluator = PointEvaluator(objective, plane_of(objective), "train", bn="reestimate")
-    evaluator((1.0, 1.0))
-    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
-
-
-@pytest.mark.parametrize("count", [0, 3])
-def test_one_or_two_directions(count):
-    objective = resnet()
-    with pytest.raises(InputError, match=f"one or two directions, got {count}"):
-        PointEvaluator(objective, [make_direction(objective)] * count, "train")

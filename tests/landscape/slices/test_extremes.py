@@ -10,6 +10,7 @@ from landscape.objective.objective import Objective
 from landscape.slices.extremes import TOLERANCE, extreme_eigenvalues
 from tests.oracles.cases import BY_NAME, CASES
 from tests.oracles.dense import dense_hessian
+from tests.profile import repeats
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
@@ -33,7 +34,7 @@ def assert_extremes(found, dense):
 
 
 @every_case
-@pytest.mark.parametrize("batch_size", [3, 7])
+@pytest.mark.parametrize("batch_size", [3, 7][: repeats(1, 2)])
 def test_at_the_network(case, batch_size):
     assert_extremes(extreme_eigenvalues(objective_of(case, batch_size)), case.hessian())
 

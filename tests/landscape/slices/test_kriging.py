@@ -6,6 +6,7 @@ from scipy.interpolate import RBFInterpolator
 
 from landscape.slices import kriging
 from landscape.slices.kriging import krige
+from tests.profile import repeats
 
 
 def scattered(count=30, seed=0):
@@ -29,7 +30,7 @@ def test_exact_at_the_nodes():
 
 
 @given(st.tuples(*[st.floats(-10, 10)] * 3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=repeats(10, 25), deadline=None)
 def test_linear_functions_are_reproduced_without_error(coefficients):
     a, b, c = coefficients
     nodes = scattered()

@@ -3,12 +3,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape.slices.order import coarse_to_fine, nested_indices
+from tests.profile import repeats
 
 counts = st.integers(1, 60)
 coarsest = st.integers(2, 15)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=repeats(20, 60), deadline=None)
 @given(counts, counts, coarsest)
 def test_every_point_once(rows, columns, first):
     order = coarse_to_fine(rows, columns, first)
@@ -36,7 +37,7 @@ def test_levels(count, first):
         assert np.ptp(np.diff(levels[0])) <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=repeats(15, 40), deadline=None)
 @given(st.integers(2, 50), st.integers(2, 50))
 def test_every_beginning_is_a_grid_as_soon_as_a_level_is_finished(rows, columns):
     order = coarse_to_fine(rows, columns)

@@ -10,7 +10,7 @@ from landscape.errors import InputError, NotMeasurableError
 from landscape.objective.objective import Objective
 from landscape.slices.evaluator import PointEvaluator
 from landscape.slices.statistics import reestimate_statistics
-from tests.landscape.slices.test_evaluator import make_direction
+from tests.landscape.slices.evaluated import make_direction
 from tests.oracles.cases import randomise
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from landscape.data.augmentation.inception_crop import crop_tensors, draw_boxes
 from landscape.errors import InputError
+from tests.profile import repeats
 
 WHOLE = [0.0, 0.0, 1.0, 1.0]
 
@@ -20,7 +21,7 @@ def box(left, top, width, height, is_mirrored=False):
     return torch.tensor([[left, top, width, height, float(is_mirrored)]])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=repeats(10, 30), deadline=None)
 @given(seed=st.integers(0, 10000), min_area=st.floats(0.01, 1.0))
 def test_boxes_lie_in_the_square_and_have_the_area_and_shape_they_should(seed, min_area):
     left, top, width, height, mirrored = draw_boxes(200, generator(seed), min_area).unbind(1)
@@ -81,7 +82,7 @@ def test_the_whole_picture_is_shown_as_it_is_or_mirrored(shape, dtype):
     torch.testing.assert_close(shown[1], pixels[1].flip(2), rtol=0, atol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=repeats(10, 40), deadline=None)
 @given(
     data=st.data(),
     height=st.integers(2, 12),

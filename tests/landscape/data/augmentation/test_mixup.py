@@ -9,6 +9,7 @@ from scipy.stats import beta, kstest
 
 from landscape.data.augmentation.mixup import draw_shares, mixup
 from landscape.errors import InputError
+from tests.profile import repeats
 
 
 def generator(seed=0):
@@ -20,7 +21,7 @@ def mix_numbers(n, alpha=0.5, share=1.0, seed=0):
     return mixup(torch.eye(n).double(), torch.arange(n), n, alpha, share, generator(seed))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=repeats(10, 30), deadline=None)
 @given(
     seed=st.integers(0, 1000),
     n=st.integers(1, 20),

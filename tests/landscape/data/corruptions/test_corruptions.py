@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from landscape.data.corruptions.catalog import FAMILIES, PARAMETERS, SEVERITIES, corrupt
+from landscape.data.corruptions.catalog import FAMILIES, GROUPS, PARAMETERS, SEVERITIES, corrupt
 from landscape.errors import InputError
+from landscape.runtime import choices
 
 GREY = 128 / 255
 
@@ -35,17 +36,23 @@ def as_floats(pixels):
     return pixels.double() / 255
 
 
+def test_families_are_those_that_users_choose_among():
+    assert tuple(FAMILIES) == choices.CORRUPTIONS
+    assert tuple(PARAMETERS) == choices.CORRUPTIONS
+    assert sum(GROUPS.values(), ()) == choices.CORRUPTIONS
+
+
 @pytest.mark.parametrize("family", list(FAMILIES))
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (3, 40, 24)], ids=str)
 def test_every_severity_keeps_shape_and_type_and_draws_from_the_generator(family, shape):
     pictures = scene(2, *shape)
     before = pictures.clone()
     for severity in SEVERITIES:
-        found = corrupt(pictures, family, severity, seeded(3))
-        assert found.shape == pictures.shape
-        assert found.dtype == torch.uint8
-        assert torch.equal(found, corrupt(pictures, family, severity, seeded(3)))
-        assert found.float().std() > 0.5
+        corrupted = corrupt(pictures, family, severity, seeded(3))
+        assert corrupted.shape == pictures.shape
+        assert corrupted.dtype == torch.uint8
+        assert torch.equal(corrupted, corrupt(pictures, family, severity, seeded(3)))
+        assert corrupted.float().std() > 0.5
     assert torch.equal(pictures, before)
 
 
@@ -114,8 +121,8 @@ def test_contrast_shrinks_towards_the_mean_of_each_channel(severity):
     x = as_floats(pictures)
     mean = x.mean((2, 3), keepdim=True)
     expected = ((x - mean) * factor + mean).clamp(0, 1)
-    found = as_floats(corrupt(pictures, "contrast", severity, seeded()))
-    torch.testing.assert_close(found, expected, rtol=0, atol=0.51 / 255)
+    corrupted = as_floats(corrupt(pictures, "contrast", severity, seeded()))
+    torch.testing.assert_close(corrupted, expected, rtol=0, atol=0.51 / 255)
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)
@@ -126,16 +133,16 @@ def test_brightness_adds_to_the_value_of_hsv(severity):
     x = as_floats(pictures)
     value = x.amax(1, keepdim=True)
     expected = x * (value + shift).clamp(max=1) / value
-    found = as_floats(corrupt(pictures, "brightness", severity, seeded()))
-    torch.testing.assert_close(found, expected, rtol=0, atol=0.51 / 255 + 1e-6)
+    corrupted = as_floats(corrupt(pictures, "brightness", severity, seeded()))
+    torch.testing.assert_close(corrupted, expected, rtol=0, atol=0.51 / 255 + 1e-6)
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)
 def test_jpeg_is_pillows(severity):
     pictures = scene(2)
     quality = PARAMETERS["jpeg_compression"]["quality"].cifar[severity - 1]
-    found = corrupt(pictures, "jpeg_compression", severity, seeded())
-    for before, after in zip(pictures, found, strict=True):
+    corrupted = corrupt(pictures, "jpeg_compression", severity, seeded())
+    for before, after in zip(pictures, corrupted, strict=True):
         buffer = io.BytesIO()
         Image.fromarray(before.permute(1, 2, 0).numpy()).save(buffer, "JPEG", quality=quality)
         expected = np.array(Image.open(buffer).convert("RGB"))
@@ -147,8 +154,8 @@ def test_pixelate_is_pillows_box_filter_and_back(severity):
     pictures = scene(2)
     factor = PARAMETERS["pixelate"]["factor"].cifar[severity - 1]
     small = (int(32 * factor), int(32 * factor))
-    found = corrupt(pictures, "pixelate", severity, seeded())
-    for before, after in zip(pictures, found, strict=True):
+    corrupted = corrupt(pictures, "pixelate", severity, seeded())
+    for before, after in zip(pictures, corrupted, strict=True):
         picture = Image.fromarray(before.permute(1, 2, 0).numpy())
         there = picture.resize(small, Image.Resampling.BOX)
         expected = np.array(there.resize((32, 32), Image.Resampling.NEAREST)).astype(int)

@@ -97,7 +97,7 @@ def test_every_layout_gives_the_published_pictures_in_their_order(tmp_path, name
     published = np.concatenate([pictures(batch) for batch in batches])
     channel, row, column = np.indices((3, 32, 32))
     expected = torch.from_numpy(published[:, 1024 * channel + 32 * row + column])
-    other = Normalization((0.5,), (0.25,))
+    halves = Normalization((0.5,), (0.25,))
     for place in layouts(tmp_path, name, form):
         samples = cifar(place, name, split)
         assert samples.inputs.dtype == torch.uint8
@@ -106,7 +106,7 @@ def test_every_layout_gives_the_published_pictures_in_their_order(tmp_path, name
         assert samples.targets.tolist() == [n for batch in batches for n in labels(name, batch)]
         assert samples.classes == tuple(CLASSES[name])
         assert samples.normalization == NORMALIZATIONS[name]
-        assert cifar(place, name, split, other).normalization == other
+        assert cifar(place, name, split, halves).normalization == halves
 
 
 @pytest.mark.parametrize(("protocol", "order"), [(2, "C"), (4, "C"), (2, "F")])
@@ -188,9 +188,9 @@ def test_damaged_files_are_named(tmp_path, name, form, file, content, message):
 
 @pytest.mark.parametrize(("name", "form"), RELEASES)
 def test_the_other_data_set(tmp_path, name, form):
-    other = "cifar100" if name == "cifar10" else "cifar10"
+    other_name = "cifar100" if name == "cifar10" else "cifar10"
     for place in layouts(tmp_path, name, form):
-        assert f"pass --data {name}, or the --data-dir" in refused(place, other)
+        assert f"pass --data {name}, or the --data-dir" in refused(place, other_name)
 
 
 def test_nothing_there(tmp_path):

@@ -35,12 +35,12 @@ def test_together_the_splits_are_scikit_learns_digits_each_once(splits):
         (int(target), *image.ravel().tolist())
         for image, target in zip(bundle.images, bundle.target, strict=True)
     )
-    found = sorted(
+    pictures = sorted(
         (int(target), *(16 * image).flatten().tolist())
         for samples in splits
         for image, target in zip(everything(samples), samples.targets, strict=True)
     )
-    assert found == expected
+    assert pictures == expected
 
 
 def test_one_in_five_of_each_class_is_held_out(splits):
@@ -63,6 +63,6 @@ def test_by_default_all_pixels_together_have_mean_0_and_deviation_1():
 
 
 def test_another_normalization(splits):
-    other = digits("test", Normalization((0.5,), (0.25,)))
-    assert torch.equal(everything(other), (everything(splits[1]) - 0.5) / 0.25)
+    renormalised = digits("test", Normalization((0.5,), (0.25,)))
+    assert torch.equal(everything(renormalised), (everything(splits[1]) - 0.5) / 0.25)
     assert torch.equal(everything(digits("test")), (everything(splits[1]) - MEAN[0]) / STD[0])

@@ -1,9 +1,8 @@
-"""Further maps of planes: convexity, the error of interpolation, and the spread over directions."""
+"""Further pictures of planes: convexity, errors of interpolation, the spread over directions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
@@ -12,15 +11,14 @@ from numpy.typing import NDArray
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.style import figure, line_styles, plain_log_ticks
-from analyses.slices.result import Slice
-
-Panels = Callable[[Sequence[Slice]], tuple[Figure, list[Axes]]]
+from analyses.surface.panel_figures import panels_of
+from analyses.surface.result import Surface
 
 RADII = 12
 
 
-def convexity_map(results: Sequence[Slice], panels_of: Panels) -> Figure:
-    """|smallest / largest eigenvalue| of the Hessian where the smallest is negative, else 0."""
+def convexity_map(results: Sequence[Surface]) -> Figure:
+    """A map of |smallest / largest Hessian eigenvalue|; 0 where the smallest is not negative."""
     page, panels = panels_of(results)
     scale = Normalize(0.0, 1.0)
     for panel, result in zip(panels, results, strict=True):
@@ -38,20 +36,20 @@ def convexity_map(results: Sequence[Slice], panels_of: Panels) -> Figure:
     return page
 
 
-def error_map(results: Sequence[Slice], panels_of: Panels) -> Figure:
-    """The claimed relative error of interpolated losses; dots are measured points."""
+def error_map(results: Sequence[Surface]) -> Figure:
+    """A map of the relative standard error of interpolated losses; dots are measured points."""
     page, panels = panels_of(results)
-    claims = [r.errors[f"{r.split}_loss"] for r in results if r.errors]
-    positive = np.concatenate([claim[(claim > 0) & np.isfinite(claim)] for claim in claims])
+    errors = [r.errors[f"{r.split}_loss"] for r in results if r.errors]
+    positive = np.concatenate([error[(error > 0) & np.isfinite(error)] for error in errors])
     scale = (
         LogNorm(100 * np.quantile(positive, 0.02), 100 * positive.max())
         if positive.size
         else Normalize(0.0, 1.0)
     )
     for panel, result in zip(panels, results, strict=True):
-        claim = result.errors.get(f"{result.split}_loss")
-        if claim is not None:
-            shown = np.ma.masked_less_equal(100 * claim, 0.0)
+        error = result.errors.get(f"{result.split}_loss")
+        if error is not None:
+            shown = np.ma.masked_less_equal(100 * error, 0.0)
             panel.pcolormesh(
                 result.x, result.rows, shown, norm=scale, cmap="magma_r", shading="nearest"
             )
@@ -66,8 +64,8 @@ def error_map(results: Sequence[Slice], panels_of: Panels) -> Figure:
     return page
 
 
-def profiles(results: Sequence[Slice]) -> Figure:
-    """The loss by distance from the network: mean over each pair of directions, band over pairs."""
+def profiles(results: Sequence[Surface]) -> Figure:
+    """The mean loss by distance from the network; the band is the range over directions."""
     page = figure(5.0, 3.4)
     panel = page.subplots()
     handles = {}
@@ -92,8 +90,8 @@ def profiles(results: Sequence[Slice]) -> Figure:
     return page
 
 
-def _rings(result: Slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Distances, and for each repeat the mean loss of the points about as far away."""
+def _rings(result: Surface) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The distances of rings (n,) and the mean loss of each repeat on each ring, (repeats, n)."""
     xs, ys = np.meshgrid(result.x, result.rows)
     distance = np.hypot(xs, ys)
     reach = min(np.abs(result.x[[0, -1]]).min(), np.abs(result.rows[[0, -1]]).min())
@@ -101,5 +99,5 @@ def _rings(result: Slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     ring = np.digitize(distance, edges) - 1
     used = [k for k in range(RADII) if (ring == k).any()]
     losses = result.repeats[f"{result.split}_loss"]
-    means = np.array([[one[ring == k].mean() for k in used] for one in losses])
+    means = np.array([[loss[ring == k].mean() for k in used] for loss in losses])
     return np.array([distance[ring == k].mean() for k in used]), means

@@ -1,0 +1,36 @@
+"""What every rank does in a test of sharding; run as a script it prints what rank 0 measures."""
+
+import json
+import sys
+
+import torch
+
+from analyses import hessian
+from analyses.run_context import RunContext
+from landscape.objective.objective import Objective
+from landscape.runtime.distributed import ALONE, Ranks, join_ranks
+from tests.oracles.cases import BY_NAME
+
+
+def measure(name: str, ranks: Ranks = ALONE) -> dict | None:
+    """The spectrum of a case, measured twice as for several checkpoints; None but in rank 0."""
+    case = BY_NAME[name]
+    objective = Objective(case.model().float(), case.data, case.loss, batch_size=2, device="cpu")
+    settings = hessian.Settings(top=4, probes=2, density_steps=8, tol=1e-4)
+    for _ in range(2):
+        spectrum = hessian.compute(objective, settings, RunContext(ranks=ranks))
+    assert (spectrum is None) == (not ranks.is_first)
+    if spectrum is None:
+        return None
+    return {
+        "eigenvalues": spectrum.eigenvalues.tolist(),
+        "components": spectrum.components.eigenvalues.tolist(),
+        "gradient": spectrum.gradient_norm,
+    }
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    measured = measure(sys.argv[1], join_ranks())
+    if measured is not None:
+        sys.stdout.write(json.dumps(measured) + "\n")

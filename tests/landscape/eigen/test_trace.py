@@ -1,0 +1,71 @@
+"""The trace and the Frobenius norm, from products and from what a spectrum knows."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from landscape.eigen.trace import deflated_trace, frobenius_norm, hutch_plus_plus, hutchinson
+from landscape.errors import InputError
+from tests.landscape.eigen.checks import refined
+from tests.landscape.eigen.planted import diagonal, generator, planted
+
+SPECTRUM = np.concatenate([[60.0, 30.0, -20.0, 10.0], np.linspace(-1, 2, 116)])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_trace_is_within_four_standard_errors(seed):
+    operator = planted(SPECTRUM, seed)
+    truth = SPECTRUM.sum()
+    for estimate in (
+        hutchinson(operator, 60, generator(seed)),
+        hutch_plus_plus(operator, 60, generator(seed)),
+    ):
+        assert abs(estimate.value - truth) < 4 * estimate.stderr
+
+
+def test_what_the_eigenvectors_know_makes_the_trace_better():
+    operator = planted(SPECTRUM)
+    pairs, quadrature, probes = refined(operator, 4, probes=20)
+    assert pairs.converged.all()
+    better = deflated_trace(quadrature, probes, pairs)
+    assert abs(better.value - SPECTRUM.sum()) < 4 * better.stderr
+    assert better.stderr < 0.4 * quadrature.trace_stderr
+    norm = frobenius_norm(quadrature, probes, pairs)
+    truth = np.linalg.norm(SPECTRUM)
+    assert abs(norm.value - truth) < 4 * norm.stderr < 0.1 * truth
+    assert operator.products == 20 * 20 + pairs.steps + 4
+
+
+def test_pairs_that_did_not_converge_take_no_part_in_the_trace():
+    operator = planted(SPECTRUM)
+    pairs, quadrature, probes = refined(operator, 4, probes=20)
+    bad = replace(
+        pairs,
+        vectors=torch.roll(pairs.vectors, 1, 0),
+        converged=torch.zeros_like(pairs.converged),
+    )
+    found = deflated_trace(quadrature, probes, bad)
+    assert found.value == pytest.approx(quadrature.trace)
+    assert found.stderr == pytest.approx(quadrature.trace_stderr)
+
+
+def test_hutch_plus_plus_is_exact_for_a_low_rank():
+    operator = planted([5.0, 3.0, -1.0] + [0.0] * 60)
+    estimate = hutch_plus_plus(operator, 15, generator())
+    assert estimate.value == pytest.approx(7, rel=1e-9)
+    assert estimate.stderr < 1e-9
+    assert operator.products == 15
+
+
+def test_a_trace_of_zero():
+    operator = diagonal([0.0] * 9)
+    pairs, quadrature, probes = refined(operator, 2, probes=3, steps=4)
+    assert deflated_trace(quadrature, probes, pairs).value == 0
+    assert frobenius_norm(quadrature, probes, pairs).value == 0
+
+
+def test_too_few_products_for_hutch_plus_plus():
+    with pytest.raises(InputError, match="at least 6 products, got 5"):
+        hutch_plus_plus(diagonal([1.0]), 5, generator())
