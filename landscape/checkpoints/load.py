@@ -68,9 +68,11 @@ def load_checkpoint(
         InputError: The file can't be read, or does not fit the model.
 
     Example:
-        >>> checkpoint = load_checkpoint("checkpoints/vit-sam")
-        >>> checkpoint.model, checkpoint.spec.arguments
-        >>> load_checkpoint("ViT-B_16.npz", "vit-b16")
+        >>> torch.save(model.state_dict(), "mine.pt")
+        >>> digits = {"image_size": 8, "channels": 1, "num_classes": 10}
+        >>> checkpoint = load_checkpoint("mine.pt", "mixer-tiny", {"depth": 1}, facts=digits)
+        >>> checkpoint.model.head
+        Linear(in_features=48, out_features=10, bias=True)
     """
     path, config = locate(Path(path))
     given = dict(model_args or {})

@@ -81,7 +81,12 @@ def resolve_model(
         InputError: The name is unknown.
 
     Example:
-        >>> resolve_model("vit-b16", {"num_classes": 10}).build()
+        >>> digits = {"image_size": 8, "channels": 1, "num_classes": 10}
+        >>> spec = resolve_model("vit-tiny", {"depth": 2}, digits)
+        >>> spec.name
+        'vit'
+        >>> spec.build()(torch.zeros(3, 1, 8, 8)).shape
+        torch.Size([3, 10])
     """
     facts = dict(facts or {})
     if name.startswith("timm:"):

@@ -70,9 +70,12 @@ def train(
         StopRequested: The training has saved and stopped as ``request`` asked.
 
     Example:
-        >>> samples, held_out = digits("train"), digits("test")
-        >>> run = RunDirectory(Path("checkpoints/mine"))
-        >>> rows = train(model, samples, held_out, TrainSettings(epochs=5, rho=0.1), run)
+        >>> run = RunDirectory(Path("mine"))
+        >>> run.path.mkdir()
+        >>> settings = TrainSettings(epochs=2, batch_size=512, rho=0.1)
+        >>> rows = train(model, digits("train"), digits("test"), settings, run)
+        >>> [row["epoch"] for row in rows]
+        [1, 2]
     """
     request = request or StopRequest()
     current = Training(model, training, validation, settings, run, name, group, request, resume)

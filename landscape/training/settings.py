@@ -103,7 +103,8 @@ class TrainSettings(OptimizerSettings, SamSettings, TaskSettings, AugmentSetting
         InputError: Values are invalid, or exclude each other.
 
     Example:
-        >>> TrainSettings(opt="sgd", epochs=10, rho=0.05, sam="gsam")
+        >>> TrainSettings(opt="sgd", epochs=10, rho=0.05, sam="gsam").peak_lr
+        0.1
     """
 
     def __post_init__(self) -> None:

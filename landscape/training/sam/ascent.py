@@ -31,9 +31,11 @@ class SharpnessAware:
         eta: Makes the perturbation adaptive, if given.
 
     Example:
+        >>> model, inputs = nn.Linear(2, 1), torch.ones(3, 2)
+        >>> gradients = torch.autograd.grad(model(inputs).mean(), model.parameters())
         >>> sam = SharpnessAware(model.parameters())
-        >>> sam.perturb(gradients_at_w, rho=0.1)
-        >>> loss_at_w_plus_e.backward()
+        >>> sam.perturb(gradients, rho=0.1)
+        >>> model(inputs).mean().backward()  # the gradient at w + e
         >>> sam.restore()
     """
 
