@@ -1,14 +1,14 @@
-"""What a step of training costs: ours, bare PyTorch loops and pytorch_optimizer, in one run.
+"""What a training step costs: ours, bare PyTorch loops and pytorch_optimizer, in one run.
 
     python -m benchmarks.training [--network resnet|vit|mixer] [--batch-size 128] [--width 0]
                                   [--precision fp32|bf16] [--compile] [--device auto] [--json FILE]
 
-All train the same network on the same random pictures, which lie on the device, for the same
+All loops train the same network on the same random pictures, which are on the device, for the same
 number of steps a round, in turn; the table has the median over rounds. Every loop draws an order,
 gathers batches, normalises them, and steps AdamW. The bare loop is what one writes by hand, and
-what timm's train script does for one process without augmentation; ours is the whole of
-landscape.training: gradient norm, schedule and checks included. SAM is compared with a plain step
-of its own kind, and with pytorch_optimizer's SAM around the same AdamW in a bare loop.
+what timm's train script does for one process without augmentation. Ours is the whole of
+landscape.training with gradient norm, schedule and checks. SAM is compared with our plain step, and
+with pytorch_optimizer's SAM around the same AdamW in a bare loop.
 """
 
 import argparse
@@ -42,7 +42,7 @@ RHO = 0.05
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of a step, and how many of the bare loop's that is."""
+    """The seconds of a step, also in units of a step of the bare loop."""
 
     loop: str
     seconds: float
@@ -69,7 +69,7 @@ class Case:
         self.samples = to_device(samples, self.device, torch.float32)
 
     def settings(self, rho: float) -> TrainSettings:
-        """Of our own loop."""
+        """The settings of our loop."""
         return TrainSettings(
             rho=rho,
             batch_size=self.arguments.batch_size,
@@ -80,7 +80,7 @@ class Case:
         )
 
     def wait(self) -> None:
-        """For the device."""
+        """Wait for the device."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
@@ -147,8 +147,11 @@ def _loss(case: Case, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tens
 def _batches(case: Case, layout: torch.memory_format) -> list[tuple[Tensor, Tensor]]:
     order = torch.randperm(len(case.samples), device=case.device)
     return [
-        (case.samples.fetch(part).contiguous(memory_format=layout), case.samples.targets[part])
-        for part in order.split(case.arguments.batch_size)
+        (
+            case.samples.fetch(indices).contiguous(memory_format=layout),
+            case.samples.targets[indices],
+        )
+        for indices in order.split(case.arguments.batch_size)
     ]
 
 

@@ -3,7 +3,7 @@
     LandscapeError
     ├── InputError              the input is wrong: the command exits with 2
     │   └── NotMeasurableError  an analysis is undefined for this model; others may be defined
-    ├── DivergenceError         the training loss is not finite: exit 1
+    ├── DivergenceError         a loss of a training is not finite: exit 1
     └── SaveError               a file can't be written; the previous one is intact: exit 1
 
 A message is one line for the user: what was expected, what came, what to do.
@@ -23,7 +23,7 @@ class NotMeasurableError(InputError):
 
 
 class DivergenceError(LandscapeError):
-    """The training loss became nan or inf."""
+    """The training or validation loss is not finite."""
 
 
 class SaveError(LandscapeError):

@@ -23,32 +23,32 @@ class OptimizerSettings:
     opt: str = option("adamw", "base optimizer", choices=tuple(OPTIMIZER_DEFAULTS))
     epochs: int = option(20, "passes over the training data", metavar="N")
     batch_size: int = option(
-        64, "images a step, of all processes together", short="-b", metavar="N"
+        64, "samples a step, over all processes together", short="-b", metavar="N"
     )
     lr: float | None = option(
         None, "peak learning rate (default: 0.001 for adamw, 0.1 for sgd)", parse=float
     )
     weight_decay: float | None = option(
         None,
-        "decay of kernels, not of biases, norms and embeddings of position and class "
+        "decay of kernels, but not of biases, norms, position and class embeddings "
         "(default: 0.1 for adamw, decoupled; 0.0005 for sgd)",
         parse=float,
     )
     momentum: float = option(0.9, "momentum of sgd")
     warmup_epochs: float = option(2.0, "epochs of linear warm-up from 0", metavar="N")
     warmup_steps: int | None = option(
-        None, "the same in steps, instead of --warmup-epochs", parse=int, metavar="N"
+        None, "steps of linear warm-up, instead of --warmup-epochs", parse=int, metavar="N"
     )
     schedule: str = option(
         "cosine", "learning rate after warm-up", choices=("cosine", "linear", "constant")
     )
     clip: float = option(
-        0.0, "clip the norm of the gradient that is stepped along; 0: don't", metavar="NORM"
+        0.0, "clip the gradient to this norm before a step; 0: don't", metavar="NORM"
     )
-    seed: int = option(0, "seed of weights, order, augmentation and dropout")
+    seed: int = option(0, "seed of initial weights, order of samples, augmentation and dropout")
     save_every: int = option(
         0,
-        "keep the weights of every Nth epoch in RUN/epochs, and the initial and last; 0: don't",
+        "keep the weights of every Nth epoch, the initial and the last in RUN/epochs; 0: don't",
         metavar="N",
     )
     device: str = option("auto", "auto, cpu, cuda or cuda:N")

@@ -13,20 +13,20 @@ class AugmentSettings:
 
     augment: str = option(
         "auto",
-        "crop-flip: shifts by up to an eighth, mirrored half the time; inception: a crop of 5 to "
-        "100% of the area, mirrored half the time; auto: crop-flip for pictures in folders and "
-        "CIFAR, none for other data",
+        "crop-flip: shifts by up to an eighth of the side, half of them mirrored; inception: crops "
+        "of 5 to 100% of the area, half of them mirrored; auto: crop-flip for pictures in folders "
+        "and CIFAR, none for other data",
         choices=("auto", "none", "crop-flip", "inception"),
     )
     randaugment: tuple[float, ...] = option(
         (),
-        "RandAugment: so many operations a picture, of a magnitude of 10 (full) or more",
+        "RandAugment with this many operations a picture, of this magnitude (10 is full)",
         parse=float,
         nargs=2,
         metavar=("LAYERS", "MAGNITUDE"),
     )
     mixup: float = option(
-        0.0, "mix pairs of samples by shares from Beta(ALPHA, ALPHA); 0: don't", metavar="ALPHA"
+        0.0, "mix pairs of samples with weights from Beta(ALPHA, ALPHA); 0: don't", metavar="ALPHA"
     )
 
     def __post_init__(self) -> None:

@@ -51,11 +51,11 @@ def build_parser() -> Parser:
         "--output-dir", required=True, type=Path, metavar="RUN", help="the run directory to write"
     )
     parser.add_argument(
-        "--resume", action="store_true", help="continue the run that is in RUN; needs no other flag"
+        "--resume", action="store_true", help="continue the run in RUN; needs no other flag"
     )
-    parser.add_argument("--force", action="store_true", help="replace the run that is in RUN")
+    parser.add_argument("--force", action="store_true", help="replace the run in RUN")
     parser.add_argument(
-        "--recipe", metavar="NAME", help="settings by name, which all other flags override"
+        "--recipe", metavar="NAME", help="settings by name, which other flags override"
     )
     parser.add_argument(
         "--list-recipes", action=_ListRecipes, nargs=0, help="print all recipes with their sources"
@@ -65,15 +65,15 @@ def build_parser() -> Parser:
         nargs="+",
         default=[],
         metavar="NAME=DIR",
-        help="at the end, accuracies on other sets, in RUN/evaluation.json: folders as "
-        "ImageNet-V2, -R and -C have them, NAME=real.json for ImageNet-ReaL; corruptions: the 15 "
-        "families of ImageNet-C made of the validation pictures; pgd: 10 steps of PGD on them",
+        help="in the end, write accuracies on further sets to RUN/evaluation.json: folders laid "
+        "out like ImageNet-V2, -R or -C; NAME=real.json for ImageNet-ReaL; corruptions: the 15 "
+        "families of ImageNet-C, made of the validation pictures; pgd: 10 steps of PGD on these",
     )
     model = parser.add_argument_group("model")
     model.add_argument(
         "--model",
         metavar="NAME",
-        help=f"{', '.join(NAMED)}; {', '.join(FAMILIES)} with every size in --model-args; "
+        help=f"{', '.join(NAMED)}; {', '.join(FAMILIES)} with all sizes in --model-args; "
         "timm:NAME; or FILE.py:FUNCTION",
     )
     model.add_argument(

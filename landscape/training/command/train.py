@@ -66,7 +66,10 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
     plan = remembered_plan(run, arguments) if resumes else requested_plan(arguments)
     training, validation = load_data(plan.data, "train"), load_data(plan.data, "test")
     if count_classes(training) is None:
-        raise InputError("landscape-train needs targets that are class numbers")
+        raise InputError(
+            "landscape-train needs targets that are class numbers (integers), got "
+            f"{training.targets.dtype} of shape {tuple(training.targets.shape)}"
+        )
     plan, model = _make_model(plan, training, validation, resumes)
 
     # Everything is checked before anything is replaced.
@@ -165,7 +168,10 @@ def _make_model(
     example = training.fetch(torch.zeros(1, dtype=torch.int64))
     num_outputs = count_outputs(model, example)
     if num_outputs is None:
-        raise InputError("landscape-train needs a model that returns logits (N, classes)")
+        raise InputError(
+            "landscape-train needs a model that returns logits (N, classes), which "
+            f"{plan.model_name} does not"
+        )
     check_targets(training, num_outputs, "the training data")
     check_targets(validation, num_outputs, "the validation data")
     init = plan.training.init

@@ -17,23 +17,21 @@ EVERY = {"looksam": 5}
 class SamSettings:
     """How the weights are perturbed before a step; ``rho`` = 0 is plain training."""
 
-    rho: float = option(
-        0.0, "radius of sharpness-aware minimisation; 0 is plain training", metavar="RADIUS"
-    )
+    rho: float = option(0.0, "radius of the perturbation; 0 is plain training", metavar="RADIUS")
     sam: str = option(
         "sam",
-        "sam (Foret et al. 2021); asam: the ball is scaled by |w| (Kwon et al. 2021); gsam: also "
-        "closes the surrogate gap (Zhuang et al. 2022); looksam: a SAM gradient every few steps, "
-        "reused between (Liu et al. 2022)",
+        "sam (Foret et al. 2021); asam: scales the perturbation by |w| (Kwon et al. 2021); gsam: "
+        "also closes the surrogate gap (Zhuang et al. 2022); looksam: reuses a SAM gradient for "
+        "several steps (Liu et al. 2022)",
         choices=VARIANTS,
     )
     rho_schedule: str = option(
         "constant",
-        "the radius over the run; from --rho to --rho-end along a line, half a cosine, or in "
-        "step with the learning rate (GSAM's)",
+        "the radius over the run: constant, or from --rho to --rho-end along a line, along half a "
+        "cosine, or in proportion to the learning rate (as in GSAM)",
         choices=("constant", "linear", "cosine", "lr"),
     )
-    rho_end: float = option(0.0, "the radius that a schedule ends at", metavar="RADIUS")
+    rho_end: float = option(0.0, "the radius at the end of a schedule", metavar="RADIUS")
     sam_start: float = option(0.0, "epochs of plain training before SAM", metavar="EPOCH")
     sam_stop: float | None = option(
         None, "the epoch after which training is plain again (default: never)", parse=float
@@ -46,21 +44,21 @@ class SamSettings:
     )
     sam_batch: int = option(
         0,
-        "samples that share one perturbation (m-sharpness); 0: the whole batch",
+        "number of samples that share a perturbation (m-sharpness); 0: the whole batch",
         metavar="M",
     )
     sam_sync: bool = option(
         True,
-        "under torchrun: one perturbation for all processes, or with --no-sam-sync one for each, "
-        "as the published code does",
+        "under torchrun, all processes share a perturbation; with --no-sam-sync each has its own, "
+        "as in the published code",
     )
     sam_every: int | None = option(
-        None, "plain steps between, but for every Nth (default: 1; 5 for looksam)", parse=int
+        None, "perturb every Nth step; the others are plain (default: 1; 5 for looksam)", parse=int
     )
     sam_alpha: float | None = option(
-        None, "weight of GSAM's or LookSAM's correction (default: 0.4, 0.7)", parse=float
+        None, "weight of the correction (default: 0.4 for gsam, 0.7 for looksam)", parse=float
     )
-    sam_eta: float = option(0.01, "asam: what is added to |w|")
+    sam_eta: float = option(0.01, "asam: added to |w|")
 
     def __post_init__(self) -> None:
         """Raise InputError for invalid values."""

@@ -12,28 +12,29 @@ class ScaleSettings:
 
     precision: str = option(
         "fp32",
-        "arithmetic of the passes; weights and their updates stay in fp32",
+        "arithmetic of forward and backward passes; weights and updates stay in fp32",
         choices=("fp32", "tf32", "bf16"),
     )
     compile: bool = option(False, "compile the model with torch.compile")
     channels_last: bool = option(
-        True, "keep pictures and convolution kernels with the channels last in memory"
+        True, "store pictures and convolution kernels with the channels last"
     )
     accumulate: int = option(
-        1, "passes that a batch is cut into, one after the other, to save memory", metavar="N"
+        1, "divide a batch into N parts that pass one after the other, to save memory", metavar="N"
     )
     recompute: bool = option(
-        False, "activation checkpointing: blocks are computed again in the backward pass"
+        False,
+        "save memory by computing blocks again in the backward pass (activation checkpointing)",
     )
     ema: float = option(
         0.0,
-        "keep an exponential moving average of the weights, in RUN/ema.pt; 0: don't",
+        "keep an exponential moving average of the weights in RUN/ema.pt; 0: don't",
         metavar="DECAY",
     )
     save_minutes: float = option(
-        15.0, "also save within an epoch, so often; 0: don't", metavar="MINUTES"
+        15.0, "also save within epochs, at this interval; 0: don't", metavar="MINUTES"
     )
-    tensorboard: bool = option(False, "write RUN/tensorboard, too")
+    tensorboard: bool = option(False, "also write curves for TensorBoard to RUN/tensorboard")
 
     def __post_init__(self) -> None:
         """Raise InputError for invalid values."""

@@ -15,12 +15,13 @@ class TaskSettings:
     task: str = option(
         "supervised",
         "supervised; adversarial: fast adversarial training (Wong et al. 2020); contrastive: "
-        "supervised contrastive pre-training (Khosla et al. 2020), then --init and --train head",
+        "supervised contrastive pre-training (Khosla et al. 2020), to be followed by --init and "
+        "--train head",
         choices=("supervised", "adversarial", "contrastive"),
     )
     loss: str = option(
         "softmax",
-        "cross-entropy of softmax, or of a sigmoid for each class, summed over classes",
+        "cross-entropy after softmax, or after a sigmoid for each class, summed over classes",
         choices=TRAINING_LOSSES,
     )
     attack: float = option(
@@ -29,17 +30,17 @@ class TaskSettings:
     temperature: float = option(0.1, "contrastive: temperature of the similarities")
     init: str = option(
         "",
-        "start from the weights of a run or checkpoint file; a head for other classes is drawn "
-        "anew, position embeddings are resampled to other sizes",
+        "start from the weights of a run or checkpoint file; the head is drawn anew for another "
+        "number of classes, position embeddings are resampled for another size",
         metavar="CHECKPOINT",
     )
     train: str = option(
         "all",
-        "all weights, or the head alone on a network that stays as it is",
+        "train all weights, or only the head of a frozen network",
         choices=("all", "head"),
     )
     train_fraction: float = option(
-        1.0, "share of the training data, drawn class by class with --seed", metavar="SHARE"
+        1.0, "train on this share of the data, drawn class by class with --seed", metavar="SHARE"
     )
 
     def __post_init__(self) -> None:

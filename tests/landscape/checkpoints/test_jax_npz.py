@@ -129,10 +129,10 @@ def test_what_the_checkpoint_says_of_itself(spelled, family):
 
 def test_the_activation_can_be_chosen(spelled):
     file = spelled("vit", "newer")
-    one = load_checkpoint(file, "vit", SIZES["vit"]).model
-    other = load_checkpoint(file, "vit", {**SIZES["vit"], "activation": "gelu"}).model
+    tanh_form = load_checkpoint(file, "vit", SIZES["vit"]).model
+    exact_form = load_checkpoint(file, "vit", {**SIZES["vit"], "activation": "gelu"}).model
     images = torch.randn(4, 3, 32, 32)
-    assert not torch.allclose(one(images), other(images), rtol=0, atol=1e-6)
+    assert not torch.allclose(tanh_form(images), exact_form(images), rtol=0, atol=1e-6)
 
 
 def test_layouts(arrays):
@@ -144,9 +144,9 @@ def test_layouts(arrays):
     assert ours["patch_embed.proj.weight"][5, 2, 7, 1] == jax["embedding/kernel"][7, 1, 2, 5]
     assert ours["blocks.1.mlp.fc1.weight"][40, 3] == jax[block + "MlpBlock_0/Dense_0/kernel"][3, 40]
     # Row 8 * head + position of the 32 rows each of query, key and value.
-    for start, part in ((0, "query"), (32, "key"), (64, "value")):
+    for start, projection in ((0, "query"), (32, "key"), (64, "value")):
         row = start + 8 * 3 + 5
-        kernel, bias = jax[f"{attention}{part}/kernel"], jax[f"{attention}{part}/bias"]
+        kernel, bias = jax[f"{attention}{projection}/kernel"], jax[f"{attention}{projection}/bias"]
         assert ours["blocks.1.attn.qkv.weight"][row, 11] == kernel[11, 3, 5]
         assert ours["blocks.1.attn.qkv.bias"][row] == bias[3, 5]
     out = jax[attention + "out/kernel"]

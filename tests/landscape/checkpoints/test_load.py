@@ -28,10 +28,10 @@ def random_model(name="mixer", arguments=MIXER):
 
 
 def assert_weights(model, state):
-    found = model.state_dict()
-    assert set(found) == set(state)
+    actual = model.state_dict()
+    assert set(actual) == set(state)
     for key, value in state.items():
-        assert torch.equal(found[key], value), key
+        assert torch.equal(actual[key], value), key
 
 
 @pytest.fixture
@@ -251,9 +251,9 @@ def test_many_problems_are_counted(save):
 
 
 def test_a_model_that_does_not_fit_is_left_as_it_is(tmp_path):
-    model, other = random_model(), random_model()
+    model, another = random_model(), random_model()
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    state = other.state_dict()
+    state = another.state_dict()
     del state["head.bias"]
     with pytest.raises(InputError, match="missing keys: head.bias"):
         fit_weights(model, state, tmp_path / "x.pt")

@@ -166,8 +166,8 @@ def test_kept_epochs_are_in_order(run):
     assert run.epochs() == []
     for epoch in (10, 0, 12345, 9):
         run.save_epoch(epoch, {"w": torch.full((2,), float(epoch))})
-    for other in ("note.txt", "best.pt", "10.pt", ".0011.pt.1-ab.pt"):
-        (run.path / EPOCHS / other).touch()
+    for name in ("note.txt", "best.pt", "10.pt", ".0011.pt.1-ab.pt"):
+        (run.path / EPOCHS / name).touch()
     files = ["0000.pt", "0009.pt", "0010.pt", "12345.pt"]
     epochs = [0, 9, 10, 12345]
     expected = [run.path / EPOCHS / name for name in files]
@@ -238,8 +238,8 @@ def test_the_run_that_a_file_belongs_to(run, tmp_path, monkeypatch):
     run.save_epoch(10, {})
     for path in (run.path, run.path / LAST, run.path / BEST, file):
         assert run_of(path) == run
-    for other in (run.path / "0010.pt", file.with_name("10.pt"), file.with_name(LAST)):
-        assert run_of(other) is None
+    for unrelated in (run.path / "0010.pt", file.with_name("10.pt"), file.with_name(LAST)):
+        assert run_of(unrelated) is None
     monkeypatch.chdir(run.path / EPOCHS)
     assert run_of(type(file)("0010.pt")) == run
 

@@ -166,33 +166,33 @@ def test_truncated_safetensors_are_refused(tmp_path, kept):
 
 def test_weights_at_the_top_level():
     expected = state()
-    found, key = find_state_dict(expected, Path("x.pt"))
+    weights, key = find_state_dict(expected, Path("x.pt"))
     assert key == ""
-    assert_same(found, expected)
+    assert_same(weights, expected)
 
 
 @pytest.mark.parametrize("key", ["state_dict", "model", "model_ema", "state_dict_ema"])
 def test_weights_under_a_key(key):
     expected = state()
     content = {"epoch": 3, key: expected, "optimizer": {"state": {}, "param_groups": []}}
-    found, where = find_state_dict(content, Path("x.pt"))
+    weights, where = find_state_dict(content, Path("x.pt"))
     assert where == key
-    assert_same(found, expected)
+    assert_same(weights, expected)
 
 
 def test_averaged_weights_come_first():
     plain, averaged = state(), state()
     for first, second in (("state_dict_ema", "state_dict"), ("model_ema", "model")):
-        found, key = find_state_dict({second: plain, first: averaged}, Path("x.pt"))
+        weights, key = find_state_dict({second: plain, first: averaged}, Path("x.pt"))
         assert key == first
-        assert_same(found, averaged)
+        assert_same(weights, averaged)
 
 
 def test_a_layer_named_model_is_no_nested_state_dict():
     content = {"model": torch.zeros(2), "state_dict": torch.ones(2)}
-    found, key = find_state_dict(content, Path("x.pt"))
+    weights, key = find_state_dict(content, Path("x.pt"))
     assert key == ""
-    assert_same(found, content)
+    assert_same(weights, content)
 
 
 @pytest.mark.parametrize(

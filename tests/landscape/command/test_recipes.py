@@ -77,8 +77,8 @@ def test_a_network_goes_on_on_other_data(tmp_path):
     data = write_pictures(tmp_path / "pictures", classes=("a", "b", "c"))
     words = ("--data", "imagefolder", "--data-dir", data, "-b", "4", "--epochs", "1")
     trained("--model", "vit-tiny", *words, *SMALL, "--output-dir", first.path)
-    other = write_pictures(tmp_path / "others", size=16, classes=("x", "y"))
-    words = ("--data", "imagefolder", "--data-dir", other, "-b", "4", "--epochs", "1")
+    elsewhere = write_pictures(tmp_path / "others", size=16, classes=("x", "y"))
+    words = ("--data", "imagefolder", "--data-dir", elsewhere, "-b", "4", "--epochs", "1")
     words = (*words, "--model-args", "patch_size=2", "--train", "head", "--quiet")
     trained("--init", first.path, *words, "--output-dir", second.path)
     spec = second.read_config()["model"]
@@ -120,5 +120,5 @@ def test_tensorboard_has_the_metrics(tmp_path):
     board.Reload()
     rows = run.read_metrics()
     for name in ("train_loss", "val_accuracy"):
-        found = [(event.step, event.value) for event in board.Scalars(name)]
-        assert found == [(k + 1, pytest.approx(row[name], rel=1e-6)) for k, row in enumerate(rows)]
+        events = [(event.step, event.value) for event in board.Scalars(name)]
+        assert events == [(k + 1, pytest.approx(row[name], rel=1e-6)) for k, row in enumerate(rows)]

@@ -43,7 +43,7 @@ def weights(folder, name="last.pt"):
     return RunDirectory(folder).load(name)["model"]
 
 
-def assert_same_weights(one, other):
-    assert one.keys() == other.keys()
-    for key in one:
-        assert torch.equal(one[key], other[key]), key
+def assert_same_weights(actual, expected):
+    assert actual.keys() == expected.keys()
+    for key in actual:
+        assert torch.equal(actual[key], expected[key]), key

@@ -130,16 +130,16 @@ def test_an_objective_of_theirs_is_one_of_ours(timm, pair):
     """Their fused attention has no second derivative; the objective takes the plain form."""
     ours, theirs, images = same_weights(timm, pair)
     data = (images, torch.tensor([0, 3, 1]))
-    one, other = (
+    our_objective, their_objective = (
         Objective(model, data, F.cross_entropy, device="cpu", dtype=torch.float64)
         for model in (ours, theirs)
     )
-    assert one.layout.size == other.layout.size
-    assert other.loss() == pytest.approx(one.loss(), rel=1e-12)
+    assert our_objective.layout.size == their_objective.layout.size
+    assert their_objective.loss() == pytest.approx(our_objective.loss(), rel=1e-12)
     # Both list their parameters in an order of their own.
     direction = {
         name: torch.randn(shape, dtype=torch.float64)
-        for name, shape in zip(one.layout.names, one.layout.shapes, strict=True)
+        for name, shape in zip(our_objective.layout.names, our_objective.layout.shapes, strict=True)
     }
     products = [
         dict(
@@ -153,7 +153,7 @@ def test_an_objective_of_theirs_is_one_of_ours(timm, pair):
                 strict=True,
             )
         )
-        for objective in (one, other)
+        for objective in (our_objective, their_objective)
     ]
     for name in direction:
         torch.testing.assert_close(products[0][name], products[1][name], rtol=1e-9, atol=1e-11)

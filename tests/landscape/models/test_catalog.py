@@ -124,10 +124,10 @@ def test_a_spec_survives_json(name):
     arguments = SIZES.get(name, {})
     spec = resolve_model(name, arguments, DIGITS)
     read = ModelSpec(**json.loads(json.dumps({"name": spec.name, "arguments": spec.arguments})))
-    one, other = randomise(spec.build()), read.build()
-    other.load_state_dict(one.state_dict())
+    written, loaded = randomise(spec.build()), read.build()
+    loaded.load_state_dict(written.state_dict())
     images = torch.randn(2, 1, 8, 8)
-    assert torch.equal(one.eval()(images), other.eval()(images))
+    assert torch.equal(written.eval()(images), loaded.eval()(images))
 
 
 def test_one_number_of_layers_is_a_single_stage():

@@ -7,14 +7,14 @@ from landscape.runtime.options import argument_type, key_value
 
 
 def parser():
-    made = Parser(prog="example", allow_abbrev=False)
-    made.add_argument("files", nargs="+")
-    made.add_argument("--args", nargs="+", type=argument_type(key_value), default=[])
-    made.add_argument("--mean", nargs="+", type=float)
-    made.add_argument("-b", "--batch", type=int)
-    made.add_argument("--x")
-    made.add_argument("--quiet", action="store_true")
-    return made
+    example = Parser(prog="example", allow_abbrev=False)
+    example.add_argument("files", nargs="+")
+    example.add_argument("--args", nargs="+", type=argument_type(key_value), default=[])
+    example.add_argument("--mean", nargs="+", type=float)
+    example.add_argument("-b", "--batch", type=int)
+    example.add_argument("--x")
+    example.add_argument("--quiet", action="store_true")
+    return example
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,11 @@ def parser():
     ],
 )
 def test_flags_and_files_in_any_order(line):
-    found = parser().parse_args(line.split())
-    assert found.files == ["one", "two"]
-    assert found.args == [("a", 1), ("b", 2)]
-    assert found.mean == [0.1, 0.2]
-    assert (found.batch, found.x, found.quiet) == (3, "-1:1:5", True)
+    arguments = parser().parse_args(line.split())
+    assert arguments.files == ["one", "two"]
+    assert arguments.args == [("a", 1), ("b", 2)]
+    assert arguments.mean == [0.1, 0.2]
+    assert (arguments.batch, arguments.x, arguments.quiet) == (3, "-1:1:5", True)
 
 
 def test_a_file_that_looks_like_a_flag_goes_after_two_dashes():

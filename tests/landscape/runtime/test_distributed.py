@@ -45,9 +45,9 @@ def environment(rank, count, port):
     }
 
 
-@pytest.mark.parametrize("found", [{}, {"WORLD_SIZE": "1"}, {"WORLD_SIZE": "1", "RANK": "0"}])
-def test_alone(found):
-    assert join_ranks(found) is ALONE
+@pytest.mark.parametrize("variables", [{}, {"WORLD_SIZE": "1"}, {"WORLD_SIZE": "1", "RANK": "0"}])
+def test_alone(variables):
+    assert join_ranks(variables) is ALONE
     assert (ALONE.rank, ALONE.world_size, ALONE.is_first) == (0, 1, True)
 
 
@@ -122,8 +122,8 @@ def test_shared_numbers_keep_their_bits():
     store = dist.HashStore()
     values = [0.1, 1 / 3, 5e-324, 1.7976931348623157e308, -0.0]
     Ranks(0, 2, store).broadcast("key", values)
-    found = Ranks(1, 2, store).broadcast("key")
-    assert [v.hex() for v in found] == [v.hex() for v in values]
+    received = Ranks(1, 2, store).broadcast("key")
+    assert [v.hex() for v in received] == [v.hex() for v in values]
 
 
 def test_a_master_that_cannot_be_reached(monkeypatch):
@@ -139,10 +139,10 @@ def test_a_master_that_cannot_be_reached(monkeypatch):
 
 @pytest.mark.parametrize("missing", ["RANK", "MASTER_ADDR", "MASTER_PORT"])
 def test_half_an_environment(monkeypatch, missing):
-    found = environment(1, 2, free_port())
-    del found[missing]
+    variables = environment(1, 2, free_port())
+    del variables[missing]
     monkeypatch.delenv(missing, raising=False)
-    for name, value in found.items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match=f"{missing}.*start them with torchrun"):
         join_ranks()

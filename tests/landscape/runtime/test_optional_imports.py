@@ -41,8 +41,8 @@ def torchvision(tmp_path, monkeypatch):
 
 def test_missing_operators_are_declared(torchvision, monkeypatch, capsys):
     torchvision("nms")
-    found = with_torchvision(partial(import_module, "torchvision"))
-    assert found.part.value == 3
+    module = with_torchvision(partial(import_module, "torchvision"))
+    assert module.part.value == 3
     assert hasattr(torch.ops.torchvision, "nms")
 
 

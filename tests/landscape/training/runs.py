@@ -40,21 +40,21 @@ def without_time(rows):
     return [{key: value for key, value in row.items() if key not in clock} for row in rows]
 
 
-def assert_same(one, other, where=""):
+def assert_same(actual, expected, where=""):
     """Equal to the bit, through dicts and lists."""
-    assert type(one) is type(other), where
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other), where
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys(), where
-        for key in one:
-            assert_same(one[key], other[key], f"{where}/{key}")
-    elif isinstance(one, list | tuple):
-        assert len(one) == len(other), where
-        for k, pair in enumerate(zip(one, other, strict=True)):
+    assert type(actual) is type(expected), where
+    if isinstance(actual, torch.Tensor):
+        assert torch.equal(actual, expected), where
+    elif isinstance(actual, dict):
+        assert actual.keys() == expected.keys(), where
+        for key in actual:
+            assert_same(actual[key], expected[key], f"{where}/{key}")
+    elif isinstance(actual, list | tuple):
+        assert len(actual) == len(expected), where
+        for k, pair in enumerate(zip(actual, expected, strict=True)):
             assert_same(*pair, f"{where}/{k}")
     else:
-        assert one == other, where
+        assert actual == expected, where
 
 
 def assert_same_run(run, unbroken_run):

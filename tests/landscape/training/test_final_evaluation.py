@@ -70,7 +70,7 @@ def test_corruptions_on_disk(validation, tmp_path):
     for severity, level in (("1", 30), ("2", 220)):
         pictures_of(tmp_path / "c" / "fog" / severity / "a", [level, 30])
     score = evaluator(validation).scores([f"c={tmp_path / 'c'}"])["c"]
-    assert {name: one["accuracy"] for name, one in score["sets"].items()} == {
+    assert {name: of_set["accuracy"] for name, of_set in score["sets"].items()} == {
         "c/fog/1": 100.0,
         "c/fog/2": 50.0,
     }
@@ -108,9 +108,9 @@ def test_corrupted_pictures_are_cropped_already(tmp_path):
         (tmp_path / name).mkdir(parents=True)
         Image.fromarray(picture).save(tmp_path / name / "0.png")
     cropped = image_folder(tmp_path / "data", "test", 8, Normalization((0.0,), (1.0,)), 0, 0.5)
-    (one,) = read_sets("c", tmp_path / "c", cropped, 8, 0.5)
+    (only_set,) = read_sets("c", tmp_path / "c", cropped, 8, 0.5)
     assert torch.equal(
-        (255 * one.samples.fetch(torch.tensor([0]))[0]).round().byte(),
+        (255 * only_set.samples.fetch(torch.tensor([0]))[0]).round().byte(),
         torch.from_numpy(picture).permute(2, 0, 1),
     )
 
@@ -147,7 +147,7 @@ def test_corruptions_made_here(validation):
     assert score["sets"]["defocus_blur/1"]["accuracy"] == 100.0
     assert score["sets"]["contrast/5"]["accuracy"] == 100.0  # the mean stays
     assert score["accuracy"] == pytest.approx(
-        np.mean([one["accuracy"] for one in score["sets"].values()])
+        np.mean([of_set["accuracy"] for of_set in score["sets"].values()])
     )
 
 

@@ -87,8 +87,8 @@ def test_the_means_of_an_epoch_are_over_its_steps(data, monkeypatch):
     samples = replace(data[0], inputs=data[0].inputs.double())
     order = epoch_order(samples, settings.seed, 4)
     losses, errors, norms = [], [], []
-    for part in order[:48].split(16):
-        outputs, targets = model(samples.fetch(part)), samples.targets[part]
+    for indices in order[:48].split(16):
+        outputs, targets = model(samples.fetch(indices)), samples.targets[indices]
         loss = F.cross_entropy(outputs, targets)
         gradients = torch.autograd.grad(loss, list(model.parameters()))
         losses.append(loss.item())
@@ -123,11 +123,11 @@ def fed(data, settings, epoch=0):
 
 def test_each_sample_is_used_once_and_the_rest_is_dropped(data):
     inputs = fed(data, PLAIN)
-    own = [tuple(row.flatten().tolist()) for row in data[0].fetch(torch.arange(52))]
+    available = [tuple(row.flatten().tolist()) for row in data[0].fetch(torch.arange(52))]
     rows = [tuple(row.flatten().tolist()) for row in inputs]
     assert len(rows) == 48
     assert len(set(rows)) == len(rows)
-    assert set(rows) <= set(own)
+    assert set(rows) <= set(available)
 
 
 def test_augmentation_is_a_function_of_seed_and_epoch(data):

@@ -111,18 +111,18 @@ def test_a_run_that_is_asked_to_stop_saves_and_goes_on_at_the_step(
     step, unbroken, data, run, monkeypatch
 ):
     (name, arguments, settings), unbroken_run, _ = unbroken
-    asked, left, take_step = StopRequest(), [step], Stepper.step
+    request, left, take_step = StopRequest(), [step], Stepper.step
 
     def until_asked(*words):
         left[0] -= 1
         if left[0] == 0:
-            asked.handle(15, None)
+            request.handle(15, None)
         return take_step(*words)
 
     with monkeypatch.context() as patch:
         patch.setattr(Stepper, "step", until_asked)
         with pytest.raises(StopRequested, match="SIGTERM"):
-            train(make(name, **arguments), *data, settings, run, request=asked)
+            train(make(name, **arguments), *data, settings, run, request=request)
     state = run.load(LAST)
     assert (state["epoch"], len(state["records"])) == ((step - 1) // 3, (step - 1) % 3 + 1)
     train(restarted(run, name, arguments), *data, settings, run, resume=True)
@@ -185,10 +185,10 @@ def test_the_initial_network_every_nth_epoch_and_the_last_are_kept(
     assert_same(states[3]["model"], run.load(LAST)["model"])
     # Keeping changes nothing; the second epoch is that of any training that gets so far.
     assert_same_run(run, unbroken[1])
-    other = RunDirectory(tmp_path)
-    train(make(name, **arguments), *data, replace(settings, save_every=1), other)
-    assert [epoch for epoch, _ in other.epochs()] == [0, 1, 2, 3]
-    assert {epoch: kept(other)[epoch] for epoch in (0, 2, 3)} == kept(run)
+    keeping_all = RunDirectory(tmp_path)
+    train(make(name, **arguments), *data, replace(settings, save_every=1), keeping_all)
+    assert [epoch for epoch, _ in keeping_all.epochs()] == [0, 1, 2, 3]
+    assert {epoch: kept(keeping_all)[epoch] for epoch in (0, 2, 3)} == kept(run)
 
 
 def test_no_epoch_is_kept_unasked(unbroken):

@@ -139,9 +139,9 @@ def test_m_sharpness_perturbs_by_groups_of_samples(case, size):
 )
 def test_accumulation_changes_nothing(case, settings):
     model, inputs, _ = case
-    other = copy.deepcopy(model)
+    accumulating = copy.deepcopy(model)
     whole = stepped(model, inputs, settings)
-    cut = stepped(other, inputs, replace(settings, accumulate=4))
+    cut = stepped(accumulating, inputs, replace(settings, accumulate=4))
     torch.testing.assert_close(cut, whole, rtol=0, atol=1e-12)
 
 
@@ -170,14 +170,14 @@ def test_the_record_of_a_step(case):
 
 
 def test_corrections_of_gradients_that_are_zero_or_parallel():
-    zero, one = [torch.zeros(3)], [torch.tensor([1.0, 2.0, 3.0])]
-    assert torch.equal(close_surrogate_gap(one, zero, 0.5)[0], one[0])
-    assert torch.equal(close_surrogate_gap(zero, one, 0.5)[0], -0.5 * one[0])
-    torch.testing.assert_close(close_surrogate_gap(one, [2 * one[0]], 0.5)[0], one[0])
-    look = LookSam(0.7)
-    assert torch.equal(look.approximate(one)[0], one[0])
-    look.remember(one, one)
-    assert torch.equal(look.approximate(one)[0], one[0])
+    zero, vector = [torch.zeros(3)], [torch.tensor([1.0, 2.0, 3.0])]
+    assert torch.equal(close_surrogate_gap(vector, zero, 0.5)[0], vector[0])
+    assert torch.equal(close_surrogate_gap(zero, vector, 0.5)[0], -0.5 * vector[0])
+    torch.testing.assert_close(close_surrogate_gap(vector, [2 * vector[0]], 0.5)[0], vector[0])
+    looksam = LookSam(0.7)
+    assert torch.equal(looksam.approximate(vector)[0], vector[0])
+    looksam.remember(vector, vector)
+    assert torch.equal(looksam.approximate(vector)[0], vector[0])
 
 
 @pytest.mark.parametrize("adaptive", [False, True], ids=["sam", "adaptive"])
@@ -190,18 +190,18 @@ def test_against_pytorch_optimizer(adaptive):
     settings = TrainSettings(rho=0.3, sam="asam" if adaptive else "sam", sam_eta=0.0)
     task = Task(F.cross_entropy, lambda outputs, targets: outputs.argmax(1) != targets)
     stepper = Stepper(ours, optimizer, task, settings)
-    other = pytorch_optimizer.SAM(
+    reference = pytorch_optimizer.SAM(
         theirs.parameters(), torch.optim.SGD, rho=0.3, adaptive=adaptive, lr=RATE, momentum=0.9
     )
     for number in range(4):
         inputs, targets = torch.randn(10, 6).double(), torch.randint(4, (10,))
         stepper.step(inputs, targets, number, 0.3, number)
         F.cross_entropy(theirs(inputs), targets).backward()
-        other.first_step(zero_grad=True)
+        reference.first_step(zero_grad=True)
         F.cross_entropy(theirs(inputs), targets).backward()
-        other.second_step(zero_grad=True)
-    for one, expected in zip(ours.parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(one, expected, **THEIRS)
+        reference.second_step(zero_grad=True)
+    for actual, expected in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(actual, expected, **THEIRS)
 
 
 def test_gsam_against_pytorch_optimizer():
@@ -220,7 +220,7 @@ def test_gsam_against_pytorch_optimizer():
         def step(self):
             return 0.3
 
-    other = pytorch_optimizer.GSAM(
+    reference = pytorch_optimizer.GSAM(
         theirs.parameters(),
         torch.optim.SGD(theirs.parameters(), lr=RATE),
         theirs,
@@ -230,10 +230,10 @@ def test_gsam_against_pytorch_optimizer():
     for number in range(4):
         inputs, targets = torch.randn(10, 6).double(), torch.randint(4, (10,))
         stepper.step(inputs, targets, number, 0.3, number)
-        other.set_closure(F.cross_entropy, inputs, targets)
-        other.step()
-    for one, expected in zip(ours.parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(one, expected, **THEIRS)
+        reference.set_closure(F.cross_entropy, inputs, targets)
+        reference.step()
+    for actual, expected in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(actual, expected, **THEIRS)
 
 
 def test_scopes():

@@ -155,8 +155,8 @@ def test_steps_equal_those_written_by_hand(opt, rho, clip):
         assert loss == pytest.approx(plain_loss.item(), rel=1e-12)
         assert error == pytest.approx((outputs.argmax(1) != targets).double().mean().item())
         assert norm == pytest.approx(plain_norm.item(), rel=1e-12)
-    for (name, ours), other in zip(model.named_parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(ours, other, rtol=0, atol=1e-12, msg=name)
+    for (name, ours), expected in zip(model.named_parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(ours, expected, rtol=0, atol=1e-12, msg=name)
 
 
 def hand_written_optimizer(model, opt):

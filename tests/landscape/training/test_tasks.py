@@ -49,10 +49,10 @@ def test_the_sigmoid_loss_is_a_sum_over_classes_and_a_mean_over_samples():
 def test_a_loss_of_shares_is_the_mixture_of_losses(name):
     """Both losses are linear in the target."""
     logits = torch.randn(3, 4, dtype=torch.float64)
-    one, other = torch.tensor([0, 1, 2]), torch.tensor([3, 3, 0])
-    shares = 0.3 * F.one_hot(one, 4).double() + 0.7 * F.one_hot(other, 4).double()
+    first, second = torch.tensor([0, 1, 2]), torch.tensor([3, 3, 0])
+    shares = 0.3 * F.one_hot(first, 4).double() + 0.7 * F.one_hot(second, 4).double()
     loss = TRAINING_LOSSES[name]
-    expected = 0.3 * loss(logits, one) + 0.7 * loss(logits, other)
+    expected = 0.3 * loss(logits, first) + 0.7 * loss(logits, second)
     torch.testing.assert_close(loss(logits, shares), expected)
 
 
@@ -76,11 +76,11 @@ def test_pgd_of_a_linear_loss_is_known():
     slope = torch.randn(4, 3, 6, 6)
     inputs, radius = pictures(), 4 / 255
     generator = torch.Generator().manual_seed(0)
-    found = projected_gradient_descent(
+    attacked = projected_gradient_descent(
         lambda _: slope, inputs, Ball(radius, COLOURS), generator, steps=40, length=0.25 / 255
     )
     corner = (COLOURS.undo(inputs) + radius * slope.sign()).clamp(0, 1)
-    torch.testing.assert_close(COLOURS.undo(found), corner, rtol=0, atol=1e-5)
+    torch.testing.assert_close(COLOURS.undo(attacked), corner, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.1])
@@ -124,13 +124,13 @@ def test_the_contrastive_loss_by_hand():
     terms = []
     for i in range(6):
         positives = [p for p in range(6) if p != i and targets[p] == targets[i]]
-        others = [a for a in range(6) if a != i]
-        below = sum(math.exp(z[i] @ z[a] / temperature) for a in others)
+        rest = [a for a in range(6) if a != i]
+        below = sum(math.exp(z[i] @ z[a] / temperature) for a in rest)
         if positives:
             logs = [math.log(math.exp(z[i] @ z[p] / temperature) / below) for p in positives]
             terms.append(-np.mean(logs))
-    found = supervised_contrastive_loss(z, targets, temperature).item()
-    assert found == pytest.approx(np.mean(terms), rel=1e-12)
+    loss = supervised_contrastive_loss(z, targets, temperature).item()
+    assert loss == pytest.approx(np.mean(terms), rel=1e-12)
 
 
 def test_neighbours_and_centroids():
