@@ -9,6 +9,7 @@ from analyses.catalog import known_analyses
 from landscape import cli as train_cli
 from landscape.models.catalog import ModelSpec
 from tests.commands import status_of
+from tests.profile import IS_FULL
 
 SIZES = {
     "vit": ("depth=1", "dim=8", "heads=2", "mlp_dim=12"),
@@ -40,8 +41,8 @@ REFUSED = {
     ("attention", "mixer"): "has no attention",
     ("attention", "resnet"): "has no attention",
     ("attention", "tokens"): "has no attention",
-    ("linearity", "tokens"): "inputs have to be one tensor of floats",
-    ("robustness", "tokens"): "robustness is of pictures",
+    ("linearity", "tokens"): "linearity needs inputs that are one tensor of floats",
+    ("robustness", "tokens"): "robustness needs pictures",
     **{("curves", kind): "has no metrics" for kind in ("foreign", "tokens")},
     **{("trajectory", kind): "--save-every" for kind in ("foreign", "tokens")},
     **{("sharpness", kind): "--save-every" for kind in ("foreign", "tokens")},
@@ -121,7 +122,9 @@ def test_it_says_something_or_why_not(name, kind, subjects, plot, tmp_path):
     checkpoints = (*one, *other) if name == "interpolate" else one
     words = (name, *checkpoints, *flags, *WORDS[name])
     sample = () if name == "curves" else ("--samples", "12")
-    status, out, err = plot(*words, *sample, "--output-dir", tmp_path, "--quiet")
+    # Pictures of all of them cost as much time as the measurements.
+    formats = () if kind == "foreign" or IS_FULL else ("--format", "none")
+    status, out, err = plot(*words, *sample, *formats, "--output-dir", tmp_path, "--quiet")
     if (name, kind) in REFUSED:
         assert status == 2
         assert REFUSED[name, kind] in err
@@ -131,4 +134,5 @@ def test_it_says_something_or_why_not(name, kind, subjects, plot, tmp_path):
     written = [line for line in out.splitlines() if line.endswith(f"{name}.json")]
     found = json.loads((tmp_path / written[0]).read_text())
     assert found["analysis"] == name
-    assert (tmp_path / f"{name}.png").stat().st_size > 5000
+    if not formats:
+        assert (tmp_path / f"{name}.png").stat().st_size > 5000

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from tests.analyses.command.resume.surfaces import GRID, USER_FILE, free_port, write_weights
-from tests.analyses.warm import Warm
-from tests.commands import installed
+from tests.analyses.command.resume.surfaces import GRID, USER_FILE, write_weights
+from tests.commands import free_port, installed
+from tests.warm import Warm
 
 
 @pytest.fixture(scope="session")

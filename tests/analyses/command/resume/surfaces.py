@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 
 import h5py
 import numpy as np
@@ -63,12 +62,6 @@ def write_weights(path, seed):
     return path
 
 
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 def bits(path):
     """Every array of a result file, byte for byte."""
     found = {}
@@ -117,12 +110,3 @@ def interrupt(warm, folder, *words, number=signal.SIGKILL, points=12):
     assert running.wait_for(lambda: num_points(journal_of(folder)) >= points)
     running.end(number)
     return num_points(journal_of(folder))
-
-
-def start_ranks(warm, folder, *words, count=2):
-    """The same command in several ranks, as torchrun starts them."""
-    shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    return [
-        warm.start(*words, "--output-dir", folder, environment={**shared, "RANK": str(rank)})
-        for rank in range(count)
-    ]

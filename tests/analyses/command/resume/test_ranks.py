@@ -11,7 +11,6 @@ from tests.analyses.command.resume.surfaces import (
     bits,
     journal_of,
     num_points,
-    start_ranks,
 )
 from tests.commands import TIMEOUT
 
@@ -20,7 +19,7 @@ from tests.commands import TIMEOUT
 def test_two_ranks_measure_what_one_does(warm, subject, tmp_path, words):
     name, *settings = words
     command = (name, *subject, *settings, "--model-args", "pause=0.002")
-    ranks = start_ranks(warm, tmp_path / "two", *command)
+    ranks = warm.start_ranks(*command, "--output-dir", tmp_path / "two", count=2)
     assert warm.run(*command, "--output-dir", tmp_path / "one")
     assert [rank.end() for rank in ranks] == [0, 0], [rank.err for rank in ranks]
     assert_equal(tmp_path / "two", tmp_path / "one", name)
@@ -36,7 +35,7 @@ def test_two_ranks_measure_what_one_does(warm, subject, tmp_path, words):
 @pytest.mark.parametrize("again", [1, 2])
 def test_ranks_that_were_killed(warm, subject, unkilled, tmp_path, again):
     words = ("surface", *subject, *GRID)
-    ranks = start_ranks(warm, tmp_path, *words)
+    ranks = warm.start_ranks(*words, "--output-dir", tmp_path, count=2)
     journals = [journal_of(tmp_path), journal_of(tmp_path).with_suffix(".journal.1")]
     assert ranks[1].wait_for(lambda: all(num_points(path) >= 6 for path in journals))
     ranks[1].kill()
@@ -45,7 +44,7 @@ def test_ranks_that_were_killed(warm, subject, unkilled, tmp_path, again):
     ranks[0].kill()
     kept = sum(map(num_points, journals))
     assert 36 <= kept <= 81
-    resumed = start_ranks(warm, tmp_path, *words, count=again)
+    resumed = warm.start_ranks(*words, "--output-dir", tmp_path, count=again)
     assert [rank.end() for rank in resumed] == [0] * again, [rank.err for rank in resumed]
     assert f"Resuming after {kept} points" in resumed[0].err
     assert_equal(tmp_path, unkilled[0])
