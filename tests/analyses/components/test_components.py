@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from analyses.run_context import RunContext
 from landscape.errors import NotMeasurableError
 from landscape.objective.objective import Objective
 from landscape.parameters.components import components as find_components
+from tests.analyses.case_objectives import case_objective
 from tests.analyses.problems import network, samples
 from tests.landscape.eigen.planted import by_magnitude
 from tests.oracles.cases import BY_NAME
@@ -23,53 +25,57 @@ from tests.oracles.cases import BY_NAME
 SETTINGS = Settings(tol=1e-6, l2=0.01, group=("biases=bias$",), seed=2)
 
 
-def objective_of(name):
-    case = BY_NAME[name]
-    return Objective(
-        case.model(), case.data, case.loss, batch_size=3, device="cpu", dtype=torch.float64
-    )
+@cache
+def curvature(name):
+    return components.compute(case_objective(name), SETTINGS)
 
 
 @pytest.mark.parametrize("name", ["vit", "mixer", "resnet with batch norm"])
 def test_components_and_whole_are_those_of_the_dense_hessian(name):
-    objective = objective_of(name)
-    found = components.compute(objective, SETTINGS)
+    objective, result = case_objective(name), curvature(name)
     dense = BY_NAME[name].hessian().numpy() + 0.01 * np.eye(objective.num_parameters)
-    for part, group in find_components(objective.module, objective.layout).items():
+    for component, group in find_components(objective.module, objective.layout).items():
         rows = np.concatenate([np.arange(*stretch) for stretch in group.stretches])
-        k = found.components.names.index(part)
+        k = result.components.names.index(component)
         expected = by_magnitude(np.linalg.eigvalsh(dense[np.ix_(rows, rows)]))[0]
-        assert found.components.eigenvalues[k] == pytest.approx(expected, rel=1e-6)
-        assert found.components.sizes[k] == len(rows)
-    assert found.components.converged.all()
-    assert "biases" in found.components.names
+        assert result.components.eigenvalues[k] == pytest.approx(expected, rel=1e-6)
+        assert result.components.sizes[k] == len(rows)
+    assert result.components.converged.all()
+    assert "biases" in result.components.names
     whole = by_magnitude(np.linalg.eigvalsh(dense))[0]
-    assert found.eigenvalues.tolist() == [pytest.approx(whole, rel=1e-6)]
-    assert found.residuals[0] <= 1e-6
-    assert found.sampling_error > 0
+    assert result.eigenvalues.tolist() == [pytest.approx(whole, rel=1e-6)]
+    assert result.residuals[0] <= 1e-6
+    assert result.sampling_error > 0
 
 
-def test_what_a_spectrum_has_found_is_not_measured_again(monkeypatch):
-    objective = objective_of("vit")
-    asked = hessian.Settings(top=2, probes=2, density_steps=4, tol=1e-6, l2=0.01, seed=2)
-    spectrum = hessian.compute(objective, replace(asked, group=SETTINGS.group))
+def test_a_spectrum_with_the_same_settings_is_reused(monkeypatch):
+    objective = case_objective("vit")
+    settings = hessian.Settings(top=2, probes=2, density_steps=4, tol=1e-6, l2=0.01, seed=2)
+    spectrum = hessian.compute(objective, replace(settings, group=SETTINGS.group))
     monkeypatch.setattr(
         "analyses.components.measure.measure_spectrum", lambda *_: pytest.fail("measured again")
     )
-    found = components.compute(objective, SETTINGS, RunContext(known={"hessian": spectrum}))
-    assert found.components is spectrum.components
-    assert found.eigenvalues.tolist() == spectrum.eigenvalues[:1].tolist()
+    result = components.compute(objective, SETTINGS, RunContext(known={"hessian": spectrum}))
+    assert result.components is spectrum.components
+    assert result.eigenvalues.tolist() == spectrum.eigenvalues[:1].tolist()
+
+
+@pytest.fixture(scope="module")
+def spectrum():
+    """A spectrum without components: to use it is an error."""
+    return hessian.compute(case_objective("mixer"), hessian.Settings(top=1, quick=True))
 
 
 @pytest.mark.parametrize("change", [{"l2": 0.0}, {"tol": 1e-3}, {"group": ()}, {"seed": 3}])
-def test_a_spectrum_of_another_question_is_not_used(change):
-    objective = objective_of("mixer")
-    asked = hessian.Settings(top=1, probes=0, tol=1e-6, l2=0.01, seed=2, group=SETTINGS.group)
-    spectrum = hessian.compute(objective, replace(asked, **change))
-    found = components.compute(objective, SETTINGS, RunContext(known={"hessian": spectrum}))
-    own = components.compute(objective, SETTINGS)
-    assert found.components is not spectrum.components
-    np.testing.assert_array_equal(found.components.eigenvalues, own.components.eigenvalues)
+def test_a_spectrum_of_another_question_is_not_used(spectrum, change):
+    same = hessian.Settings(top=1, probes=0, tol=1e-6, l2=0.01, seed=2, group=SETTINGS.group)
+    objective, own = case_objective("mixer"), curvature("mixer")
+    context = RunContext(known={"hessian": replace(spectrum, settings=same)})
+    with pytest.raises(NotMeasurableError):
+        components.compute(objective, SETTINGS, context)
+    context = RunContext(known={"hessian": replace(spectrum, settings=replace(same, **change))})
+    result = components.compute(objective, SETTINGS, context)
+    np.testing.assert_array_equal(result.components.eigenvalues, own.components.eigenvalues)
 
 
 def test_a_network_without_components_is_refused():
@@ -95,28 +101,28 @@ def test_the_sampling_error_of_a_component():
         torch.manual_seed(0)
         model, inputs = Sum(), torch.randn(4000, 3) * torch.tensor([1.0, 3.0, 0.5])
     objective = Objective(model, (inputs, torch.zeros(4000, 1)), F.mse_loss, device="cpu")
-    found = components.compute(objective, Settings(group=("first=^first", "rest=^rest")))
+    result = components.compute(objective, Settings(group=("first=^first", "rest=^rest")))
     expected = 2 * inputs[:, 0].square().std().item() / math.sqrt(4000)
     # From 16 parts, whose spread is known to one in sqrt(2 * 15).
-    assert found.components.sampling_errors[0] == pytest.approx(expected, rel=0.5)
-    assert found.components.sampling_errors[1] > 5 * found.components.sampling_errors[0]
+    assert result.components.sampling_errors[0] == pytest.approx(expected, rel=0.5)
+    assert result.components.sampling_errors[1] > 5 * result.components.sampling_errors[0]
 
 
 def test_save_and_load(tmp_path):
-    found = components.compute(objective_of("vit"), SETTINGS)
-    found.save(tmp_path / "components.h5")
+    result = curvature("vit")
+    result.save(tmp_path / "components.h5")
     again = ComponentCurvature.load(tmp_path / "components.h5")
-    assert again.components.names == found.components.names
-    assert again.headline() == found.headline()
+    assert again.components.names == result.components.names
+    assert again.headline() == result.headline()
     assert again.settings == SETTINGS
 
 
 def test_the_table_is_laid_out_as_the_papers():
-    found = [components.compute(objective_of(name), SETTINGS) for name in ("vit", "mixer")]
-    (rows,) = components.tabulate(found).values()
+    shown = [curvature(name) for name in ("vit", "mixer")]
+    (rows,) = components.tabulate(shown).values()
     assert [name for name in rows[0] if name.startswith("block")] == ["block 1", "block 2"]
     assert list(rows[0])[-1] == "whole network"
     assert rows[0]["token mixing"] == rows[1]["attention"] == "–"
     assert float(rows[0]["embedding"].split(" ")[0]) == pytest.approx(
-        found[0].components.eigenvalues[found[0].components.names.index("embedding")], rel=1e-2
+        shown[0].components.eigenvalues[shown[0].components.names.index("embedding")], rel=1e-2
     )

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from functools import cache
 
 import h5py
 import numpy as np
@@ -17,6 +18,7 @@ from analyses.report.page import write_markdown, write_numbers
 from landscape.curvature.stability import gradient_descent_edge, sam_edge
 from landscape.objective.objective import Objective
 from landscape.parameters.layout import ParameterLayout
+from tests.analyses.case_objectives import case_objective
 from tests.analyses.pictures import coloured
 from tests.landscape.eigen.planted import by_magnitude
 from tests.oracles.cases import BY_NAME
@@ -24,29 +26,23 @@ from tests.oracles.cases import BY_NAME
 SMALL = Settings(top=4, probes=3, density_steps=12, save_vectors=True, group=("biases=bias$",))
 
 
-def measured(name, settings=SMALL, label="a", **origin):
-    case = BY_NAME[name]
-    objective = Objective(
-        case.model(),
-        case.data,
-        case.loss,
-        batch_size=3,
-        device="cpu",
-        dtype=torch.float64,
-        origin={"label": label, **origin},
-    )
-    return hessian.compute(objective, settings)
+@cache
+def measured(name, settings=SMALL):
+    return hessian.compute(case_objective(name, origin={"label": "a"}), settings)
 
 
 @pytest.fixture(scope="module")
 def pair():
     training = {"opt": "sgd", "rho": 0.05, "lr": 0.1, "momentum": 0.0, "epochs": 2}
-    return [measured("vit"), measured("mixer", label="b|c", training=training)]
+    mixer = measured("mixer")
+    origin = {**mixer.provenance.origin, "label": "b|c", "training": training}
+    provenance = replace(mixer.provenance, origin=origin)
+    return [measured("vit"), replace(mixer, label="b|c", provenance=provenance)]
 
 
 @pytest.mark.parametrize("name", ["vit", "mixer", "resnet with batch norm"])
 def test_components_are_those_of_the_dense_blocks(name):
-    found = measured(name).components
+    components = measured(name).components
     case = BY_NAME[name]
     dense, layout = case.hessian().numpy(), ParameterLayout.of(case.model())
     rows = np.concatenate(
@@ -57,41 +53,41 @@ def test_components_are_those_of_the_dense_blocks(name):
         ]
     )
     block = dense[np.ix_(rows, rows)]
-    position = found.names.index("biases")
-    assert found.sizes[position] == len(rows)
+    position = components.names.index("biases")
+    assert components.sizes[position] == len(rows)
     expected = by_magnitude(np.linalg.eigvalsh(block))[0]
-    assert found.eigenvalues[position] == pytest.approx(expected, rel=1e-6)
-    assert found.converged.all()
-    assert "block 1" in found.names or "norms" in found.names
+    assert components.eigenvalues[position] == pytest.approx(expected, rel=1e-6)
+    assert components.converged.all()
+    assert "block 1" in components.names or "norms" in components.names
 
 
 def test_without_components_there_are_none():
-    found = measured("vit", replace(SMALL, components="none", group=()))
-    assert found.components.names == ()
-    assert found.block_products == 0
-    assert not any("component" in caption for caption in hessian.tabulate([found]))
-    assert "hessian-components" not in hessian.draw([found])
+    spectrum = measured("vit", Settings(top=4, quick=True))
+    assert spectrum.components.names == ()
+    assert spectrum.block_products == 0
+    assert not any("component" in caption for caption in hessian.tabulate([spectrum]))
+    assert "hessian-components" not in hessian.draw([spectrum])
 
 
 def test_a_result_comes_back_from_its_file(pair, tmp_path):
-    for one in pair:
-        one.save(tmp_path / "x.h5")
+    for spectrum in pair:
+        spectrum.save(tmp_path / "x.h5")
         again = Spectrum.load(tmp_path / "x.h5")
-        assert again.components.names == one.components.names
-        np.testing.assert_array_equal(again.components.eigenvalues, one.components.eigenvalues)
-        np.testing.assert_array_equal(again.vectors, one.vectors)
-        assert again.trace == one.trace
-        assert again.settings == one.settings
+        assert again.components.names == spectrum.components.names
+        np.testing.assert_array_equal(again.components.eigenvalues, spectrum.components.eigenvalues)
+        np.testing.assert_array_equal(again.vectors, spectrum.vectors)
+        assert again.trace == spectrum.trace
+        assert again.settings == spectrum.settings
         assert again.headline() is not None
-        assert hessian.tabulate([again]) == hessian.tabulate([one])
+        assert hessian.tabulate([again]) == hessian.tabulate([spectrum])
 
 
 def test_eigenvectors_are_kept_on_request(pair, tmp_path):
-    one = pair[0]
+    first = pair[0]
     dense = BY_NAME["vit"].hessian().numpy()
-    for value, vector in zip(one.eigenvalues, one.vectors, strict=True):
+    for value, vector in zip(first.eigenvalues, first.vectors, strict=True):
         assert np.linalg.norm(dense @ vector - value * vector) < 1e-5 * abs(value)
-    bare = measured("vit", replace(SMALL, save_vectors=False))
+    bare = measured("vit", Settings(top=4, quick=True))
     bare.save(tmp_path / "x.h5")
     with h5py.File(tmp_path / "x.h5") as file:
         assert "eigenvectors" not in file
@@ -99,17 +95,17 @@ def test_eigenvectors_are_kept_on_request(pair, tmp_path):
 
 
 def test_the_context(pair):
-    one = pair[0]
+    first = pair[0]
     gradient = BY_NAME["vit"].gradient().numpy()
-    cosine = abs(gradient @ one.vectors[0]) / np.linalg.norm(gradient)
-    assert one.cosine == pytest.approx(cosine, rel=1e-5)
-    assert one.edges == {}
-    other = pair[1]
-    assert other.edges["edge"] == pytest.approx(20)
-    assert other.edges["sam_edge"] == sam_edge(0.1, 0.05, other.gradient_norm)
+    cosine = abs(gradient @ first.vectors[0]) / np.linalg.norm(gradient)
+    assert first.cosine == pytest.approx(cosine, rel=1e-5)
+    assert first.edges == {}
+    second = pair[1]
+    assert second.edges["edge"] == pytest.approx(20)
+    assert second.edges["sam_edge"] == sam_edge(0.1, 0.05, second.gradient_norm)
     shown = hessian.tabulate(pair)["Sharpness in context"]
     assert shown[0]["λ₁ / edge of stability"] == "–"
-    ratio = other.eigenvalues[0] / 20
+    ratio = second.eigenvalues[0] / 20
     assert float(shown[1]["λ₁ / edge of stability"]) == pytest.approx(ratio, rel=1e-2)
 
 
@@ -128,7 +124,7 @@ def test_edges_of_stability():
 
 @pytest.mark.parametrize(("settings", "shift"), [({"l2": 0.25}, 0.25), ({"which": "ends"}, 0.0)])
 def test_an_l2_term_and_both_ends(settings, shift):
-    found = measured("mixer", replace(SMALL, **settings))
+    spectrum = measured("mixer", replace(SMALL, **settings))
     values = np.linalg.eigvalsh(BY_NAME["mixer"].hessian()) + shift
     if shift:
         expected = by_magnitude(values)[:4]
@@ -138,19 +134,19 @@ def test_an_l2_term_and_both_ends(settings, shift):
             * sum(p.square().sum().item() for p in BY_NAME["mixer"].model().parameters())
         )
         plain = measured("mixer").loss
-        assert found.loss == pytest.approx(plain + penalty)
+        assert spectrum.loss == pytest.approx(plain + penalty)
     else:
         expected = by_magnitude([*values[:4], *values[-4:]])
-    np.testing.assert_allclose(found.eigenvalues, expected, rtol=1e-5, atol=1e-6)
-    assert found.converged.all()
+    np.testing.assert_allclose(spectrum.eigenvalues, expected, rtol=1e-5, atol=1e-6)
+    assert spectrum.converged.all()
 
 
 @pytest.mark.parametrize("matrix", ["ggn", "fisher"])
 def test_other_matrices_are_never_negative(matrix):
-    found = measured("vit", replace(SMALL, matrix=matrix))
-    assert (found.eigenvalues > 0).all()
-    assert found.converged.all()
-    assert found.quadrature.negative_share[0] < 1e-9
+    spectrum = measured("vit", replace(SMALL, matrix=matrix))
+    assert (spectrum.eigenvalues > 0).all()
+    assert spectrum.converged.all()
+    assert spectrum.quadrature.negative_share[0] < 1e-9
 
 
 def test_the_sampling_error_is_that_of_the_first_eigenvalue():
@@ -161,10 +157,10 @@ def test_the_sampling_error_is_that_of_the_first_eigenvalue():
     objective = Objective(
         model, (inputs, torch.zeros(4000, 1)), torch.nn.functional.mse_loss, device="cpu"
     )
-    found = hessian.compute(objective, Settings(top=1, probes=0))
+    spectrum = hessian.compute(objective, Settings(top=1, probes=0))
     # H = 2 x x', and the first eigenvector is nearly the first axis: the error of 2 mean x_1^2.
     expected = 2 * inputs[:, 0].square().std().item() / math.sqrt(4000)
-    assert found.sampling_error == pytest.approx(expected, rel=0.5)
+    assert spectrum.sampling_error == pytest.approx(expected, rel=0.5)
     single = Objective(model, (inputs[:1], torch.zeros(1, 1)), torch.nn.functional.mse_loss)
     assert math.isnan(hessian.compute(single, Settings(top=1, probes=0)).sampling_error)
 
@@ -186,17 +182,17 @@ def test_the_table_of_components_is_that_of_the_paper(pair):
 
 
 def test_a_component_that_did_not_converge_is_said_so(pair):
-    parts = replace(
+    components = replace(
         pair[0].components,
         residuals=np.full_like(pair[0].components.residuals, np.inf),
         converged=np.zeros_like(pair[0].components.converged),
     )
-    one = replace(pair[0], components=parts)
-    rows = hessian.tabulate([one])[
+    spectrum = replace(pair[0], components=components)
+    rows = hessian.tabulate([spectrum])[
         "Largest eigenvalue of each component, ± sampling error (relative residual)"
     ]
     assert all("not converged" in row["a"] for row in rows[:-1])
-    assert min(coloured(hessian.draw([one])["hessian-components"]).values()) > 20
+    assert min(coloured(hessian.draw([spectrum])["hessian-components"]).values()) > 20
 
 
 def test_all_pictures_are_drawn(pair):

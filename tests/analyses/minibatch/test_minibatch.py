@@ -11,7 +11,7 @@ from analyses.minibatch.result import TOLERANCE, MinibatchSpectra
 from analyses.minibatch.settings import Settings
 from analyses.run_context import RunContext
 from landscape.errors import InputError, NotMeasurableError
-from landscape.objective.objective import Objective
+from tests.analyses.case_objectives import case_objective
 from tests.landscape.eigen.planted import by_magnitude
 from tests.oracles.cases import BY_NAME
 from tests.oracles.dense import dense_hessian
@@ -19,21 +19,16 @@ from tests.oracles.dense import dense_hessian
 SMALL = Settings(minibatches=5, minibatch_size=3, minibatch_top=4)
 
 
-def objective_of(name, dtype=torch.float64):
-    case = BY_NAME[name]
-    return Objective(case.model(), case.data, case.loss, batch_size=3, device="cpu", dtype=dtype)
-
-
 @pytest.mark.parametrize("name", ["mixer", "mlp with tied weights"])
 @pytest.mark.parametrize("l2", [0.0, 0.3])
 def test_each_is_that_of_the_dense_hessian_of_its_batch(name, l2):
     case = BY_NAME[name]
     settings = Settings(minibatches=4, minibatch_size=3, minibatch_top=4, l2=l2)
-    found = minibatch.compute(objective_of(name), settings)
-    assert found.eigenvalues.shape == found.residuals.shape == (4, 4)
-    assert (found.residuals <= TOLERANCE).all()
+    spectra = minibatch.compute(case_objective(name), settings)
+    assert spectra.eigenvalues.shape == spectra.residuals.shape == (4, 4)
+    assert (spectra.residuals <= TOLERANCE).all()
     for values, batch in zip(
-        found.eigenvalues, minibatches(objective_of(name), settings), strict=True
+        spectra.eigenvalues, minibatches(case_objective(name), settings), strict=True
     ):
         dense = dense_hessian(case.model(), batch.inputs, batch.targets, case.loss)
         expected = by_magnitude(np.linalg.eigvalsh(dense) + l2)[:4]
@@ -41,30 +36,30 @@ def test_each_is_that_of_the_dense_hessian_of_its_batch(name, l2):
 
 
 def test_every_sample_is_drawn_once_before_any_is_drawn_again():
-    objective = objective_of("mixer")
+    objective = case_objective("mixer")
     count = objective.num_samples
     settings = Settings(minibatches=2 * (count // 2), minibatch_size=2)
     drawn = [batch.inputs for batch in minibatches(objective, settings)]
     first = torch.cat(drawn[: count // 2])
     assert len(first.unique(dim=0)) == len(first)
     again = [batch.inputs for batch in minibatches(objective, settings)]
-    assert all(torch.equal(one, other) for one, other in zip(drawn, again, strict=True))
+    assert all(torch.equal(batch, same) for batch, same in zip(drawn, again, strict=True))
 
 
 def test_augmented_pictures_are_others_and_the_same_every_time():
-    objective = objective_of("mixer")
+    objective = case_objective("mixer")
     settings = Settings(minibatches=1, minibatch_size=3, augmentation="crop-flip")
     plain = next(minibatches(objective, Settings(minibatches=1, minibatch_size=3)))
-    one, again = (next(minibatches(objective, settings)) for _ in range(2))
-    assert torch.equal(one.inputs, again.inputs)
-    assert torch.equal(one.targets, plain.targets)
-    assert not torch.equal(one.inputs, plain.inputs)
+    first, again = (next(minibatches(objective, settings)) for _ in range(2))
+    assert torch.equal(first.inputs, again.inputs)
+    assert torch.equal(first.targets, plain.targets)
+    assert not torch.equal(first.inputs, plain.inputs)
     with pytest.raises(NotMeasurableError, match="takes pictures of shape"):
-        minibatch.compute(objective_of("mlp with tied weights"), settings)
+        minibatch.compute(case_objective("mlp with tied weights"), settings)
 
 
-def test_it_goes_on_after_a_kill(tmp_path, monkeypatch):
-    whole = minibatch.compute(objective_of("mixer"), SMALL)
+def test_it_resumes_after_a_kill(tmp_path, monkeypatch):
+    whole = minibatch.compute(case_objective("mlp with tied weights"), SMALL)
     spectrum = measure._spectrum
 
     def killed(objective, batch, settings, top, number):
@@ -74,7 +69,7 @@ def test_it_goes_on_after_a_kill(tmp_path, monkeypatch):
 
     monkeypatch.setattr(measure, "_spectrum", killed)
     with pytest.raises(KeyboardInterrupt):
-        minibatch.compute(objective_of("mixer"), SMALL, RunContext(tmp_path))
+        minibatch.compute(case_objective("mlp with tied weights"), SMALL, RunContext(tmp_path))
     done = []
 
     def counted(*words):
@@ -82,23 +77,25 @@ def test_it_goes_on_after_a_kill(tmp_path, monkeypatch):
         return spectrum(*words)
 
     monkeypatch.setattr(measure, "_spectrum", counted)
-    found = minibatch.compute(objective_of("mixer"), SMALL, RunContext(tmp_path))
+    spectra = minibatch.compute(
+        case_objective("mlp with tied weights"), SMALL, RunContext(tmp_path)
+    )
     assert done == [3, 4]
-    np.testing.assert_array_equal(found.eigenvalues, whole.eigenvalues)
+    np.testing.assert_array_equal(spectra.eigenvalues, whole.eigenvalues)
     other = Settings(minibatches=5, minibatch_size=3, minibatch_top=4, l2=0.1)
     done.clear()
-    minibatch.compute(objective_of("mixer"), other, RunContext(tmp_path))
+    minibatch.compute(case_objective("mlp with tied weights"), other, RunContext(tmp_path))
     assert done == [0, 1, 2, 3, 4]
 
 
 def test_means_and_shares_with_their_errors():
     values = np.array([[4.0, -1.0], [2.0, 1.0], [6.0, -3.0]])
-    found = MinibatchSpectra(values, np.full((3, 2), 1e-3), label="a", settings=SMALL)
-    largest, negative = found.largest, found.negative
+    spectra = MinibatchSpectra(values, np.full((3, 2), 1e-3), label="a", settings=SMALL)
+    largest, negative = spectra.largest, spectra.negative
     assert (largest.value, largest.stderr) == pytest.approx((4.0, 2 / np.sqrt(3)))
     expected = 1 / 3, np.std([0.5, 0, 0.5], ddof=1) / np.sqrt(3)
     assert (negative.value, negative.stderr) == pytest.approx(expected)
-    assert found.converged == 1
+    assert spectra.converged == 1
 
 
 @pytest.mark.parametrize(
@@ -117,4 +114,4 @@ def test_settings_that_ask_for_nothing_are_refused(changed, message):
 
 def test_a_minibatch_larger_than_the_sample_is_refused():
     with pytest.raises(NotMeasurableError, match="--minibatch-size 100 is more than the"):
-        minibatch.compute(objective_of("mixer"), Settings(minibatch_size=100))
+        minibatch.compute(case_objective("mixer"), Settings(minibatch_size=100))

@@ -21,34 +21,45 @@ def run(tmp_path_factory):
 
 def test_every_saved_epoch_is_measured(done, run, tmp_path):
     words = ("--samples", "64", "--output-dir", tmp_path)
-    done("sharpness", run, *words)
-    found = headline(tmp_path, "run", "sharpness")
-    assert found["epoch"] == [0, 1, 2]
-    assert max(found["residual"]) <= 1e-3
-    assert all(0 <= cosine <= 1 for cosine in found["cosine"])
+    done("sharpness", run, *words, "--format", "png")
+    numbers = headline(tmp_path, "run", "sharpness")
+    assert numbers["epoch"] == [0, 1, 2]
+    assert max(numbers["residual"]) <= 1e-3
+    assert all(0 <= cosine <= 1 for cosine in numbers["cosine"])
     for epoch in (0, 1, 2):
         file = run / "epochs" / f"{epoch:04d}.pt"
-        done("hessian", f"e{epoch}={file}", *words, "--top", "1", "--probes", "0")
+        done("hessian", f"e{epoch}={file}", *words, "--top", "1", "--quick", "--format", "none")
         alone = headline(tmp_path, f"e{epoch}", "hessian")
-        assert found["eigenvalue"][epoch] == pytest.approx(alone["eigenvalues"][0], rel=1e-4)
-        assert found["loss"][epoch] == pytest.approx(alone["loss"], rel=1e-6)
-        assert found["gradient_norm"][epoch] == pytest.approx(alone["gradient_norm"], rel=1e-5)
+        assert numbers["eigenvalue"][epoch] == pytest.approx(alone["eigenvalues"][0], rel=1e-4)
+        assert numbers["loss"][epoch] == pytest.approx(alone["loss"], rel=1e-6)
+        assert numbers["gradient_norm"][epoch] == pytest.approx(alone["gradient_norm"], rel=1e-5)
         cosine = alone["cosine_of_gradient_and_first_eigenvector"]
-        assert found["cosine"][epoch] == pytest.approx(cosine, abs=1e-3)
+        assert numbers["cosine"][epoch] == pytest.approx(cosine, abs=1e-3)
     # The initial network has not been stepped from with a recorded learning rate.
-    assert found["lr"][0] is None
-    assert found["edge"][0] is None
-    edge = sam_edge(found["lr"][1], 0.05, found["gradient_norm"][1], 0.9)
-    assert found["edge"][1] == pytest.approx(edge)
+    assert numbers["lr"][0] is None
+    assert numbers["edge"][0] is None
+    edge = sam_edge(numbers["lr"][1], 0.05, numbers["gradient_norm"][1], 0.9)
+    assert numbers["edge"][1] == pytest.approx(edge)
     alone = headline(tmp_path, "e1", "hessian")
     assert alone["stability"]["sam_edge"] == pytest.approx(edge, rel=1e-5)
     stored = arrays(tmp_path / "run" / "sharpness.h5")
-    np.testing.assert_allclose(stored["eigenvalue"], found["eigenvalue"])
+    np.testing.assert_allclose(stored["eigenvalue"], numbers["eigenvalue"])
     assert (tmp_path / "sharpness.png").stat().st_size > 5000
 
 
 def test_every_nth_epoch(done, run, tmp_path):
-    done("sharpness", run, "--samples", "32", "--every", "2", "--output-dir", tmp_path)
+    done(
+        "sharpness",
+        run,
+        "--samples",
+        "32",
+        "--every",
+        "2",
+        "--format",
+        "none",
+        "--output-dir",
+        tmp_path,
+    )
     assert headline(tmp_path, "run", "sharpness")["epoch"] == [0, 2]
 
 

@@ -1,3 +1,5 @@
+"""Axes: read from text and tuples, and their coordinates."""
+
 import numpy as np
 import pytest
 
