@@ -1,9 +1,9 @@
-"""What --refine saves, and whether the errors it claims are true.
+"""How many points --refine saves, and whether the errors that it claims are true.
 
     python -m benchmarks.refinement SURFACE.h5 ... [--tolerance 0.01] [--json FILE]
 
-Takes surfaces of which every point was measured, hides the values, lets the refinement ask for
-those it wants, and compares what it interpolates with the truth.
+It takes surfaces of which every point was measured, gives the refinement only the values of points
+that it asks for, and compares the values that it interpolates with the true ones.
 """
 
 import argparse
@@ -33,10 +33,10 @@ class Row:
 
 def refine(path: Path, tolerance: float) -> Row:
     """Refine a surface whose values are all known."""
-    found = Surface.load(path)
-    if not found.measured.all():
-        raise SystemExit(f"{path} was itself refined; it takes a surface with every point measured")
-    truth = found.loss
+    surface = Surface.load(path)
+    if not surface.measured.all():
+        raise SystemExit(f"{path} was refined itself; take a surface with every point measured")
+    truth = surface.loss
     rows, columns = truth.shape
     refinement = Refinement(rows, columns, tolerance)
     todo = refinement.first()

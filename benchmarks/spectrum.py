@@ -1,4 +1,4 @@
-"""What a whole Hessian report costs beside its parts, on a ViT of twelve blocks.
+"""The cost of a whole Hessian report and of its parts, on a ViT of twelve blocks.
 
     python -m benchmarks.spectrum            about five minutes on two cores
     python -m benchmarks.spectrum --json FILE
@@ -29,12 +29,12 @@ from landscape.objective.objective import Objective
 from landscape.parameters.components import components
 from landscape.runtime.allocator import keep_freed_memory
 
-STEPS = 40  # of training, so that the spectrum is that of a network that has learned something
+STEPS = 40  # of training, so that the spectrum is that of a trained network
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one part took: products with the whole Hessian, with blocks of it, and seconds."""
+    """The cost of a part: products with the whole Hessian, with blocks of it, and seconds."""
 
     part: str
     products: int
@@ -44,7 +44,7 @@ class Cost:
 
 
 def make_case(images: int, width: int) -> Objective:
-    """A ViT of twelve blocks, trained a little on pictures that can be told apart."""
+    """A ViT of twelve blocks, trained shortly on pictures of ten patterns with noise."""
     torch.manual_seed(0)
     model = VisionTransformer(
         image_size=32,
@@ -67,26 +67,27 @@ def make_case(images: int, width: int) -> Objective:
 
 
 def top_eigenvalue(objective: Objective) -> tuple[Cost, Eigenpairs]:
-    """The whole network's first eigenvalue, certified."""
+    """The first eigenvalue of the whole network, certified."""
     started = time.perf_counter()
     operator = CurvatureOperator(objective)
     hint = objective.gradient()
-    found = lanczos(operator, 1, torch.Generator().manual_seed(0), hint=hint)
-    return _cost("first eigenvalue", operator, started, float(found.residuals.max())), found
+    pairs = lanczos(operator, 1, torch.Generator().manual_seed(0), hint=hint)
+    return _cost("first eigenvalue", operator, started, float(pairs.residuals.max())), pairs
 
 
 def all_components(objective: Objective, pairs: Eigenpairs) -> Cost:
-    """The first eigenvalue of every component, certified; the network's own is known."""
+    """The first eigenvalue of every component, certified, given that of the whole network."""
     started = time.perf_counter()
     operator = CurvatureOperator(objective)
     groups = components(objective.module, objective.layout)
-    found = block_eigenvalues(operator, groups, torch.Generator().manual_seed(0), pairs=pairs)
-    largest = max(float(pairs.residuals[0]) for pairs in found.values())
+    generator = torch.Generator().manual_seed(0)
+    eigenpairs = block_eigenvalues(operator, groups, generator, pairs=pairs)
+    largest = max(float(component.residuals[0]) for component in eigenpairs.values())
     return _cost(f"{len(groups)} components", operator, started, largest)
 
 
 def density_alone(objective: Objective, settings: hessian.Settings) -> Cost:
-    """What the spectral density takes by itself."""
+    """The spectral density alone."""
     started = time.perf_counter()
     operator = CurvatureOperator(objective)
     generator = torch.Generator().manual_seed(0)
@@ -96,13 +97,13 @@ def density_alone(objective: Objective, settings: hessian.Settings) -> Cost:
 
 
 def whole_report(objective: Objective, settings: hessian.Settings) -> Cost:
-    """All that the report holds."""
+    """Everything that the report contains."""
     started = time.perf_counter()
-    found = hessian.compute(objective, settings)
-    assert found is not None
-    whole = found.products - found.block_products
+    spectrum = hessian.compute(objective, settings)
+    assert spectrum is not None
+    whole = spectrum.products - spectrum.block_products
     seconds = time.perf_counter() - started
-    return Cost("report", whole, found.block_products, seconds, float(found.residuals.max()))
+    return Cost("report", whole, spectrum.block_products, seconds, float(spectrum.residuals.max()))
 
 
 def _cost(part: str, operator: CurvatureOperator, started: float, residual: float) -> Cost:
