@@ -39,7 +39,9 @@ def measure(
 
     Example:
         >>> from analyses import components
-        >>> components.compute(objective, components.Settings(group=("first=^0",)))
+        >>> settings = components.Settings(group=("first=^0",))
+        >>> components.compute(objective, settings).components.names
+        ('first',)
     """
     spectrum = _known(context, settings)
     exchange = f"known/{ComponentCurvature.analysis}/{objective.label}"

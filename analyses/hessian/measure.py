@@ -66,8 +66,8 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Sp
 
     Example:
         >>> from analyses import hessian
-        >>> hessian.compute(objective, hessian.Settings(top=5)).eigenvalues.shape
-        (5,)
+        >>> hessian.compute(objective, hessian.Settings(top=3, quick=True)).eigenvalues.shape
+        (3,)
     """
     return measure_spectrum(objective, settings, context, Spectrum.analysis)
 

@@ -53,8 +53,9 @@ def measure(
 
     Example:
         >>> from analyses import interpolate
-        >>> settings = interpolate.Settings(toward_x="runs/sam/last.pt")
-        >>> interpolate.compute(objective, settings).barriers()["train"].height
+        >>> result = interpolate.compute(objective, direction=direction)
+        >>> list(result.barriers())
+        ['train']
     """
     if direction is None:
         if not settings.toward_x:

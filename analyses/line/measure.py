@@ -33,6 +33,11 @@ def measure(
     Raises:
         InputError: if the direction does not fit the model, or if the device does not have the
             precision that is asked for.
+
+    Example:
+        >>> from analyses import line
+        >>> line.compute(objective, line.Settings(x=(-1, 1, 5))).loss.shape
+        (5,)
     """
     directions = None if direction is None else [direction]
     grid = Grid(settings.x.coordinates)

@@ -59,7 +59,8 @@ def measure(
 
     Example:
         >>> from analyses import similarity
-        >>> similarity.compute(objective, similarity.Settings(rescale=3.0)).ratios[:, 0]
+        >>> similarity.compute(objective, similarity.Settings(cka_samples=6)).ratios.shape
+        (5, 2)
     """
     if reference is None and settings.reference:
         reference = read_weights(Path(settings.reference), objective).theta

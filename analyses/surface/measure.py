@@ -41,8 +41,8 @@ def measure(
 
     Example:
         >>> from analyses import surface
-        >>> surface.compute(objective, surface.Settings(x=(-1, 1, 51), y=(-1, 1, 51))).loss.shape
-        (51, 51)
+        >>> surface.compute(objective, surface.Settings(x=(-1, 1, 5), y=(-1, 1, 3))).loss.shape
+        (3, 5)
     """
     grid = Grid(
         settings.x.coordinates,
