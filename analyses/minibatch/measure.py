@@ -5,8 +5,6 @@ decay. "How do vision transformers work?" (section 3) compares networks by the h
 five largest eigenvalues of many such Hessians: far out means steep, left of 0 not convex.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -35,10 +33,19 @@ LOGGER = logging.getLogger(__name__)
 
 
 def measure(objective: Objective, settings: Settings, context: RunContext) -> MinibatchSpectra:
-    """The top eigenvalues of each mini-batch's own Hessian.
+    """Measure the top eigenvalues of the Hessian of each mini-batch.
 
-    Raises NotMeasurableError for mini-batches larger than the sample, and for data that can't be
-    augmented so.
+    Args:
+        objective: the loss, whose sample the mini-batches are drawn from.
+        settings: the mini-batches, and how many eigenvalues of each are measured.
+        context: where finished mini-batches are kept.
+
+    Returns:
+        The spectra without label, settings and provenance.
+
+    Raises:
+        NotMeasurableError: if a mini-batch is larger than the sample, or if the data can't be
+            augmented as the settings ask.
     """
     top = min(settings.minibatch_top, objective.num_parameters)
     question = fingerprint(settings, objective.provenance(0.0))
@@ -56,14 +63,11 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Mi
                     journal.add((number,), values)
             spectra.append(values)
     table = np.array(spectra).reshape(len(spectra), 2, top)
-    return MinibatchSpectra(
-        eigenvalues=table[:, 0],
-        residuals=table[:, 1],
-    )
+    return MinibatchSpectra(eigenvalues=table[:, 0], residuals=table[:, 1])
 
 
 def minibatches(objective: Objective, settings: Settings) -> Iterator[Batch]:
-    """The samples in a random order, cut up; in another order when they are used up."""
+    """Draw mini-batches without replacement; reshuffle when too few samples are left for one."""
     size = settings.minibatch_size
     if size > objective.num_samples:
         raise NotMeasurableError(
@@ -93,7 +97,7 @@ def _augmented(images: Any, generator: torch.Generator) -> Tensor:
 def _spectrum(
     objective: Objective, batch: Batch, settings: Settings, top: int, number: int
 ) -> NDArray[np.float64]:
-    """Eigenvalues and after them residuals, of shape (2 K,)."""
+    """The eigenvalues of one mini-batch followed by their residuals, of shape (2 K,)."""
     products = LocalProducts(objective, batches=[batch])
     operator = CurvatureOperator(objective, answer=products, shift=settings.l2)
     generator = torch.Generator().manual_seed(settings.seed + number)

@@ -40,6 +40,7 @@ def option(
         metavar: What ``--help`` calls the value.
         short: A short form such as ``-b``.
         nargs: How many values the flag takes, as argparse has it.
+        stored: Whether :func:`to_plain` has the field; False for a short form of other fields.
     """
     metadata = {
         "help": help,
@@ -48,7 +49,7 @@ def option(
         "metavar": metavar,
         "short": short,
         "nargs": nargs,
-        "stored": stored,  # whether to_plain has it; False for a short form of other fields
+        "stored": stored,
     }
     return dataclasses.field(default=default, metadata=metadata)
 

@@ -5,11 +5,9 @@ import pytest
 import torch
 
 from analyses import minibatch
-from analyses.minibatch import measure
 from analyses.minibatch.measure import minibatches
 from analyses.minibatch.result import TOLERANCE, MinibatchSpectra
 from analyses.minibatch.settings import Settings
-from analyses.run_context import RunContext
 from landscape.errors import InputError, NotMeasurableError
 from tests.analyses.case_objectives import case_objective
 from tests.landscape.eigen.planted import by_magnitude
@@ -56,36 +54,6 @@ def test_augmented_pictures_are_others_and_the_same_every_time():
     assert not torch.equal(first.inputs, plain.inputs)
     with pytest.raises(NotMeasurableError, match="takes pictures of shape"):
         minibatch.compute(case_objective("mlp with tied weights"), settings)
-
-
-def test_it_resumes_after_a_kill(tmp_path, monkeypatch):
-    whole = minibatch.compute(case_objective("mlp with tied weights"), SMALL)
-    spectrum = measure._spectrum
-
-    def killed(objective, batch, settings, top, number):
-        if number == 3:
-            raise KeyboardInterrupt
-        return spectrum(objective, batch, settings, top, number)
-
-    monkeypatch.setattr(measure, "_spectrum", killed)
-    with pytest.raises(KeyboardInterrupt):
-        minibatch.compute(case_objective("mlp with tied weights"), SMALL, RunContext(tmp_path))
-    done = []
-
-    def counted(*words):
-        done.append(words[-1])
-        return spectrum(*words)
-
-    monkeypatch.setattr(measure, "_spectrum", counted)
-    spectra = minibatch.compute(
-        case_objective("mlp with tied weights"), SMALL, RunContext(tmp_path)
-    )
-    assert done == [3, 4]
-    np.testing.assert_array_equal(spectra.eigenvalues, whole.eigenvalues)
-    other = Settings(minibatches=5, minibatch_size=3, minibatch_top=4, l2=0.1)
-    done.clear()
-    minibatch.compute(case_objective("mlp with tied weights"), other, RunContext(tmp_path))
-    assert done == [0, 1, 2, 3, 4]
 
 
 def test_means_and_shares_with_their_errors():

@@ -5,23 +5,14 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-import torch
 
 from analyses import minibatch
 from analyses.minibatch.settings import Settings
 from analyses.run_context import RunContext
-from landscape.objective.objective import Objective
-from tests.oracles.cases import BY_NAME
+from tests.analyses.case_objectives import case_objective
 
 SMALL = Settings(minibatches=5, minibatch_size=3, minibatch_top=4)
 MODULE = import_module("analyses.minibatch.measure")
-
-
-def objective():
-    case = BY_NAME["mixer"]
-    return Objective(
-        case.model(), case.data, case.loss, batch_size=3, device="cpu", dtype=torch.float64
-    )
 
 
 @pytest.fixture
@@ -37,7 +28,7 @@ def killed(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(MODULE, "_spectrum", stop)
         with pytest.raises(KeyboardInterrupt):
-            minibatch.compute(objective(), SMALL, RunContext(tmp_path))
+            minibatch.compute(case_objective("mixer"), SMALL, RunContext(tmp_path))
     return tmp_path
 
 
@@ -56,18 +47,18 @@ def measured(monkeypatch):
 
 def test_the_rest_is_measured_and_the_result_has_the_same_bits(killed, measured, caplog):
     caplog.set_level("INFO")
-    found = minibatch.compute(objective(), SMALL, RunContext(killed))
+    spectra = minibatch.compute(case_objective("mixer"), SMALL, RunContext(killed))
     assert measured == [3, 4]
     assert "Resuming after 3 mini-batches" in caplog.messages
-    whole = minibatch.compute(objective(), SMALL)
-    np.testing.assert_array_equal(found.eigenvalues, whole.eigenvalues)
-    np.testing.assert_array_equal(found.residuals, whole.residuals)
+    whole = minibatch.compute(case_objective("mixer"), SMALL)
+    np.testing.assert_array_equal(spectra.eigenvalues, whole.eigenvalues)
+    np.testing.assert_array_equal(spectra.residuals, whole.residuals)
 
 
 def test_a_journal_of_other_settings_is_set_aside(killed, measured, caplog):
     caplog.set_level("INFO")
     before = (killed / "minibatch.journal").read_bytes()
-    minibatch.compute(objective(), replace(SMALL, l2=0.1), RunContext(killed))
+    minibatch.compute(case_objective("mixer"), replace(SMALL, l2=0.1), RunContext(killed))
     assert measured == [0, 1, 2, 3, 4]
     assert (killed / "minibatch.1.journal").read_bytes() == before
     assert caplog.messages == [
