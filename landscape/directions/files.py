@@ -105,12 +105,12 @@ def _read(group: h5py.Group, layout: ParameterLayout, module: nn.Module, path: P
     vector = torch.zeros(layout.size, dtype=dtype)
     count = sum(buffer.numel() for buffer in statistics_of(module).values())
     statistics = torch.zeros(count, dtype=dtype)
-    forms = {
+    kinds = {
         "weights": _parameter_entries(layout, module, vector, all_parameters=False),
         "weights, frozen ones too": _parameter_entries(layout, module, vector, all_parameters=True),
         "states": _state_entries(layout, module, vector, statistics),
     }
-    for form, entries in forms.items():
+    for kind, entries in kinds.items():
         if [entry.shape for entry in entries] != shapes:
             continue
         for entry, tensor in zip(entries, tensors, strict=True):
@@ -120,7 +120,7 @@ def _read(group: h5py.Group, layout: ParameterLayout, module: nn.Module, path: P
                 raise InputError(
                     f"{path} ({group.name}) moves {entry.name}, which is frozen in this model"
                 )
-        return Direction(vector, layout, statistics if form == "states" else None)
+        return Direction(vector, layout, statistics if kind == "states" else None)
     try:
         layout.flatten(tensors)  # raises an error that says what does not fit
     except InputError as error:

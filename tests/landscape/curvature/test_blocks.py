@@ -27,11 +27,11 @@ def operator_of(name, dtype=torch.float64, batch_size=3):
 
 def groups_of(operator):
     objective = operator.objective
-    found = components(objective.module, objective.layout)
+    groups = components(objective.module, objective.layout)
     names = objective.layout.names
     first, last = objective.layout.stretches[0]
     return {
-        **found,
+        **groups,
         "first tensor": tensors_group(objective.layout, [0]),
         "biases": groups_by_pattern(objective.layout, {"b": r"bias$"})["b"],
         "half a tensor": Group.of([(first, (first + last) // 2 + 1)]),
@@ -39,14 +39,14 @@ def groups_of(operator):
     }
 
 
-def check(case, groups, found, rtol):
+def check(case, groups, eigenpairs, rtol):
     dense = case.hessian().numpy()
-    assert list(found) == list(groups)
+    assert list(eigenpairs) == list(groups)
     for name, group in groups.items():
         rows = group.gather(torch.arange(len(dense))).numpy()
         block = dense[np.ix_(rows, rows)]
         expected = by_magnitude(np.linalg.eigvalsh(block))[0]
-        pairs = found[name]
+        pairs = eigenpairs[name]
         value, vector = pairs.eigenvalues[0].item(), pairs.vectors[:, 0].double().numpy()
         assert value == pytest.approx(expected, rel=rtol, abs=1e-12), name
         true = np.linalg.norm(block @ vector - value * vector)
@@ -58,10 +58,10 @@ def check(case, groups, found, rtol):
 def test_they_are_those_of_the_dense_blocks(name):
     operator = operator_of(name)
     groups = groups_of(operator)
-    found = block_eigenvalues(operator, groups, generator(), tolerance=1e-8)
-    check(BY_NAME[name], groups, found, 1e-9)
+    eigenpairs = block_eigenvalues(operator, groups, generator(), tolerance=1e-8)
+    check(BY_NAME[name], groups, eigenpairs, 1e-9)
     assert operator.counter.whole == 0
-    assert operator.counter.blocks == sum(p.steps + 1 for p in found.values())
+    assert operator.counter.blocks == sum(p.steps + 1 for p in eigenpairs.values())
 
 
 @pytest.mark.parametrize("name", ["vit", "resnet with batch norm"][: repeats(1, 2)])
@@ -75,8 +75,8 @@ def test_by_default_the_eigenvalue_is_far_closer_than_its_residual(
     operator = operator_of(name, dtype)
     groups = groups_of(operator)
     pairs = lanczos(operator, 3, generator()) if are_pairs_known else None
-    found = block_eigenvalues(operator, groups, generator(), pairs=pairs)
-    check(BY_NAME[name], groups, found, rtol)
+    eigenpairs = block_eigenvalues(operator, groups, generator(), pairs=pairs)
+    check(BY_NAME[name], groups, eigenpairs, rtol)
 
 
 def test_no_groups_no_products():
@@ -88,6 +88,6 @@ def test_no_groups_no_products():
 def test_too_few_steps_are_owned_up_to():
     operator = operator_of("vit")
     groups = groups_of(operator)
-    found = block_eigenvalues(operator, groups, generator(), tolerance=1e-11, max_steps=2)
-    assert all(pairs.steps == min(2, groups[name].size) for name, pairs in found.items())
-    assert not all(pairs.converged.all() for pairs in found.values())
+    eigenpairs = block_eigenvalues(operator, groups, generator(), tolerance=1e-11, max_steps=2)
+    assert all(pairs.steps == min(2, groups[name].size) for name, pairs in eigenpairs.items())
+    assert not all(pairs.converged.all() for pairs in eigenpairs.values())

@@ -92,9 +92,9 @@ def test_products_are_counted(monkeypatch):
 def test_arpack_finds_the_same(case):
     operator = operator_of(case, batch_size=7)
     count = min(5, operator.size - 2)
-    found = eigsh(operator.to_scipy(), count, which="LM", return_eigenvectors=False)
+    eigenvalues = eigsh(operator.to_scipy(), count, which="LM", return_eigenvectors=False)
     expected = by_magnitude(np.linalg.eigvalsh(case.hessian()))[:count]
-    np.testing.assert_allclose(np.sort(found), np.sort(expected), rtol=1e-8)
+    np.testing.assert_allclose(np.sort(eigenvalues), np.sort(expected), rtol=1e-8)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -152,7 +152,7 @@ def some_groups(layout):
 def test_blocks_are_those_of_the_dense_hessian(case, batch_size):
     operator, dense = operator_of(case, batch_size=batch_size), case.hessian()
     limit = 1e-9 * dense.abs().max().item()
-    asked, expected = [], []
+    factors, expected = [], []
     for group in some_groups(operator.objective.layout):
         rows = group.gather(torch.arange(len(dense)))
         block = dense[rows][:, rows]
@@ -160,11 +160,13 @@ def test_blocks_are_those_of_the_dense_hessian(case, batch_size):
         assert restricted.size == len(block)
         vectors = torch.randn(len(block), 2, dtype=torch.float64)
         torch.testing.assert_close(restricted.matmat(vectors), block @ vectors, rtol=0, atol=limit)
-        asked.append((restricted, vectors))
+        factors.append((restricted, vectors))
         expected.append(block @ vectors)
     for exact in (False, True):
-        for found, one in zip(operator.block_products(asked, exact=exact), expected, strict=True):
-            torch.testing.assert_close(found, one, rtol=0, atol=limit)
+        for product, truth in zip(
+            operator.block_products(factors, exact=exact), expected, strict=True
+        ):
+            torch.testing.assert_close(product, truth, rtol=0, atol=limit)
 
 
 def test_blocks_share_graphs_and_counter():
@@ -195,9 +197,9 @@ def test_preconditioning_gives_the_eigenvalues_of_the_preconditioned_hessian():
     operator, dense = operator_of(case), case.hessian()
     preconditioner = torch.rand(operator.size, dtype=torch.float64) + 0.1
     conditioned = Preconditioned(operator, preconditioner)
-    found = lanczos(conditioned, 4, generator())
+    pairs = lanczos(conditioned, 4, generator())
     expected = np.linalg.eigvals((dense / preconditioner.unsqueeze(1)).numpy()).real
-    np.testing.assert_allclose(found.eigenvalues, by_magnitude(expected)[:4], rtol=1e-6)
-    vectors = found.vectors * preconditioner.rsqrt().unsqueeze(1)
+    np.testing.assert_allclose(pairs.eigenvalues, by_magnitude(expected)[:4], rtol=1e-6)
+    vectors = pairs.vectors * preconditioner.rsqrt().unsqueeze(1)
     images = dense @ vectors / preconditioner.unsqueeze(1)
-    np.testing.assert_allclose(images, vectors * found.eigenvalues, atol=1e-5)
+    np.testing.assert_allclose(images, vectors * pairs.eigenvalues, atol=1e-5)

@@ -35,16 +35,16 @@ def dense_blocks(objective):
     layers, _ = dense_layers(objective)
     with objective.second_derivatives():
         hessians, gains = preactivation_hessians(objective, layers, objective.batches[0])
-        found = {
+        blocks = {
             path: torch.stack(
                 [
-                    one.sample(n).matmat(torch.eye(one.size, dtype=one.dtype))
-                    for n in range(one.count)
+                    hessian.sample(n).matmat(torch.eye(hessian.size, dtype=hessian.dtype))
+                    for n in range(hessian.count)
                 ]
             )
-            for path, one in hessians.items()
+            for path, hessian in hessians.items()
         }
-    return found, gains
+    return blocks, gains
 
 
 def direct_hessian(model, path, x, y, loss):
@@ -75,11 +75,11 @@ def test_the_weight_s_hessian_of_one_sample_is_the_kronecker_product():
     model = smooth_mlp(4, 5, 6, 3)
     x, y = torch.randn(1, 4, dtype=torch.float64), torch.tensor([2])
     objective = objective_of(model, (x, y))
-    found, gains = dense_blocks(objective)
-    assert list(found) == ["0", "2", "4"]
+    blocks, gains = dense_blocks(objective)
+    assert list(blocks) == ["0", "2", "4"]
     whole = dense_hessian(model, x, y, F.cross_entropy)
     a = x[0]
-    for path in found:
+    for path in blocks:
         linear = model.get_submodule(path)
         number = objective.layout.names.index(f"{path}.weight")
         start, stop = objective.layout.stretches[number]
@@ -87,7 +87,7 @@ def test_the_weight_s_hessian_of_one_sample_is_the_kronecker_product():
         block = whole[start:stop, start:stop].reshape(*weight, *weight)
         # Column by column, vec(W) has the Hessian (a a') kron Hc.
         stacked = block.permute(1, 0, 3, 2).reshape(linear.weight.numel(), -1)
-        expected = torch.kron(torch.outer(a, a), found[path][0])
+        expected = torch.kron(torch.outer(a, a), blocks[path][0])
         torch.testing.assert_close(stacked, expected, rtol=1e-10, atol=1e-14)
         assert gains[path].item() == pytest.approx((a @ a).item(), rel=1e-12)
         a = torch.tanh(linear(a)).detach()
@@ -97,7 +97,7 @@ def test_the_weight_s_hessian_of_one_sample_is_the_kronecker_product():
 def test_the_recursion_from_layer_to_layer(activation):
     model = smooth_mlp(4, 5, 6, 3, activation=activation)
     x, y = torch.randn(1, 4, dtype=torch.float64), torch.tensor([1])
-    found, _ = dense_blocks(objective_of(model, (x, y)))
+    blocks, _ = dense_blocks(objective_of(model, (x, y)))
     f = activation()
     weights = [model[k].weight.detach() for k in (0, 2, 4)]
     hs, a = [], x[0]
@@ -106,7 +106,7 @@ def test_the_recursion_from_layer_to_layer(activation):
         a = f(hs[-1])
     p = hs[-1].softmax(0)
     hessian, gradient = torch.diag(p) - torch.outer(p, p), p - F.one_hot(y[0], 3)
-    torch.testing.assert_close(found["4"][0], hessian, rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(blocks["4"][0], hessian, rtol=1e-10, atol=1e-14)
     for k in (1, 0):
         h = hs[k].requires_grad_()
         (first,) = torch.autograd.grad(f(h).sum(), h, create_graph=True)
@@ -114,7 +114,7 @@ def test_the_recursion_from_layer_to_layer(activation):
         b, to_a = torch.diag(first.detach()), weights[k + 1].T @ gradient
         hessian = b @ weights[k + 1].T @ hessian @ weights[k + 1] @ b + torch.diag(second * to_a)
         gradient = first.detach() * to_a
-        torch.testing.assert_close(found[str(2 * k)][0], hessian, rtol=1e-9, atol=1e-13)
+        torch.testing.assert_close(blocks[str(2 * k)][0], hessian, rtol=1e-9, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", ["vit", "mixer"][: repeats(1, 2)])
@@ -126,35 +126,35 @@ def test_eigenvalues_of_every_sample_of_a_network_of_tokens(name, batch_size):
     layers, left_out = dense_layers(objective)
     assert not left_out
     generator = torch.Generator().manual_seed(0)
-    found = preactivation_eigenvalues(objective, layers, generator, tolerance=1e-6)
-    assert len(found) == {"vit": 3, "mixer": 9}[name]
+    by_path = preactivation_eigenvalues(objective, layers, generator, tolerance=1e-6)
+    assert len(by_path) == {"vit": 3, "mixer": 9}[name]
     model = case.model().requires_grad_(False)
     taken = {}
-    for path in found:
+    for path in by_path:
         model.get_submodule(path).register_forward_hook(
             lambda _module, words, _output, path=path: taken.update({path: words[0]})
         )
     model(inputs)
-    for path, one in found.items():
-        assert (one.residuals <= 1e-6).all()
+    for path, layer in by_path.items():
+        assert (layer.residuals <= 1e-6).all()
         for n in range(len(inputs)):
             x, y = inputs[n : n + 1], targets[n : n + 1]
             values = torch.linalg.eigvalsh(direct_hessian(case.model(), path, x, y, case.loss))
             expected = values[values.abs().argmax()].item()
-            assert one.eigenvalues[n].item() == pytest.approx(expected, rel=1e-9)
+            assert layer.eigenvalues[n].item() == pytest.approx(expected, rel=1e-9)
             singular = torch.linalg.matrix_norm(torch.atleast_2d(taken[path][n]), ord=2).item()
-            assert one.gains[n].item() == pytest.approx(singular**2, rel=1e-12)
+            assert layer.gains[n].item() == pytest.approx(singular**2, rel=1e-12)
 
 
 def test_products_of_each_sample_are_those_of_its_own_hessian():
     case = BY_NAME["mixer"]
     objective = objective_of(case.model(), case.data)
-    found, _ = dense_blocks(objective)
+    blocks, _ = dense_blocks(objective)
     path = "blocks.0.mlp_tokens.fc1"
     for n in (0, 6):
-        x, y = (part[n : n + 1] for part in case.data)
+        x, y = (tensor[n : n + 1] for tensor in case.data)
         expected = direct_hessian(case.model(), path, x, y, case.loss)
-        torch.testing.assert_close(found[path][n], expected, rtol=1e-9, atol=1e-13)
+        torch.testing.assert_close(blocks[path][n], expected, rtol=1e-9, atol=1e-13)
 
 
 def test_a_loss_that_is_linear_in_the_outputs_has_no_curvature():
@@ -162,10 +162,10 @@ def test_a_loss_that_is_linear_in_the_outputs_has_no_curvature():
     data = torch.randn(6, 3, dtype=torch.float64), torch.randn(6, 2, dtype=torch.float64)
     objective = objective_of(model, data, lambda outputs, targets: (outputs * targets).mean())
     layers, _ = dense_layers(objective)
-    found = preactivation_eigenvalues(objective, layers, torch.Generator(), tolerance=1e-6)
-    for one in found.values():
-        assert (one.eigenvalues == 0).all()
-        assert (one.residuals == 0).all()
+    by_path = preactivation_eigenvalues(objective, layers, torch.Generator(), tolerance=1e-6)
+    for layer in by_path.values():
+        assert (layer.eigenvalues == 0).all()
+        assert (layer.residuals == 0).all()
 
 
 def test_a_layer_that_is_larger_than_the_steps_there_are():

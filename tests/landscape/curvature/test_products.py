@@ -28,8 +28,8 @@ def objective_of(case, batch_size=3, dtype=torch.float64):
 
 
 def times(products, vectors):
-    (found,) = products([ProductRequest(vectors)])
-    return found
+    (product,) = products([ProductRequest(vectors)])
+    return product
 
 
 def vectors_for(objective, count=3):
@@ -48,10 +48,10 @@ def test_they_are_those_of_the_dense_hessian(case, kept, batch_size):
     expected = case.hessian() @ vectors
     scale = float(expected.abs().max())
     for _ in range(2):  # the second uses what the first has kept
-        found = times(multiply, vectors)
-        torch.testing.assert_close(found, expected, rtol=0, atol=1e-11 * scale)
+        product = times(multiply, vectors)
+        torch.testing.assert_close(product, expected, rtol=0, atol=1e-11 * scale)
     alone = times(multiply, vectors[:, 1:2])
-    torch.testing.assert_close(alone, found[:, 1:2], rtol=0, atol=1e-14 * scale)
+    torch.testing.assert_close(alone, product[:, 1:2], rtol=0, atol=1e-14 * scale)
     assert multiply.num_kept == (len(objective.batches) if kept == "everything" else 0)
 
 
@@ -60,8 +60,8 @@ def test_single_precision(case):
     objective = objective_of(case, dtype=torch.float32)
     vectors = vectors_for(objective)
     expected = case.hessian() @ vectors.double()
-    found = times(LocalProducts(objective), vectors).double()
-    torch.testing.assert_close(found, expected, rtol=0, atol=2e-5 * float(expected.abs().max()))
+    product = times(LocalProducts(objective), vectors).double()
+    torch.testing.assert_close(product, expected, rtol=0, atol=2e-5 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("kept", LIMITS)
@@ -182,10 +182,10 @@ def test_where_memory_runs_out_it_continues_with_less(exact, caplog):
     vectors = vectors_for(objective)
     products = LocalProducts(objective)
     objective.module = Limited(objective.module, 2)
-    (found,) = products([ProductRequest(vectors)], exact=exact)
+    (product,) = products([ProductRequest(vectors)], exact=exact)
     expected = case.hessian() @ vectors
     scale = float(expected.abs().max())
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-11 * scale)
+    torch.testing.assert_close(product, expected, rtol=0, atol=1e-11 * scale)
     assert "out of memory: continuing with batches of" in caplog.text
 
 

@@ -68,16 +68,16 @@ def test_the_global_state_is_left_alone():
     theta = operator.objective.theta.clone()
     torch.manual_seed(7)
     state = torch.get_rng_state()
-    one = pyhessian_eigenpairs(operator, 2, generator(1), max_steps=3)
+    first = pyhessian_eigenpairs(operator, 2, generator(1), max_steps=3)
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.get_default_dtype() == torch.float32
     assert torch.equal(operator.objective.theta, theta)
     assert all(p.grad is None for p in operator.objective.module.parameters())
     torch.manual_seed(8)  # and it depends on its own generator alone
     again = pyhessian_eigenpairs(operator, 2, generator(1), max_steps=3)
-    assert torch.equal(one.eigenvalues, again.eigenvalues)
-    other = pyhessian_eigenpairs(operator, 2, generator(2), max_steps=3)
-    assert not torch.equal(one.eigenvalues, other.eigenvalues)
+    assert torch.equal(first.eigenvalues, again.eigenvalues)
+    reseeded = pyhessian_eigenpairs(operator, 2, generator(2), max_steps=3)
+    assert not torch.equal(first.eigenvalues, reseeded.eigenvalues)
 
 
 @pytest.mark.parametrize("batch_size", [3, 7][: repeats(1, 2)])

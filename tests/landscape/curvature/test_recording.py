@@ -99,8 +99,8 @@ def test_a_file_that_was_cut_short_gives_what_is_whole(cut, tmp_path):
     recorded = RecordedProducts(counting, path, QUESTION)
     assert recorded.num_recorded == 3
     for columns, answer in zip(vectors, answers, strict=True):
-        found = recorded([ProductRequest(columns)])[0]
-        torch.testing.assert_close(found, answer, rtol=0, atol=1e-13)
+        product = recorded([ProductRequest(columns)])[0]
+        torch.testing.assert_close(product, answer, rtol=0, atol=1e-13)
     assert counting.calls == 1
     recorded.close()
     assert len(path.read_bytes()) == len(content)
@@ -117,8 +117,8 @@ def test_damage_costs_one_product(place, tmp_path):
     recorded = RecordedProducts(counting, path, QUESTION)
     assert recorded.num_recorded == 3
     for columns, answer in zip(vectors, answers, strict=True):
-        found = recorded([ProductRequest(columns)])[0]
-        torch.testing.assert_close(found, answer, rtol=0, atol=1e-13)
+        product = recorded([ProductRequest(columns)])[0]
+        torch.testing.assert_close(product, answer, rtol=0, atol=1e-13)
     assert counting.calls == 1
 
 

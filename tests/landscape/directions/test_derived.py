@@ -57,51 +57,51 @@ def two_resnets():
 
 
 def test_zero_and_one_are_the_two_networks(two_resnets):
-    one, other = two_resnets
-    evaluator = PointEvaluator(one, [toward(one, weights_of(other))], "train")
-    for coordinate, network in ((0.0, one), (1.0, other)):
+    start, end = two_resnets
+    evaluator = PointEvaluator(start, [toward(start, weights_of(end))], "train")
+    for coordinate, network in ((0.0, start), (1.0, end)):
         expected = state_of(network.module)
         evaluator.place((coordinate,))
-        found = state_of(one.module)
-        assert "bn1.running_var" in found
+        state = state_of(start.module)
+        assert "bn1.running_var" in state
         for key, tensor in expected.items():
-            assert torch.equal(found[key], tensor), key
+            assert torch.equal(state[key], tensor), key
         assert evaluator((coordinate,))[0] == pytest.approx(network.loss(), rel=1e-12)
         evaluator.close()
 
 
 def test_without_states_the_statistics_stay(two_resnets):
-    one, other = two_resnets
-    direction = toward(one, weights_of(other), states=False)
+    start, end = two_resnets
+    direction = toward(start, weights_of(end), states=False)
     assert direction.statistics is None
-    evaluator = PointEvaluator(one, [direction], "train")
+    evaluator = PointEvaluator(start, [direction], "train")
     evaluator.place((1.0,))
-    assert torch.equal(one.live_weights, other.theta)
-    assert torch.equal(one.live_statistics, one.statistics)
-    assert evaluator((1.0,))[0] != pytest.approx(other.loss(), rel=1e-3)
+    assert torch.equal(start.live_weights, end.theta)
+    assert torch.equal(start.live_statistics, start.statistics)
+    assert evaluator((1.0,))[0] != pytest.approx(end.loss(), rel=1e-3)
 
 
 def test_a_network_without_statistics_has_none_to_move():
-    one = objective_of("vit")
-    other = Objective64(randomise(BY_NAME["vit"].model()), BY_NAME["vit"].data)
-    direction = toward(one, weights_of(other))
+    start = objective_of("vit")
+    end = Objective64(randomise(BY_NAME["vit"].model()), BY_NAME["vit"].data)
+    direction = toward(start, weights_of(end))
     assert direction.statistics is None
-    torch.testing.assert_close(one.theta + direction.vector, other.theta, rtol=1e-15, atol=1e-15)
-    assert direction.layout == one.layout
+    torch.testing.assert_close(start.theta + direction.vector, end.theta, rtol=1e-15, atol=1e-15)
+    assert direction.layout == start.layout
 
 
 def test_weights_in_another_precision_are_taken(two_resnets):
-    one, other = two_resnets
-    single = Weights(other.theta.float(), other.statistics.float())
-    direction = toward(one, single)
+    start, end = two_resnets
+    single = Weights(end.theta.float(), end.statistics.float())
+    direction = toward(start, single)
     assert direction.vector.dtype == direction.statistics.dtype == torch.float64
-    assert torch.equal(one.theta + direction.vector, other.theta.float().double())
+    assert torch.equal(start.theta + direction.vector, end.theta.float().double())
 
 
 def test_the_same_weights_are_refused(two_resnets):
-    one, _ = two_resnets
+    start, _ = two_resnets
     with pytest.raises(InputError, match="the same weights; there is no line"):
-        toward(one, weights_of(one))
+        toward(start, weights_of(start))
 
 
 # ------------------------------------------------------------------------------------ gradient
@@ -140,18 +140,20 @@ def test_a_gradient_without_direction_is_refused(factor):
 def test_eigenvectors_are_those_of_the_dense_hessian(name):
     values, vectors = torch.linalg.eigh(BY_NAME[name].hessian())
     order = values.abs().argsort(descending=True)
-    found = eigenvector_directions(objective_of(name), 2, 3.0, torch.Generator().manual_seed(0))
-    assert len(found) == 2
-    for k, direction in enumerate(found):
+    directions = eigenvector_directions(
+        objective_of(name), 2, 3.0, torch.Generator().manual_seed(0)
+    )
+    assert len(directions) == 2
+    for k, direction in enumerate(directions):
         assert abs(cosine(direction.vector, vectors[:, order[k]])) == pytest.approx(1, abs=1e-8)
         assert direction.vector.norm().item() == pytest.approx(3, rel=1e-12)
-    assert cosine(found[0].vector, found[1].vector) == pytest.approx(0, abs=1e-8)
+    assert cosine(directions[0].vector, directions[1].vector) == pytest.approx(0, abs=1e-8)
 
 
 def test_eigenvectors_that_did_not_converge_are_refused(monkeypatch):
     def unfinished(*arguments):
-        found = lanczos(*arguments)
-        return replace(found, converged=torch.tensor([True, False]))
+        pairs = lanczos(*arguments)
+        return replace(pairs, converged=torch.tensor([True, False]))
 
     monkeypatch.setattr(derived_directions, "lanczos", unfinished)
     with pytest.raises(NotMeasurableError, match=r"did not converge \(relative residuals \d"):
@@ -193,10 +195,10 @@ def test_the_path_starts_at_positive_coordinates():
     for _ in range(4):
         path = path_of(objective, 6)
         plane = principal_plane(objective, path)
-        found = project(objective, path, plane.x, plane.y)
-        assert found.x[0] > 0
-        assert found.y[0] > 0
-        assert found.x[-1] == found.y[-1] == found.distance[-1] == 0
+        projection = project(objective, path, plane.x, plane.y)
+        assert projection.x[0] > 0
+        assert projection.y[0] > 0
+        assert projection.x[-1] == projection.y[-1] == projection.distance[-1] == 0
 
 
 def test_no_plane_holds_more_of_the_path():
@@ -242,12 +244,12 @@ def test_coordinates_are_those_of_least_squares(angle):
     x = Direction(40.0 * a, objective.layout)
     y = Direction(0.3 * (np.cos(angle) * a + np.sin(angle) * b), objective.layout)
     path = path_of(objective)
-    found = project(objective, path, x, y)
+    projection = project(objective, path, x, y)
     basis = torch.stack([x.vector, y.vector], 1).numpy()
     offsets = (torch.stack(path) - objective.theta).numpy().T
     solved, squares, *_ = np.linalg.lstsq(basis, offsets, rcond=None)
-    np.testing.assert_allclose(np.stack([found.x, found.y]), solved, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(found.distance, np.sqrt(squares), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(np.stack([projection.x, projection.y]), solved, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(projection.distance, np.sqrt(squares), rtol=1e-9, atol=1e-9)
 
 
 def test_points_of_the_plane_have_their_coordinates_and_no_distance():
@@ -255,16 +257,16 @@ def test_points_of_the_plane_have_their_coordinates_and_no_distance():
     x, y = (Direction(torch.randn_like(objective.theta), objective.layout) for _ in range(2))
     at = [(0.0, 0.0), (1.0, 0.0), (-0.25, 2.0)]
     path = [objective.theta + a * x.vector + b * y.vector for a, b in at]
-    found = project(objective, path, x, y)
-    np.testing.assert_allclose(np.stack([found.x, found.y], 1), at, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(found.distance, 0, atol=1e-12)
+    projection = project(objective, path, x, y)
+    np.testing.assert_allclose(np.stack([projection.x, projection.y], 1), at, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(projection.distance, 0, atol=1e-12)
 
 
 def test_no_points_have_no_coordinates():
     objective = objective_of()
     x, y = (Direction(torch.randn_like(objective.theta), objective.layout) for _ in range(2))
-    found = project(objective, [], x, y)
-    assert found.x.shape == found.y.shape == found.distance.shape == (0,)
+    projection = project(objective, [], x, y)
+    assert projection.x.shape == projection.y.shape == projection.distance.shape == (0,)
 
 
 def test_the_plane_in_single_precision():

@@ -36,17 +36,17 @@ def test_without_normalisation_the_direction_is_gaussian():
 def test_two_directions_of_one_generator_are_independent():
     layout, theta = layout_and_theta(nn.Linear(100, 200, bias=False))
     generator = torch.Generator().manual_seed(0)
-    one, other = (random_direction(layout, theta, generator).vector for _ in range(2))
-    assert abs(cosine(one, other)) < 4 / math.sqrt(layout.size)
+    first, second = (random_direction(layout, theta, generator).vector for _ in range(2))
+    assert abs(cosine(first, second)) < 4 / math.sqrt(layout.size)
 
 
 @pytest.mark.parametrize("normalize", NORMALIZATIONS)
 def test_a_seed_means_one_direction(normalize):
     layout, theta = layout_and_theta()
     before = torch.get_rng_state()
-    one, again = (draw(layout, theta, 5, normalize=normalize).vector for _ in range(2))
-    assert torch.equal(one, again)
-    assert not torch.equal(one, draw(layout, theta, 6, normalize=normalize).vector)
+    first, again = (draw(layout, theta, 5, normalize=normalize).vector for _ in range(2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, draw(layout, theta, 6, normalize=normalize).vector)
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -106,9 +106,9 @@ def expected_tensor(d, w, normalize):
 def test_tensors_with_filters_are_scaled_as_computed_directly(normalize):
     layout, theta = layout_and_theta()
     raw = layout.views(gaussian(layout, theta).vector)
-    found = layout.views(draw(layout, theta, normalize=normalize).vector)
+    normalized = layout.views(draw(layout, theta, normalize=normalize).vector)
     checked = 0
-    for d, w, got in zip(raw, layout.views(theta), found, strict=True):
+    for d, w, got in zip(raw, layout.views(theta), normalized, strict=True):
         if d.dim() > 1:
             torch.testing.assert_close(got, expected_tensor(d, w, normalize), rtol=1e-12, atol=0)
             checked += 1
@@ -117,10 +117,10 @@ def test_tensors_with_filters_are_scaled_as_computed_directly(normalize):
 
 def test_filter_normalisation_gives_every_output_unit_the_norm_of_the_network():
     layout, theta = layout_and_theta()
-    found, own = layout.views(draw(layout, theta).vector), layout.views(theta)
+    drawn, weights = layout.views(draw(layout, theta).vector), layout.views(theta)
     ratios = [
         (row.norm() / weights.norm()).item()
-        for d, w in zip(found, own, strict=True)
+        for d, w in zip(drawn, weights, strict=True)
         if d.dim() > 1
         for row, weights in zip(rows(d), rows(w), strict=True)
     ]
@@ -131,8 +131,8 @@ def test_filter_normalisation_gives_every_output_unit_the_norm_of_the_network():
 @pytest.mark.parametrize("normalize", NORMALIZATIONS)
 def test_tensors_of_one_dimension_are_not_moved(normalize):
     layout, theta = layout_and_theta()
-    found = layout.views(draw(layout, theta, normalize=normalize).vector)
-    still = {name for name, d in zip(layout.names, found, strict=True) if not d.any()}
+    normalized = layout.views(draw(layout, theta, normalize=normalize).vector)
+    still = {name for name, d in zip(layout.names, normalized, strict=True) if not d.any()}
     assert still == {"dense.bias", "convolution.bias", "temperature"}
 
 
@@ -140,12 +140,12 @@ def test_tensors_of_one_dimension_are_not_moved(normalize):
 def test_tensors_of_one_dimension_move_as_one_filter_if_asked(normalize):
     layout, theta = layout_and_theta()
     raw = layout.views(gaussian(layout, theta).vector)
-    found = layout.views(
+    normalized = layout.views(
         draw(layout, theta, normalize=normalize, policy=Policy.named("all")).vector
     )
     whole = {"filter": "layer", "dfilter": "dlayer"}.get(normalize, normalize)
     checked = 0
-    for d, w, got in zip(raw, layout.views(theta), found, strict=True):
+    for d, w, got in zip(raw, layout.views(theta), normalized, strict=True):
         if d.dim() <= 1:
             torch.testing.assert_close(got, expected_tensor(d, w, whole), rtol=1e-12, atol=0)
             checked += 1
@@ -185,15 +185,15 @@ def test_a_draw_of_zeros_gives_no_nan(normalize, monkeypatch):
         return vector
 
     monkeypatch.setattr(torch, "randn", with_zeros)
-    found = by_name(layout, draw(layout, theta, **how).vector)
-    assert all(tensor.isfinite().all() for tensor in found.values())
-    assert not found["dense.weight"].any()
-    assert not found["dense.bias"].any()
-    assert not found["convolution.weight"][1].any()
+    by_tensor = by_name(layout, draw(layout, theta, **how).vector)
+    assert all(tensor.isfinite().all() for tensor in by_tensor.values())
+    assert not by_tensor["dense.weight"].any()
+    assert not by_tensor["dense.bias"].any()
+    assert not by_tensor["convolution.weight"][1].any()
     if normalize in ("filter", "dfilter"):
-        assert torch.equal(found["convolution.weight"][2], ordinary["convolution.weight"][2])
+        assert torch.equal(by_tensor["convolution.weight"][2], ordinary["convolution.weight"][2])
     for name in ("sequence.weight", "tokens", "temperature"):
-        assert torch.equal(found[name], ordinary[name])
+        assert torch.equal(by_tensor[name], ordinary[name])
 
 
 def test_unknown_ways_to_normalise_are_refused():

@@ -36,11 +36,11 @@ def test_directions_come_back_from_a_file(tmp_path, dtype):
         for name, direction in zip(("xdirection", "ydirection"), written, strict=True):
             for key, values in direction_arrays(direction, name, Everything()).items():
                 file[key] = values
-    found = read_directions(path, layout, Everything())
-    assert len(found) == 2
-    for one, other in zip(found, written, strict=True):
-        assert torch.equal(one.vector, other.vector)
-        assert one.layout == layout
+    directions = read_directions(path, layout, Everything())
+    assert len(directions) == 2
+    for direction_read, expected in zip(directions, written, strict=True):
+        assert torch.equal(direction_read.vector, expected.vector)
+        assert direction_read.layout == layout
 
 
 def test_a_file_of_the_original_tool_is_read(tmp_path):
@@ -55,9 +55,9 @@ def test_a_file_of_the_original_tool_is_read(tmp_path):
     random = np.random.default_rng(0)
     tensors = [random.standard_normal(shape).astype(np.float32) for shape in layout.shapes]
     write_group(path, "xdirection", tensors)
-    (found,) = read_directions(path, layout, Everything())
-    assert isinstance(found, Direction)
-    for got, expected in zip(layout.views(found.vector), tensors, strict=True):
+    (direction,) = read_directions(path, layout, Everything())
+    assert isinstance(direction, Direction)
+    for got, expected in zip(layout.views(direction.vector), tensors, strict=True):
         assert np.array_equal(got.numpy(), expected)
 
 
@@ -188,8 +188,8 @@ def test_a_surface_leads_to_the_directions_it_names(tmp_path):
     arrays = direction_arrays(direction, "xdirection", Everything())
     directions = written(tmp_path / "elsewhere" / "directions.h5", arrays)
     surface = surface_naming(tmp_path / "surface.h5", directions)
-    (found,) = read_directions(surface, layout, Everything())
-    assert torch.equal(found.vector, direction.vector)
+    (read,) = read_directions(surface, layout, Everything())
+    assert torch.equal(read.vector, direction.vector)
 
 
 def test_directions_are_found_beside_a_surface_that_has_moved(tmp_path):
@@ -197,8 +197,8 @@ def test_directions_are_found_beside_a_surface_that_has_moved(tmp_path):
     direction = draw(layout, theta)
     written(tmp_path / "directions.h5", direction_arrays(direction, "xdirection", Everything()))
     surface = surface_naming(tmp_path / "surface.h5", "/cluster/results/directions.h5")
-    (found,) = read_directions(surface, layout, Everything())
-    assert torch.equal(found.vector, direction.vector)
+    (read,) = read_directions(surface, layout, Everything())
+    assert torch.equal(read.vector, direction.vector)
 
 
 @pytest.mark.parametrize("name", ["/cluster/results/directions.h5", "surface.h5"])
@@ -223,11 +223,11 @@ def test_eigenvectors_of_a_spectrum_are_directions(tmp_path):
     case = BY_NAME["mlp with frozen parameters"]
     objective = Objective(case.model(), case.data, case.loss, device="cpu", dtype=torch.float64)
     asked = hessian.Settings(top=3, probes=0, save_vectors=True)
-    found = hessian.compute(objective, asked)
-    found.save(tmp_path / "hessian.h5")
+    spectrum = hessian.compute(objective, asked)
+    spectrum.save(tmp_path / "hessian.h5")
     read = read_directions(tmp_path / "hessian.h5", objective.layout, objective.module)
     assert len(read) == 2
-    for direction, vector in zip(read, found.vectors, strict=False):
+    for direction, vector in zip(read, spectrum.vectors, strict=False):
         np.testing.assert_array_equal(direction.vector, vector)
         assert direction.statistics is None
     other = Objective(BY_NAME["mixer"].model(), BY_NAME["mixer"].data, device="cpu")

@@ -43,14 +43,14 @@ def test_states_are_written_in_the_order_of_the_state_dict():
     arrays = list(direction_arrays(direction, "xdirection", model).values())
     state = model.state_dict()
     assert [values.shape for values in arrays] == [tuple(t.shape) for t in state.values()]
-    found = dict(zip(state, arrays, strict=True))
+    by_name = dict(zip(state, arrays, strict=True))
     mean, variance = direction.statistics.split(2)
-    assert np.array_equal(found["1.running_mean"], mean)
-    assert np.array_equal(found["1.running_var"], variance)
-    assert found["1.num_batches_tracked"] == 0
+    assert np.array_equal(by_name["1.running_mean"], mean)
+    assert np.array_equal(by_name["1.running_var"], variance)
+    assert by_name["1.num_batches_tracked"] == 0
     tensors = direction.layout.views(direction.vector)
     for name, tensor in zip(direction.layout.names, tensors, strict=True):
-        assert np.array_equal(found[name], tensor), name
+        assert np.array_equal(by_name[name], tensor), name
 
 
 def test_weights_of_a_network_with_states_are_written_alone():
@@ -66,12 +66,12 @@ def test_states_and_weights_come_back_as_what_they_were(tmp_path, states, frozen
     model = normed(frozen)
     direction = direction_of(model, states)
     path = written(tmp_path / "x.h5", direction_arrays(direction, "xdirection", model))
-    (found,) = read_directions(path, direction.layout, model)
-    assert torch.equal(found.vector, direction.vector)
+    (read,) = read_directions(path, direction.layout, model)
+    assert torch.equal(read.vector, direction.vector)
     if states:
-        assert torch.equal(found.statistics, direction.statistics)
+        assert torch.equal(read.statistics, direction.statistics)
     else:
-        assert found.statistics is None
+        assert read.statistics is None
 
 
 def test_states_of_the_original_tool_are_read(tmp_path):
@@ -82,12 +82,12 @@ def test_states_of_the_original_tool_are_read(tmp_path):
     # It may copy the counter of batches, which moves nothing.
     state["1.num_batches_tracked"] = np.array(781.0)
     write_group(tmp_path / "states.h5", "xdirection", state.values())
-    (found,) = read_directions(tmp_path / "states.h5", layout, model)
+    (read,) = read_directions(tmp_path / "states.h5", layout, model)
     single = {name: values.astype(np.float32) for name, values in state.items()}
-    for name, tensor in zip(layout.names, layout.views(found.vector), strict=True):
+    for name, tensor in zip(layout.names, layout.views(read.vector), strict=True):
         assert np.array_equal(tensor, single[name]), name
-    assert np.array_equal(found.statistics[:2], single["1.running_mean"])
-    assert np.array_equal(found.statistics[2:], single["1.running_var"])
+    assert np.array_equal(read.statistics[:2], single["1.running_mean"])
+    assert np.array_equal(read.statistics[2:], single["1.running_var"])
 
 
 def test_of_states_a_tied_tensor_has_an_entry_for_each_name(tmp_path):
@@ -95,8 +95,8 @@ def test_of_states_a_tied_tensor_has_an_entry_for_each_name(tmp_path):
     model.register_buffer("running_mean", torch.zeros(2))
     direction = direction_of(model.double(), states=True)
     arrays = direction_arrays(direction, "xdirection", model)
-    found = dict(zip(model.state_dict(), arrays.values(), strict=True))
-    assert np.array_equal(found["first.weight"], found["second.weight"])
+    by_name = dict(zip(model.state_dict(), arrays.values(), strict=True))
+    assert np.array_equal(by_name["first.weight"], by_name["second.weight"])
     (back,) = read_directions(written(tmp_path / "x.h5", arrays), direction.layout, model)
     assert torch.equal(back.vector, direction.vector)
     assert torch.equal(back.statistics, direction.statistics)
@@ -110,9 +110,9 @@ def test_frozen_parameters_may_stand_in_a_file_if_they_do_not_move(tmp_path, for
     tensors = {name: np.ones(tensor.shape) for name, tensor in named.items()}
     tensors["0.weight"] *= 0
     write_group(tmp_path / "still.h5", "xdirection", tensors.values())
-    (found,) = read_directions(tmp_path / "still.h5", layout, model)
-    assert torch.equal(found.vector, torch.ones(layout.size))
-    assert (found.statistics is not None) == (form == "states")
+    (read,) = read_directions(tmp_path / "still.h5", layout, model)
+    assert torch.equal(read.vector, torch.ones(layout.size))
+    assert (read.statistics is not None) == (form == "states")
 
     tensors["0.weight"][1, 0, 2, 2] = 1e-3
     write_group(tmp_path / "moved.h5", "xdirection", tensors.values())
@@ -167,10 +167,10 @@ def test_any_direction_comes_back(data, double, states):
     with tempfile.TemporaryDirectory() as folder:
         arrays = direction_arrays(direction, "xdirection", model)
         path = written(Path(folder) / "x.h5", arrays)
-        (found,) = read_directions(path, direction.layout, model)
-    assert found.vector.dtype == direction.vector.dtype
-    assert torch.equal(found.vector, direction.vector)
+        (read,) = read_directions(path, direction.layout, model)
+    assert read.vector.dtype == direction.vector.dtype
+    assert torch.equal(read.vector, direction.vector)
     if states:
-        assert torch.equal(found.statistics, direction.statistics)
+        assert torch.equal(read.statistics, direction.statistics)
     else:
-        assert found.statistics is None
+        assert read.statistics is None

@@ -50,15 +50,15 @@ def test_the_density_is_the_mean_of_gaussians_as_wide_as_nodes_are_apart(finest)
         return math.exp(-((x - node) ** 2) / (2 * width**2)) / (width * math.sqrt(2 * math.pi))
 
     for place, x in enumerate((0.5, 3.0)):
-        one, other = (
+        first, second = (
             sum(
                 w * gaussian(x, t, d)
                 for t, w, d in zip(nodes[k], weights[k], distances[k], strict=True)
             )
             for k in range(2)
         )
-        assert mean[place] == pytest.approx((one + other) / 2, rel=1e-13)
-        assert error[place] == pytest.approx(abs(one - other) / 2, rel=1e-13)
+        assert mean[place] == pytest.approx((first + second) / 2, rel=1e-13)
+        assert error[place] == pytest.approx(abs(first - second) / 2, rel=1e-13)
 
 
 def test_far_outliers_do_not_smear_the_bulk():

@@ -41,7 +41,7 @@ def test_both_ends_of_the_spectrum_are_those_of_jax(shared_data, family, sizes, 
         CurvatureOperator(objective), count, torch.Generator().manual_seed(0), tolerance=1e-5
     )
     assert pairs.converged.all()
-    found = np.sort(pairs.eigenvalues.numpy())
+    eigenvalues = np.sort(pairs.eigenvalues.numpy())
     largest, smallest = np.sort(truth["hessian_top5"]), np.sort(truth["hessian_bottom3"])
-    np.testing.assert_allclose(found[-5:], largest, rtol=1e-6)
-    np.testing.assert_allclose(found[:3], smallest, rtol=1e-6)
+    np.testing.assert_allclose(eigenvalues[-5:], largest, rtol=1e-6)
+    np.testing.assert_allclose(eigenvalues[:3], smallest, rtol=1e-6)

@@ -87,8 +87,8 @@ def test_the_largest_by_magnitude_are_found(shape, sign):
     values = SHAPES[shape](random, 60) * SIGNS[sign](random, 60)
     pairs = top(planted(values), 6)
     assert pairs.converged.all()
-    found = np.abs(pairs.eigenvalues.numpy())
-    np.testing.assert_allclose(found, np.abs(by_magnitude(values)[:6]), rtol=1e-6)
+    magnitudes = np.abs(pairs.eigenvalues.numpy())
+    np.testing.assert_allclose(magnitudes, np.abs(by_magnitude(values)[:6]), rtol=1e-6)
 
 
 def test_a_spectrum_with_its_largest_at_the_negative_end():
@@ -220,9 +220,9 @@ def test_both_ends_of_a_small_matrix_are_all_of_it(n):
 def test_a_seed_means_one_answer_and_the_global_state_is_left_alone():
     operator = planted(np.linspace(-1, 3, 30))
     before = torch.get_rng_state()
-    one, again, other = (top(operator, 3, seed, max_steps=8) for seed in (1, 1, 2))
-    assert torch.equal(one.eigenvalues, again.eigenvalues)
-    assert not torch.equal(one.eigenvalues, other.eigenvalues)
+    first, again, reseeded = (top(operator, 3, seed, max_steps=8) for seed in (1, 1, 2))
+    assert torch.equal(first.eigenvalues, again.eigenvalues)
+    assert not torch.equal(first.eigenvalues, reseeded.eigenvalues)
     assert torch.equal(before, torch.get_rng_state())
 
 

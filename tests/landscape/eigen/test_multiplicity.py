@@ -72,9 +72,9 @@ def test_as_many_copies_as_a_linear_layer_has(seed):
     once = torch.linalg.eigvalsh(2 * inputs.T @ inputs / 400 / 5).numpy()
     expected = by_magnitude(np.repeat(once, 5))
     for count in (1, 3, 12):
-        found = top(CurvatureOperator(objective), count, seed)
-        np.testing.assert_allclose(found.eigenvalues, expected[:count], rtol=1e-6)
-        assert found.converged.all()
+        pairs = top(CurvatureOperator(objective), count, seed)
+        np.testing.assert_allclose(pairs.eigenvalues, expected[:count], rtol=1e-6)
+        assert pairs.converged.all()
     # A single process finds fewer, each an eigenvalue all the same.
     lone = top(CurvatureOperator(objective), 12, seed, multiplicity=False)
     gaps = np.abs(lone.eigenvalues.numpy()[:, None] - once).min(1)

@@ -11,14 +11,14 @@ from tests.landscape.eigen.planted import diagonal, generator
 def test_random_vectors_are_of_unit_norm_and_from_their_generator():
     state = torch.get_rng_state()
     single, double = diagonal([1.0] * 500, torch.float32), diagonal([1.0] * 500)
-    one, again = random_vector(double, generator(3)), random_vector(double, generator(3))
-    assert torch.equal(one, again)
-    assert one.dtype == torch.float64
-    assert one.norm().item() == pytest.approx(1, rel=1e-12)
-    assert not torch.equal(one, random_vector(double, generator(4)))
+    vector, again = random_vector(double, generator(3)), random_vector(double, generator(3))
+    assert torch.equal(vector, again)
+    assert vector.dtype == torch.float64
+    assert vector.norm().item() == pytest.approx(1, rel=1e-12)
+    assert not torch.equal(vector, random_vector(double, generator(4)))
     low = random_vector(single, generator(3))
     assert low.dtype == torch.float32
-    torch.testing.assert_close(low.double(), one, rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(low.double(), vector, rtol=1e-5, atol=1e-7)
     assert torch.equal(state, torch.get_rng_state())
 
 

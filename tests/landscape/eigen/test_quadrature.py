@@ -49,9 +49,9 @@ def test_a_rule_of_m_nodes_has_the_first_moments_of_its_probe(steps):
     probes = rademacher_vectors(operator, 3, generator())
     powers = probes.clone()
     for degree in range(2 * steps):
-        found = (quadrature.weights * quadrature.nodes**degree).sum(1)
+        moments = (quadrature.weights * quadrature.nodes**degree).sum(1)
         expected = (probes * powers).sum(0) / 40
-        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(moments, expected, rtol=1e-10, atol=1e-12)
         powers = operator.matrix @ powers
 
 
@@ -89,10 +89,10 @@ def test_a_zero_operator():
 
 @pytest.mark.parametrize("scale", [1e-12, 1e-4, 1.0, 1e8])
 def test_the_scale_of_the_operator_changes_nothing_else(scale):
-    one = stochastic_lanczos(planted(VALUES), 2, 5, generator())
-    other = stochastic_lanczos(planted(scale * VALUES), 2, 5, generator())
-    np.testing.assert_allclose(other.nodes / scale, one.nodes, rtol=1e-9)
-    np.testing.assert_allclose(other.weights, one.weights, rtol=1e-9)
+    unscaled = stochastic_lanczos(planted(VALUES), 2, 5, generator())
+    scaled = stochastic_lanczos(planted(scale * VALUES), 2, 5, generator())
+    np.testing.assert_allclose(scaled.nodes / scale, unscaled.nodes, rtol=1e-9)
+    np.testing.assert_allclose(scaled.weights, unscaled.weights, rtol=1e-9)
 
 
 def test_no_nodes_outside_the_spectrum_of_a_matrix_of_low_rank():
@@ -181,10 +181,12 @@ def test_trace_and_moments_of_a_network(name):
 
 def test_a_seed_means_one_answer_and_the_global_state_is_left_alone():
     state = torch.get_rng_state()
-    one, again, other = (stochastic_lanczos(planted(VALUES), 2, 4, generator(s)) for s in (1, 1, 2))
-    np.testing.assert_array_equal(one.nodes, again.nodes)
-    np.testing.assert_array_equal(one.traces, again.traces)
-    assert not np.array_equal(one.traces, other.traces)
+    first, again, reseeded = (
+        stochastic_lanczos(planted(VALUES), 2, 4, generator(s)) for s in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first.nodes, again.nodes)
+    np.testing.assert_array_equal(first.traces, again.traces)
+    assert not np.array_equal(first.traces, reseeded.traces)
     assert torch.equal(state, torch.get_rng_state())
 
 

@@ -52,8 +52,8 @@ def test_what_is_reported_is_true(seed, n, count, kind, dtype):
     assert (distance <= reported + floor).all()
     if pairs.converged.all():
         sizes = np.sort(np.abs(truth))[::-1][:count]
-        found = np.abs(pairs.eigenvalues.numpy())
-        np.testing.assert_allclose(found, sizes, rtol=10 * tolerance, atol=10 * floor)
+        magnitudes = np.abs(pairs.eigenvalues.numpy())
+        np.testing.assert_allclose(magnitudes, sizes, rtol=10 * tolerance, atol=10 * floor)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

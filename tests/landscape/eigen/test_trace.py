@@ -41,14 +41,14 @@ def test_what_the_eigenvectors_know_makes_the_trace_better():
 def test_pairs_that_did_not_converge_take_no_part_in_the_trace():
     operator = planted(SPECTRUM)
     pairs, quadrature, probes = refined(operator, 4, probes=20)
-    bad = replace(
+    unconverged = replace(
         pairs,
         vectors=torch.roll(pairs.vectors, 1, 0),
         converged=torch.zeros_like(pairs.converged),
     )
-    found = deflated_trace(quadrature, probes, bad)
-    assert found.value == pytest.approx(quadrature.trace)
-    assert found.stderr == pytest.approx(quadrature.trace_stderr)
+    trace = deflated_trace(quadrature, probes, unconverged)
+    assert trace.value == pytest.approx(quadrature.trace)
+    assert trace.stderr == pytest.approx(quadrature.trace_stderr)
 
 
 def test_hutch_plus_plus_is_exact_for_a_low_rank():

@@ -31,8 +31,8 @@ def test_put_aside_takes_a_free_number(tmp_path):
     for text in ("first", "third"):
         (tmp_path / "surface.h5").write_text(text)
         put_aside(tmp_path / "surface.h5")
-    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
-    assert found == {"surface.1.h5": "first", "surface.2.h5": "second", "surface.3.h5": "third"}
+    contents = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert contents == {"surface.1.h5": "first", "surface.2.h5": "second", "surface.3.h5": "third"}
 
 
 def test_put_aside_leaves_dots_in_folders_alone(tmp_path):
@@ -78,7 +78,7 @@ def test_sweep_removes_what_killed_writes_left_and_nothing_else(tmp_path):
     for name in (*others, left, ".surface.h5.12-ab.h5"):
         (tmp_path / name).write_text("")
     sweep(path)
-    assert {found.name for found in tmp_path.iterdir()} == others
+    assert {file.name for file in tmp_path.iterdir()} == others
 
 
 def test_make_directory(tmp_path):

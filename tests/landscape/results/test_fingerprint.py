@@ -1,3 +1,5 @@
+"""The fingerprint of a question: what changes it, and how changes are put in words."""
+
 import json
 from dataclasses import dataclass, replace
 
@@ -27,33 +29,37 @@ def build():
     return nn.Linear(3, 2)
 
 
-def ask(settings=None, model=None, data=(INPUTS, TARGETS), loss=F.cross_entropy, **more):
+def fingerprint_of(settings=None, model=None, data=(INPUTS, TARGETS), loss=F.cross_entropy, **more):
     objective = Objective(model or build(), data, loss, device="cpu", verify=False, **more)
     return fingerprint(settings or Settings(), objective.provenance(0.0))
 
 
-def test_the_same_question_is_equal_also_after_json():
-    one, other = ask(), ask()
-    assert one == other
-    assert differences(one, other) == []
-    assert differences(json.loads(json.dumps(one)), other) == []
-    assert set(one) == {
+def test_the_same_question_has_the_same_fingerprint_also_after_json():
+    first, second = fingerprint_of(), fingerprint_of()
+    assert first == second
+    assert differences(first, second) == []
+    assert differences(json.loads(json.dumps(first)), second) == []
+    assert set(first) == {
         *("x", "kinds", "seed", "tolerance", "weights", "sample", "precision"),
         *OF_THE_FUNCTION,
     }
 
 
-def test_history_is_no_part_of_it():
-    one = ask(origin={"label": "a", "checkpoint": "a.pt", "data_dir": "here", "model": "m"})
-    other = ask(origin={"label": "b", "checkpoint": "b.pt", "data_dir": "there", "model": "m"})
-    assert one == other
+def test_history_is_not_in_the_fingerprint():
+    here = fingerprint_of(
+        origin={"label": "a", "checkpoint": "a.pt", "data_dir": "here", "model": "m"}
+    )
+    there = fingerprint_of(
+        origin={"label": "b", "checkpoint": "b.pt", "data_dir": "there", "model": "m"}
+    )
+    assert here == there
 
 
 def test_a_changed_setting():
-    now = ask(Settings(x="-2:2:51"))
-    assert differences(ask(), now) == ["x -1:1:51, now -2:2:51"]
-    now = ask(replace(Settings(), seed=3, kinds=("random", "random")))
-    assert differences(ask(), now) == [
+    now = fingerprint_of(Settings(x="-2:2:51"))
+    assert differences(fingerprint_of(), now) == ["x -1:1:51, now -2:2:51"]
+    now = fingerprint_of(replace(Settings(), seed=3, kinds=("random", "random")))
+    assert differences(fingerprint_of(), now) == [
         "kinds ['random', 'gradient'], now ['random', 'random']",
         "seed 0, now 3",
     ]
@@ -63,7 +69,7 @@ def test_other_weights():
     model = build()
     with torch.no_grad():
         model.bias[0] += 1e-6
-    assert differences(ask(), ask(model=model)) == ["other weights"]
+    assert differences(fingerprint_of(), fingerprint_of(model=model)) == ["other weights"]
 
 
 def test_other_statistics_are_other_weights():
@@ -73,51 +79,63 @@ def test_other_statistics_are_other_weights():
 
     model = normalized()
     model[1].running_mean += 1
-    assert differences(ask(model=normalized()), ask(model=model)) == ["other weights"]
+    assert differences(fingerprint_of(model=normalized()), fingerprint_of(model=model)) == [
+        "other weights"
+    ]
 
 
 def test_another_sample():
-    assert differences(ask(), ask(data=(INPUTS[:7], TARGETS[:7]))) == ["another sample"]
-    assert differences(ask(), ask(data=(INPUTS, 1 - TARGETS))) == ["another sample"]
-    assert differences(ask(), ask(data=(INPUTS + 1e-6, TARGETS))) == ["another sample"]
+    assert differences(fingerprint_of(), fingerprint_of(data=(INPUTS[:7], TARGETS[:7]))) == [
+        "another sample"
+    ]
+    assert differences(fingerprint_of(), fingerprint_of(data=(INPUTS, 1 - TARGETS))) == [
+        "another sample"
+    ]
+    assert differences(fingerprint_of(), fingerprint_of(data=(INPUTS + 1e-6, TARGETS))) == [
+        "another sample"
+    ]
 
 
-def test_the_batch_size_is_no_part_of_it():
-    assert ask(batch_size=3) == ask(batch_size=8)
+def test_the_batch_size_is_not_in_the_fingerprint():
+    assert fingerprint_of(batch_size=3) == fingerprint_of(batch_size=8)
 
 
 def test_another_loss():
     targets = F.one_hot(TARGETS).float()
-    one, other = (ask(data=(INPUTS, targets), loss=loss) for loss in (F.mse_loss, F.l1_loss))
-    assert differences(one, other) == ["loss mse_loss, now l1_loss"]
+    squared, absolute = (
+        fingerprint_of(data=(INPUTS, targets), loss=loss) for loss in (F.mse_loss, F.l1_loss)
+    )
+    assert differences(squared, absolute) == ["loss mse_loss, now l1_loss"]
 
 
 def test_another_precision():
-    found = differences(ask(), ask(dtype=torch.float64))
-    assert "precision float32, now float64" in found
-    found = differences(ask(), ask(precision="bf16"))
-    assert found == ["evaluation not given, now bf16"]
+    changed = differences(fingerprint_of(), fingerprint_of(dtype=torch.float64))
+    assert "precision float32, now float64" in changed
+    changed = differences(fingerprint_of(), fingerprint_of(precision="bf16"))
+    assert changed == ["evaluation not given, now bf16"]
 
 
 def test_other_splits_and_metrics():
-    found = differences(ask(), ask(extra_splits={"test": (INPUTS, TARGETS)}))
-    assert len(found) == 1
-    assert found[0].startswith("others not given, now {'test': ")
-    found = differences(ask(), ask(metrics={"mae": F.l1_loss}))
-    assert found == ["metrics not given, now ['mae']"]
+    changed = differences(
+        fingerprint_of(), fingerprint_of(extra_splits={"test": (INPUTS, TARGETS)})
+    )
+    assert len(changed) == 1
+    assert changed[0].startswith("others not given, now {'test': ")
+    changed = differences(fingerprint_of(), fingerprint_of(metrics={"mae": F.l1_loss}))
+    assert changed == ["metrics not given, now ['mae']"]
 
 
-def test_metrics_in_another_order_are_another_question():
+def test_metrics_in_another_order_have_another_fingerprint():
     """Their values stand in the order in which they were given."""
-    one = ask(metrics={"a": F.l1_loss, "b": F.mse_loss})
-    other = ask(metrics={"b": F.mse_loss, "a": F.l1_loss})
-    assert differences(one, other)
+    ordered = fingerprint_of(metrics={"a": F.l1_loss, "b": F.mse_loss})
+    reordered = fingerprint_of(metrics={"b": F.mse_loss, "a": F.l1_loss})
+    assert differences(ordered, reordered)
 
 
 def test_another_model_of_the_same_weights():
-    one = ask(origin={"model": "vit", "model_args": {"heads": 2}})
-    other = ask(origin={"model": "vit", "model_args": {"heads": 4}})
-    assert differences(one, other) == ["model_args {'heads': 2}, now {'heads': 4}"]
+    two_heads = fingerprint_of(origin={"model": "vit", "model_args": {"heads": 2}})
+    four_heads = fingerprint_of(origin={"model": "vit", "model_args": {"heads": 4}})
+    assert differences(two_heads, four_heads) == ["model_args {'heads': 2}, now {'heads': 4}"]
 
 
 @pytest.mark.parametrize("key", HASHES)
@@ -127,8 +145,9 @@ def test_hashes_are_not_shown(key):
     assert "0123" not in text
 
 
-def test_what_was_not_asked_before():
+def test_names_that_only_one_fingerprint_has():
     assert differences({}, {"bn": "fixed"}) == ["bn not given, now fixed"]
+    assert differences({"bn": "fixed"}, {}) == ["bn fixed, now not given"]
     for empty in (None, "", [], {}):
         assert differences({"toward_x": empty}, {"toward_x": "a"}) == ["toward_x not given, now a"]
     assert differences({"toward_x": "a"}, {"toward_x": ""}) == ["toward_x a, now not given"]

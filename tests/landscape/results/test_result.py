@@ -71,7 +71,7 @@ def test_coordinates_come_back_to_the_last_digit(tmp_path, name, axis):
 def test_the_split_comes_back(tmp_path, name, split):
     before = result(name)
     names = {f"train_{value}": f"{split}_{value}" for value in ("loss", "acc", "loss_stderr")}
-    values = {names[old]: found for old, found in before.values.items()}
+    values = {names[old]: array for old, array in before.values.items()}
     saved = replace(before, split=split, values=values)
     saved.save(tmp_path / "x.h5")
     loaded = known_analyses()[name].result_type.load(tmp_path / "x.h5")
@@ -118,12 +118,14 @@ def test_the_file_says_what_its_arrays_are(tmp_path, name):
         assert file.attrs["analysis"] == name
         assert file.attrs["label"] == "plain"
         assert json.loads(file.attrs["provenance"])["num_parameters"] == 83
-        found = {}
+        datasets = {}
         file.visititems(
-            lambda path, item: found.update({path: item} if isinstance(item, h5py.Dataset) else {})
+            lambda path, item: datasets.update(
+                {path: item} if isinstance(item, h5py.Dataset) else {}
+            )
         )
-        assert set(found) == set(saved.arrays())
-        for path, dataset in found.items():
+        assert set(datasets) == set(saved.arrays())
+        for path, dataset in datasets.items():
             axes = json.loads(dataset.attrs["axes"])
             assert isinstance(dataset.attrs["unit"], str), path
             assert len(axes) == dataset.ndim or "direction/" in path, path

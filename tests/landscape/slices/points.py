@@ -20,8 +20,8 @@ def value(key):
     return np.array([ODD[column], row / 3])
 
 
-def bits(found):
-    return {key: [struct.pack("<d", v) for v in numbers] for key, numbers in found.items()}
+def bits(points):
+    return {key: [struct.pack("<d", v) for v in numbers] for key, numbers in points.items()}
 
 
 EXPECTED = bits({key: value(key) for key in KEYS})

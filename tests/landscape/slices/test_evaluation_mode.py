@@ -52,13 +52,13 @@ def test_a_mode_gives_the_outputs_of_the_module(case, mode, dtype, tolerance):
     for _ in range(2):  # also after the weights have moved
         with torch.no_grad():
             expected = torch.cat([objective.forward(batch) for batch in objective.batches])
-        found = outputs_of(forward, objective)
-        assert found.dtype == dtype
-        assert not found.requires_grad
+        outputs = outputs_of(forward, objective)
+        assert outputs.dtype == dtype
+        assert not outputs.requires_grad
         scale = float(expected.abs().max())
-        torch.testing.assert_close(found, expected, rtol=0, atol=tolerance * scale)
+        torch.testing.assert_close(outputs, expected, rtol=0, atol=tolerance * scale)
         if mode.precision == "bf16":
-            assert not torch.equal(found, expected)
+            assert not torch.equal(outputs, expected)
         objective.live_weights.add_(0.1 * torch.randn_like(objective.live_weights))
 
 
@@ -197,7 +197,7 @@ class Answers(nn.Module):
 def test_bf16_with_outputs_of_a_users_own_class():
     data = torch.randn(4, 5), torch.randint(3, (4,))
     objective = Objective(
-        Answers(), data, lambda found, wanted: F.cross_entropy(found.logits, wanted), device="cpu"
+        Answers(), data, lambda answer, wanted: F.cross_entropy(answer.logits, wanted), device="cpu"
     )
     forward = Forward(objective, EvaluationMode("bf16"))
     with forward.arithmetic():

@@ -178,9 +178,9 @@ def test_losses_of_single_samples():
     evaluator.place(POINTS[2])
     outputs = moved_by_hand(case.model(), directions, POINTS[2])(case.data[0])
     expected = F.cross_entropy(outputs, case.data[1], reduction="none").detach()
-    found = evaluator.losses_here("train")
-    assert found.dtype == np.float64
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    losses = evaluator.losses_here("train")
+    assert losses.dtype == np.float64
+    np.testing.assert_allclose(losses, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_non_finite_losses_are_returned_unchanged():

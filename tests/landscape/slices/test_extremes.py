@@ -21,9 +21,9 @@ def objective_of(case, batch_size=3):
     )
 
 
-def assert_extremes(found, dense):
+def assert_extremes(extremes, dense):
     values = torch.linalg.eigvalsh(dense)
-    smallest, largest, residual = found
+    smallest, largest, residual = extremes
     scale = max(abs(smallest), abs(largest))
     assert 0 <= residual <= TOLERANCE
     # The ends of the spectrum, and eigenvalues to within what is claimed.
@@ -45,8 +45,8 @@ def test_away_from_it(case):
     there = objective.theta + 0.3 * torch.randn_like(objective.theta)
     objective.live_weights.copy_(there)
     nn.utils.vector_to_parameters(there, [p for p in model.parameters() if p.requires_grad])
-    found = extreme_eigenvalues(objective)
-    assert_extremes(found, dense_hessian(model, *case.data, case.loss))
+    extremes = extreme_eigenvalues(objective)
+    assert_extremes(extremes, dense_hessian(model, *case.data, case.loss))
     assert torch.equal(objective.live_weights, there)
 
 

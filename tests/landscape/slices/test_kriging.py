@@ -23,9 +23,9 @@ POINTS = scattered(40, seed=1)
 
 def test_exact_at_the_nodes():
     nodes = scattered()
-    found = krige(nodes, rough(nodes), nodes)
-    np.testing.assert_allclose(found.value, rough(nodes), rtol=0, atol=1e-10)
-    assert (found.error < 1e-5).all()
+    prediction = krige(nodes, rough(nodes), nodes)
+    np.testing.assert_allclose(prediction.value, rough(nodes), rtol=0, atol=1e-10)
+    assert (prediction.error < 1e-5).all()
     assert (krige(nodes, rough(nodes), POINTS).error > 1e-4).all()
 
 
@@ -34,20 +34,20 @@ def test_exact_at_the_nodes():
 def test_linear_functions_are_reproduced_without_error(coefficients):
     a, b, c = coefficients
     nodes = scattered()
-    found = krige(nodes, a + nodes @ [b, c], POINTS)
+    prediction = krige(nodes, a + nodes @ [b, c], POINTS)
     tolerance = 1e-9 * max(map(abs, coefficients)) + np.finfo(float).tiny
-    np.testing.assert_allclose(found.value, a + POINTS @ [b, c], rtol=0, atol=tolerance)
-    np.testing.assert_allclose(found.error, 0, atol=tolerance)
+    np.testing.assert_allclose(prediction.value, a + POINTS @ [b, c], rtol=0, atol=tolerance)
+    np.testing.assert_allclose(prediction.error, 0, atol=tolerance)
 
 
 @pytest.mark.parametrize("count", [4, 5, 16, 17, 60])
 def test_values_are_those_of_cubic_radial_basis_functions(count):
     nodes = scattered(count)
     expected = RBFInterpolator(nodes, rough(nodes), kernel="cubic", degree=1)(POINTS)
-    found = krige(nodes, rough(nodes), POINTS)
-    np.testing.assert_allclose(found.value, expected, rtol=1e-8, atol=1e-8)
-    assert found.value.shape == found.error.shape == (40,)
-    assert np.isfinite(found.error).all()
+    prediction = krige(nodes, rough(nodes), POINTS)
+    np.testing.assert_allclose(prediction.value, expected, rtol=1e-8, atol=1e-8)
+    assert prediction.value.shape == prediction.error.shape == (40,)
+    assert np.isfinite(prediction.error).all()
 
 
 def test_leave_one_out_residuals_are_those_of_fits_without_the_node(monkeypatch):
@@ -63,23 +63,23 @@ def test_leave_one_out_residuals_are_those_of_fits_without_the_node(monkeypatch)
     krige(nodes, values, POINTS)
     standardised = recorded[0]
     for left_out in range(20):
-        others = np.arange(20) != left_out
-        found = krige(nodes[others], values[others], nodes[[left_out]])
+        kept = np.arange(20) != left_out
+        prediction = krige(nodes[kept], values[kept], nodes[[left_out]])
         # With a roughness of 1 the error is the kriging deviation itself.
-        residual = (values[left_out] - found.value[0]) / found.error[0]
+        residual = (values[left_out] - prediction.value[0]) / prediction.error[0]
         assert abs(standardised[left_out]) == pytest.approx(abs(residual), rel=1e-6)
 
 
 def test_errors_go_with_the_values_and_not_with_where_they_are():
     nodes = scattered()
     values = rough(nodes)
-    one = krige(nodes, values, POINTS)
-    other = krige(nodes + [3, -2], 5 - 7 * values, POINTS + [3, -2])
-    np.testing.assert_allclose(other.value, 5 - 7 * one.value, rtol=0, atol=1e-7)
-    np.testing.assert_allclose(other.error, 7 * one.error, rtol=1e-4)
+    plain = krige(nodes, values, POINTS)
+    transformed = krige(nodes + [3, -2], 5 - 7 * values, POINTS + [3, -2])
+    np.testing.assert_allclose(transformed.value, 5 - 7 * plain.value, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(transformed.error, 7 * plain.error, rtol=1e-4)
     larger = krige(10 * nodes, values, 10 * POINTS)
-    np.testing.assert_allclose(larger.value, one.value, rtol=0, atol=1e-7)
-    np.testing.assert_allclose(larger.error, one.error, rtol=1e-4)
+    np.testing.assert_allclose(larger.value, plain.value, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(larger.error, plain.error, rtol=1e-4)
 
 
 def test_errors_grow_away_from_the_nodes_and_with_the_roughness_there():

@@ -26,9 +26,9 @@ def journal(tmp_path):
 
 def test_in_memory(tmp_path):
     evaluate = Recorder()
-    queue, found = measure(None, evaluate)
+    queue, points = measure(None, evaluate)
     assert evaluate.keys == KEYS
-    assert bits(found) == bits(queue.values) == EXPECTED
+    assert bits(points) == bits(queue.values) == EXPECTED
     assert list(tmp_path.iterdir()) == []
 
 
@@ -51,9 +51,9 @@ def test_an_interrupted_queue_is_resumed(journal, count, caplog):
     assert list(read_journal(journal).values) == KEYS[:count]
     caplog.clear()
     evaluate = Recorder()
-    _, found = measure(journal, evaluate)
+    _, points = measure(journal, evaluate)
     assert evaluate.keys == KEYS[count:]
-    assert bits(found) == EXPECTED
+    assert bits(points) == EXPECTED
     expected = f"Resuming after {count} points ({journal})"
     assert caplog.messages == ([expected] if count else [])
 
@@ -61,9 +61,9 @@ def test_an_interrupted_queue_is_resumed(journal, count, caplog):
 def test_a_finished_journal_is_measured_no_more(journal):
     measure(journal, Recorder())
     evaluate = Recorder()
-    _, found = measure(journal, evaluate)
+    _, points = measure(journal, evaluate)
     assert evaluate.keys == []
-    assert bits(found) == EXPECTED
+    assert bits(points) == EXPECTED
 
 
 def test_decisions_are_kept(journal):
@@ -94,9 +94,9 @@ def test_points_of_another_question_are_set_aside(journal, caplog, change, text)
     interrupted(journal, 6)
     before = journal.read_bytes()
     evaluate = Recorder(factor=2.0)
-    _, found = measure(journal, evaluate, {**QUESTION, **change})
+    _, points = measure(journal, evaluate, {**QUESTION, **change})
     assert evaluate.keys == KEYS
-    assert bits(found) == bits({key: value(key) * 2.0 for key in KEYS})
+    assert bits(points) == bits({key: value(key) * 2.0 for key in KEYS})
     aside = journal.with_name("surface.1.journal")
     assert aside.read_bytes() == before
     assert caplog.messages == [
@@ -132,9 +132,9 @@ def test_the_journals_of_several_ranks_are_merged(journal, caplog):
     for name, keys in (("", KEYS[:4]), (".1", KEYS[4:6]), (".11", KEYS[6:9])):
         record(journal.with_name(journal.name + name), keys)
     evaluate = Recorder()
-    queue, found = measure(journal, evaluate)
+    queue, points = measure(journal, evaluate)
     assert evaluate.keys == KEYS[9:]
-    assert bits(found) == EXPECTED
+    assert bits(points) == EXPECTED
     assert queue.decisions == DECISIONS
     assert "Resuming after 9 points" in caplog.text
 
@@ -145,9 +145,9 @@ def test_of_several_journals_only_those_of_the_question_count(journal, caplog):
         path = journal.with_name(journal.name + name)
         record(path, [key], {**QUESTION, "seed": seed}, factor=1 + seed)
     evaluate = Recorder()
-    _, found = measure(journal, evaluate)
+    _, points = measure(journal, evaluate)
     assert evaluate.keys == [KEYS[1], *KEYS[3:]]
-    assert bits(found) == EXPECTED
+    assert bits(points) == EXPECTED
     assert "kept as surface.1.journal.1" in caplog.text
 
 
@@ -167,4 +167,4 @@ def test_progress_is_shown_what_is_there(monkeypatch):
     assert seen[0] == KEYS[:1]
     assert seen[-1] == KEYS
     assert len(seen) > 5
-    assert all(found == KEYS[: len(found)] for found in seen)
+    assert all(points == KEYS[: len(points)] for points in seen)

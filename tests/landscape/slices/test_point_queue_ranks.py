@@ -29,24 +29,24 @@ def journal(tmp_path):
     return tmp_path / "surface.journal"
 
 
-def in_ranks(work, count=2):
+def in_ranks(work, world_size=2):
     """``work(ranks)`` in each of several ranks, here threads; returns what they return."""
-    store, found, errors = dist.HashStore(), {}, []
+    store, results, errors = dist.HashStore(), {}, []
     store.set_timeout(timedelta(seconds=20))
 
-    def run(number):
+    def run(rank):
         try:
-            found[number] = work(Ranks(number, count, store))
+            results[rank] = work(Ranks(rank, world_size, store))
         except BaseException as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=run, args=(k,), daemon=True) for k in range(count)]
+    threads = [threading.Thread(target=run, args=(k,), daemon=True) for k in range(world_size)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
     assert not errors, errors
-    return [found[number] for number in range(count)]
+    return [results[rank] for rank in range(world_size)]
 
 
 def test_ranks_share_the_points(journal, monkeypatch):
@@ -60,22 +60,22 @@ def test_ranks_share_the_points(journal, monkeypatch):
         )
         queue.begin(DECISIONS if ranks.is_first else {})
         queue.measure(KEYS, evaluate)
-        found = queue.shared_values(KEYS)
+        points = queue.shared_values(KEYS)
         queue.close()
-        return evaluate.keys, found, queue.decisions
+        return evaluate.keys, points, queue.decisions
 
     results = in_ranks(work, 3)
     assert sorted(key for keys, _, _ in results for key in keys) == sorted(KEYS)
     assert all(keys for keys, _, _ in results)
-    for _, found, decisions in results:
-        assert bits(found) == EXPECTED  # the same bits in every rank
+    for _, points, decisions in results:
+        assert bits(points) == EXPECTED  # the same bits in every rank
         assert decisions == DECISIONS
     names = [path.name for path in find_journals(journal)]
     assert names == ["surface.journal", "surface.journal.1", "surface.journal.2"]
     # What is shown includes what other ranks have measured.
-    assert all(bits(found).items() <= EXPECTED.items() for found in seen)
+    assert all(bits(points).items() <= EXPECTED.items() for points in seen)
     own = set(results[0][0])
-    assert any(set(found) - own for found in seen)
+    assert any(set(points) - own for points in seen)
 
 
 def test_ranks_go_on_from_what_one_process_had(journal):
@@ -83,12 +83,12 @@ def test_ranks_go_on_from_what_one_process_had(journal):
 
     def work(ranks):
         evaluate = Recorder(seconds=0.001)
-        _, found = measure(journal, evaluate, ranks=ranks, decisions={})
-        return evaluate.keys, found
+        _, points = measure(journal, evaluate, ranks=ranks, decisions={})
+        return evaluate.keys, points
 
     results = in_ranks(work)
     assert sorted(key for keys, _ in results for key in keys) == sorted(KEYS[8:])
-    assert all(bits(found) == EXPECTED for _, found in results)
+    assert all(bits(points) == EXPECTED for _, points in results)
 
 
 def on_disks_of_their_own(tmp_path, question, evaluate=None, count=2):
@@ -98,8 +98,8 @@ def on_disks_of_their_own(tmp_path, question, evaluate=None, count=2):
         folder = tmp_path / f"machine{ranks.rank}"
         folder.mkdir(exist_ok=True)
         recorder = (evaluate or Recorder)()
-        _, found = measure(folder / "surface.journal", recorder, question, ranks=ranks)
-        return recorder.keys, found
+        _, points = measure(folder / "surface.journal", recorder, question, ranks=ranks)
+        return recorder.keys, points
 
     return in_ranks(work, count)
 
@@ -116,7 +116,7 @@ def test_ranks_on_disks_of_their_own_bring_what_they_had(tmp_path):
     results = on_disks_of_their_own(tmp_path, QUESTION)
     measured = [key for keys, _ in results for key in keys]
     assert sorted(measured) == sorted([*KEYS[:3], *KEYS[9:]])
-    assert all(bits(found) == EXPECTED for _, found in results)
+    assert all(bits(points) == EXPECTED for _, points in results)
 
 
 def test_ranks_on_disks_of_their_own_keep_questions_apart(tmp_path):
@@ -125,8 +125,8 @@ def test_ranks_on_disks_of_their_own_keep_questions_apart(tmp_path):
     keep(tmp_path, QUESTION, KEYS[:2])
     results = on_disks_of_their_own(tmp_path, other, lambda: Recorder(seconds=0.001, factor=2.0))
     shifted = bits({key: value(key) * 2.0 for key in KEYS})
-    assert all(bits(found) == shifted for _, found in results)
+    assert all(bits(points) == shifted for _, points in results)
     # Now the first question again, with the journals that the second left behind.
     (tmp_path / "machine0" / "surface.journal").unlink()
     results = on_disks_of_their_own(tmp_path, QUESTION)
-    assert all(bits(found) == EXPECTED for _, found in results)
+    assert all(bits(points) == EXPECTED for _, points in results)

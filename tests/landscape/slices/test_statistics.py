@@ -61,10 +61,10 @@ def by_hand(net, batches):
 
 @pytest.mark.parametrize("batch_size", [2, 3, 7])
 def test_statistics_are_the_weighted_mean_over_uneven_batches(batch_size):
-    found = objective(batch_size)
-    net = found.module
-    expected = by_hand(net, found.batches)
-    reestimate_statistics(found, found.batches)
+    problem = objective(batch_size)
+    net = problem.module
+    expected = by_hand(net, problem.batches)
+    reestimate_statistics(problem, problem.batches)
     actual = [
         net.norm1.running_mean,
         net.norm1.running_var,
@@ -75,82 +75,84 @@ def test_statistics_are_the_weighted_mean_over_uneven_batches(batch_size):
 
 
 def test_nothing_else_is_changed():
-    found = objective()
-    net = found.module
+    problem = objective()
+    net = problem.module
     net.norm1.num_batches_tracked.fill_(41)
-    weights, mode = found.live_weights.clone(), {n: m.training for n, m in net.named_modules()}
-    reestimate_statistics(found, found.batches)
+    weights, mode = problem.live_weights.clone(), {n: m.training for n, m in net.named_modules()}
+    reestimate_statistics(problem, problem.batches)
     assert net.norm1.num_batches_tracked.item() == 41
     assert (net.norm1.momentum, net.norm2.momentum) == (0.3, 0.1)
     assert {n: m.training for n, m in net.named_modules()} == mode
-    assert torch.equal(found.live_weights, weights)
+    assert torch.equal(problem.live_weights, weights)
     assert all(p.grad is None for p in net.parameters())
 
 
 def test_a_norm_with_a_cumulative_average_keeps_it():
     model = Net()
     model.norm1.momentum = None
-    found = objective(model=model)
-    expected = by_hand(found.module, found.batches)[0]
-    reestimate_statistics(found, found.batches)
-    torch.testing.assert_close(found.module.norm1.running_mean, expected)
-    assert found.module.norm1.momentum is None
+    problem = objective(model=model)
+    expected = by_hand(problem.module, problem.batches)[0]
+    reestimate_statistics(problem, problem.batches)
+    torch.testing.assert_close(problem.module.norm1.running_mean, expected)
+    assert problem.module.norm1.momentum is None
 
 
 def test_the_same_again_whatever_was_there_before():
-    found = objective()
-    reestimate_statistics(found, found.batches)
-    once = found.live_statistics.clone()
-    found.live_statistics.copy_(torch.rand_like(once))
-    reestimate_statistics(found, found.batches)
-    torch.testing.assert_close(found.live_statistics, once, rtol=0, atol=0)
+    problem = objective()
+    reestimate_statistics(problem, problem.batches)
+    once = problem.live_statistics.clone()
+    problem.live_statistics.copy_(torch.rand_like(once))
+    reestimate_statistics(problem, problem.batches)
+    torch.testing.assert_close(problem.live_statistics, once, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf])
 def test_statistics_that_were_not_finite_are_forgotten(broken):
-    found = objective()
-    reestimate_statistics(found, found.batches)
-    once = found.live_statistics.clone()
-    found.live_statistics.fill_(broken)
-    reestimate_statistics(found, found.batches)
-    torch.testing.assert_close(found.live_statistics, once, rtol=0, atol=0)
+    problem = objective()
+    reestimate_statistics(problem, problem.batches)
+    once = problem.live_statistics.clone()
+    problem.live_statistics.fill_(broken)
+    reestimate_statistics(problem, problem.batches)
+    torch.testing.assert_close(problem.live_statistics, once, rtol=0, atol=0)
 
 
 def test_a_point_of_overflow_does_not_spoil_the_next():
     model = randomise(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3)))
-    one = Objective(model, (torch.randn(6, 3), torch.arange(6) % 3), device="cpu")
-    evaluator = PointEvaluator(one, [make_direction(one)], "train", bn="reestimate")
+    batch_normed = Objective(model, (torch.randn(6, 3), torch.arange(6) % 3), device="cpu")
+    evaluator = PointEvaluator(
+        batch_normed, [make_direction(batch_normed)], "train", bn="reestimate"
+    )
     before = evaluator([0.5])[0]
     evaluator([1e30])
     assert evaluator([0.5])[0] == before
 
 
 def test_modes_are_put_back_when_the_model_raises(monkeypatch):
-    found = objective()
-    monkeypatch.setattr(found.module.head, "forward", lambda x: 1 / 0)
+    problem = objective()
+    monkeypatch.setattr(problem.module.head, "forward", lambda x: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        reestimate_statistics(found, found.batches)
-    assert not any(part.training for part in found.module.modules())
-    assert found.module.norm1.momentum == 0.3
-    assert found.module.norm1.num_batches_tracked.item() == 0
+        reestimate_statistics(problem, problem.batches)
+    assert not any(part.training for part in problem.module.modules())
+    assert problem.module.norm1.momentum == 0.3
+    assert problem.module.norm1.num_batches_tracked.item() == 0
 
 
 def test_a_last_batch_of_one_sample():
     model = randomise(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)).double()).eval()
     data = torch.randn(5, 3, dtype=torch.float64), torch.randint(4, (5,))
-    found = Objective(model, data, batch_size=2, device="cpu", dtype=torch.float64)
+    problem = Objective(model, data, batch_size=2, device="cpu", dtype=torch.float64)
     with suppress(InputError):  # a refusal in one line would do too
-        reestimate_statistics(found, found.batches)
-    assert found.live_statistics.isfinite().all()
+        reestimate_statistics(problem, problem.batches)
+    assert problem.live_statistics.isfinite().all()
 
 
 @pytest.mark.parametrize(
     "model", [nn.Linear(3, 3), nn.Sequential(nn.Linear(3, 3), nn.LayerNorm(3))], ids=str
 )
 def test_a_model_without_batch_norm_has_none(model):
-    found = Objective(model, (torch.randn(4, 3), torch.randint(3, (4,))), device="cpu")
+    problem = Objective(model, (torch.randn(4, 3), torch.randint(3, (4,))), device="cpu")
     with pytest.raises(NotMeasurableError, match="has no BatchNorm") as error:
-        reestimate_statistics(found, found.batches)
+        reestimate_statistics(problem, problem.batches)
     assert "\n" not in str(error.value)
 
 
@@ -158,6 +160,6 @@ def test_the_users_model_is_unchanged():
     model = randomise(Net().double()).eval()
     state = copy.deepcopy(model.state_dict())
     data = torch.randn(4, 2, 5, 5, dtype=torch.float64), torch.randint(3, (4,))
-    found = Objective(model, data, batch_size=2, device="cpu", dtype=torch.float64)
-    reestimate_statistics(found, found.batches)
+    problem = Objective(model, data, batch_size=2, device="cpu", dtype=torch.float64)
+    reestimate_statistics(problem, problem.batches)
     assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
