@@ -26,11 +26,11 @@ def main() -> None:
         started = time.perf_counter()
         subprocess.run([*command, "--output-dir", folder, "--quiet"], check=True)
         whole = time.perf_counter() - started
-        found = {
+        seconds_by_analysis = {
             path.stem: float(json.loads(path.read_text())["provenance"]["seconds"])
             for path in Path(folder).glob("*/*.json")
         }
-    seconds = dict(sorted(found.items(), key=lambda item: -item[1]))
+    seconds = dict(sorted(seconds_by_analysis.items(), key=lambda item: -item[1]))
     dearest = sum(list(seconds.values())[:2])
     print("| analysis | seconds |\n|---|---:|")
     for name, value in seconds.items():

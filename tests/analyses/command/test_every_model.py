@@ -90,13 +90,13 @@ def sentences(split):
 def subjects(tmp_path_factory):
     """By kind the words that name one network, and those that name another of its kind."""
     folder = tmp_path_factory.mktemp("every")
-    found = {}
+    words_by_kind = {}
     for family, sizes in SIZES.items():
         words = ("--model", f"{family}-tiny", "--model-args", *sizes, "--data", "digits")
         words = (*words, "--epochs", "2", "--save-every", "1", "-b", "512", "--lr", "0.01")
         run = folder / family
         assert status_of(train_cli.main, *words, "--quiet", "--output-dir", run) == 0
-        found[family] = ((run,), (run / "epochs" / "0001.pt",), ())
+        words_by_kind[family] = ((run,), (run / "epochs" / "0001.pt",), ())
     file = folder / "mine.py"
     file.write_text(FOREIGN)
     for kind, model, data in (("foreign", "Net", "data"), ("tokens", "Tokens", "sentences")):
@@ -107,8 +107,8 @@ def subjects(tmp_path_factory):
                 network = ModelSpec(f"{file}:{model}", {}).build()
             torch.save(network.state_dict(), path)
         flags = ("--model", f"{file}:{model}", "--data", f"{file}:{data}")
-        found[kind] = ((saved[0],), (saved[1],), flags)
-    return found
+        words_by_kind[kind] = ((saved[0],), (saved[1],), flags)
+    return words_by_kind
 
 
 def test_every_analysis_is_asked():
@@ -118,8 +118,8 @@ def test_every_analysis_is_asked():
 @pytest.mark.parametrize("kind", [*SIZES, "foreign", "tokens"])
 @pytest.mark.parametrize("name", list(WORDS))
 def test_it_says_something_or_why_not(name, kind, subjects, plot, tmp_path):
-    one, other, flags = subjects[kind]
-    checkpoints = (*one, *other) if name == "interpolate" else one
+    checkpoint, second, flags = subjects[kind]
+    checkpoints = (*checkpoint, *second) if name == "interpolate" else checkpoint
     words = (name, *checkpoints, *flags, *WORDS[name])
     sample = () if name == "curves" else ("--samples", "12")
     # Pictures of all of them cost as much time as the measurements.
@@ -132,7 +132,7 @@ def test_it_says_something_or_why_not(name, kind, subjects, plot, tmp_path):
         return
     assert status == 0, err
     written = [line for line in out.splitlines() if line.endswith(f"{name}.json")]
-    found = json.loads((tmp_path / written[0]).read_text())
-    assert found["analysis"] == name
+    numbers = json.loads((tmp_path / written[0]).read_text())
+    assert numbers["analysis"] == name
     if not formats:
         assert (tmp_path / f"{name}.png").stat().st_size > 5000

@@ -79,8 +79,8 @@ def test_a_model_checkpoint_and_data_of_the_users_own(done, user_file, tmp_path,
     inputs, targets = torch.randn(40, 1, 2, 2, generator=generator), torch.arange(40) % 3
     expected = torch.nn.functional.cross_entropy(model(inputs), targets).item()
     for analysis in ("surface", "line", "hessian"):
-        found = headline(tmp_path / "figures", "bare", analysis)
-        assert found["loss"] == pytest.approx(expected, rel=1e-6)
+        numbers = headline(tmp_path / "figures", "bare", analysis)
+        assert numbers["loss"] == pytest.approx(expected, rel=1e-6)
     active = (model[1](inputs.flatten(1)) > 0).float().mean().item()
     assert headline(tmp_path / "figures", "bare", "sparsity")["mean"] == pytest.approx(active)
 
@@ -98,10 +98,10 @@ def test_a_published_vit_equals_the_oracle_in_double_precision(done, shared_data
     done("surface", *words, "--x=-1:1:3", "--y=-1:1:3")
     spectrum = headline(tmp_path, "official_vit_tiny", "hessian")
     plane = headline(tmp_path, "official_vit_tiny", "surface")
-    for found in (spectrum, plane):
-        assert abs(found["loss"] - oracle["loss"]) < 1e-10
-        assert found["provenance"]["num_parameters"] == oracle["num_params"]
-        assert found["provenance"]["precision"] == "float64"
+    for numbers in (spectrum, plane):
+        assert abs(numbers["loss"] - oracle["loss"]) < 1e-10
+        assert numbers["provenance"]["num_parameters"] == oracle["num_params"]
+        assert numbers["provenance"]["precision"] == "float64"
     accuracy = 100 * (oracle["logits"].argmax(1) == oracle["labels"]).mean()
     assert plane["accuracy"] == pytest.approx(accuracy)
     stored = arrays(tmp_path / "official_vit_tiny" / "surface.h5")
@@ -132,9 +132,9 @@ def test_a_run_on_pictures_is_measured_from_anywhere(tmp_path, monkeypatch):
     process = run("landscape-plot", *words)
     assert process.returncode == 0, process.stderr
     assert process.stdout.splitlines()[0] == "figures/run/line.h5"
-    found = headline(tmp_path / "elsewhere" / "figures", "run", "line")
-    assert found["provenance"]["num_samples"] == 12
-    assert found["provenance"]["origin"]["data"] == "imagefolder"
+    numbers = headline(tmp_path / "elsewhere" / "figures", "run", "line")
+    assert numbers["provenance"]["num_samples"] == 12
+    assert numbers["provenance"]["origin"]["data"] == "imagefolder"
 
 
 def test_a_foreign_file_beside_a_config_of_another_tool(done, user_file, tmp_path):

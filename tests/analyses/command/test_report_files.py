@@ -50,20 +50,20 @@ def test_the_report_is_one_page_about_all_of_it(report):
         assert text in page
     for text in ("Figure 1", "Figure 2", "Figure 3", "Table 1", "Table 3", "Table 5"):
         assert f"<h2>{text}" in page or f"<h3>{text}" in page
-    own = page.partition("<script")[0]  # the plotting library has links to its makers
-    assert 'src="http' not in own
-    assert 'href="http' not in own
-    assert "default-src 'none'" in own  # and the browser is told to refuse them
+    page_text = page.partition("<script")[0]  # the plotting library has links to its makers
+    assert 'src="http' not in page_text
+    assert 'href="http' not in page_text
+    assert "default-src 'none'" in page_text  # and the browser is told to refuse them
 
 
 @pytest.mark.parametrize("label", ["plain", "sam"])
 @pytest.mark.parametrize("analysis", REPORTED)
 def test_what_every_json_holds(report, runs, label, analysis):
-    found = headline(report[0], label, analysis)
-    assert found["label"] == label
-    assert found["analysis"] == analysis
-    assert isinstance(found["settings"], dict)
-    made = found["provenance"]
+    numbers = headline(report[0], label, analysis)
+    assert numbers["label"] == label
+    assert numbers["analysis"] == analysis
+    assert isinstance(numbers["settings"], dict)
+    made = numbers["provenance"]
     assert made["num_samples"] == 48
     assert made["precision"] == "float32"
     assert made["num_parameters"] == runs_parameters(runs)
@@ -74,7 +74,7 @@ def test_what_every_json_holds(report, runs, label, analysis):
     assert {"python", "torch", "numpy"} <= set(made["versions"])
     with h5py.File(report[0] / label / f"{analysis}.h5") as file:
         assert json.loads(file.attrs["provenance"]) == made
-        assert json.loads(file.attrs["settings"]) == found["settings"]
+        assert json.loads(file.attrs["settings"]) == numbers["settings"]
         assert file.attrs["analysis"] == analysis
         for name, item in file.items():
             if isinstance(item, h5py.Dataset):
@@ -98,26 +98,29 @@ def test_the_checkpoints_are_measured_on_one_sample(report):
 
 @pytest.mark.parametrize("label", ["plain", "sam"])
 def test_surface_files(report, label):
-    stored, found = arrays(report[0] / label / "surface.h5"), headline(report[0], label, "surface")
+    stored, numbers = (
+        arrays(report[0] / label / "surface.h5"),
+        headline(report[0], label, "surface"),
+    )
     assert stored["xcoordinates"].tolist() == [-1, 0, 1]
     assert stored["ycoordinates"].tolist() == [-0.5, 0, 0.5, 1, 1.5]
     assert stored["train_loss"].shape == stored["train_acc"].shape == (5, 3)
     assert "test_loss" not in stored
     assert {"xdirection", "ydirection", "tensors", "origin"} <= set(stored["groups"])
     # The network itself lies at the origin.
-    assert stored["train_loss"][1, 1] == found["loss"]
-    assert stored["train_acc"][1, 1] == found["accuracy"]
-    assert stored["train_loss"].max() == found["max_loss"] > found["loss"]
+    assert stored["train_loss"][1, 1] == numbers["loss"]
+    assert stored["train_acc"][1, 1] == numbers["accuracy"]
+    assert stored["train_loss"].max() == numbers["max_loss"] > numbers["loss"]
     assert (stored["train_acc"] >= 0).all()
     assert 10 < stored["train_acc"][1, 1] <= 100  # per cent
 
 
 @pytest.mark.parametrize("label", ["plain", "sam"])
 def test_line_files(report, label):
-    stored, found = arrays(report[0] / label / "line.h5"), headline(report[0], label, "line")
+    stored, numbers = arrays(report[0] / label / "line.h5"), headline(report[0], label, "line")
     assert stored["xcoordinates"].tolist() == [-1, 0, 1]
     assert stored["train_loss"].shape == stored["train_acc"].shape == (3,)
-    assert stored["train_loss"][1] == found["loss"]
+    assert stored["train_loss"][1] == numbers["loss"]
     assert {"xdirection", "tensors", "origin"} <= set(stored["groups"])
     # It is the middle row of the surface: the same seed, the same direction.
     middle = arrays(report[0] / label / "surface.h5")["train_loss"][1]
@@ -126,25 +129,25 @@ def test_line_files(report, label):
 
 @pytest.mark.parametrize("label", ["plain", "sam"])
 def test_hessian_files(report, label):
-    found = headline(report[0], label, "hessian")
-    assert len(found["eigenvalues"]) == len(found["residuals"]) == 2
-    assert abs(found["eigenvalues"][0]) >= abs(found["eigenvalues"][1])
-    assert found["converged"] is True
-    assert max(found["residuals"]) <= 1e-4
-    assert isinstance(found["products"], int)
-    assert found["products"] > 2
-    assert found["seconds"] > 0
-    assert found["trace_stderr"] > 0
-    assert np.isfinite(found["trace"])
+    numbers = headline(report[0], label, "hessian")
+    assert len(numbers["eigenvalues"]) == len(numbers["residuals"]) == 2
+    assert abs(numbers["eigenvalues"][0]) >= abs(numbers["eigenvalues"][1])
+    assert numbers["converged"] is True
+    assert max(numbers["residuals"]) <= 1e-4
+    assert isinstance(numbers["products"], int)
+    assert numbers["products"] > 2
+    assert numbers["seconds"] > 0
+    assert numbers["trace_stderr"] > 0
+    assert np.isfinite(numbers["trace"])
     stored = arrays(report[0] / label / "hessian.h5")
-    assert stored["eigenvalues"].tolist() == found["eigenvalues"]
+    assert stored["eigenvalues"].tolist() == numbers["eigenvalues"]
 
 
 @pytest.mark.parametrize("label", ["plain", "sam"])
 def test_sparsity_files(report, label):
-    found = headline(report[0], label, "sparsity")
-    (layer,) = found["layers"]
+    numbers = headline(report[0], label, "sparsity")
+    (layer,) = numbers["layers"]
     assert layer == "blocks.0.mlp.act"
-    assert 0 < found["layers"][layer] < 1
-    assert found["mean"] == pytest.approx(np.mean(list(found["layers"].values())))
-    assert set(found["stderr"]) == set(found["layers"])
+    assert 0 < numbers["layers"][layer] < 1
+    assert numbers["mean"] == pytest.approx(np.mean(list(numbers["layers"].values())))
+    assert set(numbers["stderr"]) == set(numbers["layers"])

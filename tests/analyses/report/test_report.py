@@ -42,8 +42,8 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def report(tmp_path, names=NAMES, count=2, change=lambda one: one):
-    shown = {name: [change(one) for one in results(name, count)] for name in names}
+def report(tmp_path, names=NAMES, count=2, change=lambda drawn: drawn):
+    shown = {name: [change(drawn) for drawn in results(name, count)] for name in names}
     pages = {name: known_analyses()[name].draw(shown[name]) for name in names}
     pictures = {
         name: {key: Picture(figure) for key, figure in drawn.items()}
@@ -127,9 +127,9 @@ def test_a_single_checkpoint(tmp_path):
 
 def test_labels_can_not_break_the_page(tmp_path):
     label = "<script>alert('\"&amp;')</script>"
-    found = report(tmp_path, ["line"], 1, lambda one: replace(one, label=label))
-    assert not found.all("script")
-    assert label in found.text
+    page = report(tmp_path, ["line"], 1, lambda drawn: replace(drawn, label=label))
+    assert not page.all("script")
+    assert label in page.text
 
 
 def test_an_old_report_stays_if_the_new_one_fails(tmp_path):

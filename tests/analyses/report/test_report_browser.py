@@ -41,15 +41,17 @@ window.addEventListener("load", () => setTimeout(() => {
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """A report of two networks with every analysis that these have, and what the paper says."""
-    found = {name: results(name, 2) for name in NAMES if name != "interpolate"}
+    shown_results = {name: results(name, 2) for name in NAMES if name != "interpolate"}
     with styled():
         figures = {
             name: {key: Picture(page) for key, page in known_analyses()[name].draw(shown).items()}
-            for name, shown in found.items()
+            for name, shown in shown_results.items()
         }
-    summary = summarise(found, {}, lambda name, networks: f"landscape-plot {name} a/path/of/a/run")
+    summary = summarise(
+        shown_results, {}, lambda name, networks: f"landscape-plot {name} a/path/of/a/run"
+    )
     path = tmp_path_factory.mktemp("page") / "report.html"
-    write_page(found, figures, path, summary)
+    write_page(shown_results, figures, path, summary)
     path.write_text(path.read_text(encoding="utf-8").replace("</body>", PROBE), encoding="utf-8")
     return path
 
@@ -82,14 +84,14 @@ def probe(page, *flags):
 
 @pytest.mark.parametrize(("width", "flags"), [(500, ()), (1280, ()), (1280, (DARK,))])
 def test_nothing_runs_over_the_edge(page, width, flags):
-    found = probe(page, f"--window-size={width},900", *flags)
-    assert found["scroll"] <= found["width"]
-    assert found["wide"] == 0
-    assert found["pictures"] == 0  # that could not be shown
-    assert found["plots"] >= 2  # a surface to turn for each network
+    shown_results = probe(page, f"--window-size={width},900", *flags)
+    assert shown_results["scroll"] <= shown_results["width"]
+    assert shown_results["wide"] == 0
+    assert shown_results["pictures"] == 0  # that could not be shown
+    assert shown_results["plots"] >= 2  # a surface to turn for each network
     is_dark = bool(flags)
-    assert (sum(map(int, re.findall(r"\d+", found["page"])[:3])) < 200) == is_dark
-    assert (sum(map(int, re.findall(r"\d+", found["text"])[:3])) > 500) == is_dark
+    assert (sum(map(int, re.findall(r"\d+", shown_results["page"])[:3])) < 200) == is_dark
+    assert (sum(map(int, re.findall(r"\d+", shown_results["text"])[:3])) > 500) == is_dark
 
 
 def test_the_page_is_drawn(page, tmp_path):

@@ -64,13 +64,13 @@ def write_weights(path, seed):
 
 def bits(path):
     """Every array of a result file, byte for byte."""
-    found = {}
+    arrays = {}
 
     def keep(name, item):
         if isinstance(item, h5py.Dataset):
             values = item.asstr()[()] if item.dtype.kind == "O" else item[()]
             text = np.asarray(values).dtype.kind in "OU"
-            found[name] = (
+            arrays[name] = (
                 np.asarray(values).tolist()
                 if text
                 else (item.dtype.str, item.shape, np.asarray(values).tobytes())
@@ -79,19 +79,19 @@ def bits(path):
     with h5py.File(path) as file:
         assert file.attrs["complete"]
         file.visititems(keep)
-    return found
+    return arrays
 
 
 def assert_equal(folder, expected, name="surface"):
     """The same arrays, the same headline, and nothing left of the work."""
-    one, other = bits(folder / "net" / f"{name}.h5"), bits(expected / "net" / f"{name}.h5")
-    assert one.keys() == other.keys()
-    assert [key for key in one if one[key] != other[key]] == []
-    one, other = (
+    first, second = bits(folder / "net" / f"{name}.h5"), bits(expected / "net" / f"{name}.h5")
+    assert first.keys() == second.keys()
+    assert [key for key in first if first[key] != second[key]] == []
+    first, second = (
         json.loads((where / "net" / f"{name}.json").read_text()) for where in (folder, expected)
     )
     changing = {"provenance": None}
-    assert {**one, **changing} == {**other, **changing}
+    assert {**first, **changing} == {**second, **changing}
     assert list(folder.rglob("*.journal*")) == []
 
 

@@ -26,9 +26,11 @@ def origin_of(family, rho, **others):
 
 def spectrum(label, family, rho, value, error, **others):
     """A Hessian result whose largest eigenvalue is ``value``, known to ``error``."""
-    found = hessian.compute(objective(label, **origin_of(family, rho, **others)), SETTINGS)
+    spectrum_result = hessian.compute(
+        objective(label, **origin_of(family, rho, **others)), SETTINGS
+    )
     return replace(
-        found,
+        spectrum_result,
         eigenvalues=np.array([value]),
         residuals=np.zeros(1),
         sampling_error=error,
@@ -47,15 +49,15 @@ def network_of(label, family, rho, value=1.0, error=0.1, **others):
     return Network(label, {"hessian": spectrum(label, family, rho, value, error, **others)})
 
 
-def as_components(found):
+def as_components(spectrum_result):
     """The result of components that a spectrum stands for."""
     return components.ComponentCurvature(
-        found.components,
-        found.eigenvalues,
-        found.residuals,
-        found.converged,
-        found.sampling_error,
-        label=found.label,
+        spectrum_result.components,
+        spectrum_result.eigenvalues,
+        spectrum_result.residuals,
+        spectrum_result.converged,
+        spectrum_result.sampling_error,
+        label=spectrum_result.label,
         settings=components.Settings(),
-        provenance=found.provenance,
+        provenance=spectrum_result.provenance,
     )
