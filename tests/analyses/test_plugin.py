@@ -75,8 +75,9 @@ def test_it_has_its_files_resumption_and_redrawing(command, runs, tmp_path):
     np.testing.assert_allclose(ends, expected, rtol=1e-6)
     written = {path.name for path in (tmp_path / "figures").rglob("*") if path.is_file()}
     assert {"ranges.h5", "ranges.json", "ranges.png", "ranges.html", "ranges.md"} <= written
-    assert "plain: ranges is already measured" in done(command, *words)[1]
-    assert "left_out 0.0, now 0.1" in done(command, *words, "--left-out", "0.1")[1]
+    none = ("--format", "none")
+    assert "plain: ranges is already measured" in done(command, *words, *none)[1]
+    assert "left_out 0.0, now 0.1" in done(command, *words, "--left-out", "0.1", *none)[1]
     again = ("ranges", tmp_path / "figures" / "plain" / "ranges.h5", "--output-dir", tmp_path / "x")
     done(command, *again)
     assert (tmp_path / "x" / "ranges.png").stat().st_size > 1000

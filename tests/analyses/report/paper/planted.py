@@ -1,6 +1,7 @@
 """Networks with planted numbers, as a report would know them."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -13,24 +14,25 @@ from tests.analyses.problems import network, samples
 SETTINGS = hessian.Settings(top=1, probes=0, components="none")
 
 
-def objective(label, **origin):
-    return Objective(
-        network(), samples(), device="cpu", origin={"label": label, "split": "train", **origin}
-    )
-
-
 def origin_of(family, rho, **others):
     training = None if rho is None else {"rho": rho, "opt": "adamw", "epochs": 1}
     return {"model": family, "model_args": {"dim": 8}, "training": training, **others}
 
 
+@cache
+def measured_spectrum():
+    origin = {"split": "train"}
+    return hessian.compute(Objective(network(), samples(), device="cpu", origin=origin), SETTINGS)
+
+
 def spectrum(label, family, rho, value, error, **others):
     """A Hessian result whose largest eigenvalue is ``value``, known to ``error``."""
-    spectrum_result = hessian.compute(
-        objective(label, **origin_of(family, rho, **others)), SETTINGS
-    )
+    measured = measured_spectrum()
+    origin = {**measured.provenance.origin, "label": label, **origin_of(family, rho, **others)}
     return replace(
-        spectrum_result,
+        measured,
+        label=label,
+        provenance=replace(measured.provenance, origin=origin),
         eigenvalues=np.array([value]),
         residuals=np.zeros(1),
         sampling_error=error,
