@@ -12,7 +12,7 @@ import torch
 
 from landscape.runtime.optional_imports import with_torchvision
 from landscape.runtime.progress import hide_messages
-from tests.profile import repeats
+from tests.profile import SLOW, repeats
 
 # Time limits of single examples say how busy the machine is.
 hypothesis.settings.register_profile(
@@ -21,6 +21,13 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("landscape")
 
 SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that ``make check`` leaves out."""
+    for item in items:
+        if item.nodeid.startswith(SLOW):
+            item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)

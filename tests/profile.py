@@ -8,3 +8,40 @@ IS_FULL = bool(os.environ.get("LANDSCAPE_FULL_TESTS"))
 def repeats(quick: int, full: int) -> int:
     """How often a test repeats what it does."""
     return full if IS_FULL else quick
+
+
+# Folders and modules that `make check` leaves out: commands, pictures, kills, processes, and the
+# modules that took longest by `make pytest ARGS=--durations=0`.
+SLOW = (
+    "tests/analyses/command/",
+    "tests/analyses/report/",
+    "tests/analyses/attention/test_figures.py",
+    "tests/analyses/components/test_components.py",
+    "tests/analyses/drawing/test_lettering.py",
+    "tests/analyses/flatness/test_figures.py",
+    "tests/analyses/formats/test_original_files.py",
+    "tests/analyses/hessian/",
+    "tests/analyses/interpolate/test_command.py",
+    "tests/analyses/minibatch/",
+    "tests/analyses/recursion/",
+    "tests/analyses/robustness/test_figures.py",
+    "tests/analyses/sharpness/",
+    "tests/analyses/similarity/",
+    "tests/analyses/slices/test_examples.py",
+    "tests/analyses/surface/test_figures.py",
+    "tests/analyses/test_catalog.py",
+    "tests/analyses/test_plugin.py",
+    "tests/analyses/trajectory/test_command.py",
+    "tests/landscape/command/",
+    "tests/landscape/curvature/",
+    "tests/landscape/directions/test_derived.py",
+    "tests/landscape/eigen/test_lanczos_networks.py",
+    "tests/landscape/results/test_damaged_results.py",
+    "tests/landscape/runtime/test_distributed.py",
+    "tests/landscape/slices/test_extremes.py",
+    "tests/landscape/slices/test_refinement.py",
+    "tests/landscape/training/test_kills.py",
+    "tests/landscape/training/test_processes.py",
+    "tests/landscape/training/test_resume.py",
+    "tests/test_documentation.py",
+)
