@@ -13,7 +13,7 @@ from analyses.hessian.density_figures import linear_region, symmetric_log_grid
 from analyses.hessian.measure import METHODS, Settings
 from landscape.autograd.gradient_graph import GradientGraph
 from landscape.curvature.operators import CurvatureOperator
-from landscape.curvature.sampling import _parts
+from landscape.curvature.sampling import _slices
 from landscape.eigen.operator import rademacher_vectors
 from landscape.eigen.quadrature import Quadrature, stochastic_lanczos
 from landscape.errors import InputError, LandscapeError
@@ -85,7 +85,7 @@ def test_products_are_counted_as_they_are_made(method, probes, monkeypatch):
     settings = Settings(top=2, method=method, probes=probes, density_steps=5, max_steps=10)
     found = hessian.compute(problem, settings)
     # The sampling error's product goes through smaller pieces than batches.
-    pieces = len(list(_parts(problem)))
+    pieces = len(list(_slices(problem)))
     assert (found.products - 1) * len(problem.batches) + pieces == sum(made)
     steps = {"pyhessian": 0}.get(method, found.steps)
     # Two certificates, and one product for the sampling error.
