@@ -10,13 +10,16 @@ from analyses.run_context import RunContext
 from landscape.objective.objective import Objective
 from landscape.runtime.distributed import ALONE, Ranks, join_ranks
 from tests.oracles.cases import BY_NAME
+from tests.profile import repeats
 
 
 def measure(name: str, ranks: Ranks = ALONE) -> dict | None:
     """The spectrum of a case, measured twice as for several checkpoints; None but in rank 0."""
     case = BY_NAME[name]
     objective = Objective(case.model().float(), case.data, case.loss, batch_size=2, device="cpu")
-    settings = hessian.Settings(top=4, probes=2, density_steps=8, tol=1e-4)
+    settings = hessian.Settings(
+        top=repeats(2, 4), probes=repeats(1, 2), density_steps=repeats(4, 8), tol=1e-4
+    )
     for _ in range(2):
         spectrum = hessian.compute(objective, settings, RunContext(ranks=ranks))
     assert (spectrum is None) == (not ranks.is_first)

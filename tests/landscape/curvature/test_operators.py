@@ -14,9 +14,10 @@ from tests.landscape.curvature.operators import check_matrix, operator_of
 from tests.landscape.eigen.planted import by_magnitude, generator
 from tests.oracles.cases import BY_NAME, CASES
 from tests.oracles.dense import dense_hessian
-from tests.profile import repeats
+from tests.profile import IS_FULL, repeats
 
-every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+SOME_CASES = CASES if IS_FULL else CASES[::2]
+every_case = pytest.mark.parametrize("case", SOME_CASES, ids=lambda case: case.name)
 
 
 @every_case

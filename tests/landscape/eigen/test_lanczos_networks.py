@@ -9,9 +9,10 @@ from landscape.objective.objective import Objective
 from tests.landscape.eigen.checks import top
 from tests.landscape.eigen.planted import by_magnitude
 from tests.oracles.cases import BY_NAME, CASES
-from tests.profile import repeats
+from tests.profile import IS_FULL, repeats
 
-every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+SOME_CASES = CASES if IS_FULL else CASES[::2]
+every_case = pytest.mark.parametrize("case", SOME_CASES, ids=lambda case: case.name)
 
 
 @every_case

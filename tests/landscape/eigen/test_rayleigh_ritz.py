@@ -17,7 +17,7 @@ from tests.landscape.eigen.planted import (
     true_errors,
 )
 from tests.oracles.cases import CASES
-from tests.profile import repeats
+from tests.profile import IS_FULL, repeats
 
 
 @settings(max_examples=repeats(20, 60), deadline=None, database=None)
@@ -56,7 +56,7 @@ def test_what_is_reported_is_true(seed, n, count, kind, dtype):
         np.testing.assert_allclose(magnitudes, sizes, rtol=10 * tolerance, atol=10 * floor)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES if IS_FULL else CASES[::2], ids=lambda case: case.name)
 def test_of_a_network(case):
     objective = Objective(
         case.model(), case.data, case.loss, batch_size=3, device="cpu", dtype=torch.float64

@@ -7,6 +7,7 @@ import pytest
 from analyses.catalog import known_analyses
 from landscape.errors import InputError
 from tests.analyses.problems import NAMES, result
+from tests.profile import repeats
 
 every_result = pytest.mark.parametrize("name", NAMES)
 
@@ -14,7 +15,8 @@ every_result = pytest.mark.parametrize("name", NAMES)
 @every_result
 def test_a_result_of_another_analysis_is_refused(tmp_path, name):
     result(name).save(tmp_path / "x.h5")
-    for other in set(NAMES) - {name}:
+    unequal = [other for other in NAMES if other != name]
+    for other in unequal[: repeats(2, len(NAMES))]:
         with pytest.raises(InputError, match=f"x.h5 holds {name}, not {other}"):
             known_analyses()[other].result_type.load(tmp_path / "x.h5")
 

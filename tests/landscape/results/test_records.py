@@ -6,6 +6,7 @@ import pytest
 from landscape.results import records
 from landscape.results.journal import Journal, read_journal
 from tests.landscape.results.journals import ODD, POINTS, QUESTION, assert_holds, bits, write
+from tests.profile import repeats
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_a_journal_that_was_cut_anywhere(whole, tmp_path):
         assert_holds(path, {**kept, **later})
 
 
-@pytest.mark.parametrize("change", [0x01, 0x02, 0x20, 0x80, 0xFF])
+@pytest.mark.parametrize("change", [0x01, 0xFF, 0x02, 0x20, 0x80][: repeats(2, 5)])
 def test_a_spoilt_byte_loses_its_record_and_no_other(whole, tmp_path, change):
     content, ends = whole
     path = tmp_path / "spoilt"

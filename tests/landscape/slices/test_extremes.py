@@ -10,9 +10,10 @@ from landscape.objective.objective import Objective
 from landscape.slices.extremes import TOLERANCE, extreme_eigenvalues
 from tests.oracles.cases import BY_NAME, CASES
 from tests.oracles.dense import dense_hessian
-from tests.profile import repeats
+from tests.profile import IS_FULL, repeats
 
-every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+SOME_CASES = CASES if IS_FULL else CASES[::2]
+every_case = pytest.mark.parametrize("case", SOME_CASES, ids=lambda case: case.name)
 
 
 def objective_of(case, batch_size=3):
