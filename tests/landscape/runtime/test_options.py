@@ -20,7 +20,7 @@ from landscape.runtime.options import (
 
 
 @dataclass(frozen=True)
-class RitzSubspace:
+class Span:
     """A value with a textual form of its own."""
 
     low: float
@@ -46,7 +46,7 @@ class Example:
     mode: str = option("fast", "how", choices=("fast", "exact"))
     verbose: bool = option(False, "say more")
     normalise: bool = option(True, "divide by the norm")
-    span: RitzSubspace = option(RitzSubspace(-1.0, 1.0), "the range", parse=RitzSubspace.parse)
+    span: Span = option(Span(-1.0, 1.0), "the range", parse=Span.parse)
     seeds: tuple[int, ...] = option((), "which seeds", parse=int, nargs="+")
     file: Path | None = option(None, "where from", parse=Path)
     derived: dict = field(default_factory=dict)
@@ -75,7 +75,7 @@ def test_no_flag_gives_the_defaults_and_leaves_no_trace():
         (["--mode", "exact"], {"mode": "exact"}),
         (["--verbose"], {"verbose": True}),
         (["--no-normalise"], {"normalise": False}),
-        (["--span=-2:3"], {"span": RitzSubspace(-2.0, 3.0)}),
+        (["--span=-2:3"], {"span": Span(-2.0, 3.0)}),
         (["--seeds", "1", "2"], {"seeds": (1, 2)}),
         (["--file", "a/b"], {"file": Path("a/b")}),
         (["--steps", "10"], {"steps": 10}),  # given, though it is the default
@@ -130,7 +130,7 @@ settings_examples = st.builds(
     rate=st.floats(allow_nan=False),
     name=st.text(),
     verbose=st.booleans(),
-    span=st.builds(RitzSubspace, st.floats(-9, 9), st.floats(-9, 9)),
+    span=st.builds(Span, st.floats(-9, 9), st.floats(-9, 9)),
     seeds=st.lists(st.integers(), max_size=3).map(tuple),
     file=st.none() | st.sampled_from([Path("a"), Path("/b/c.pt"), Path("d e")]),
     derived=st.dictionaries(st.text(), st.integers(), max_size=2),
