@@ -117,7 +117,7 @@ def full_folders(root: Path = ROOT, packages: tuple[str, ...] = PACKAGES) -> lis
 
 def circles(modules: dict[str, Module]) -> list[str]:
     """Modules that import each other, whatever the way round and whenever it is executed."""
-    found: list[str] = []
+    cycles: list[str] = []
     state: dict[str, int] = {}
     path: list[str] = []
 
@@ -126,7 +126,7 @@ def circles(modules: dict[str, Module]) -> list[str]:
         path.append(name)
         for imported in sorted(modules[name].all_names & modules.keys()):
             if state.get(imported) == 1:
-                found.append(" -> ".join([*path[path.index(imported) :], imported]))
+                cycles.append(" -> ".join([*path[path.index(imported) :], imported]))
             elif imported not in state:
                 visit(imported)
         path.pop()
@@ -135,7 +135,7 @@ def circles(modules: dict[str, Module]) -> list[str]:
     for name in modules:
         if name not in state:
             visit(name)
-    return found
+    return cycles
 
 
 def broken_floors(modules: dict[str, Module]) -> list[str]:

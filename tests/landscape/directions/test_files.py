@@ -222,8 +222,8 @@ def test_eigenvectors_of_a_spectrum_are_directions(tmp_path):
 
     case = BY_NAME["mlp with frozen parameters"]
     objective = Objective(case.model(), case.data, case.loss, device="cpu", dtype=torch.float64)
-    asked = hessian.Settings(top=3, probes=0, save_vectors=True)
-    spectrum = hessian.compute(objective, asked)
+    settings = hessian.Settings(top=3, probes=0, save_vectors=True)
+    spectrum = hessian.compute(objective, settings)
     spectrum.save(tmp_path / "hessian.h5")
     read = read_directions(tmp_path / "hessian.h5", objective.layout, objective.module)
     assert len(read) == 2

@@ -19,11 +19,6 @@ from tests.landscape.slices.points import (
 )
 
 
-@pytest.fixture
-def journal(tmp_path):
-    return tmp_path / "surface.journal"
-
-
 def test_in_memory(tmp_path):
     evaluate = Recorder()
     queue, points = measure(None, evaluate)

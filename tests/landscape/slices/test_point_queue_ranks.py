@@ -3,7 +3,6 @@
 import threading
 from datetime import timedelta
 
-import pytest
 import torch.distributed as dist
 
 from landscape.results.journal import find_journals
@@ -22,11 +21,6 @@ from tests.landscape.slices.points import (
     record,
     value,
 )
-
-
-@pytest.fixture
-def journal(tmp_path):
-    return tmp_path / "surface.journal"
 
 
 def in_ranks(work, world_size=2):

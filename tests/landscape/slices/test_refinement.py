@@ -179,9 +179,9 @@ def test_it_is_deterministic(surface):
 @every_surface
 @both_shapes
 def test_no_point_is_asked_for_twice(surface, shape):
-    asked = [point for todo in run_of(surface, shape).rounds for point in todo]
-    assert len(asked) == len(set(asked)) == run_of(surface, shape).refinement.measured.sum()
-    assert all(isinstance(index, int | np.integer) for point in asked for index in point)
+    points = [point for todo in run_of(surface, shape).rounds for point in todo]
+    assert len(points) == len(set(points)) == run_of(surface, shape).refinement.measured.sum()
+    assert all(isinstance(index, int | np.integer) for point in points for index in point)
 
 
 @both_shapes
