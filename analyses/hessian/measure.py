@@ -20,6 +20,7 @@ from landscape.curvature.products import ProductRequest, Products
 from landscape.curvature.pyhessian_check import pyhessian_eigenpairs
 from landscape.curvature.recording import RecordedProducts
 from landscape.curvature.sampling import sampling_errors
+from landscape.curvature.second_difference import second_difference
 from landscape.curvature.sharding import shared_products
 from landscape.eigen.eigenpairs import Eigenpairs
 from landscape.eigen.lanczos import lanczos
@@ -123,6 +124,7 @@ def measure_spectrum(
         residuals=pairs.residuals.cpu().numpy(),
         converged=pairs.converged.cpu().numpy(),
         sampling_error=error,
+        second_difference=_second_difference(objective, settings, first),
         quadrature=quadrature,
         trace=deflated_trace(quadrature, probes, pairs) if has_density else UNKNOWN,
         frobenius=frobenius_norm(quadrature, probes, pairs) if has_density else UNKNOWN,
@@ -138,6 +140,16 @@ def measure_spectrum(
         if settings.save_vectors
         else np.empty((0, 0), np.float32),
     )
+
+
+def _second_difference(
+    objective: Objective, settings: Settings, vector: torch.Tensor
+) -> Estimate:
+    """That of the loss, with its L2 term, along a unit vector; unknown for other matrices."""
+    if settings.matrix != "hessian":
+        return UNKNOWN
+    difference = second_difference(objective, vector)
+    return Estimate(difference.value + settings.l2, difference.stderr)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from math import nan
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -27,6 +28,8 @@ class Spectrum(Result):
         residuals: their residuals relative to their magnitude, (K,).
         converged: whether the residuals are within the tolerance, (K,).
         sampling_error: the standard error of the first eigenvalue with respect to all the data.
+        second_difference: that of the loss along the first eigenvector, which the first
+            eigenvalue should equal; nan for a matrix that is not the Hessian.
         quadrature: the raw nodes and weights of the density, and the samples of the trace.
         trace: the trace, with the eigenpairs' exact share split off; nan without probes.
         frobenius: the Frobenius norm, likewise.
@@ -47,6 +50,7 @@ class Spectrum(Result):
     residuals: NDArray[np.float64]
     converged: NDArray[np.bool_]
     sampling_error: float
+    second_difference: Estimate
     quadrature: Quadrature
     trace: Estimate
     frobenius: Estimate
@@ -73,7 +77,7 @@ class Spectrum(Result):
         }
         estimates = {
             name: Array([getattr(self, name).value, getattr(self, name).stderr], unit, ("±",))
-            for name in ("trace", "frobenius")
+            for name in ("second_difference", "trace", "frobenius")
         }
         vectors = {"eigenvectors": Array(self.vectors, "", ("rank", "parameter"))}
         return {
@@ -103,6 +107,8 @@ class Spectrum(Result):
             quadrature=Quadrature(
                 arrays["density_nodes"], arrays["density_weights"], arrays["trace_samples"]
             ),
+            # Files of earlier versions have none.
+            second_difference=Estimate(*map(float, arrays.get("second_difference", (nan, nan)))),
             trace=Estimate(*map(float, arrays["trace"])),
             frobenius=Estimate(*map(float, arrays["frobenius"])),
             components=Components.from_arrays(arrays),
@@ -150,6 +156,8 @@ class Spectrum(Result):
                 for value, residual, converged in pairs
             ],
             "sampling_error": self.sampling_error,
+            "second_difference": self.second_difference.value,
+            "second_difference_error": self.second_difference.stderr,
             "trace": self.trace.value if has_density else None,
             "trace_stderr": self.trace.stderr if has_density else None,
             "frobenius": self.frobenius.value if has_density else None,

@@ -1,5 +1,6 @@
 """The tables of a Hessian-spectrum report."""
 
+import math
 from collections.abc import Sequence
 
 from analyses.drawing.numbers import number, with_error, with_residual
@@ -51,6 +52,7 @@ def _eigenvalues(results: Sequence[Spectrum]) -> Rows:
     return [
         {
             "checkpoint": result.label,
+            "second difference of the loss along v₁, ± its error": _second_difference(result),
             **{
                 f"λ{_subscript(k + 1)}": with_residual(
                     float(result.eigenvalues[k]),
@@ -64,6 +66,14 @@ def _eigenvalues(results: Sequence[Spectrum]) -> Rows:
         }
         for result in results
     ]
+
+
+def _second_difference(result: Spectrum) -> str:
+    """It is to be compared with the first eigenvalue, which stands beside it."""
+    difference = result.second_difference
+    if math.isnan(difference.value):
+        return "–"
+    return f"{difference.value:.5g} ± {difference.stderr:.0e}"
 
 
 def _context(result: Spectrum) -> dict[str, str]:

@@ -9,6 +9,7 @@ from landscape.data.batches import Batch
 from landscape.data.structures import tensors_in
 from landscape.errors import InputError
 from landscape.objective.criterion import Criterion
+from landscape.objective.reductions import broadcasts
 
 # What user code raises for data that don't fit it. Anything else is passed on as it is.
 MISTAKES = (RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError)
@@ -50,6 +51,11 @@ def _call(module: nn.Module, criterion: Criterion, batch: Batch) -> None:
         if criterion.step is None:
             given = f"inputs {describe(batch.inputs)}"
         raise InputError(f"{called} does not take {given}: {_line(error)}") from error
+    if broadcasts(criterion.loss, outputs, batch.targets):
+        raise InputError(
+            f"the outputs are {describe(outputs)}, the targets {describe(batch.targets)}, which "
+            f"{criterion.name} would broadcast to all pairs; pass targets of the outputs' shape"
+        )
     try:
         criterion.mean(outputs, batch)
     except MISTAKES as error:

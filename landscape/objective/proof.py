@@ -126,15 +126,19 @@ def check_leaves(
 
 def _foreign_leaves(module: nn.Module, value: Tensor) -> list[Tensor]:
     """The leaves that a value depends on by differentiable operations, but for the parameters."""
-    own = {id(parameter) for parameter in module.parameters()}
+    own = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
+
+    def is_foreign(leaf: Tensor) -> bool:
+        return leaf.layout != torch.strided or leaf.untyped_storage().data_ptr() not in own
+
     leaves: list[Tensor] = []
     if value.grad_fn is None:
-        return [value] if value.requires_grad and id(value) not in own else []
+        return [value] if value.requires_grad and is_foreign(value) else []
     seen, waiting = {value.grad_fn}, [value.grad_fn]
     while waiting:
         node = waiting.pop()
         leaf = getattr(node, "variable", None)
-        if isinstance(leaf, Tensor) and id(leaf) not in own:
+        if isinstance(leaf, Tensor) and is_foreign(leaf):
             leaves.append(leaf)
         for parent, _ in node.next_functions:
             if parent is not None and parent not in seen:

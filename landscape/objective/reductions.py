@@ -122,6 +122,15 @@ def divisor_from_targets(loss: Any, targets: Any) -> float | None:
     return _DIVISORS[function](settings) if settings["reduction"] == "mean" else None
 
 
+def broadcasts(loss: Any, outputs: Any, targets: Any) -> bool:
+    """Whether a loss of ``torch.nn`` that compares elements would broadcast one to the other."""
+    call = loss_call(loss)
+    if call is None or _DIVISORS[call[0]] is not _of_elements:
+        return False
+    are_tensors = isinstance(outputs, Tensor) and isinstance(targets, Tensor)
+    return are_tensors and outputs.shape != targets.shape
+
+
 class ReductionWatch(TorchFunctionMode):
     """Notes what the losses of ``torch.nn.functional`` that are called within it divide by.
 
