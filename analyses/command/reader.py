@@ -5,8 +5,6 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from torch import Tensor
-
 from analyses.command.checkpoints import GivenCheckpoint
 from analyses.command.settings import MeasurementSettings
 from landscape.checkpoints.load import Checkpoint, load_checkpoint
@@ -14,13 +12,16 @@ from landscape.checkpoints.run import LAST, run_of
 from landscape.data.catalog import data_facts, load_data
 from landscape.data.samples import Samples, check_targets, choose, count_classes
 from landscape.data.settings import DataSettings, canonical_split
+from landscape.data.sources.user_data import BatchedSamples
 from landscape.errors import InputError
 from landscape.models.names import native_image_size
 from landscape.models.probe import count_outputs
-from landscape.objective.losses import resolve_loss, resolve_metric
+from landscape.objective.criterion import Step
+from landscape.objective.losses import LossFunction, resolve_loss, resolve_metric
 from landscape.objective.objective import Objective
 from landscape.runtime.devices import PRECISIONS
 from landscape.runtime.options import from_plain, given_options
+from landscape.runtime.user_files import is_user_function, load_user_function
 
 LOGGER = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class CheckpointReader:
         self.split = self.splits[0]
         self.is_split_given = "split" in vars(arguments)
         self._samples: dict[DataKey, Samples] = {}
-        self._chosen: dict[DataKey, tuple[Tensor, Tensor]] = {}
+        self._chosen: dict[DataKey, Any] = {}
         self._checkpoints: dict[GivenCheckpoint, Checkpoint] = {}
 
     def check(self, given: GivenCheckpoint, split: str = "") -> str:
@@ -55,10 +56,11 @@ class CheckpointReader:
         data = self._data_settings(given)
         samples = self._read_samples(data, split)
         checkpoint = self._read_checkpoint(given, samples)
-        inputs, _ = self._choose(data, split)
-        num_outputs = count_outputs(checkpoint.model, inputs[:1])
-        if num_outputs is not None and count_classes(samples) is not None:
-            check_targets(samples, num_outputs, f"the {split} data")
+        if not isinstance(samples, BatchedSamples) and not self.settings.step:
+            inputs, _ = self._choose(data, split)
+            num_outputs = count_outputs(checkpoint.model, inputs[:1])
+            if num_outputs is not None and count_classes(samples) is not None:
+                check_targets(samples, num_outputs, f"the {split} data")
         origin = _model_facts(checkpoint)
         return f"{origin['model']} {origin['model_args']}"
 
@@ -74,14 +76,16 @@ class CheckpointReader:
         data = self._data_settings(given)
         samples = self._read_samples(data, split)
         chosen = choose(samples, settings.samples, settings.seed)
-        inputs, targets = self._choose(data, split)
         if len(chosen) < len(samples):
             LOGGER.info(f"{given.label}: {len(chosen):,} of {len(samples):,} {split} samples")
-        loss = resolve_loss(settings.loss, targets)
+        loss, step = self._loss_and_step()
+        source = samples.take(chosen)
         return Objective(
             checkpoint.model,
-            (inputs, targets),
+            self._choose(data, split),
             loss,
+            step=step,
+            batching=settings.batching,
             batch_size=settings.batch_size,
             device=settings.device,
             dtype=PRECISIONS[settings.precision],
@@ -91,7 +95,7 @@ class CheckpointReader:
             metrics=dict(map(resolve_metric, settings.metrics)),
             precision=settings.precision,
             compile=settings.compile,
-            source=samples.take(chosen),
+            source=None if isinstance(source, BatchedSamples) else source,
             origin={
                 "label": given.label,
                 **_model_facts(checkpoint),
@@ -102,7 +106,6 @@ class CheckpointReader:
                 "samples_available": len(samples),
                 "seed": settings.seed,
                 "trusted": bool(self._arguments.trust),
-                "loss": loss.__name__,
             },
         )
 
@@ -141,16 +144,37 @@ class CheckpointReader:
 
     def _read_samples(self, data: DataSettings, split: str) -> Samples:
         if (data, split) not in self._samples:
-            self._samples[data, split] = load_data(data, split, resident=False)
+            stops = "samples" in given_options(self._arguments, MeasurementSettings)
+            self._samples[data, split] = load_data(
+                data,
+                split,
+                resident=False,
+                is_step=bool(self.settings.step),
+                most_samples=self.settings.samples if stops else 0,
+            )
         return self._samples[data, split]
 
-    def _choose(self, data: DataSettings, split: str) -> tuple[Tensor, Tensor]:
-        """Inputs and targets of the samples that are drawn of a split."""
+    def _choose(self, data: DataSettings, split: str) -> Any:
+        """The samples that are drawn of a split: inputs and targets, or batches of another kind."""
         if (data, split) not in self._chosen:
             samples = self._read_samples(data, split)
             chosen = choose(samples, self.settings.samples, self.settings.seed)
-            self._chosen[data, split] = samples.fetch(chosen), samples.targets[chosen]
+            if isinstance(samples, BatchedSamples):
+                self._chosen[data, split] = samples.take(chosen).as_data()
+            else:
+                self._chosen[data, split] = samples.fetch(chosen), samples.targets[chosen]
         return self._chosen[data, split]
+
+    def _loss_and_step(self) -> tuple[LossFunction | None, Step | None]:
+        """The loss or step that the flags name; neither where the data decide."""
+        settings = self.settings
+        if settings.step:
+            if settings.loss != "auto":
+                raise InputError("pass either --loss or --step, not both")
+            if not is_user_function(settings.step):
+                raise InputError(f"--step has to be FILE.py:FUNCTION, got {settings.step!r}")
+            return None, load_user_function(settings.step)
+        return (None if settings.loss == "auto" else resolve_loss(settings.loss)), None
 
 
 def _model_facts(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -29,9 +29,22 @@ class MeasurementSettings:
     )
     loss: str = option(
         "auto",
-        f"auto (cross-entropy for class numbers, else squared error), {', '.join(LOSSES)}, or "
+        "auto (cross-entropy for class numbers and probabilities, the model's own for dicts with "
+        f"labels, else squared error), {', '.join(LOSSES)}, or "
         "FILE.py:FUNCTION of (outputs, targets)",
         metavar="NAME",
+    )
+    step: str = option(
+        "",
+        "in place of --loss: FILE.py:FUNCTION of (model, batch) that returns the loss of a batch "
+        "of any kind, as a training step does",
+        metavar="FILE.py:FUNCTION",
+    )
+    batching: str = option(
+        "samples",
+        "whole: the samples of a batch depend on each other (a graph, a contrastive loss), so "
+        "batches of --data are never cut",
+        choices=("samples", "whole"),
     )
     metrics: tuple[str, ...] = option(
         (),

@@ -142,9 +142,7 @@ def measure_spectrum(
     )
 
 
-def _second_difference(
-    objective: Objective, settings: Settings, vector: torch.Tensor
-) -> Estimate:
+def _second_difference(objective: Objective, settings: Settings, vector: torch.Tensor) -> Estimate:
     """That of the loss, with its L2 term, along a unit vector; unknown for other matrices."""
     if settings.matrix != "hessian":
         return UNKNOWN

@@ -131,15 +131,19 @@ def _at(
     """Predicted classes, mixup's losses and the norms of their gradients at one point."""
     with full_precision(), differentiable(objective.module):
         mixed = torch.lerp(first.inputs, second.inputs, share).requires_grad_()
-        outputs = objective.forward(Batch(mixed, first.targets, first.size))
-        losses = [
-            sample_losses(objective.loss_function, outputs, end.targets) for end in (first, second)
-        ]
-        if losses[0] is None or losses[1] is None:
-            raise NotMeasurableError(
-                "linearity needs the loss of each sample, which this loss function does not give"
-            )
+        outputs = objective.forward(first.with_inputs(mixed))
+        losses = [_losses(objective, outputs, end.targets) for end in (first, second)]
         loss = torch.lerp(losses[0], losses[1], share)
         (gradient,) = torch.autograd.grad(loss.sum(), [mixed])
     norms = torch.linalg.vector_norm(gradient.double().flatten(1), dim=1)
     return outputs.detach().argmax(1), loss.detach(), norms
+
+
+def _losses(objective: Objective, outputs: Any, targets: Any) -> Tensor:
+    """The loss of each sample, of shape (n,)."""
+    losses = sample_losses(objective.loss_function, outputs, targets)
+    if not isinstance(losses, Tensor):
+        raise NotMeasurableError(
+            "linearity needs the loss of each sample, which this loss function does not give"
+        )
+    return losses

@@ -197,7 +197,7 @@ class LocalProducts:
             self._graphs[number] = self._graph(batch)
 
     def _fast_model(self) -> Callable[..., Any]:
-        """The module with BatchNorms folded; a training step may use more of it than its outputs."""
+        """The module with BatchNorms folded, but for a training step, which may use its parts."""
         module = self._objective.module
         folded = None if self._objective.criterion.step else fold_batch_norms(module)
         return folded or module

@@ -35,9 +35,7 @@ def second_difference(objective: Objective, vector: Tensor) -> Estimate:
     """
     first, with_gradients = objective.batches[0], objective.needs_gradients
     with isolated(), torch.set_grad_enabled(with_gradients):
-        twin = Twin.of(
-            objective.module, objective.criterion, first, with_gradients=with_gradients
-        )
+        twin = Twin.of(objective.module, objective.criterion, first, with_gradients=with_gradients)
         # Where truncation, of order h^2, and rounding, of order 1/h^2, meet.
         step = twin.epsilon**0.25 * max(torch.linalg.vector_norm(twin.theta).item(), 1.0) / 10
         direction = vector.to(twin.theta)
@@ -51,8 +49,6 @@ def second_difference(objective: Objective, vector: Tensor) -> Estimate:
             return total / objective.total_weight
 
         middle = loss(0.0)
-        near, far = (
-            (loss(h) - 2 * middle + loss(-h)) / (h * h) for h in (step, 2 * step)
-        )
+        near, far = ((loss(h) - 2 * middle + loss(-h)) / (h * h) for h in (step, 2 * step))
     rounding = 8 * twin.epsilon * abs(middle) / (step * step)
     return Estimate((4 * near - far) / 3, math.hypot((near - far) / 3, rounding))

@@ -1,19 +1,13 @@
 """Data sets by name, as ``--data`` takes them."""
 
 import math
-from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from landscape.data.resident import resident_batches
 from landscape.data.samples import (
     Normalization,
     Samples,
-    TensorSamples,
     count_classes,
     resized,
 )
@@ -21,11 +15,19 @@ from landscape.data.settings import NAMES, DataSettings, canonical_split
 from landscape.data.sources.cifar import cifar
 from landscape.data.sources.digits import digits
 from landscape.data.sources.imagefolder import RESIDENT_BYTES, image_folder
+from landscape.data.sources.user_data import read_user_data
 from landscape.errors import InputError
-from landscape.runtime.user_files import call_user_function, is_user_function
+from landscape.runtime.user_files import is_user_function
 
 
-def load_data(settings: DataSettings, split: str, *, resident: bool = True) -> Samples:
+def load_data(
+    settings: DataSettings,
+    split: str,
+    *,
+    resident: bool = True,
+    is_step: bool = False,
+    most_samples: int = 0,
+) -> Samples:
     """Load a split of a data set.
 
     Args:
@@ -33,6 +35,8 @@ def load_data(settings: DataSettings, split: str, *, resident: bool = True) -> S
         split: ``train``, ``test`` or ``val``.
         resident: whether to decode pictures that fit in memory at once, for many epochs; else
             pictures are decoded when they are fetched.
+        is_step: whether a user's function may return batches of any kind, for a training step.
+        most_samples: how many samples of a user's function are read; 0 reads all.
 
     Raises:
         InputError: for unknown, missing or damaged data.
@@ -65,7 +69,9 @@ def load_data(settings: DataSettings, split: str, *, resident: bool = True) -> S
             skip_corrupt=settings.skip_corrupt,
         )
     if is_user_function(settings.data):
-        return _user_data(settings, split, normalization)
+        return read_user_data(
+            settings, split, normalization, is_step=is_step, most_samples=most_samples
+        )
     close = get_close_matches(settings.data, NAMES, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     named = repr(settings.data) if settings.data else "none was named"
@@ -94,39 +100,3 @@ def _normalization(settings: DataSettings) -> Normalization | None:
     if not all(0 < value < math.inf for value in settings.std):
         raise InputError(f"--std has to be positive, got {' '.join(map(str, settings.std))}")
     return Normalization(settings.mean, settings.std) if settings.mean else None
-
-
-def _user_data(settings: DataSettings, split: str, normalization: Normalization | None) -> Samples:
-    """The data that FILE.py:FUNCTION returns, read once into tensors.
-
-    The function may have any of the parameters split, data_dir and image_size. It returns a pair of
-    tensors, a Dataset, an iterable of batches, or a dict of these by split.
-    """
-    arguments = {
-        "split": split,
-        "data_dir": settings.data_dir or None,
-        "image_size": settings.image_size or None,
-    }
-    data = call_user_function(settings.data, arguments, strict=False)
-    if isinstance(data, Mapping):
-        names = [name for name in (split, "val") if name in data]
-        if not names or (split == "train" and "train" not in data):
-            raise InputError(f"{settings.data} has no split {split!r}, only {', '.join(data)}")
-        data = data[names[0]]
-    try:
-        batches = resident_batches(data, 256, torch.device("cpu"), None)
-    except Exception as error:  # the user's own code runs while their data is read
-        raise InputError(
-            f"the data that {settings.data} returned can't be read: {error}"
-        ) from error
-    for batch in batches:
-        if not isinstance(batch.inputs, Tensor) or not isinstance(batch.targets, Tensor):
-            raise InputError(
-                f"{settings.data}: the command line takes inputs that are one tensor; "
-                "use Objective from Python for other structures"
-            )
-    inputs = torch.cat([batch.inputs for batch in batches])
-    targets = torch.cat([batch.targets for batch in batches])
-    if not targets.is_floating_point():
-        targets = targets.long()
-    return TensorSamples(inputs, targets, (), normalization)

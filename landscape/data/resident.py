@@ -130,7 +130,8 @@ def _batches(
     data: Any, batch_size: int, *, is_step: bool, whole: bool, samples: int
 ) -> Iterable[Any]:
     if _is_pair(data):
-        return [data] if whole else _cut_pair(*data, batch_size)
+        inputs, targets = data
+        return [data] if whole else _cut_pair(inputs, targets, batch_size)
     if isinstance(data, Tensor) and is_step and data.dim():
         return [data] if whole else data.split(batch_size)
     if isinstance(data, Mapping) and (is_step or "labels" in data):

@@ -79,10 +79,10 @@ def check_independent_of_batching(twin: Twin, batches: Sequence[Batch]) -> None:
     raise InputError(
         f"the loss depends on how samples are batched: {as_given:.8g} in batches of "
         f"{max(batch.size for batch in cuttable)}, {regrouped:.8g} in others; if the loss is a "
-        "sum, not a mean over the batch, make it one; if it averages over something else than samples (tokens, "
-        "pixels, class weights), say what a batch counts for: weight=f(batch), or return (sum, "
-        "weight); if samples of a batch belong together (a graph, a contrastive loss): "
-        "batching='whole'"
+        "sum, not a mean over the batch, make it one; if it averages over something else than "
+        "samples (tokens, pixels, class weights), say what a batch counts for: weight=f(batch), or "
+        "return (sum, weight); if samples of a batch belong together (a graph, a contrastive "
+        "loss): batching='whole'"
     )
 
 

@@ -1,4 +1,4 @@
-"""The loss of a batch, what it counts for in the mean over batches, and the losses of its samples."""
+"""The loss of a batch, what it counts for in the mean, and the losses of its samples."""
 
 import copy
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from landscape.data.batches import Batch
 from landscape.data.structures import common_length
-from landscape.errors import InputError
+from landscape.errors import InputError, NotMeasurableError
 from landscape.objective.losses import LossFunction, sample_losses
 from landscape.objective.model_call import call_model, loss_of_model, takes_tensor, tensor_output
 from landscape.objective.reductions import (
@@ -48,12 +48,26 @@ class Criterion:
         function = self.loss if self.step is None else self.step
         return str(getattr(function, "__name__", type(function).__name__))
 
+    @property
+    def loss_of_outputs(self) -> LossFunction:
+        """The loss as a function of outputs and targets.
+
+        Raises:
+            NotMeasurableError: for a training step, which has no outputs.
+        """
+        if self.loss is None:
+            raise NotMeasurableError(
+                "this needs the model's outputs, which a training step (step=) does not show; pass "
+                "(inputs, targets) and loss="
+            )
+        return self.loss
+
     def to(self, device: torch.device, dtype: torch.dtype) -> "Criterion":
         """The same with the tensors of a loss module, such as class weights, moved."""
         if not isinstance(self.loss, nn.Module):
             return self
         moved = copy.deepcopy(self.loss)
-        return replace(self, loss=moved.to(device, dtype))  # type: ignore[arg-type]
+        return replace(self, loss=moved.to(device, dtype))
 
     def call(self, model: Callable[..., Any], batch: Batch) -> Any:
         """What the model gives for a batch: its outputs, or in a training step the loss."""
@@ -132,9 +146,7 @@ class Criterion:
         ignored = settings.get("ignore_index", -100)
         return batch.targets.is_floating_point() or not bool((batch.targets == ignored).any())
 
-    def _label_terms(
-        self, outputs: Any, batch: Batch
-    ) -> tuple[Tensor, Tensor | float] | None:
+    def _label_terms(self, outputs: Any, batch: Batch) -> tuple[Tensor, Tensor | float] | None:
         """Those of a cross-entropy with class numbers."""
         call = loss_call(self.loss)
         if call is None or call[0] not in (F.cross_entropy, F.nll_loss):

@@ -26,13 +26,13 @@ def make_eval_copy(model: nn.Module, device: torch.device, dtype: torch.dtype) -
     """
     if not isinstance(model, nn.Module):
         raise InputError(
-            f"the model has to be a torch.nn.Module, got {type(model).__name__}; wrap a function in "
-            "a module whose parameters it uses"
+            f"the model has to be a torch.nn.Module, got {type(model).__name__}; wrap a function "
+            "in a module whose parameters it uses"
         )
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
         raise InputError(
-            f"{type(model).__name__} is TorchScript, whose weights can't be moved and differentiated "
-            "from outside; pass the Python module that it was made of, with its state_dict()"
+            f"{type(model).__name__} is TorchScript, whose weights can't be moved and "
+            "differentiated from outside; pass the Python module that it was made of"
         )
     lazy = [name for name, p in model.named_parameters() if is_lazy(p)]
     if lazy:

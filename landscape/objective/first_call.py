@@ -91,7 +91,9 @@ def _advice(outputs: Any, targets: Any) -> str:
     if targets.dim() == 1 and targets.numel():
         low, high = int(targets.min()), int(targets.max())
         if low < 0 or high >= outputs.shape[1]:
-            return f"; classes are numbered {low} to {high}, the outputs 0 to {outputs.shape[1] - 1}"
+            return (
+                f"; classes are numbered {low} to {high}, the outputs 0 to {outputs.shape[1] - 1}"
+            )
     if targets.dtype in (torch.int32, torch.int16, torch.uint8):
         return "; class numbers have to be of type int64 (targets.long())"
     return ""

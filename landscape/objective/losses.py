@@ -53,13 +53,8 @@ def default_loss(targets: Any) -> LossFunction:
     return F.cross_entropy if torch.allclose(total, torch.ones_like(total)) else squared_error
 
 
-def resolve_loss(name: str, targets: Tensor) -> LossFunction:
-    """The loss of a name or FILE.py:FUNCTION; ``auto`` is :func:`default_loss`.
-
-    Raises InputError for an unknown name.
-    """
-    if name == "auto":
-        return default_loss(targets)
+def resolve_loss(name: str) -> LossFunction:
+    """The loss of a name or FILE.py:FUNCTION; raises InputError for an unknown name."""
     return _resolve(name, LOSSES, "--loss")
 
 

@@ -29,7 +29,7 @@ def tensor_output(outputs: Any) -> Any:
 
 
 def is_labelled(inputs: Any) -> bool:
-    """Whether the inputs of a batch are a dict with the labels, from which a model takes its loss."""
+    """Whether the inputs of a batch are a dict with the labels that a model's loss takes."""
     return isinstance(inputs, Mapping) and "labels" in inputs
 
 

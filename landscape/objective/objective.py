@@ -10,7 +10,6 @@ so the user's module is never moved, trained, perturbed or put into another mode
 import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,7 +18,6 @@ from torch import Tensor, nn
 from landscape.autograd.gradient_graph import GradientGraph
 from landscape.data.batches import Batch
 from landscape.data.samples import Samples
-from landscape.errors import InputError, NotMeasurableError
 from landscape.objective.criterion import Step, Weight
 from landscape.objective.eval_copy import differentiable
 from landscape.objective.evaluation import Evaluation, evaluate_batches
@@ -29,8 +27,8 @@ from landscape.objective.movable_model import MovableModel
 from landscape.objective.options import check_options, choose_criterion
 from landscape.objective.origin import describe_origin
 from landscape.objective.precision import resolve_precision
-from landscape.objective.proof import verify_loss
-from landscape.objective.reading import Reading, weighed
+from landscape.objective.proof import Proof
+from landscape.objective.reading import Reading
 from landscape.objective.second_derivatives import twice_differentiable
 from landscape.parameters.layout import flatten
 from landscape.results.hashing import hash_batches
@@ -62,9 +60,8 @@ class Objective(MovableModel):
             are not ignored with their class weights.
         batching: ``samples``, or ``whole`` for batches that can't be cut because their samples
             depend on each other (a graph, a contrastive loss).
-        batch_size: how many samples go through the model at once, for data that isn't batched.
-            With 0 a batch is as large as keeps the largest intermediate result in the processor's
-            cache.
+        batch_size: how many samples go through the model at once, for data that isn't batched. With
+            0 the largest intermediate result of a batch fits the processor's cache.
         samples: how many samples are read; 0 reads all.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: floating type of weights and inputs.
@@ -85,8 +82,8 @@ class Objective(MovableModel):
 
     Raises:
         InputError: if the model has no trainable parameter or can't be copied, if the data hold no
-            samples, have no end or are of no supported form, if model or loss don't take them, and,
-            with ``verify``, if the proof fails. The message says which and what to do.
+            samples, have no end or are of no supported form, if model or loss don't take them, or
+            if the proof fails. The message says which and what to do.
 
     Example:
         Loss, gradient and a Hessian-vector product of a classifier::
@@ -95,17 +92,13 @@ class Objective(MovableModel):
             print(objective.loss(), objective.evaluate().accuracy)
             gradient = objective.gradient()
             curvature = gradient @ objective.hessian_product(gradient)
-
-        The loss elsewhere in weight space; the weights of ``model`` are not changed::
-
-            objective.loss(objective.theta - 0.1 * gradient)
+            objective.loss(objective.theta - 0.1 * gradient)  # elsewhere in weight space
 
         A loss with an L2 term, as a training step::
 
             def step(model, batch):
-                x, y = batch
                 penalty = sum(p.square().sum() for p in model.parameters())
-                return F.cross_entropy(model(x), y) + 0.01 * penalty
+                return F.cross_entropy(model(batch[0]), batch[1]) + 0.01 * penalty
 
             objective = Objective(model, (images, labels), step=step)
     """
@@ -138,39 +131,25 @@ class Objective(MovableModel):
         self.compile = compile
         self.metrics = dict(metrics or {})
         self.source = source
-        switched_off = neutralised()
+        facts = {**(origin or {}), **neutralised()}
         reading = Reading(batch_size, batching == "whole", samples, self.device, dtype)
-        is_step = step is not None
         with isolated():
             super().__init__(model, self.device, dtype)
-            batches = reading.read(data, is_step=is_step)
+            batches = reading.read(data, is_step=step is not None)
             self.criterion = choose_criterion(loss, step, weight, batches).to(self.device, dtype)
             self.needs_gradients = needs_gradients(self.module, self.criterion, batches[0])
             with torch.set_grad_enabled(self.needs_gradients):
-                batches = reading.fitted(batches, data, self.forward)
-                self.batches = weighed(batches, self.criterion, self.module)
-                reading = replace(reading, batch_size=batch_size or self.batches[0].size)
-                self.extra_splits = {
-                    name: weighed(reading.read(split, is_step=is_step), self.criterion, self.module)
-                    for name, split in (extra_splits or {}).items()
-                }
+                splits = reading.weighed_splits(
+                    batches, data, extra_splits or {}, self.criterion, self.module
+                )
+            self.batches, self.extra_splits = splits
             self.num_samples = sum(batch.size for batch in self.batches)
             self.total_weight = sum(batch.weight for batch in self.batches)
             if verify:
-                verify_loss(
-                    self.module,
-                    self.criterion,
-                    self.batches,
-                    self.metrics,
-                    with_gradients=self.needs_gradients,
-                )
+                proof = Proof(self.module, self.criterion, self.metrics, self.needs_gradients)
+                proof.check(self.batches)
         self.origin = describe_origin(
-            origin or {},
-            self.criterion,
-            self.precision,
-            self.metrics,
-            self.extra_splits,
-            switched_off,
+            facts, self.criterion, self.precision, self.metrics, self.extra_splits
         )
         self._hashes: dict[str, str] = {}  # computed once; shared by copies with another origin
 
@@ -244,12 +223,7 @@ class Objective(MovableModel):
             InputError: if ``vectors`` or ``theta`` have another shape.
             NotMeasurableError: if an operation of the model or the loss has no second derivative.
         """
-        if vectors.dim() not in (1, 2) or len(vectors) != self.num_parameters:
-            raise InputError(
-                f"expected vectors of shape (P,) or (P, K) with P = {self.num_parameters}, "
-                f"got {tuple(vectors.shape)}"
-            )
-        columns = vectors.reshape(self.num_parameters, -1).to(self.theta)
+        columns = self.layout.as_columns(vectors).to(self.theta)
         products = torch.zeros_like(columns)
         with self.second_derivatives(theta):
             for batch in self.batches:
@@ -283,17 +257,8 @@ class Objective(MovableModel):
 
     @property
     def loss_function(self) -> LossFunction:
-        """The loss as a function of outputs and targets.
-
-        Raises:
-            NotMeasurableError: if the objective is of a training step, which has no outputs.
-        """
-        if self.criterion.loss is None:
-            raise NotMeasurableError(
-                "this needs the model's outputs, which a training step (step=) does not show; pass "
-                "(inputs, targets) and loss="
-            )
-        return self.criterion.loss
+        """The loss of outputs and targets; NotMeasurableError for a step, which has no outputs."""
+        return self.criterion.loss_of_outputs
 
     def with_origin(self, **facts: Any) -> "Objective":
         """The same objective, sharing its weights in memory, with ``facts`` added to its origin."""

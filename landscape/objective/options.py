@@ -39,7 +39,7 @@ def check_options(
 def choose_criterion(
     loss: LossFunction | None, step: Step | None, weight: Weight | None, batches: Sequence[Batch]
 ) -> Criterion:
-    """The loss that was asked for; else the model's own for labelled dicts, or that of the targets."""
+    """The loss asked for; else the model's own for labelled dicts, or the one of the targets."""
     if loss is None and step is None:
         is_own = is_labelled(batches[0].inputs)
         loss = loss_of_model if is_own else default_loss(batches[0].targets)

@@ -16,16 +16,12 @@ def describe_origin(
     precision: str,
     metrics: Mapping[str, LossFunction],
     extra_splits: Mapping[str, Sequence[Batch]],
-    switched_off: Sequence[str],
 ) -> dict[str, Any]:
     """The caller's ``origin`` as JSON types, with the loss and what is evaluated besides it.
 
-    ``precision`` is recorded where it differs from that of the weights. ``switched_off`` is what
-    the caller had switched on and the measurement is made without, such as autocast.
+    ``precision`` is recorded where it differs from that of the weights.
     """
     facts: dict[str, Any] = plain({"loss": criterion.name, **origin})
-    if switched_off:
-        facts["switched_off"] = list(switched_off)
     if precision not in ("fp32", "fp64"):
         facts["evaluation"] = precision
     if metrics:

@@ -6,6 +6,7 @@ same with and without gradients, and its slope along the gradient has to be the 
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -32,32 +33,31 @@ STEPS = {
 SLOPE_TOLERANCE = 1e-3
 
 
-def verify_loss(
-    module: nn.Module,
-    criterion: Criterion,
-    batches: Sequence[Batch],
-    metrics: Mapping[str, LossFunction],
-    *,
-    with_gradients: bool,
-) -> None:
-    """Prove that a loss is a repeatable mean, and its derivatives those of that mean.
+@dataclass(frozen=True)
+class Proof:
+    """The proof that a loss is a repeatable mean, and its derivatives those of that mean.
 
-    Args:
+    Attributes:
         module: in evaluation mode; it is not changed.
         criterion: the loss of a batch.
-        batches: all the data.
         metrics: further functions of the outputs.
         with_gradients: whether values are computed with gradients enabled.
-
-    Raises:
-        InputError: if it is not; the message says why and what to do.
     """
-    twin = Twin.of(module, criterion, batches[0], with_gradients=with_gradients)
-    with torch.set_grad_enabled(with_gradients):
-        check_repeatable(twin, batches[0])
-    prove_one_function(twin, batches[0], metrics, with_gradients=with_gradients)
-    with torch.set_grad_enabled(with_gradients):
-        check_independent_of_batching(twin, batches)
+
+    module: nn.Module
+    criterion: Criterion
+    metrics: Mapping[str, LossFunction]
+    with_gradients: bool
+
+    def check(self, batches: Sequence[Batch]) -> None:
+        """Raise InputError if the proof fails for these batches; it says why and what to do."""
+        with_gradients = self.with_gradients
+        twin = Twin.of(self.module, self.criterion, batches[0], with_gradients=with_gradients)
+        with torch.set_grad_enabled(with_gradients):
+            check_repeatable(twin, batches[0])
+        prove_one_function(twin, batches[0], self.metrics, with_gradients=with_gradients)
+        with torch.set_grad_enabled(with_gradients):
+            check_independent_of_batching(twin, batches)
 
 
 def prove_one_function(

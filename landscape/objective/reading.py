@@ -1,6 +1,6 @@
 """Reading data into the batches that an objective evaluates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -52,7 +52,36 @@ class Reading:
             samples=self.samples,
         )
 
-    def fitted(self, batches: list[Batch], data: Any, call: Callable[[Batch], Any]) -> list[Batch]:
+    def weighed_splits(
+        self,
+        batches: list[Batch],
+        data: Any,
+        extra_splits: Mapping[str, Any],
+        criterion: Criterion,
+        module: nn.Module,
+    ) -> tuple[list[Batch], dict[str, list[Batch]]]:
+        """The batches of the data and of further splits, each with what it counts for.
+
+        Args:
+            batches: those that were read from ``data``.
+            data: what they were read from.
+            extra_splits: further data, by name, which are read here.
+            criterion: the loss.
+            module: the model, which decides how large batches are.
+
+        Raises:
+            InputError: if no batch of a split counts, or if the weight of one isn't known.
+        """
+        batches = self._fitted(batches, data, lambda batch: criterion.call(module, batch))
+        weighed = _weighed(batches, criterion, module)
+        as_large = replace(self, batch_size=self.batch_size or weighed[0].size)
+        is_step = criterion.step is not None
+        return weighed, {
+            name: _weighed(as_large.read(split, is_step=is_step), criterion, module)
+            for name, split in extra_splits.items()
+        }
+
+    def _fitted(self, batches: list[Batch], data: Any, call: Callable[[Batch], Any]) -> list[Batch]:
         """Unbatched samples in batches whose intermediate results stay small."""
         if self.batch_size or self.whole or is_batched(data) or not is_cuttable(batches[0]):
             return batches
@@ -64,7 +93,7 @@ class Reading:
         return rebatch(batches, size)
 
 
-def weighed(batches: list[Batch], criterion: Criterion, module: nn.Module) -> list[Batch]:
+def _weighed(batches: list[Batch], criterion: Criterion, module: nn.Module) -> list[Batch]:
     """The batches that count, each with what it counts for in the mean.
 
     Raises:

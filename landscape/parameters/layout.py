@@ -89,6 +89,15 @@ class ParameterLayout:
         pieces = flat.split([shape.numel() for shape in self.shapes])
         return [piece.view(shape) for piece, shape in zip(pieces, self.shapes, strict=True)]
 
+    def as_columns(self, vectors: Tensor) -> Tensor:
+        """One vector (P,) or K of them (P, K) as columns (P, K); InputError for another shape."""
+        if vectors.dim() not in (1, 2) or len(vectors) != self.size:
+            raise InputError(
+                f"expected vectors of shape (P,) or (P, K) with P = {self.size}, "
+                f"got {tuple(vectors.shape)}"
+            )
+        return vectors.reshape(self.size, -1)
+
     def flatten(self, tensors: Sequence[Tensor]) -> Tensor:
         """The vector of shape (P,) of some tensors.
 

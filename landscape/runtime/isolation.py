@@ -32,11 +32,17 @@ def isolated() -> Iterator[None]:
         yield
 
 
-def neutralised() -> list[str]:
-    """What the caller has switched on that :func:`isolated` switches off, in words."""
-    words = [
+def neutralised() -> dict[str, list[str]]:
+    """What the caller has switched on that :func:`isolated` switches off, for the provenance.
+
+    Returns:
+        Empty, or the names under the key ``switched_off``.
+    """
+    names = [
         f"autocast ({device_type})"
         for device_type in _DEVICE_TYPES
         if torch.is_autocast_enabled(device_type)
     ]
-    return [*words, "inference_mode"] if torch.is_inference_mode_enabled() else words
+    if torch.is_inference_mode_enabled():
+        names.append("inference_mode")
+    return {"switched_off": names} if names else {}

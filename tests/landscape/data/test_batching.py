@@ -10,7 +10,6 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from landscape.data.batches import Batch, rebatch
-from landscape.data.resident import is_batched
 from landscape.data.batching import (
     CACHE_BYTES,
     GPU_BYTES,
@@ -18,6 +17,7 @@ from landscape.data.batching import (
     SMALLEST,
     choose_batch_size,
 )
+from landscape.data.resident import is_batched
 from tests.profile import repeats
 
 CPU = torch.device("cpu")

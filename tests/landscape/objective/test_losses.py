@@ -12,6 +12,7 @@ from landscape.objective.losses import (
     brier,
     confidence,
     count_correct,
+    default_loss,
     resolve_loss,
     resolve_metric,
     sample_losses,
@@ -159,9 +160,14 @@ def test_losses_that_can_not_be_taken_apart_have_none(loss):
 
 def test_losses_by_name():
     for name, function in LOSSES.items():
-        assert resolve_loss(name, TARGETS) is function
-    assert resolve_loss("auto", TARGETS) is F.cross_entropy
-    assert resolve_loss("auto", TARGETS.double()) is squared_error
+        assert resolve_loss(name) is function
+
+
+def test_the_default_loss_goes_by_the_targets():
+    assert default_loss(TARGETS) is F.cross_entropy
+    assert default_loss(TARGETS.double()) is squared_error
+    assert default_loss(OUTPUTS.softmax(1)) is F.cross_entropy  # probabilities
+    assert default_loss(OUTPUTS) is squared_error
 
 
 def test_metrics_by_name():
@@ -180,11 +186,11 @@ def test_functions_of_a_file(tmp_path):
     name, metric = resolve_metric(f"{path}:largest")
     assert name == "largest"
     assert metric(OUTPUTS, TARGETS).item() == pytest.approx((math.log(2) + math.log(8)) / 2)
-    assert resolve_loss(f"{path}:largest", TARGETS)(OUTPUTS, TARGETS) == metric(OUTPUTS, TARGETS)
+    assert resolve_loss(f"{path}:largest")(OUTPUTS, TARGETS) == metric(OUTPUTS, TARGETS)
 
 
 def test_unknown_names_are_refused():
     with pytest.raises(InputError, match="unknown --loss 'hinge'; expected cross_entropy, sq"):
-        resolve_loss("hinge", TARGETS)
+        resolve_loss("hinge")
     with pytest.raises(InputError, match="unknown --metrics 'auto'; expected top5_error, conf"):
         resolve_metric("auto")
