@@ -102,6 +102,7 @@ class CheckpointReader:
                 "samples_available": len(samples),
                 "seed": settings.seed,
                 "trusted": bool(self._arguments.trust),
+                "weights_key_given": bool(self._arguments.weights_key),
                 "loss": loss.__name__,
             },
         )
@@ -136,6 +137,7 @@ class CheckpointReader:
                 dict(self._arguments.model_args),
                 facts=data_facts(samples),
                 trust=self._arguments.trust,
+                weights_key=self._arguments.weights_key,
             )
         return self._checkpoints[given]
 
@@ -158,6 +160,7 @@ def _model_facts(checkpoint: Checkpoint) -> dict[str, Any]:
         "checkpoint": str(checkpoint.path),
         "checkpoint_sha256": checkpoint.sha256,
         "weights_key": checkpoint.weights_key,
+        "weights_are_average": checkpoint.is_average,
         "model": checkpoint.spec.name,
         "model_args": {
             key: list(value) if isinstance(value, tuple) else value

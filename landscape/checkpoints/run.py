@@ -156,7 +156,10 @@ class RunDirectory:
         Raises:
             InputError: It is missing or damaged.
         """
-        return read_torch_file(self.path / name)
+        content = read_torch_file(self.path / name)
+        if not isinstance(content, dict):
+            raise InputError(f"{self.path / name} was not written by landscape-train")
+        return content
 
     def epochs(self) -> list[tuple[int, Path]]:
         """The kept epochs, in order, with their files; epoch 0 is the initial network."""

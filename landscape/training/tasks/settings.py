@@ -34,6 +34,12 @@ class TaskSettings:
         "number of classes, position embeddings are resampled for another size",
         metavar="CHECKPOINT",
     )
+    weights_key: str = option(
+        "",
+        "where the weights are in the --init file, with dots for nested keys (default: wherever "
+        "weights fit the model, averaged ones (EMA) first; a message says which)",
+        metavar="KEY",
+    )
     train: str = option(
         "all",
         "train all weights, or only the head of a frozen network",
