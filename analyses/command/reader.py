@@ -102,7 +102,7 @@ class CheckpointReader:
                 "samples_available": len(samples),
                 "seed": settings.seed,
                 "trusted": bool(self._arguments.trust),
-                "weights_key_given": bool(self._arguments.weights_key),
+                "weights_key_given": self._arguments.weights_key,
                 "loss": loss.__name__,
             },
         )

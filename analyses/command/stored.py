@@ -38,7 +38,12 @@ def read_result(given: GivenCheckpoint, wanted: str = "") -> Result:
     held = _attribute(given.path, "analysis")
     known = known_analyses().get(wanted or held)
     if known is None:
-        raise InputError(f"{given.path} holds {held or 'no analysis'}, which is not known")
+        if not held:
+            raise InputError(
+                f"{given.path} is an HDF5 file without a result of this toolkit; if it holds the "
+                "weights of a Keras model, save them from torch instead"
+            )
+        raise InputError(f"{given.path} holds {held}, which is not known")
     return replace(known.result_type.load(given.path), label=given.label)
 
 

@@ -19,8 +19,6 @@ from landscape.checkpoints.state_dicts import StateDict
 from landscape.models.catalog import ModelSpec, resolve_model
 from landscape.models.names import FAMILIES, NAMED
 
-DEFAULT_ADVICE = "Check --model and --model-args"
-
 # timm's names for the sizes of our families; the others have no counterpart that can be set.
 _TIMM = {
     "image_size": "img_size",
@@ -75,31 +73,46 @@ def advise(weights: StateDict, contents: Any, network: nn.Module, asked: Asked) 
         contents: All that the file holds; it may name its model.
         network: The network that was asked for.
         asked: Its name and arguments.
+
+    Returns:
+        The sentence; empty where nothing is known.
     """
     if any(match.is_complete for match in find_matches(weights.tensors, Expected.of(network))):
         return "Give the floating-point weights that it was made from"
     shapes = {name: tensor.shape for name, tensor in weights.tensors.items()}
     lookalike = recognise(shapes)
     expected = Expected.of(network)
-    looks = ""
-    if lookalike is not None:
-        words = " ".join(f"{key}={_text(value)}" for key, value in lookalike.sizes.items())
-        looks = f"It looks like a {lookalike.family} with {words}"
-    for proposal in _proposals(lookalike, recognise(expected.shapes), contents, asked):
+    for proposal in _proposals(lookalike, expected, weights, contents, asked):
         if _fits(proposal, weights, asked.facts):
-            start = f"{looks}; try" if looks else "Try"
+            start = f"{_looks(lookalike)}; try" if lookalike else "Try"
             return f"{start} {proposal.flags}{proposal.note}"
     state = describe_state(shapes, expected.lacks(shapes))
-    if not state and looks:
-        return f"{looks}. {DEFAULT_ADVICE}"
-    return state or describe_names(shapes) or DEFAULT_ADVICE
+    if not state and lookalike is not None:
+        return (
+            f"Its names are those of a {lookalike.family} as in timm, with other parts than "
+            f"--model {lookalike.family} has; try --model timm:NAME"
+        )
+    return state or describe_names(shapes)
+
+
+def _looks(lookalike: Lookalike) -> str:
+    words = " ".join(f"{key}={_text(value)}" for key, value in lookalike.sizes.items())
+    return f"It looks like a {lookalike.family} with {words}"
 
 
 def _proposals(
-    lookalike: Lookalike | None, own: Lookalike | None, contents: Any, asked: Asked
+    lookalike: Lookalike | None,
+    expected: Expected,
+    weights: StateDict,
+    contents: Any,
+    asked: Asked,
 ) -> Iterator[_Proposal]:
     """Flags to try, the nearest to what was asked first."""
     spec, given = asked.spec, asked.given
+    if spec.name not in FAMILIES:
+        for count in _class_counts(weights, expected):
+            yield _Proposal(spec.name, {**given, "num_classes": count})
+    own = recognise(expected.shapes)
     same = lookalike is not None and own is not None and lookalike.family == own.family
     if lookalike is not None and own is not None and same and spec.name not in FAMILIES:
         changed = {k: v for k, v in lookalike.sizes.items() if own.sizes.get(k) != v}
@@ -107,13 +120,11 @@ def _proposals(
         arguments = {names[key]: value for key, value in changed.items() if key in names}
         if "mlp_dim" in changed and spec.name.startswith("timm:"):
             arguments["mlp_ratio"] = lookalike.sizes["mlp_dim"] / lookalike.sizes["dim"]
-        yield _Proposal(spec.name, {**given, **arguments})
+        has_heads = "dim" in changed and lookalike.family == "vit"
+        yield _Proposal(spec.name, {**given, **arguments}, _HEADS_NOTE if has_heads else "")
     if lookalike is not None:
         yield from _of_our_families(lookalike, asked)
-    yield from _as_the_file_says(contents, given)
-    if spec.name not in FAMILIES:
-        for count in _class_counts(contents, lookalike):
-            yield _Proposal(spec.name, {**given, "num_classes": count})
+    yield from _as_the_file_says(contents, weights, given)
 
 
 def _of_our_families(lookalike: Lookalike, asked: Asked) -> Iterator[_Proposal]:
@@ -153,25 +164,34 @@ def _with_heads(
     return _Proposal(proposal.model, arguments, _HEADS_NOTE)
 
 
-def _as_the_file_says(contents: Any, given: Mapping[str, Any]) -> Iterator[_Proposal]:
+def _as_the_file_says(
+    contents: Any, weights: StateDict, given: Mapping[str, Any]
+) -> Iterator[_Proposal]:
     """The model that a training script has noted in the file, as timm and torchvision do."""
     if not isinstance(contents, Mapping):
         return
     arguments = contents.get("args")
     noted = [contents.get("arch"), *(getattr(arguments, key, None) for key in ("model", "arch"))]
+    last = list(weights.tensors.values())[-1]  # most often the bias of the classifier
+    classes = {"num_classes": len(last)} if last.dim() == 1 else {}
     for name in dict.fromkeys(name for name in noted if isinstance(name, str) and name):
         for library in ("timm", "torchvision"):
             yield _Proposal(f"{library}:{name}", dict(given))
-            count = getattr(arguments, "num_classes", None)
-            if isinstance(count, int):
-                yield _Proposal(f"{library}:{name}", {**given, "num_classes": count})
+            yield _Proposal(f"{library}:{name}", {**given, **classes})
 
 
-def _class_counts(contents: Any, lookalike: Lookalike | None) -> list[int]:
-    """The numbers of classes that a classifier at the end of the weights may have."""
-    if lookalike is not None and "num_classes" in lookalike.sizes:
-        return [lookalike.sizes["num_classes"]]
-    return []
+def _class_counts(weights: StateDict, expected: Expected) -> set[int]:
+    """The number of classes, if all that differs is the first dimension of the last layer."""
+    match = find_matches(weights.tensors, expected)[0]
+    if match.missing or match.unexpected:
+        return set()
+    pairs = [
+        (weights.tensors[match.names[name]].shape, expected.shapes[name])
+        for name in match.misshapen
+    ]
+    counts = {theirs[0] for theirs, ours in pairs if theirs[1:] == ours[1:]}
+    is_head = len(counts) == 1 and all(theirs[1:] == ours[1:] for theirs, ours in pairs)
+    return counts if is_head else set()
 
 
 def _fits(proposal: _Proposal, weights: StateDict, facts: Mapping[str, Any]) -> bool:

@@ -96,8 +96,7 @@ class Choice:
         if match.added:
             lines.append(f"names are taken with {match.added} before them")
         if left_out:
-            count = len(left_out)
-            lines.append(f"{count} tensors of other parts are left out ({list_some(left_out)})")
+            lines.append(f"what belongs to other parts is left out ({list_some(left_out)})")
         if self.others:
             places = [
                 f"{other.location or 'its top level'}{' (averaged)' if other.is_averaged else ''}"

@@ -10,6 +10,8 @@ from landscape.checkpoints.matching import Expected
 from landscape.checkpoints.wording import list_some
 from landscape.errors import InputError
 
+DEFAULT_ADVICE = "Check --model and --model-args"
+
 
 def fit_weights(
     network: nn.Module,
@@ -17,7 +19,7 @@ def fit_weights(
     path: Path,
     *,
     keep_type: bool = False,
-    advice: str = "Check --model and --model-args",
+    advice: str = DEFAULT_ADVICE,
 ) -> None:
     """Copy ``state`` into ``network``.
 

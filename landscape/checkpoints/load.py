@@ -11,7 +11,7 @@ from torch import nn
 from landscape.checkpoints.advice import Asked, advise
 from landscape.checkpoints.choice import Choice, choose_weights
 from landscape.checkpoints.contents import content_hash, read_contents
-from landscape.checkpoints.fit import find_problems, fit_weights
+from landscape.checkpoints.fit import DEFAULT_ADVICE, find_problems, fit_weights
 from landscape.checkpoints.foreign.jax_npz import (
     JAX_MODEL_ARGUMENTS,
     convert_jax_parameters,
@@ -28,6 +28,7 @@ LOGGER = logging.getLogger(__name__)
 
 # Where landscape-train puts the weights, beside the moving average and the optimizer's state.
 _KEY_OF_A_RUN = "model"
+_BUILT_AS_TRAINED = "The module has to be built with the sizes of the training"
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ def load_checkpoint(
     if find_problems(network, choice.state):
         asked = Asked(model if isinstance(model, str) else spec.name, spec, given, facts or {})
         advice = advise(choice.candidate.weights, contents, network, asked)
-        fit_weights(network, choice.state, path, advice=advice)
+        default = _BUILT_AS_TRAINED if isinstance(model, nn.Module) else DEFAULT_ADVICE
+        fit_weights(network, choice.state, path, advice=advice or default)
     fit_weights(network, choice.state, path, keep_type=isinstance(model, nn.Module))
     if note := choice.describe():
         LOGGER.info(f"{path}: {note}")
@@ -168,7 +170,9 @@ def locate(path: Path) -> tuple[Path, dict[str, Any] | None]:
         if weights is not None:
             return weights, None
         if not (path / CONFIG).is_file():
-            raise InputError(f"{describe_folder(path)} (a run directory has a {CONFIG})")
+            raise InputError(
+                f"{path} is not a run directory: it has no {CONFIG}{describe_folder(path)}"
+            )
     run = run_of(path)
     return path / LAST if path.is_dir() else path, run.read_config() if run else None
 

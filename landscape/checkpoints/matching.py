@@ -97,6 +97,10 @@ class Match:
         """Whether everything that the network needs is there, and nothing else."""
         return bool(self.names) and not (self.missing or self.unexpected or self.misshapen)
 
+    def is_likely(self) -> bool:
+        """Whether at least half of the network's names are there."""
+        return len(self.names) - len(self.unexpected) >= len(self.missing)
+
     @property
     def score(self) -> tuple[int, int]:
         """The number of names that match, and the negative number of those that don't."""
@@ -106,7 +110,8 @@ class Match:
 
 def find_matches(tensors: Mapping[str, Tensor], expected: Expected) -> list[Match]:
     """All complete matches, under the simplest change that gives any; else the best match."""
-    best = Match({}, missing=list(expected.shapes), unexpected=list(tensors))
+    unchanged = [(name, name) for name in tensors]
+    best = _compare(tensors, unchanged, expected, Match({}))
     for parts in _removals(tensors, expected):
         renamed = _without(tensors, parts)
         matches = [
@@ -114,10 +119,10 @@ def find_matches(tensors: Mapping[str, Tensor], expected: Expected) -> list[Matc
             for added in _common_prefixes(expected.shapes)
             for match in _prefix_matches(tensors, renamed, expected, added, parts)
         ]
-        complete = [match for match in matches if match.is_complete]
+        complete = {tuple(m.names.items()): m for m in reversed(matches) if m.is_complete}
         if complete:
-            return complete
-        best = max([best, *matches], key=lambda match: match.score)
+            return list(reversed(complete.values()))
+        best = max([best, *filter(Match.is_likely, matches)], key=lambda match: match.score)
     return [best]
 
 

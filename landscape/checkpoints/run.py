@@ -21,6 +21,7 @@ from typing import IO, Any, BinaryIO, cast
 
 import torch
 
+from landscape.checkpoints.foreign.shards import weights_in
 from landscape.checkpoints.foreign.torch_file import read_torch_file
 from landscape.errors import InputError, SaveError
 from landscape.results.files import make_directory, replacing, sweep
@@ -46,9 +47,13 @@ METRIC_COLUMNS = (
 
 
 def run_of(path: Path) -> "RunDirectory | None":
-    """The run that ``path`` is, or that the checkpoint file ``path`` belongs to; else None."""
+    """The run that ``path`` is, or that the checkpoint file ``path`` belongs to; else None.
+
+    A folder is a run unless it is known to be another program's.
+    """
     if path.is_dir():
-        return RunDirectory(path)
+        is_run = (path / LAST).is_file() or weights_in(path) is None
+        return RunDirectory(path) if is_run else None
     folder = path.parent
     belongs_to_run = path.name in (LAST, BEST, EMA)
     if _EPOCH_FILE.fullmatch(path.name):

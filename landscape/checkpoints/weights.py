@@ -48,7 +48,7 @@ def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> We
     """
     origin = objective.origin
     trust = trust or bool(origin.get("trusted"))
-    key = str(origin.get("weights_key", "")) if origin.get("weights_key_given") else ""
+    key = str(origin.get("weights_key_given", ""))
     eval_copy = copy.deepcopy(objective.module)
     choice = read_weights_file(path, eval_copy, trust=trust, weights_key=key)
     fit_weights(eval_copy, choice.state, path)

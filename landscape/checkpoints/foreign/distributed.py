@@ -44,8 +44,8 @@ def read_distributed(folder: Path) -> dict[str, Any]:
         raise
     except Exception as error:  # a damaged pickle or shard fails in many ways
         raise InputError(
-            f"{folder} is a distributed checkpoint that is damaged or incomplete ({_brief(error)}); "
-            "copy the whole folder again"
+            f"{folder} is a distributed checkpoint that is damaged or incomplete "
+            f"({_brief(error)}); copy the whole folder again"
         ) from error
     paths = metadata.planner_data if isinstance(metadata.planner_data, dict) else {}
     return _nested(tensors, paths)

@@ -26,10 +26,10 @@ _BINARY = {
     b"\xff\xd8\xff": "a picture, not weights; give the checkpoint itself",
 }
 _SUFFIXES = {
-    ".onnx": "an ONNX graph, whose weights have lost their names; save model.state_dict() from torch",
+    ".onnx": "an ONNX graph, in which weights may be renamed; save model.state_dict() from torch",
     ".pb": "a TensorFlow graph; save the weights from torch",
     ".tflite": "a TensorFlow Lite model; save the weights from torch",
-    ".msgpack": "a Flax checkpoint; convert it to torch first (from_pretrained(..., from_flax=True))",
+    ".msgpack": "a Flax checkpoint; convert it to torch first",
     ".index": "a part of a TensorFlow checkpoint; convert it to torch first",
 }
 _LONGEST_HEADER = 100_000_000  # bytes; the limit of the safetensors format

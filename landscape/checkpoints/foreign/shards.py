@@ -32,16 +32,13 @@ def weights_in(folder: Path) -> Path | None:
 
 
 def describe_folder(folder: Path) -> str:
-    """A sentence about a folder that holds no weights under a known name."""
+    """What a folder that is neither a run nor holds weights under a known name has instead."""
     files = [path.name for path in folder.iterdir() if path.name.endswith(_ENDINGS)]
     if (folder / "saved_model.pb").is_file():
-        return f"{folder} is a TensorFlow SavedModel; save the weights from torch"
-    if not files:
-        return (
-            f"{folder} is a folder without checkpoints; give a file of weights or a run directory"
-        )
-    named = list_some(sorted(files))
-    return f"{folder} is a folder and no run directory; give one of its files: {named}"
+        return ", but a TensorFlow SavedModel; save the weights from torch"
+    if files:
+        return f"; give one of its files instead: {list_some(sorted(files))}"
+    return ", and no checkpoints either; give a run directory or a file of weights"
 
 
 def shards_of(index: Path) -> list[Path]:
