@@ -90,7 +90,7 @@ def advise(weights: StateDict, contents: Any, network: nn.Module, asked: Asked) 
     if not state and lookalike is not None:
         return (
             f"Its names are those of a {lookalike.family} as in timm, with other parts than "
-            f"--model {lookalike.family} has; try --model timm:NAME"
+            f"--model {lookalike.family} has. Check --model and --model-args, or try timm:NAME"
         )
     return state or describe_names(shapes)
 

@@ -27,7 +27,8 @@ KNOWN_KEYS = (
     "generator",
 )
 _AVERAGED = {"ema", "averaged", "average", "avg", "swa", "polyak", "teacher"}
-_LATER = {"momentum", "target", "key", "k", "init", "initial", "first", "old", "previous", "prev"}
+_COPIES = {"momentum", "target", "key", "k"}
+_EARLIER = {"init", "initial", "first", "old", "previous", "prev"}
 _NOT_WEIGHTS = {
     *("optimizer", "optimizers", "optim", "opt", "scheduler", "scaler"),
     *("grad", "grads", "gradient", "gradients", "exp", "fisher", "mask", "masks"),
@@ -126,7 +127,7 @@ def preference(location: str) -> tuple[int, int]:
     place = KNOWN_KEYS.index(last) if last in KNOWN_KEYS else len(KNOWN_KEYS)
     if words & _AVERAGED:
         return 0, place
-    return (2 if words & _LATER else 1), place
+    return (3 if words & _EARLIER else 2 if words & _COPIES else 1), place
 
 
 def describe_contents(content: Any) -> str:

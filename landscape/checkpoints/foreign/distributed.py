@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.distributed.checkpoint import metadata as dcp_metadata
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader, _StorageInfo
 from torch.distributed.checkpoint.metadata import Metadata, StorageMeta, TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict_loader import load
@@ -42,7 +43,7 @@ def read_distributed(folder: Path) -> dict[str, Any]:
             load(tensors, storage_reader=reader, no_dist=True)
     except InputError:
         raise
-    except Exception as error:  # a damaged pickle or shard fails in many ways
+    except (Exception, CheckpointException) as error:  # damage shows in many ways
         raise InputError(
             f"{folder} is a distributed checkpoint that is damaged or incomplete "
             f"({_brief(error)}); copy the whole folder again"

@@ -6,7 +6,6 @@ large. What is more than such a container of values needs ``--trust``.
 """
 
 import argparse
-import collections
 import datetime
 import importlib
 import pathlib
@@ -36,14 +35,15 @@ _NUMBERS = (
     "U",
 )
 _FACTORIES = (list, dict, int, float, str, bool, tuple, frozenset)  # of a defaultdict
-_RECORDS = (argparse.Namespace, types.SimpleNamespace, collections.defaultdict, collections.deque)
+_RECORDS = (argparse.Namespace, types.SimpleNamespace)
 _DATES = (datetime.datetime, datetime.date, datetime.time, datetime.timedelta, datetime.timezone)
 
 
 def harmless_types() -> list[Any]:
     """Types for :class:`torch.serialization.safe_globals`.
 
-    A path becomes a pure one, which is only text, also where the file is from another system.
+    A path becomes a pure one, which is only text, also where the file is from another system. A
+    defaultdict becomes a dict and a deque a list: torch fills no other containers.
     """
     paths: list[Any] = []
     for module in ("pathlib", "pathlib._local"):  # _local: Python 3.13
@@ -51,7 +51,16 @@ def harmless_types() -> list[Any]:
             paths.append((pathlib.PurePosixPath, f"{module}.{name}"))
         for name in ("WindowsPath", "PureWindowsPath"):
             paths.append((pathlib.PureWindowsPath, f"{module}.{name}"))
-    return [*_RECORDS, *_DATES, *_FACTORIES, *paths, *_numpy_types()]
+    containers = [(_new_dict, "collections.defaultdict"), (_new_list, "collections.deque")]
+    return [*_RECORDS, *_DATES, *_FACTORIES, *containers, *paths, *_numpy_types()]
+
+
+def _new_dict(*_factory: object) -> dict[Any, Any]:
+    return {}
+
+
+def _new_list(*_start_and_length: object) -> list[Any]:
+    return []
 
 
 def _numpy_types() -> list[Any]:

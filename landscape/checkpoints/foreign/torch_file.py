@@ -41,11 +41,12 @@ def read_torch_file(path: Path, *, trust: bool = False) -> Any:
             warnings.simplefilter("ignore")
             if kind is Kind.TORCHSCRIPT:
                 return torch.jit.load(path, map_location="cpu")
-            if kind is Kind.PICKLE:
-                with path.open("rb") as file:
+            # An open file, since torch.load takes the format from a path's ending.
+            with path.open("rb") as file:
+                if kind is Kind.PICKLE:
                     return pickle.load(file)
-            with torch.serialization.safe_globals(harmless_types()):
-                return torch.load(path, map_location="cpu", weights_only=not trust)
+                with torch.serialization.safe_globals(harmless_types()):
+                    return torch.load(file, map_location="cpu", weights_only=not trust)
     except pickle.UnpicklingError as error:
         if "global" in str(error).lower() or "class" in str(error).lower():
             raise InputError(
