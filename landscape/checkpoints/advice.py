@@ -134,11 +134,12 @@ def _of_our_families(lookalike: Lookalike, asked: Asked) -> Iterator[_Proposal]:
         kept = {key: value for key, value in asked.given.items() if key not in lookalike.sizes}
     proposals = []
     for name in [name for name, (family, _) in NAMED.items() if family == lookalike.family]:
-        fixed = {key: list(v) if isinstance(v, tuple) else v for key, v in NAMED[name][1].items()}
+        named = {key: list(v) if isinstance(v, tuple) else v for key, v in NAMED[name][1].items()}
+        otherwise = {**_DEFAULTS, **asked.facts, **named}
         arguments = {
             key: value
             for key, value in lookalike.sizes.items()
-            if fixed.get(key, _DEFAULTS.get(key)) != value
+            if otherwise.get(key) != value
         }
         proposal = _Proposal(name, {**kept, **arguments})
         if lookalike.family == "vit":

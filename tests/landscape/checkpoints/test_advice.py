@@ -7,6 +7,7 @@ from argparse import Namespace
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from landscape.checkpoints.load import load_checkpoint
 from landscape.errors import InputError
@@ -166,7 +167,7 @@ def test_weights_that_something_was_done_to(tmp_path, change, words):
 
 def test_pruned_and_reparametrised_layers(tmp_path):
     pruned, normed = Net(), Net()
-    nn.utils.prune.l1_unstructured(pruned.fc1, "weight", 0.3)
+    prune.l1_unstructured(pruned.fc1, "weight", 0.3)
     nn.utils.parametrizations.weight_norm(normed.fc1)
     for network, words in ((pruned, "It is pruned"), (normed, "reparametrised")):
         torch.save(network.state_dict(), tmp_path / "x.pt")
