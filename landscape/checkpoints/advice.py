@@ -137,9 +137,7 @@ def _of_our_families(lookalike: Lookalike, asked: Asked) -> Iterator[_Proposal]:
         named = {key: list(v) if isinstance(v, tuple) else v for key, v in NAMED[name][1].items()}
         otherwise = {**_DEFAULTS, **asked.facts, **named}
         arguments = {
-            key: value
-            for key, value in lookalike.sizes.items()
-            if otherwise.get(key) != value
+            key: value for key, value in lookalike.sizes.items() if otherwise.get(key) != value
         }
         proposal = _Proposal(name, {**kept, **arguments})
         if lookalike.family == "vit":

@@ -36,6 +36,8 @@ def describe_folder(folder: Path) -> str:
     files = [path.name for path in folder.iterdir() if path.name.endswith(_ENDINGS)]
     if (folder / "saved_model.pb").is_file():
         return ", but a TensorFlow SavedModel; save the weights from torch"
+    if (folder / "adapter_config.json").is_file():
+        return ", but adapters of peft, which need their network; give it as --model hf:DIR"
     if files:
         return f"; give one of its files instead: {list_some(sorted(files))}"
     return ", and no checkpoints either; give a run directory or a file of weights"

@@ -58,5 +58,9 @@ class TaskSettings:
         for name, value in {"attack": self.attack, "temperature": self.temperature}.items():
             if not 0 < value < math.inf:
                 raise InputError(f"--{name} has to be positive, got {value}")
+        if self.weights_key and not self.init:
+            raise InputError(
+                "--weights-key says what to take from the --init file; give --init too"
+            )
         if self.train == "head" and self.task == "contrastive":
             raise InputError("--task contrastive trains all but the head; leave --train out")

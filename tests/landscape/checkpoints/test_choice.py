@@ -26,7 +26,16 @@ def choose(content, network=None, key=""):
 
 @pytest.mark.parametrize(
     "key",
-    ["state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params"]
+    [
+        "state_dict",
+        "model_state_dict",
+        "model_state",
+        "model",
+        "net",
+        "network",
+        "weights",
+        "params",
+    ]
     + ["student", "generator", "G", "my_own_key", "0"],
 )
 def test_weights_under_any_key(key):

@@ -173,14 +173,17 @@ PARTS = st.sampled_from(["module", "model", "net", "a", "b", "conv", "fc1", "lay
 
 
 @given(
-    prefix=st.lists(PARTS, max_size=3).map(".".join), added=st.lists(PARTS, max_size=2).map(".".join)
+    prefix=st.lists(PARTS, max_size=3).map(".".join),
+    added=st.lists(PARTS, max_size=2).map(".".join),
 )
 def test_any_common_prefix_on_either_side(prefix, added):
     """Every weight keeps its value under its own name, whatever both prefixes are."""
     tensors = {f"{k}.weight": torch.full((k + 1,), float(k)) for k in range(4)}
     stored = prefixed(f"{prefix}." if prefix else "", tensors)
     wanted = prefixed(f"{added}." if added else "", tensors)
-    expected = Expected({n: t.shape for n, t in wanted.items()}, {n: frozenset([n]) for n in wanted})
+    expected = Expected(
+        {n: t.shape for n, t in wanted.items()}, {n: frozenset([n]) for n in wanted}
+    )
     matches = find_matches(stored, expected)
     assert [match.is_complete for match in matches] == [True]
     assert {n: stored[old] for n, old in matches[0].names.items()} == wanted
