@@ -12,6 +12,7 @@ from landscape.checkpoints.advice import Asked, advise
 from landscape.checkpoints.choice import Choice, choose_weights
 from landscape.checkpoints.contents import content_hash, read_contents
 from landscape.checkpoints.fit import DEFAULT_ADVICE, find_problems, fit_weights
+from landscape.checkpoints.foreign.hugging_face import converted_names
 from landscape.checkpoints.foreign.jax_npz import (
     JAX_MODEL_ARGUMENTS,
     convert_jax_parameters,
@@ -185,7 +186,12 @@ def _choose(
     expected = Expected.of(network)
     if config is not None and not key:  # a run says what it holds, so there is nothing to choose
         return replace(choose_weights(contents, expected, path, _KEY_OF_A_RUN), is_chosen=False)
-    return choose_weights(contents, expected, path, key)
+    choice = choose_weights(contents, expected, path, key)
+    if not choice.candidate.match.is_complete:
+        converted = converted_names(network, choice.candidate.weights.tensors)
+        if converted is not None:
+            return replace(choose_weights(converted, expected, path), key=choice.key)
+    return choice
 
 
 def _spec(

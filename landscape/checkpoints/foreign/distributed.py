@@ -132,6 +132,6 @@ def _nested(tensors: dict[str, Tensor], paths: dict[str, Any]) -> dict[str, Any]
     return content
 
 
-def _brief(error: Exception) -> str:
+def _brief(error: BaseException) -> str:
     lines = str(error).splitlines()
     return f"{type(error).__name__}: {lines[0][:120]}" if lines else type(error).__name__
