@@ -25,6 +25,7 @@ WRAPPERS = {
     "_flattened_module",
 }
 _MOST_PARTS = 40  # of those tried alone
+_MOST_PREFIXES = 100  # a network of one layer fits many parts of a large one
 # How the names of adapters begin. They change the function of a layer beside its own weights.
 _ADAPTERS = ("lora_", "ia3_", "adapter")
 
@@ -183,7 +184,7 @@ def _prefix_matches(
     most = max(votes.values())
     needed = len({min(expected.tied[name]) for name in expected.lacks({})})
     leading = next(prefix for prefix, count in votes.items() if count == most)
-    for prefix, count in votes.items():
+    for prefix, count in votes.most_common(_MOST_PREFIXES):
         if prefix == leading or (count and count >= needed):
             yield _compare(tensors, renamed, expected, Match({}, prefix, added, parts))
 
