@@ -16,7 +16,7 @@ from landscape.checkpoints.state_dicts import (
     is_averaged,
     joined,
     preference,
-    state_dict_at,
+    state_dicts_at,
 )
 from landscape.checkpoints.wording import list_some
 from landscape.errors import InputError
@@ -57,6 +57,7 @@ class Choice:
         others: Other weights in the file that fit.
         unfit: Averaged weights in the file that don't fit.
         is_chosen: Whether there was a choice. The files of a run leave none.
+        is_average_file: Whether the file is one of averages, whatever the key in it.
     """
 
     candidate: Candidate
@@ -64,11 +65,17 @@ class Choice:
     others: tuple[Candidate, ...] = ()
     unfit: tuple[Candidate, ...] = ()
     is_chosen: bool = True
+    is_average_file: bool = False
 
     @property
     def state(self) -> dict[str, Tensor]:
         """The weights under the network's names."""
         return self.candidate.state
+
+    @property
+    def is_averaged(self) -> bool:
+        """Whether the weights are an average over the training."""
+        return self.is_average_file or self.candidate.is_averaged
 
     def describe(self) -> str:
         """One line that says which weights were taken; empty where the file has no others."""
@@ -129,7 +136,7 @@ def choose_weights(content: Any, expected: Expected, path: Path, key: str = "") 
         InputError: There are no weights, there are none under ``key``, or several parts of one
             state dict fit equally well.
     """
-    states = [state_dict_at(content, key, path)] if key else find_state_dicts(content)
+    states = state_dicts_at(content, key, path) if key else find_state_dicts(content)
     if not states:
         raise InputError(f"{path} {describe_contents(content)}")
     candidates = _candidates(states, expected)

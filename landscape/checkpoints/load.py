@@ -21,7 +21,7 @@ from landscape.checkpoints.foreign.jax_npz import (
 )
 from landscape.checkpoints.foreign.shards import describe_folder, weights_in
 from landscape.checkpoints.matching import Expected
-from landscape.checkpoints.run import CONFIG, LAST, run_of
+from landscape.checkpoints.run import CONFIG, EMA, LAST, run_of
 from landscape.errors import InputError
 from landscape.models.catalog import ModelSpec, resolve_model
 
@@ -124,8 +124,9 @@ def load_checkpoint(
     fit_weights(network, choice.state, path, keep_type=isinstance(model, nn.Module))
     if note := choice.describe():
         LOGGER.info(f"{path}: {note}")
-    is_average = choice.candidate.is_averaged
-    return Checkpoint(path, content_hash(path), spec, network, choice.key, config, is_average)
+    return Checkpoint(
+        path, content_hash(path), spec, network, choice.key, config, choice.is_averaged
+    )
 
 
 def read_weights_file(
@@ -185,7 +186,8 @@ def _choose(
         contents = convert_jax_parameters(contents, path)
     expected = Expected.of(network)
     if config is not None and not key:  # a run says what it holds, so there is nothing to choose
-        return replace(choose_weights(contents, expected, path, _KEY_OF_A_RUN), is_chosen=False)
+        choice = choose_weights(contents, expected, path, _KEY_OF_A_RUN)
+        return replace(choice, is_chosen=False, is_average_file=path.name == EMA)
     choice = choose_weights(contents, expected, path, key)
     if not choice.candidate.match.is_complete:
         converted = converted_names(network, choice.candidate.weights.tensors)

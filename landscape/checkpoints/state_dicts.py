@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +74,8 @@ def joined(states: list[StateDict]) -> StateDict:
     )
 
 
-def state_dict_at(content: Any, key: str, path: Path) -> StateDict:
-    """The state dict under ``key``, with dots for nested keys.
+def state_dicts_at(content: Any, key: str, path: Path) -> list[StateDict]:
+    """The state dicts at and below ``key``, with dots for nested keys.
 
     The last part of the key may be a prefix that names in a state dict have in common.
 
@@ -92,22 +92,20 @@ def state_dict_at(content: Any, key: str, path: Path) -> StateDict:
             members = [str(name) for name in mapping if str(name).startswith(prefix)]
             inside = _state_dict(key, {name[len(prefix) :]: mapping[name] for name in members})
             if inside.tensors:
-                return inside
+                return [inside]
             held = ", ".join(names[:8]) or "nothing"
             where = f"under {walked}" if walked else "at its top level"
             raise InputError(f"{path} has no {rest!r} {where}; it holds {held} there")
         place = next(value for name, value in mapping.items() if str(name) == step)
         rest, walked = rest[len(step) + 1 :], f"{walked}.{step}" if walked else step
-    state = _state_dict(key, _as_mapping(place))
-    if state.tensors:
-        return state
-    nested = [inner for inner in find_state_dicts(place) if inner.tensors]
-    if len(nested) == 1:
-        return StateDict(f"{key}.{nested[0].key}", nested[0].tensors, nested[0].others)
-    kind = type(place).__name__
-    raise InputError(
-        f"{path} has no weights under {key!r}, but a {kind}; give another --weights-key"
-    )
+    states = [replace(state, key=f"{key}.{state.key}") for state in find_state_dicts(place)]
+    if not states:
+        kind = type(place).__name__
+        raise InputError(
+            f"{path} has no weights under {key!r} (it is of type {kind}); give another "
+            "--weights-key"
+        )
+    return states
 
 
 def is_averaged(location: str) -> bool:
@@ -188,7 +186,7 @@ def _state_dict(key: str, mapping: Mapping[Any, Any]) -> StateDict:
     tensors, others = {}, []
     for name, value in mapping.items():
         if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-            tensors[str(name)] = torch.from_numpy(value)
+            tensors[str(name)] = torch.from_numpy(value.astype(value.dtype.newbyteorder("=")))
         elif isinstance(value, Tensor):
             tensors[str(name)] = value.detach()
         else:

@@ -53,7 +53,8 @@ def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> We
     choice = read_weights_file(path, eval_copy, trust=trust, weights_key=key)
     fit_weights(eval_copy, choice.state, path)
     is_average = bool(origin.get("weights_are_average"))
-    if "weights_are_average" in origin and choice.candidate.is_averaged != is_average:
+    is_told = choice.is_chosen and "weights_are_average" in origin
+    if is_told and choice.is_averaged != is_average:
         kinds = {True: AVERAGED, False: NOT_AVERAGED}
         where = f"under {choice.key}" if choice.key else "at the top level"
         LOGGER.info(

@@ -191,19 +191,21 @@ def test_no_weights_are_refused(content, words):
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ("nett", "has no 'nett' at its top level; it holds net, epoch there"),
+        ("nett", "has no 'nett' at its top level; it holds net, epoch, optimizer there"),
+        ("optimizer", r"has no weights under 'optimizer' \(it is of type dict\)"),
         ("net.inner", "has no 'inner' under net; it holds conv.weight"),
-        ("epoch", "has no weights under 'epoch', but a int"),
+        ("epoch", r"has no weights under 'epoch' \(it is of type int\)"),
     ],
 )
 def test_a_wrong_key_is_refused(key, words):
     with pytest.raises(InputError, match=words):
-        choose({"net": state(), "epoch": 3}, key=key)
+        choose({"net": state(), "epoch": 3, "optimizer": OPTIMIZER}, key=key)
 
 
 def test_a_key_may_have_dots_and_may_name_what_holds_the_weights():
     expected = state()
     assert_weights(choose({"ema.model": expected, "ema": 1}, key="ema.model").state, expected)
-    choice = choose({"ema": {"model": expected, "updates": 3}}, key="ema")
+    average = {"decay": torch.tensor(0.9), "model": expected, "updates": 3}
+    choice = choose({"ema": average}, key="ema")
     assert choice.key == "ema"
     assert_weights(choice.state, expected)

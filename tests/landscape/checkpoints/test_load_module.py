@@ -9,7 +9,7 @@ from torch import nn
 from landscape import load_checkpoint
 from landscape.checkpoints.fit import fit_weights
 from landscape.checkpoints.load import read_weights_file
-from landscape.checkpoints.run import LAST, RunDirectory
+from landscape.checkpoints.run import EMA, LAST, RunDirectory
 from landscape.errors import InputError
 from tests.landscape.checkpoints.networks import Net, assert_weights, net, prefixed, state
 
@@ -128,6 +128,8 @@ def test_a_run_is_what_it_says_and_needs_no_message(tmp_path, caplog):
     for path in (tmp_path, tmp_path / LAST):
         assert load_checkpoint(path, module).weights_key == "model"
         assert_weights(module, expected)
+    run.save(EMA, {"model": average})
+    assert load_checkpoint(tmp_path / EMA, module).is_average
     assert caplog.text == ""
     load_checkpoint(tmp_path, module, weights_key="ema")
     assert_weights(module, average)
