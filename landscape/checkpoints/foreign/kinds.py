@@ -74,7 +74,7 @@ def describe_file(path: Path) -> str:
     size, head = path.stat().st_size, _head(path)
     text = head.lstrip().lower()
     if size == 0:
-        return f"{path} is empty (0 bytes); save or download it again"
+        return f"{path} is truncated: it is empty (0 bytes); copy, download or save it again"
     if head.startswith(b"version https://git-lfs"):
         return (
             f"{path} is a Git LFS pointer of {size} bytes that stands for the weights; fetch them "

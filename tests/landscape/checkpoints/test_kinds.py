@@ -39,7 +39,7 @@ def npy_bytes():
 
 
 FILES = {
-    "empty.pt": (b"", r"is empty \(0 bytes\)"),
+    "empty.pt": (b"", r"is truncated: it is empty \(0 bytes\)"),
     "page.pth": (b"<!DOCTYPE html><html><body>404</body></html>", r"is a web page \(HTML\)"),
     "page2.pth": (b"\n  <html lang=en>login</html>", "is a web page"),
     "denied.bin": (b"<?xml version='1.0'?><Error>AccessDenied</Error>", "is a web page"),

@@ -193,7 +193,7 @@ def test_a_truncated_file_is_refused(file, kept, newer, trust):
     torch.save(state(), file, _use_new_zipfile_serialization=newer)
     content = file.read_bytes()
     file.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(InputError, match="is truncated|is empty") as caught:
+    with pytest.raises(InputError, match="is truncated") as caught:
         read_torch_file(file, trust=trust)
     assert "\n" not in str(caught.value)
 
@@ -204,7 +204,7 @@ def test_truncated_safetensors_are_refused(tmp_path, kept):
     content = save(state())
     file = tmp_path / "a.safetensors"
     file.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(InputError, match="is truncated|is empty"):
+    with pytest.raises(InputError, match="is truncated"):
         read_contents(file)
 
 
