@@ -8,7 +8,8 @@ from typing import Any
 from analyses.analysis import Analysis
 from analyses.run_context import RunContext
 from analyses.watchers import PartialFile, Watchers
-from landscape.checkpoints.run import LAST
+from landscape.checkpoints.contents import files_of
+from landscape.checkpoints.load import locate
 from landscape.objective.objective import Objective
 from landscape.results.files import put_aside, sha256, sweep
 from landscape.results.fingerprint import differences, fingerprint
@@ -91,8 +92,9 @@ def _hash_files(analysis: Analysis[Any, Any], settings: Any) -> dict[str, str]:
         name = getattr(settings, field, "")
         if not name:
             continue
-        path = Path(name) / LAST if Path(name).is_dir() else Path(name)
-        for file in [path] if path.is_file() else sorted(path.parent.glob(path.name)):
+        path = Path(name)
+        files = files_of(locate(path)[0]) if path.exists() else path.parent.glob(path.name)
+        for file in sorted(files):
             if file.is_file():
                 hashes[str(file)] = sha256(file)
     return hashes

@@ -133,6 +133,13 @@ def _add_shared(parser: Parser) -> None:
         help="sizes and options of the model",
     )
     model.add_argument(
+        "--weights-key",
+        default="",
+        metavar="KEY",
+        help="where the weights are in the checkpoint files, with dots for nested keys (default: "
+        "wherever weights fit the model, averaged ones (EMA) first; a message says which)",
+    )
+    model.add_argument(
         "--trust",
         action="store_true",
         help="load checkpoints that hold more than tensors; this runs code they contain",

@@ -52,6 +52,6 @@ def default_label(path: Path) -> str:
     """The folder name of a run, with the epoch for a file of its epochs/; else the file's stem."""
     run = run_of(path)
     if run is None:
-        return path.stem
+        return path.name if path.is_dir() else path.stem
     name = run.path.resolve().name
     return f"{name}-{path.stem}" if path.stem.isdecimal() and not path.is_dir() else name

@@ -106,6 +106,7 @@ class CheckpointReader:
                 "samples_available": len(samples),
                 "seed": settings.seed,
                 "trusted": bool(self._arguments.trust),
+                "weights_key_given": self._arguments.weights_key,
             },
         )
 
@@ -139,6 +140,7 @@ class CheckpointReader:
                 dict(self._arguments.model_args),
                 facts=data_facts(samples),
                 trust=self._arguments.trust,
+                weights_key=self._arguments.weights_key,
             )
         return self._checkpoints[given]
 
@@ -182,6 +184,7 @@ def _model_facts(checkpoint: Checkpoint) -> dict[str, Any]:
         "checkpoint": str(checkpoint.path),
         "checkpoint_sha256": checkpoint.sha256,
         "weights_key": checkpoint.weights_key,
+        "weights_are_average": checkpoint.is_average,
         "model": checkpoint.spec.name,
         "model_args": {
             key: list(value) if isinstance(value, tuple) else value

@@ -25,6 +25,10 @@ def plot_command(arguments: argparse.Namespace, analysis: str, networks: Sequenc
         words += ["--model", arguments.model]
     if arguments.model_args:
         words += ["--model-args", *(f"{key}={_text(value)}" for key, value in arguments.model_args)]
+    if arguments.weights_key:
+        words += ["--weights-key", arguments.weights_key]
+    if arguments.trust:
+        words += ["--trust"]
     for kind in (DataSettings, MeasurementSettings):
         for name, value in given_options(arguments, kind).items():
             words += _flag(name, value)

@@ -36,9 +36,14 @@ def read_result(given: GivenCheckpoint, wanted: str = "") -> Result:
             raise InputError(f"{given.path} holds a {name}, not a {wanted}")
         return foreign
     held = _attribute(given.path, "analysis")
+    if not held:
+        raise InputError(
+            f"{given.path} is an HDF5 file without a result of this toolkit; if it holds the "
+            "weights of a Keras model, save them from torch instead"
+        )
     known = known_analyses().get(wanted or held)
     if known is None:
-        raise InputError(f"{given.path} holds {held or 'no analysis'}, which is not known")
+        raise InputError(f"{given.path} holds {held}, which is not known")
     return replace(known.result_type.load(given.path), label=given.label)
 
 

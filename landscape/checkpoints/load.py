@@ -1,28 +1,35 @@
 """Loading a checkpoint of any supported format into a model."""
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
+from landscape.checkpoints.advice import Asked, advise
+from landscape.checkpoints.choice import Choice, choose_weights
+from landscape.checkpoints.contents import content_hash, read_contents
+from landscape.checkpoints.fit import DEFAULT_ADVICE, find_problems, fit_weights
+from landscape.checkpoints.foreign.hugging_face import converted_names
 from landscape.checkpoints.foreign.jax_npz import (
     JAX_MODEL_ARGUMENTS,
     convert_jax_parameters,
     count_heads,
-    read_jax_file,
+    is_jax_checkpoint,
 )
-from landscape.checkpoints.foreign.torch_file import (
-    find_state_dict,
-    read_torch_file,
-    strip_wrappers,
-)
-from landscape.checkpoints.run import LAST, run_of
+from landscape.checkpoints.foreign.shards import describe_folder, weights_in
+from landscape.checkpoints.matching import Expected
+from landscape.checkpoints.run import CONFIG, EMA, LAST, run_of
 from landscape.errors import InputError
 from landscape.models.catalog import ModelSpec, resolve_model
-from landscape.results.files import sha256
+
+LOGGER = logging.getLogger(__name__)
+
+# Where landscape-train puts the weights, beside the moving average and the optimizer's state.
+_KEY_OF_A_RUN = "model"
+_BUILT_AS_TRAINED = "The module has to be built with the sizes of the training"
 
 
 @dataclass(frozen=True)
@@ -30,12 +37,15 @@ class Checkpoint:
     """A model with the weights of a checkpoint.
 
     Attributes:
-        path: The checkpoint file.
+        path: The checkpoint file, or the folder of a distributed checkpoint.
         sha256: The hash of its content, in hexadecimal.
-        spec: The name and the arguments of the model.
+        spec: The name and the arguments of the model; of a module that was given, the name of its
+            class.
         model: The model.
-        weights_key: The key of the weights in the file; empty for the top level.
+        weights_key: The key of the weights in the file, with dots for nested keys; empty for the
+            top level.
         config: The content of config.json, if the file is part of a run directory.
+        is_average: Whether the weights are an average over the training (EMA, SWA, a teacher).
     """
 
     path: Path
@@ -44,25 +54,35 @@ class Checkpoint:
     model: nn.Module
     weights_key: str
     config: dict[str, Any] | None
+    is_average: bool = False
 
 
 def load_checkpoint(
     path: str | Path,
-    model: str | None = None,
+    model: str | nn.Module | None = None,
     model_args: Mapping[str, Any] | None = None,
     *,
     facts: Mapping[str, Any] | None = None,
     trust: bool = False,
+    weights_key: str = "",
 ) -> Checkpoint:
     """Load a checkpoint into its model.
 
+    The weights may lie anywhere in the file, and their names may differ from the model's by what
+    wrappers such as DataParallel put there. Where several fit, averaged weights (EMA, SWA, a
+    teacher) are taken first; a message says which were taken and which others there are.
+
     Args:
-        path: A run directory, a checkpoint in one, or any checkpoint file.
-        model: The name of the model. A run remembers its own, which this overrides.
-        model_args: Arguments of the model, which override those of the run.
+        path: A run directory, a checkpoint in one, any checkpoint file, an index of shards, or a
+            folder of torch.distributed.checkpoint.
+        model: The name of the model. A run remembers its own, which this overrides. Or a module:
+            the weights are copied into it, as by ``load_state_dict``, and it keeps its mode, its
+            device and the type of its weights.
+        model_args: Arguments of the named model, which override those of the run.
         facts: The data's image_size, channels and num_classes, for sizes that nothing else
             determines.
         trust: Load pickled objects of any type, which may run code.
+        weights_key: Where the weights are in the file, with dots for nested keys.
 
     Raises:
         InputError: The file can't be read, or does not fit the model.
@@ -73,77 +93,133 @@ def load_checkpoint(
         >>> checkpoint = load_checkpoint("mine.pt", "mixer-tiny", {"depth": 1}, facts=digits)
         >>> checkpoint.model.head
         Linear(in_features=48, out_features=10, bias=True)
+
+        Weights of any training script into a network that is there::
+
+            load_checkpoint("epoch=3.ckpt", network)
     """
     path, config = locate(Path(path))
     given = dict(model_args or {})
-    if model is None:
-        if config is None:
-            raise InputError(f"{path} is not part of a run directory; say what it is with --model")
-        saved = config["model"]
-        spec = ModelSpec(saved["name"], {**saved["arguments"], **given})
+    if isinstance(model, nn.Module):
+        if given:
+            raise InputError(f"a {type(model).__name__} is built already and takes no model_args")
+        spec = ModelSpec(type(model).__qualname__, {})
     else:
-        spec = resolve_model(model, given, facts)
-    if path.suffix == ".npz":
-        parameters = read_jax_file(path)
-        spec = _as_published(spec, given, count_heads(parameters), path)
-        network = spec.build()
-        state, key = convert_jax_parameters(parameters, path), ""
-    else:
-        stored, key = find_state_dict(read_torch_file(path, trust=trust), path)
-        network = spec.build()
-        state = strip_wrappers(stored, set(network.state_dict()))
-    fit_weights(network, state, path)
-    return Checkpoint(path, sha256(path), spec, network, key, config)
+        spec = _spec(model, given, facts, config, path)
+    contents = read_contents(path, trust=trust)
+    if is_jax_checkpoint(contents):
+        if isinstance(model, nn.Module):
+            raise InputError(
+                f"{path} is a JAX ViT or Mixer checkpoint, whose activation and heads a module "
+                "does not tell; give the name of the model (vit-..., mixer-...) instead"
+            )
+        spec = _as_published(spec, given, count_heads(contents), path)
+    network = model if isinstance(model, nn.Module) else spec.build()
+    choice = _choose(contents, network, path, weights_key, config)
+    if find_problems(network, choice.state):
+        asked = Asked(model if isinstance(model, str) else spec.name, spec, given, facts or {})
+        advice = advise(choice.candidate.weights, contents, network, asked)
+        default = _BUILT_AS_TRAINED if isinstance(model, nn.Module) else DEFAULT_ADVICE
+        fit_weights(network, choice.state, path, advice=advice or default)
+    fit_weights(network, choice.state, path, keep_type=isinstance(model, nn.Module))
+    if note := choice.describe():
+        LOGGER.info(f"{path}: {note}")
+    return Checkpoint(
+        path, content_hash(path), spec, network, choice.key, config, choice.is_averaged
+    )
 
 
-def read_state(path: Path, network: nn.Module, *, trust: bool = False) -> dict[str, Tensor]:
-    """Read the weights in a checkpoint file, under the names that they have in ``network``."""
-    if path.suffix == ".npz":
-        return convert_jax_parameters(read_jax_file(path), path)
-    stored, _ = find_state_dict(read_torch_file(path, trust=trust), path)
-    return strip_wrappers(stored, set(network.state_dict()))
+def read_weights_file(
+    path: str | Path, network: nn.Module, *, trust: bool = False, weights_key: str = ""
+) -> Choice:
+    """Read the weights of a checkpoint that are a network's, under its names.
 
+    The network is not changed. Weights that don't fit are returned, too: those that come nearest.
+    :func:`~landscape.checkpoints.fit.fit_weights` copies them, or says what does not fit.
 
-def fit_weights(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    """Copy ``state`` into ``network``, which becomes float64 if any of the weights are.
+    Args:
+        path: As for :func:`load_checkpoint`.
+        network: Its names and shapes say which weights are wanted.
+        trust: Load pickled objects of any type, which may run code.
+        weights_key: Where the weights are in the file, with dots for nested keys.
+
+    Returns:
+        The weights, in ``state``; their key; and in ``describe()`` which ones they are.
 
     Raises:
-        InputError: The weights don't fit; the message names keys and shapes.
+        InputError: The file can't be read or holds no weights.
+
+    Example:
+        >>> torch.save({"net": model.state_dict()}, "mine.pt")
+        >>> choice = read_weights_file("mine.pt", model)
+        >>> choice.key, list(choice.state) == list(model.state_dict())
+        ('net', True)
     """
-    if any(tensor.dtype == torch.float64 for tensor in state.values()):
-        network.double()  # so that no weight is rounded
-    expected = network.state_dict()
-    missing = [
-        key for key in expected if key not in state and not key.endswith("num_batches_tracked")
-    ]
-    unexpected = [key for key in state if key not in expected]
-    shapes = [
-        f"{key} {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
-        for key in expected
-        if key in state and state[key].shape != expected[key].shape
-    ]
-    problems = [
-        f"{title}: {_some(items)}"
-        for title, items in (
-            ("missing keys", missing),
-            ("unexpected keys", unexpected),
-            ("wrong shapes", shapes),
-        )
-        if items
-    ]
-    if problems:
-        raise InputError(
-            f"{path} does not fit the model; {'; '.join(problems)}. Check --model and --model-args"
-        )
-    network.load_state_dict({**expected, **state})
+    path, config = locate(Path(path))
+    return _choose(read_contents(path, trust=trust), network, path, weights_key, config)
 
 
 def locate(path: Path) -> tuple[Path, dict[str, Any] | None]:
-    """Find the checkpoint file, and the config of the run that it belongs to, if it does."""
+    """Find the checkpoint file, and the config of the run that it belongs to, if it does.
+
+    Raises:
+        InputError: There is nothing, or a folder that is neither a run nor holds weights.
+    """
     if not path.exists():
         raise InputError(f"no such checkpoint: {path}")
+    if path.is_dir() and not (path / LAST).is_file():
+        weights = weights_in(path)
+        if weights is not None:
+            return weights, None
+        if not (path / CONFIG).is_file():
+            raise InputError(
+                f"{path} is not a run directory: it has no {CONFIG}{describe_folder(path)}"
+            )
     run = run_of(path)
     return path / LAST if path.is_dir() else path, run.read_config() if run else None
+
+
+def _choose(
+    contents: Any, network: nn.Module, path: Path, key: str, config: Mapping[str, Any] | None
+) -> Choice:
+    if is_jax_checkpoint(contents):
+        contents = convert_jax_parameters(contents, path)
+    expected = Expected.of(network)
+    if config is not None and not key:  # a run says what it holds, so there is nothing to choose
+        choice = choose_weights(contents, expected, path, _KEY_OF_A_RUN)
+        return replace(choice, is_chosen=False, is_average_file=path.name == EMA)
+    choice = choose_weights(contents, expected, path, key)
+    if not choice.candidate.match.is_complete:
+        converted = converted_names(network, choice.candidate.weights.tensors)
+        if converted is not None:
+            return replace(choose_weights(converted, expected, path), key=choice.key)
+    return choice
+
+
+def _spec(
+    model: str | None,
+    given: Mapping[str, Any],
+    facts: Mapping[str, Any] | None,
+    config: Mapping[str, Any] | None,
+    path: Path,
+) -> ModelSpec:
+    """The named model with all its arguments, or that of the run."""
+    if isinstance(model, str):
+        return resolve_model(model, given, facts)
+    if model is not None:
+        raise InputError(
+            f"expected the name of a model or a torch.nn.Module, got {_kind_and_name(model)}"
+        )
+    if config is None:
+        raise InputError(f"{path} is not part of a run directory; say what it is with --model")
+    saved = config["model"]
+    return ModelSpec(saved["name"], {**saved["arguments"], **given})
+
+
+def _kind_and_name(value: object) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}; make an instance of it: {value.__name__}(...)"
+    return f"{type(value).__name__}"
 
 
 def _as_published(
@@ -161,9 +237,3 @@ def _as_published(
             f"pass --model-args heads={heads}"
         )
     return ModelSpec(spec.name, {**spec.arguments, **JAX_MODEL_ARGUMENTS, **given})
-
-
-def _some(items: list[str], limit: int = 4) -> str:
-    """The first few of these, and how many more there are."""
-    rest = f" and {len(items) - limit} more" if len(items) > limit else ""
-    return ", ".join(items[:limit]) + rest

@@ -21,6 +21,7 @@ from typing import IO, Any, BinaryIO, cast
 
 import torch
 
+from landscape.checkpoints.foreign.shards import weights_in
 from landscape.checkpoints.foreign.torch_file import read_torch_file
 from landscape.errors import InputError, SaveError
 from landscape.results.files import make_directory, replacing, sweep
@@ -46,9 +47,13 @@ METRIC_COLUMNS = (
 
 
 def run_of(path: Path) -> "RunDirectory | None":
-    """The run that ``path`` is, or that the checkpoint file ``path`` belongs to; else None."""
+    """The run that ``path`` is, or that the checkpoint file ``path`` belongs to; else None.
+
+    A folder is a run unless it is known to be another program's.
+    """
     if path.is_dir():
-        return RunDirectory(path)
+        is_run = (path / LAST).is_file() or weights_in(path) is None
+        return RunDirectory(path) if is_run else None
     folder = path.parent
     belongs_to_run = path.name in (LAST, BEST, EMA)
     if _EPOCH_FILE.fullmatch(path.name):
@@ -156,7 +161,10 @@ class RunDirectory:
         Raises:
             InputError: It is missing or damaged.
         """
-        return read_torch_file(self.path / name)
+        content = read_torch_file(self.path / name)
+        if not isinstance(content, dict):
+            raise InputError(f"{self.path / name} was not written by landscape-train")
+        return content
 
     def epochs(self) -> list[tuple[int, Path]]:
         """The kept epochs, in order, with their files; epoch 0 is the initial network."""

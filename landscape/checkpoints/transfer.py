@@ -6,11 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from landscape.checkpoints.load import fit_weights, locate, read_state
+from landscape.checkpoints.fit import fit_weights
+from landscape.checkpoints.load import read_weights_file
 from landscape.errors import InputError
 
 
-def transfer_weights(model: nn.Module, head: str, path: Path) -> list[str]:
+def transfer_weights(
+    model: nn.Module, head: str, path: Path, *, weights_key: str = ""
+) -> list[str]:
     """Copy a checkpoint's weights into ``model``.
 
     The head keeps its freshly drawn weights if the checkpoint's has another number of classes. A
@@ -21,17 +24,19 @@ def transfer_weights(model: nn.Module, head: str, path: Path) -> list[str]:
         model: The model, which is changed in place.
         head: The name of its last layer.
         path: A run directory or a checkpoint file.
+        weights_key: Where the weights are in the file, with dots for nested keys.
 
     Returns:
-        A sentence for each weight that was not copied unchanged.
+        A sentence that says which weights were taken, if the file has others, and one for each
+        weight that was not copied unchanged.
 
     Raises:
         InputError: The weights don't fit.
     """
-    path, _ = locate(path)
-    state = read_state(path, model)
+    choice = read_weights_file(path, model, weights_key=weights_key)
+    state = choice.state
     fresh = model.state_dict()
-    changes: list[str] = []
+    changes = [choice.describe()] if choice.describe() else []
     for name in [name for name in fresh if name.rpartition(".")[0] == head]:
         if name in state and state[name].shape != fresh[name].shape:
             changes.append(

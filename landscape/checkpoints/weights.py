@@ -1,17 +1,22 @@
 """Other weights of an objective's model."""
 
 import copy
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from landscape.checkpoints.load import fit_weights, locate, read_state
+from landscape.checkpoints.choice import AVERAGED, NOT_AVERAGED
+from landscape.checkpoints.fit import fit_weights
+from landscape.checkpoints.load import read_weights_file
 from landscape.errors import InputError
 from landscape.objective.eval_copy import share_storage, statistics_of
 from landscape.objective.objective import Objective
 from landscape.parameters.layout import flatten
+
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,9 @@ class Weights:
 def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> Weights:
     """Read the weights of another checkpoint of an objective's model.
 
+    The weights are those under the key that was given for the objective's checkpoint, if one was.
+    A message says so if one of the two is an average over the training and the other is not.
+
     Args:
         path: A run directory or a checkpoint file.
         objective: Its model says what the weights are called.
@@ -38,10 +46,21 @@ def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> We
     Raises:
         InputError: The checkpoint is that of another model; the message names keys and shapes.
     """
-    path, _ = locate(path)
-    trust = trust or bool(objective.origin.get("trusted"))
+    origin = objective.origin
+    trust = trust or bool(origin.get("trusted"))
+    key = str(origin.get("weights_key_given", ""))
     eval_copy = copy.deepcopy(objective.module)
-    fit_weights(eval_copy, read_state(path, eval_copy, trust=trust), path)
+    choice = read_weights_file(path, eval_copy, trust=trust, weights_key=key)
+    fit_weights(eval_copy, choice.state, path)
+    is_average = bool(origin.get("weights_are_average"))
+    is_told = choice.is_chosen and "weights_are_average" in origin
+    if is_told and choice.is_averaged != is_average:
+        kinds = {True: AVERAGED, False: NOT_AVERAGED}
+        where = f"under {choice.key}" if choice.key else "at the top level"
+        LOGGER.info(
+            f"{path}: the weights {where} are {kinds[not is_average]}, those of "
+            f"{objective.label or 'the network'} {kinds[is_average]}; choose with --weights-key"
+        )
     return weights_of(eval_copy, objective)
 
 

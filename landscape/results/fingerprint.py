@@ -15,6 +15,7 @@ from landscape.runtime.options import to_plain
 OF_THE_FUNCTION = (
     "model",
     "model_args",
+    "weights_key_given",
     "split",
     "loss",
     "evaluation",

@@ -101,6 +101,22 @@ def convert_jax_parameters(parameters: Mapping[str, Array], path: Path) -> dict[
     return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in state.items()}
 
 
+def is_jax_checkpoint(contents: object) -> bool:
+    """Whether these are arrays by name with at least one name of a published ViT or Mixer."""
+    if not isinstance(contents, Mapping) or not all(
+        isinstance(value, np.ndarray) for value in contents.values()
+    ):
+        return False
+    return any(
+        _QKV.fullmatch(name)
+        or (
+            name.endswith(("/kernel", "/scale"))
+            and any(re.fullmatch(pattern, name.rpartition("/")[0]) for pattern in _MODULES)
+        )
+        for name in map(str, contents)
+    )
+
+
 def count_heads(parameters: Mapping[str, Array]) -> int | None:
     """The number of attention heads, which converted weights no longer show; None for a Mixer."""
     for key, value in parameters.items():

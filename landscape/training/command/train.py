@@ -177,7 +177,9 @@ def _make_model(
     init = plan.training.init
     if init and not resumes:
         head = find_classifier(model, example)
-        for change in transfer_weights(model, head, Path(init)):
+        for change in transfer_weights(
+            model, head, Path(init), weights_key=plan.training.weights_key
+        ):
             LOGGER.info(f"{init}: {change}")
     return plan, model
 

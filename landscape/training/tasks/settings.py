@@ -34,6 +34,12 @@ class TaskSettings:
         "number of classes, position embeddings are resampled for another size",
         metavar="CHECKPOINT",
     )
+    weights_key: str = option(
+        "",
+        "where the weights are in the --init file, with dots for nested keys (default: wherever "
+        "weights fit the model, averaged ones (EMA) first; a message says which)",
+        metavar="KEY",
+    )
     train: str = option(
         "all",
         "train all weights, or only the head of a frozen network",
@@ -52,5 +58,9 @@ class TaskSettings:
         for name, value in {"attack": self.attack, "temperature": self.temperature}.items():
             if not 0 < value < math.inf:
                 raise InputError(f"--{name} has to be positive, got {value}")
+        if self.weights_key and not self.init:
+            raise InputError(
+                "--weights-key says what to take from the --init file; give --init too"
+            )
         if self.train == "head" and self.task == "contrastive":
             raise InputError("--task contrastive trains all but the head; leave --train out")

@@ -116,8 +116,8 @@ def test_half_precision_becomes_single(save, dtype):
     assert_weights(loaded, {key: value.float() for key, value in state.items()})
 
 
-def test_a_trusted_file(save, tmp_path):
-    content = {"state_dict": random_model().state_dict(), "where": tmp_path}
+def test_a_trusted_file(save):
+    content = {"state_dict": random_model().state_dict(), "layer": nn.ReLU()}
     path = save(content)
     with pytest.raises(InputError, match="--trust"):
         load_checkpoint(path, "mixer", MIXER)

@@ -1,0 +1,27 @@
+"""Files of safetensors, which hold tensors by name and no code."""
+
+from pathlib import Path
+
+from torch import Tensor
+
+from landscape.checkpoints.foreign.kinds import damaged
+from landscape.errors import InputError
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Read all tensors of a file onto the CPU.
+
+    Raises:
+        InputError: The file is damaged, or safetensors is not installed.
+    """
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise InputError(
+            f"{path} needs safetensors: pip install 'loss-landscape-toolkit[safetensors]'"
+        ) from error
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError, KeyError) as error:  # KeyError: a type torch has not
+        raise InputError(damaged(path)) from error
