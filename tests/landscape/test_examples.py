@@ -23,6 +23,7 @@ MODULES = [
     "landscape.eigen.trace",
     "landscape.estimates",
     "landscape.results.journal",
+    "landscape.runtime.random_state",
     "landscape.slices.evaluator",
     "landscape.slices.point_queue",
     "landscape.slices.refinement",
