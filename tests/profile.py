@@ -47,5 +47,6 @@ SLOW = (
     "tests/landscape/training/test_processes.py",
     "tests/landscape/training/test_recipes.py",
     "tests/landscape/training/test_resume.py",
+    "tests/landscape/training/sam/test_ranks.py",
     "tests/test_documentation.py",
 )

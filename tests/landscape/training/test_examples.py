@@ -15,6 +15,7 @@ MODULES = [
     "landscape.models.catalog",
     "landscape.training.loop",
     "landscape.training.sam.ascent",
+    "landscape.training.sam.optimizer",
     "landscape.training.settings",
 ]
 
