@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from landscape.parameters.layout import ParameterLayout
     from landscape.results.provenance import Provenance
     from landscape.results.result import Array, Result
+    from landscape.tracking.tracker import Tracker
     from landscape.training.sam.ascent import frozen_batch_statistics
     from landscape.training.sam.optimizer import SAM
 
@@ -43,6 +44,7 @@ __all__ = [
     "Provenance",
     "Result",
     "SAM",
+    "Tracker",
     "frozen_batch_statistics",
     "lanczos",
     "load_checkpoint",
@@ -61,6 +63,7 @@ _MODULES = {
     "parameters.layout": ("ParameterLayout",),
     "results.provenance": ("Provenance",),
     "results.result": ("Array", "Result"),
+    "tracking.tracker": ("Tracker",),
     "training.sam.ascent": ("frozen_batch_statistics",),
     "training.sam.optimizer": ("SAM",),
 }
