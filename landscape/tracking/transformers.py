@@ -1,16 +1,14 @@
 """A tracker as a callback of the Trainer of Hugging Face's transformers."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from landscape.errors import InputError
 from landscape.runtime.optional_imports import with_torchvision
-
-if TYPE_CHECKING:
-    from landscape.tracking.tracker import Tracker
+from landscape.tracking.protocol import MeasuresAt
 
 
-def make_callback(tracker: "Tracker") -> Any:
+def make_callback(tracker: MeasuresAt) -> Any:
     """A callback that lets ``tracker`` measure at the start and after steps or epochs.
 
     Raises:
