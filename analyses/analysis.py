@@ -128,11 +128,13 @@ class Analysis(Generic[S, R]):
             NotMeasurableError: if the analysis does not apply to this network or data.
         """
         from analyses.run_context import IN_MEMORY
+        from landscape.runtime.isolation import isolated
 
         settings = settings or self.settings()
         started = time.perf_counter()
         measure = self._room("measure").measure
-        result = measure(objective, settings, context or IN_MEMORY, **keywords)
+        with isolated():
+            result = measure(objective, settings, context or IN_MEMORY, **keywords)
         if result is None:
             return cast("R", None)
         return cast(

@@ -107,7 +107,7 @@ def _cast(batch: Batch, dtype: torch.dtype) -> Batch:
     def cast(tensor: Tensor) -> Tensor:
         return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
-    return Batch(map_tensors(cast, batch.inputs), batch.targets, batch.size)
+    return batch.with_inputs(map_tensors(cast, batch.inputs))
 
 
 def _fresh(

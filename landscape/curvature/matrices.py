@@ -53,11 +53,12 @@ def fisher_graph(
     objective: Objective, batch: Batch, outputs: Any, weight: float, skipped: SkippedParameters
 ) -> GaussNewtonGraph:
     """The empirical Fisher matrix of the batch, times ``weight``."""
+    counts_equally = objective.criterion.counts_samples_equally(batch)
     losses = sample_losses(objective.loss_function, outputs, batch.targets)
-    if losses is None or losses.shape != (batch.size,):
+    if not isinstance(losses, Tensor) or losses.shape != (batch.size,) or not counts_equally:
         raise NotMeasurableError(
-            "the empirical Fisher matrix needs a loss that can be computed sample by sample; "
-            "use the hessian or ggn"
+            "the empirical Fisher matrix needs a loss that can be computed sample by sample and "
+            "counts the samples equally; use the hessian or ggn"
         )
     share = weight / batch.size
     return GaussNewtonGraph(

@@ -177,6 +177,7 @@ def few_samples(objective: Objective, count: int, generator: torch.Generator) ->
             objective.module,
             [(batch.inputs, batch.targets) for batch in batches],
             objective.loss_function,
+            weight=objective.criterion.weight,
             device=objective.device,
             dtype=dtype,
             verify=False,

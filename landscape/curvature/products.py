@@ -23,10 +23,9 @@ from landscape.autograd.gradient_graph import CurvatureGraph
 from landscape.autograd.second_order import SecondOrder
 from landscape.autograd.skipped import SkippedParameters
 from landscape.curvature.matrices import MATRICES
-from landscape.data.batches import Batch
+from landscape.data.batches import Batch, is_cuttable
 from landscape.errors import NotMeasurableError
 from landscape.objective.folding import fold_batch_norms
-from landscape.objective.model_call import call_model
 from landscape.objective.objective import Objective
 from landscape.parameters.groups import Group
 from landscape.runtime.devices import free_memory, is_out_of_memory
@@ -78,7 +77,7 @@ class LocalProducts:
         theta: the weights, of shape (P,); by default the objective's own.
         matrix: one of ``landscape.curvature.matrices.MATRICES``.
         batches: a part of the objective's sample; by default all of it.
-        num_samples: the number that the mean divides by, by default the samples of the batches.
+        total_weight: what the mean divides by, by default the weights of the batches.
         budget: how many bytes of graphs may be kept, by default a share of the free memory.
     """
 
@@ -89,18 +88,19 @@ class LocalProducts:
         *,
         matrix: str = "hessian",
         batches: Sequence[Batch] | None = None,
-        num_samples: int = 0,
+        total_weight: float = 0.0,
         budget: int | None = None,
     ) -> None:
         self._objective = objective
         self._theta = theta
         self._make_graph = MATRICES[matrix]
         self._batches = list(objective.batches if batches is None else batches)
-        self._num_samples = num_samples or sum(batch.size for batch in self._batches)
+        self._total_weight = total_weight or sum(batch.weight for batch in self._batches)
         if budget is None:
             budget = int(SHARE_OF_MEMORY * free_memory(objective.device))
         self._budget = budget
         self._model: Callable[..., Any] | None = None  # chosen at the first product
+        self._may_be_fast = True
         self._is_fast = False
         self._graphs: dict[int, CurvatureGraph] = {}
 
@@ -113,10 +113,18 @@ class LocalProducts:
         return self._retried(self._gradient)
 
     def _retried(self, compute: Callable[[], Answer]) -> Answer:
-        """The answer of ``compute``, which is repeated with less memory where it runs out."""
+        """The answer of ``compute``, repeated with less memory or the plain module if need be.
+
+        The module is needed where the model itself takes derivatives, as those of the operations
+        that replace its own end with the second.
+        """
         while True:
             try:
                 return compute()
+            except NotMeasurableError:
+                if not self._is_fast:
+                    raise
+                self._use_plain_module()
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
@@ -166,16 +174,20 @@ class LocalProducts:
         objective = self._objective
         first = self._batches[0]
         plain = self._graph(first, exact=True).gradient
-        self._model, self._is_fast = fold_batch_norms(objective.module) or objective.module, True
+        if self._may_be_fast:
+            self._model, self._is_fast = self._fast_model(), True
+        else:
+            self._model = objective.module
         try:
             error = torch.linalg.vector_norm(self._graph(first).gradient - plain)
-        except RuntimeError as refusal:  # an operation does not support it
-            if is_out_of_memory(refusal):
+        except (RuntimeError, NotMeasurableError) as refusal:  # an operation does not support it
+            if isinstance(refusal, RuntimeError) and is_out_of_memory(refusal):
                 raise
             error = torch.tensor(float("inf"))
         limit = ROUNDINGS * torch.finfo(plain.dtype).eps * torch.linalg.vector_norm(plain)
         if not error <= limit:
-            self._model, self._is_fast = objective.module, False
+            self._use_plain_module()
+            self._model = objective.module
         total_bytes = 0
         sample_bytes = self._graph_bytes(first) / first.size
         for number, batch in enumerate(self._batches):
@@ -183,6 +195,18 @@ class LocalProducts:
             if total_bytes > self._budget:
                 break
             self._graphs[number] = self._graph(batch)
+
+    def _fast_model(self) -> Callable[..., Any]:
+        """The module with BatchNorms folded; a training step may use more of it than its outputs."""
+        module = self._objective.module
+        folded = None if self._objective.criterion.step else fold_batch_norms(module)
+        return folded or module
+
+    def _use_plain_module(self) -> None:
+        """Replace nothing from now on."""
+        self._may_be_fast = self._is_fast = False
+        self._model = None
+        self._graphs.clear()
 
     def _back_off(self, error: RuntimeError) -> None:
         """Use less memory from now on.
@@ -193,16 +217,17 @@ class LocalProducts:
         largest = max(batch.size for batch in self._batches)
         if self._graphs:
             LOGGER.info("out of memory: continuing without kept graphs")
-        elif largest > 1:
+        elif largest > 1 and any(map(is_cuttable, self._batches)):
             LOGGER.info(f"out of memory: continuing with batches of {(largest + 1) // 2}")
             self._batches = [
-                batch.slice(start, stop)
+                batch.slice(start, stop) if stop - start < batch.size else batch
                 for batch in self._batches
                 for start, stop in _halves(batch, largest)
             ]
+            self._batches = [batch for batch in self._batches if batch.weight > 0]
         else:
             raise NotMeasurableError(
-                "there is not enough memory for the product with a single sample; "
+                "there is not enough memory for the product with the smallest batch; "
                 "take a smaller model or a device with more memory"
             ) from error
         self._graphs.clear()
@@ -217,8 +242,8 @@ class LocalProducts:
         assert model is not None
         skipped = SkippedParameters()
         with SecondOrder(skipped) if self._is_fast and not exact else nullcontext():
-            outputs = call_model(model, batch)
-        weight = batch.size / self._num_samples
+            outputs = self._objective.criterion.call(model, batch)
+        weight = batch.weight / self._total_weight
         return self._make_graph(self._objective, batch, outputs, weight, skipped)
 
     def _graph_bytes(self, batch: Batch) -> int:
@@ -227,6 +252,8 @@ class LocalProducts:
         weights = self._objective.live_weights.untyped_storage().data_ptr()
 
         def note(tensor: Tensor) -> Tensor:
+            if tensor.layout != torch.strided:
+                return tensor
             storage = tensor.untyped_storage()
             if storage.data_ptr() != weights:
                 storages[storage.data_ptr()] = storage.nbytes()
@@ -241,6 +268,6 @@ class LocalProducts:
 def _halves(batch: Batch, largest: int) -> list[tuple[int, int]]:
     """Where to cut a batch so that no piece has over half of ``largest`` samples."""
     middle = (largest + 1) // 2
-    if batch.size <= middle:
+    if batch.size <= middle or not is_cuttable(batch):
         return [(0, batch.size)]
     return [(0, middle), (middle, batch.size)]

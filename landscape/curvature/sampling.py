@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from landscape.curvature.products import LocalProducts, ProductRequest
-from landscape.data.batches import Batch
+from landscape.data.batches import Batch, is_cuttable
 from landscape.objective.objective import Objective
 
 # The spread is that of at least so many slices, if there are as many samples.
@@ -30,7 +30,7 @@ def sampling_errors(
         matrix: the curvature matrix H, of ``landscape.curvature.matrices.MATRICES``.
 
     Returns:
-        An error for each v; nan for a single sample.
+        An error for each v; nan for a single sample, or for a single batch that can't be cut.
     """
     slices = list(sample_slices(objective))
     if len(slices) < 2:
@@ -40,18 +40,23 @@ def sampling_errors(
         products = LocalProducts(objective, matrix=matrix, batches=[batch], budget=0)
         pairs = zip(vectors, products(vectors, exact=True), strict=True)
         quotients.append([(v.vectors.double() * hv.double()).sum().item() for v, hv in pairs])
-        sizes.append(batch.size)
+        sizes.append(batch.weight)
     weights = np.array(sizes, dtype=np.float64)
     deviations = np.array(quotients) - np.average(quotients, axis=0, weights=weights)
-    # The mean of n samples has the variance of a sample divided by n.
-    variance_of_sample = (weights[:, None] * deviations**2).sum(0) / (len(slices) - 1)
-    return [float(error) for error in np.sqrt(variance_of_sample / weights.sum())]
+    # Slices that count more vary less: the variance of one is that of a unit of weight over it.
+    variance_of_unit = (weights[:, None] * deviations**2).sum(0) / (len(slices) - 1)
+    return [float(error) for error in np.sqrt(variance_of_unit / weights.sum())]
 
 
 def sample_slices(objective: Objective) -> Iterator[Batch]:
-    """The batches, in smaller slices where there are few of them."""
+    """The batches, in smaller slices where there are few of them and they can be cut."""
     largest = max(1, objective.num_samples // SLICES)
     for batch in objective.batches:
+        if not is_cuttable(batch):
+            yield batch
+            continue
         step = min(batch.size, largest)
         for start in range(0, batch.size, step):
-            yield batch.slice(start, min(start + step, batch.size))
+            piece = batch.slice(start, min(start + step, batch.size))
+            if piece.weight > 0:
+                yield piece

@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from landscape.curvature.products import LocalProducts, ProductRequest, Products
-from landscape.data.batches import Batch
+from landscape.data.batches import Batch, is_cuttable
 from landscape.errors import NotMeasurableError
 from landscape.objective.objective import Objective
 from landscape.parameters.groups import Group
@@ -42,7 +42,7 @@ def shared_products(
         objective,
         matrix=matrix,
         batches=shard_of(objective.batches, ranks.rank, ranks.world_size),
-        num_samples=objective.num_samples,
+        total_weight=objective.total_weight,
     )
     if ranks.world_size == 1:
         yield local
@@ -119,12 +119,18 @@ class ShardedProducts:
 
 
 def shard_of(batches: Sequence[Batch], rank: int, world_size: int) -> list[Batch]:
-    """The samples of one rank, in order. The numbers of samples differ by one at most."""
+    """The samples of one rank, in order. The numbers of samples differ by one at most.
+
+    Batches that can't be cut go to the rank that their middle belongs to.
+    """
     total = sum(batch.size for batch in batches)
     start, stop = total * rank // world_size, total * (rank + 1) // world_size
     shard, position = [], 0
     for batch in batches:
         first, last = max(start - position, 0), min(stop - position, batch.size)
+        if not is_cuttable(batch):
+            middle = position + batch.size // 2
+            first, last = (0, batch.size) if start <= middle < stop else (0, 0)
         if first < last:
             shard.append(batch if last - first == batch.size else batch.slice(first, last))
         position += batch.size

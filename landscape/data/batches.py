@@ -1,14 +1,14 @@
-"""Any data set or iterable of batches, as batches that are kept on one device."""
+"""Batches of samples: what a model takes, what a loss compares with, and what they count for."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
+from landscape.data.structures import is_divisible, map_structure, tensors_in
 from landscape.errors import InputError
 
 
@@ -17,78 +17,58 @@ class Batch:
     """Some samples.
 
     Attributes:
-        inputs: a tensor, or a tuple or dict of tensors.
-        targets: likewise.
+        inputs: a tensor, or a tuple or dict of tensors; for a training step the batch as it came.
+        targets: likewise; None for the batch of a training step.
         size: how many samples.
+        weigh: what a batch counts for in the mean over batches; by default its size.
+        is_whole: whether it has to stay in one piece, because its samples are not independent.
+
+    Example:
+        >>> batch = Batch(torch.zeros(5, 2), torch.arange(5), 5)
+        >>> batch.slice(1, 3).targets
+        tensor([1, 2])
+        >>> batch.weight
+        5.0
     """
 
     inputs: Any
     targets: Any
     size: int
+    weigh: "Callable[[Batch], float] | None" = field(default=None, compare=False, repr=False)
+    is_whole: bool = False
+
+    @cached_property
+    def weight(self) -> float:
+        """What the batch's loss counts for in the mean over batches."""
+        return float(self.size) if self.weigh is None else self.weigh(self)
+
+    @property
+    def as_given(self) -> Any:
+        """The batch as the data gave it: for a training step, or as (inputs, targets)."""
+        return self.inputs if self.targets is None else (self.inputs, self.targets)
 
     def slice(self, start: int, stop: int) -> "Batch":
         """The samples from ``start`` to before ``stop``."""
-
-        def rows(tensor: Tensor) -> Tensor:
-            return tensor[start:stop]
-
-        inputs, targets = map_tensors(rows, self.inputs), map_tensors(rows, self.targets)
-        return Batch(inputs, targets, stop - start)
+        return self._rows(lambda tensor: tensor[start:stop], stop - start)
 
     def take(self, indices: Tensor) -> "Batch":
         """The samples at ``indices``."""
+        return self._rows(lambda tensor: tensor[indices.to(tensor.device)], len(indices))
 
-        def rows(tensor: Tensor) -> Tensor:
-            return tensor[indices.to(tensor.device)]
+    def with_inputs(self, inputs: Any) -> "Batch":
+        """The same samples with other inputs."""
+        return replace(self, inputs=inputs)
 
-        inputs, targets = map_tensors(rows, self.inputs), map_tensors(rows, self.targets)
-        return Batch(inputs, targets, len(indices))
-
-
-def resident_batches(
-    data: Any, batch_size: int, device: torch.device, dtype: torch.dtype | None
-) -> list[Batch]:
-    """Read data once into batches on one device.
-
-    Args:
-        data: a pair of tensors or arrays (inputs, targets), a map-style dataset of samples
-            (input, target), or an iterable of (inputs, targets) batches such as a DataLoader.
-        batch_size: of pairs and datasets; the batches of an iterable stay the same.
-        device: where the batches are kept.
-        dtype: what floating tensors are converted to, if given.
-
-    Raises:
-        InputError: for data of another form, and for data without samples.
-    """
-
-    def prepare(tensor: Tensor) -> Tensor:
-        # A copy, since a loader may reuse its buffer, and the user may change their tensors.
-        return tensor.detach().to(device, dtype if tensor.is_floating_point() else None, copy=True)
-
-    batches = []
-    for item in _batches(data, batch_size):
-        if not isinstance(item, tuple | list) or len(item) != 2:
-            raise InputError(
-                f"a batch has to be a pair (inputs, targets), got {type(item).__name__}"
-            )
-        inputs, targets = (map_tensors(prepare, structure) for structure in item)
-        size = _leading_dimension(targets)
-        sizes = {len(tensor) for tensor in tensors_of(inputs) if tensor.dim()}
-        if sizes != {size}:
-            raise InputError(f"a batch has {size} targets but inputs of {sorted(sizes)} samples")
-        if size:
-            batches.append(Batch(inputs, targets, size))
-    if not batches:
-        raise InputError("the data holds no samples")
-    return batches
+    def _rows(self, rows: Callable[[Tensor], Tensor], size: int) -> "Batch":
+        if self.is_whole:
+            raise InputError("a batch whose samples depend on each other can't be cut")
+        inputs, targets = map_structure(rows, self.inputs), map_structure(rows, self.targets)
+        return replace(self, inputs=inputs, targets=targets, size=size)
 
 
-def is_batched(data: Any) -> bool:
-    """Whether ``data`` comes in batches, rather than as tensors or single samples."""
-    is_pair = isinstance(data, tuple) and len(data) == 2
-    if is_pair and all(isinstance(item, np.ndarray | Tensor) for item in data):
-        return False
-    return not _is_dataset(data)
+def is_cuttable(batch: Batch) -> bool:
+    """Whether a batch can be cut into smaller ones of the same kind."""
+    return not batch.is_whole and is_divisible(batch.inputs)
 
 
 def rebatch(batches: Sequence[Batch], batch_size: int) -> list[Batch]:
@@ -102,11 +82,23 @@ def rebatch(batches: Sequence[Batch], batch_size: int) -> list[Batch]:
 
 def merge(batches: Sequence[Batch]) -> Batch:
     """All samples in one batch."""
-    return Batch(
-        _concatenate([batch.inputs for batch in batches]),
-        _concatenate([batch.targets for batch in batches]),
-        sum(batch.size for batch in batches),
+    return replace(
+        batches[0],
+        inputs=_concatenate([batch.inputs for batch in batches]),
+        targets=_concatenate([batch.targets for batch in batches]),
+        size=sum(batch.size for batch in batches),
     )
+
+
+def can_merge(first: Batch, second: Batch) -> bool:
+    """Whether two batches differ in nothing but the number of their samples."""
+    if not (is_cuttable(first) and is_cuttable(second)):
+        return False
+    shapes = [
+        [(tensor.shape[1:], tensor.dtype) for tensor in tensors_in(batch.as_given)]
+        for batch in (first, second)
+    ]
+    return shapes[0] == shapes[1]
 
 
 def _concatenate(structures: Sequence[Any]) -> Any:
@@ -115,7 +107,9 @@ def _concatenate(structures: Sequence[Any]) -> Any:
         return torch.cat(list(structures))
     if isinstance(first, Mapping):
         return {key: _concatenate([item[key] for item in structures]) for key in first}
-    return tuple(_concatenate(items) for items in zip(*structures, strict=True))
+    if not isinstance(first, tuple | list):
+        return first
+    return type(first)([_concatenate(items) for items in zip(*structures, strict=True)])
 
 
 def map_tensors(function: Callable[[Tensor], Tensor], structure: Any) -> Any:
@@ -124,16 +118,19 @@ def map_tensors(function: Callable[[Tensor], Tensor], structure: Any) -> Any:
         return function(structure)
     if isinstance(structure, Mapping):
         return {key: map_tensors(function, value) for key, value in structure.items()}
-    if isinstance(structure, tuple | list):
+    if type(structure) in (tuple, list):
         return tuple(map_tensors(function, value) for value in structure)
+    if any(True for _ in tensors_in(structure)):  # a packed sequence, a named tuple, a dataclass
+        return map_structure(function, structure)
     raise InputError(
         f"batches have to be made of tensors, got {type(structure).__name__}; "
-        "pass an iterable of (inputs, targets) batches or a torch Dataset of samples"
+        "pass an iterable of (inputs, targets) batches or a torch Dataset of samples, "
+        "or step=f(model, batch), which takes batches of any kind"
     )
 
 
 def tensors_of(structure: Any) -> list[Tensor]:
-    """The tensors of a structure, in order."""
+    """The tensors of a structure, in order; raises InputError if it has anything else."""
     tensors: list[Tensor] = []
 
     def collect(tensor: Tensor) -> Tensor:
@@ -142,44 +139,3 @@ def tensors_of(structure: Any) -> list[Tensor]:
 
     map_tensors(collect, structure)
     return tensors
-
-
-def _batches(data: Any, batch_size: int) -> Iterable[Any]:
-    is_pair = isinstance(data, tuple) and len(data) == 2
-    if is_pair and all(isinstance(item, np.ndarray) for item in data):
-        data = torch.from_numpy(data[0]), torch.from_numpy(data[1])
-    if is_pair and all(isinstance(item, Tensor) for item in data):
-        inputs, targets = data
-        if inputs.dim() == 0 or targets.dim() == 0:
-            raise InputError("inputs and targets need a batch dimension, got a scalar")
-        if len(inputs) != len(targets):
-            raise InputError(f"{len(inputs)} inputs do not match {len(targets)} targets")
-        return zip(inputs.split(batch_size), targets.split(batch_size), strict=True)
-    if isinstance(data, Mapping):
-        raise InputError(
-            f"data is a dict with keys {', '.join(map(str, list(data)[:4]))}; "
-            "pass (inputs, targets), a Dataset or an iterable of batches"
-        )
-    if _is_dataset(data):
-        return DataLoader(data, batch_size=batch_size, shuffle=False)
-    if not isinstance(data, Iterable):
-        raise InputError(
-            "data has to be a pair of tensors, a Dataset or an iterable of batches, "
-            f"got {type(data).__name__}"
-        )
-    return data
-
-
-def _is_dataset(data: Any) -> bool:
-    is_samples = hasattr(data, "__getitem__") and hasattr(data, "__len__")
-    return isinstance(data, Dataset) or (is_samples and not isinstance(data, tuple | list))
-
-
-def _leading_dimension(structure: Any) -> int:
-    tensor = tensors_of(structure)[0]
-    if tensor.dim() == 0:
-        raise InputError(
-            "targets have to have a batch dimension, got a scalar; the data looks like single "
-            "samples: wrap them in a torch Dataset or a DataLoader"
-        )
-    return len(tensor)

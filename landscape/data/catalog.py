@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from landscape.data.batches import resident_batches
+from landscape.data.resident import resident_batches
 from landscape.data.samples import (
     Normalization,
     Samples,

@@ -1,36 +1,36 @@
-"""Checks, before anything is measured, that a loss is a repeatable mean over samples."""
+"""Checks, before anything is measured, that a loss is a repeatable mean over its data."""
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from landscape.data.batches import Batch
+from landscape.data.batches import Batch, can_merge, is_cuttable, merge
 from landscape.errors import InputError
+from landscape.objective.first_call import MISTAKES
+from landscape.objective.twin import Twin
 
-BatchLoss = Callable[[Batch], Tensor]
 
-
-def check_repeatable(
-    model: nn.Module, batch_loss: BatchLoss, forward: Callable[[Batch], Any], batch: Batch
-) -> None:
+def check_repeatable(twin: Twin, batch: Batch) -> None:
     """Check that two passes over one batch give the same loss.
 
     Args:
-        model: in evaluation mode.
-        batch_loss: the loss of a batch.
-        forward: the model's outputs for a batch.
+        twin: the model and the loss.
         batch: what is evaluated.
 
     Raises:
         InputError: if the two losses differ; the message names the module that causes it.
     """
-    first, second = batch_loss(batch).item(), batch_loss(batch).item()
-    if _close(first, second, _tolerance(model, 64)):
+    batch = twin.cast(batch)
+    first, second = twin.loss(batch).item(), twin.loss(batch).item()
+    if twin.agree(first, second):
         return
-    culprit = _first_difference(model, forward, batch)
+
+    def forward(given: Batch) -> Any:
+        return twin.criterion.call(twin.module, given)
+
+    culprit = _first_difference(twin.module, forward, batch)
     blame = f"module {culprit} gives" if culprit else "the loss function or a forward pass gives"
     raise InputError(
         f"the loss is not deterministic: {first:.8g}, then {second:.8g} on the same batch; {blame} "
@@ -38,37 +38,82 @@ def check_repeatable(
     )
 
 
-def check_mean_over_samples(model: nn.Module, batch_loss: BatchLoss, batch: Batch) -> None:
-    """Check that a batch's loss is the mean of its samples' losses.
+def check_independent_of_batching(twin: Twin, batches: Sequence[Batch]) -> None:
+    """Check that the mean over all data is the same if they are batched in another way.
+
+    Every batch is cut, and the pieces are joined with their neighbours' where shapes allow it, so
+    that both what the loss averages over and a model that mixes samples show. Batches that can't be
+    cut are taken at their word.
 
     Args:
-        model: in evaluation mode.
-        batch_loss: the loss of a batch.
-        batch: what is evaluated.
+        twin: the model and the loss, in float64 if they take it.
+        batches: all batches.
 
     Raises:
         InputError: if the loss depends on how the samples are batched.
     """
-    norms = [name for name, module in model.named_modules() if _uses_batch_statistics(module)]
-    if norms:
+    norms = [name for name, module in twin.module.named_modules() if _uses_batch_statistics(module)]
+    cuttable = [batch for batch in batches if is_cuttable(batch)]
+    if norms and cuttable:
         raise InputError(
             f"the loss depends on how samples are batched: {norms[0]} (BatchNorm without running "
             "statistics) normalises with the statistics of the batch even in evaluation mode; "
-            "give it running statistics, or pass verify=False"
+            "give it running statistics"
         )
-    if batch.size < 2:
-        return
-    cut = (batch.size + 1) // 3 or 1
-    slices = [batch.slice(0, cut), batch.slice(cut, batch.size)]
-    loss = batch_loss(batch).item()
-    mean = sum(batch_loss(piece).item() * piece.size for piece in slices) / batch.size
-    if _close(loss, mean, _tolerance(model, 1e4)):
+    pieces = list(_regrouped(cuttable))
+    if [piece.size for piece in pieces] == [batch.size for batch in cuttable]:
+        return  # single samples of different shapes
+    as_given = _mean(twin, cuttable)
+    try:
+        regrouped = _mean(twin, pieces)
+    except MISTAKES as error:
+        if isinstance(error, InputError):
+            raise
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"the model takes a batch of {cuttable[0].size} samples, but not a part of it "
+            f"({reason}); if its samples belong together (a graph): batching='whole'"
+        ) from error
+    if twin.agree(as_given, regrouped):
         return
     raise InputError(
-        f"the loss depends on how samples are batched: {loss:.8g} for a batch of {batch.size}, "
-        f"{mean:.8g} for two; the loss function is not a mean over the batch (a sum?), or the "
-        "model mixes samples; make it a mean, or pass verify=False"
+        f"the loss depends on how samples are batched: {as_given:.8g} in batches of "
+        f"{max(batch.size for batch in cuttable)}, {regrouped:.8g} in others; if the loss is a "
+        "sum, not a mean over the batch, make it one; if it averages over something else than samples (tokens, "
+        "pixels, class weights), say what a batch counts for: weight=f(batch), or return (sum, "
+        "weight); if samples of a batch belong together (a graph, a contrastive loss): "
+        "batching='whole'"
     )
+
+
+def _mean(twin: Twin, batches: Sequence[Batch]) -> float:
+    """The weighted mean of the losses of some batches."""
+    terms = [twin.weighed_loss(twin.cast(batch)) for batch in batches]
+    weight = sum(weight for _, weight in terms)
+    return sum(loss * weight for loss, weight in terms if weight) / weight if weight else 0.0
+
+
+def _regrouped(batches: Sequence[Batch]) -> Iterator[Batch]:
+    """The same samples in other batches: pieces of each, joined with the next batch's."""
+    pending: Batch | None = None
+    for batch in batches:
+        cut = (batch.size + 1) // 3
+        head, tail = batch.slice(0, cut), batch.slice(cut, batch.size)
+        if not cut:  # a single sample
+            head, tail = batch, batch.slice(0, 0)
+        if pending is not None and can_merge(pending, head):
+            yield merge([pending, head])
+        else:
+            if pending is not None:
+                yield pending
+            if tail.size:
+                yield head
+            else:
+                pending = head
+                continue
+        pending = tail if tail.size else None
+    if pending is not None:
+        yield pending
 
 
 def _first_difference(
@@ -123,15 +168,3 @@ def _same(first: list[Tensor], second: list[Tensor]) -> bool:
 
 def _uses_batch_statistics(module: nn.Module) -> bool:
     return isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None
-
-
-def _tolerance(model: nn.Module, factor: float) -> float:
-    """The relative difference that rounding explains: it varies with batch size and CUDA call."""
-    dtype = next(p.dtype for p in model.parameters() if p.is_floating_point())
-    return factor * torch.finfo(dtype).eps
-
-
-def _close(a: float, b: float, tolerance: float) -> bool:
-    if not (math.isfinite(a) and math.isfinite(b)):
-        return True  # non-finite losses are recorded unchanged
-    return abs(a - b) <= tolerance * max(abs(a), abs(b), 1e-3)

@@ -3,10 +3,14 @@
 import copy
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
+from landscape.data.resident import complex_type
 from landscape.errors import InputError
 from landscape.parameters.layout import flatten
 
@@ -14,16 +18,24 @@ from landscape.parameters.layout import flatten
 def make_eval_copy(model: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
     """A copy of the model in evaluation mode, without its compile and data-parallel wrappers.
 
+    A complex parameter becomes a real one of (real, imaginary) pairs, which the module sees as the
+    complex tensor. Embeddings have dense gradients.
+
     Raises:
-        InputError: if the model can't be copied.
+        InputError: if ``model`` is no module, can't be copied, or has weights that are no floats.
     """
-    while True:
-        if hasattr(model, "_orig_mod"):
-            model = model._orig_mod  # type: ignore[assignment]
-        elif isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
-            model = model.module
-        else:
-            break
+    if not isinstance(model, nn.Module):
+        raise InputError(
+            f"the model has to be a torch.nn.Module, got {type(model).__name__}; wrap a function in "
+            "a module whose parameters it uses"
+        )
+    lazy = [name for name, p in model.named_parameters() if is_lazy(p)]
+    if lazy:
+        raise InputError(
+            f"{lazy[0]} of {type(model).__name__} has no shape yet (a lazy module); call the model "
+            "once on a batch before measuring it"
+        )
+    model = _unwrapped(model)
     # torch can't copy tensors that a module has computed, such as the weight of weight_norm.
     computed = {
         id(value): value.detach().clone()
@@ -33,12 +45,61 @@ def make_eval_copy(model: nn.Module, device: torch.device, dtype: torch.dtype) -
     }
     try:
         eval_copy = copy.deepcopy(model, computed)
-    except RuntimeError as error:
+    except Exception as error:  # locks, files and generators raise errors of many types
+        reason = str(error).partition("\n")[0]
         raise InputError(
-            f"{type(model).__name__} can't be copied ({error}); "
-            "remove tensors it keeps from an earlier forward pass"
+            f"{type(model).__name__} can't be copied ({reason}); remove what it keeps besides its "
+            "weights, such as tensors of an earlier forward pass, locks and open files"
         ) from error
-    return eval_copy.eval().to(device, dtype)
+    for module in list(eval_copy.modules()):
+        for name, child in list(module.named_children()):
+            if _unwrapped(child) is not child:
+                setattr(module, name, _unwrapped(child))
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag):
+            module.sparse = False
+        _split_complex_parameters(module)
+    return convert(eval_copy.eval(), device, dtype)
+
+
+def convert(module: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """Move a module to a device, its real and complex numbers to a precision; returns it."""
+
+    def change(tensor: Tensor) -> Tensor:
+        if tensor.is_complex():
+            return tensor.to(device, complex_type(dtype))
+        return tensor.to(device, dtype if tensor.is_floating_point() else None)
+
+    return module._apply(change)
+
+
+def _split_complex_parameters(module: nn.Module) -> None:
+    """Store each complex parameter as pairs of real numbers; the attribute stays complex."""
+    properties: dict[str, Any] = {}
+    for name, parameter in module.named_parameters(recurse=False):
+        if parameter.is_complex():
+            pairs = torch.view_as_real(parameter.detach().resolve_conj()).clone()
+            module._parameters[name] = nn.Parameter(pairs, parameter.requires_grad)
+            properties[name] = property(partial(_as_complex, name=name))
+    if properties:
+        # torch's parametrizations can't change a type; a property comes before the parameter.
+        module.__class__ = type(type(module).__name__, (type(module),), properties)
+
+
+def _as_complex(module: nn.Module, name: str) -> Tensor:
+    pairs = module._parameters[name]
+    assert pairs is not None
+    return torch.view_as_complex(pairs)
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    """The module within torch.compile's and the data-parallel wrappers."""
+    while True:
+        if hasattr(model, "_orig_mod"):
+            model = model._orig_mod  # type: ignore[assignment]
+        elif isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            model = model.module
+        else:
+            return model
 
 
 def share_storage(tensors: list[Tensor]) -> Tensor:
@@ -76,7 +137,7 @@ def statistics_of(module: nn.Module) -> dict[str, Tensor]:
     return {
         name: buffer
         for name, buffer in module.named_buffers()
-        if name in stored and buffer.is_floating_point()
+        if name in stored and buffer.is_floating_point() and buffer.layout == torch.strided
     }
 
 

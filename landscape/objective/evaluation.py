@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landscape.data.batches import Batch
-from landscape.errors import InputError
-from landscape.objective.losses import LossFunction, count_correct, sample_losses
+from landscape.objective.criterion import Criterion
+from landscape.objective.losses import LossFunction, count_correct
+from landscape.objective.model_call import tensor_output
+
+# The largest relative difference of a loss from the mean of its samples' losses in float32.
+ADDS_UP = 1e-4
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,9 @@ class Evaluation:
         loss: the mean loss; non-finite losses are returned unchanged.
         accuracy: in per cent; nan where the task has no classes.
         loss_stderr: the sampling error of the loss, the standard deviation of the per-sample
-            losses / sqrt(N); nan where the loss can't be evaluated sample by sample.
+            losses / sqrt(N), or, where samples don't count equally, that of the weighted mean.
+            Where the loss can't be evaluated sample by sample it is over batches, and nan for
+            one batch.
         metrics: the mean of each further metric, by name.
     """
 
@@ -36,7 +42,7 @@ class Evaluation:
 def evaluate_batches(
     forward: Callable[[Batch], Any],
     batches: Iterable[Batch],
-    loss: LossFunction,
+    criterion: Criterion,
     metrics: Mapping[str, LossFunction],
 ) -> Evaluation:
     """The loss and metrics over all samples of some batches.
@@ -44,10 +50,10 @@ def evaluate_batches(
     Sums over batches are in float64. The device is synchronised once, at the end.
 
     Args:
-        forward: the model's outputs for a batch.
+        forward: what the model gives for a batch, as :meth:`Criterion.call` returns it.
         batches: at least one.
-        loss: maps (outputs, targets) to the mean over a batch.
-        metrics: further functions of that kind, by name.
+        criterion: the loss of a batch and its weight in the mean.
+        metrics: functions of (outputs, targets) that are means over the batch, by name.
 
     Raises:
         InputError: if the loss of a batch is not a scalar.
@@ -55,63 +61,119 @@ def evaluate_batches(
     totals: dict[str, Tensor] = {}
 
     def add(name: str, value: Tensor) -> None:
-        value = value.double()
+        value = value.detach().double()
         totals[name] = totals[name] + value if name in totals else value
 
-    samples = 0
+    samples, weight = 0, 0.0
+    by_sample = _Spread(add)
+    batch_losses: list[Tensor] = []
+    batch_weights: list[float] = []
     for batch in batches:
         outputs = forward(batch)
-        samples += batch.size
-        add("loss", mean_loss(loss, outputs, batch.targets).double() * batch.size)
-        each = sample_losses(loss, outputs, batch.targets)
-        if each is not None:
-            # Shifted by one of the losses, so that the sum of squares doesn't cancel.
-            shift = totals.setdefault("shift", each[0].double())
-            centred = each.double() - shift
-            add("first", centred.sum())
-            add("second", centred.square().sum())
-        correct = count_correct(outputs, batch.targets)
+        samples, weight = samples + batch.size, weight + batch.weight
+        batch_losses.append(criterion.mean(outputs, batch).detach().double())
+        batch_weights.append(batch.weight)
+        add("loss", batch_losses[-1] * batch.weight)
+        terms = criterion.sample_terms(outputs, batch) if by_sample.is_known else None
+        if terms is None:
+            by_sample.is_known = False
+        else:
+            by_sample.add(*terms)
+        correct = count_correct(tensor_output(outputs), batch.targets)
         if correct is not None:
             add("correct", correct)
         for name, metric in metrics.items():
             add(f"metric {name}", metric(outputs, batch.targets).double() * batch.size)
     values = dict(zip(totals, torch.stack(list(totals.values())).tolist(), strict=True))
+    loss = values["loss"] / weight
+    stderr = by_sample.standard_error(values, loss, samples)
+    if stderr is None:
+        stderr = _error_over_batches(torch.stack(batch_losses).cpu().numpy(), batch_weights, loss)
     return Evaluation(
-        loss=values["loss"] / samples,
+        loss=loss,
         accuracy=100.0 * values["correct"] / samples if "correct" in values else math.nan,
-        loss_stderr=_standard_error(values, samples),
+        loss_stderr=stderr,
         metrics={name: values[f"metric {name}"] / samples for name in metrics},
     )
 
 
 def sample_loss_vector(
-    forward: Callable[[Batch], Any], batches: Iterable[Batch], loss: LossFunction
+    forward: Callable[[Batch], Any], batches: Iterable[Batch], criterion: Criterion
 ) -> NDArray[np.float64] | None:
-    """The loss of every sample, (N,); None where it can't be evaluated sample by sample."""
+    """The loss of every sample, (N,); None where it can't be evaluated sample by sample.
+
+    None, too, where samples don't count equally.
+    """
     losses = []
     for batch in batches:
-        each = sample_losses(loss, forward(batch), batch.targets)
-        if each is None:
+        if not criterion.counts_samples_equally(batch):
             return None
-        losses.append(each.double().cpu().numpy())
+        terms = criterion.sample_terms(forward(batch), batch)
+        if terms is None:
+            return None
+        losses.append((terms[0] / terms[1]).detach().double().cpu().numpy())
     return np.concatenate(losses)
 
 
-def mean_loss(loss: LossFunction, outputs: Any, targets: Any) -> Tensor:
-    """The loss of a batch; raises InputError unless it is a scalar."""
-    value = loss(outputs, targets)
-    if value.dim() != 0:
-        raise InputError(
-            "expected a loss that is a scalar, the mean over the batch; "
-            f"got shape {tuple(value.shape)}"
-        )
-    return value
+class _Spread:
+    """Sums for the standard error of sum_i s_i / sum_i w_i over independent samples i.
+
+    They are of s_i - r w_i, where r is the first s_i / w_i, so that they don't cancel.
+    """
+
+    def __init__(self, add: Callable[[str, Tensor], None]) -> None:
+        self.is_known = True
+        self._add = add
+        self._reference: Tensor | None = None
+        self._weights = self._squares = 0.0
+
+    def add(self, sums: Tensor, weights: Tensor | float) -> None:
+        """Add the weighted losses of some samples, (n,), and their weights, (n,) or all alike."""
+        sums = sums.detach().double()
+        if self._reference is None:
+            first = weights if isinstance(weights, float) else weights[0]
+            self._reference = (sums[0] / first).nan_to_num(0.0, 0.0, 0.0)
+            self._add("reference", self._reference)
+        if isinstance(weights, float):
+            centred = sums - self._reference * weights
+            self._weights += weights * len(sums)
+            self._squares += weights * weights * len(sums)
+            self._add("mixed", centred.sum() * weights)
+        else:
+            weights = weights.detach().double()
+            centred = sums - self._reference * weights
+            self._add("weights", weights.sum())
+            self._add("squares", weights.square().sum())
+            self._add("mixed", (centred * weights).sum())
+        self._add("first", centred.sum())
+        self._add("second", centred.square().sum())
+
+    def standard_error(self, values: Mapping[str, float], loss: float, count: int) -> float | None:
+        """The standard error of the mean loss, nan for one sample; None if it isn't known.
+
+        It isn't where the samples' losses don't add up to the loss, as those of a contrastive loss.
+        """
+        if not self.is_known:
+            return None
+        if count < 2 or not math.isfinite(loss):
+            return math.nan
+        weight = self._weights + values.get("weights", 0.0)
+        squares = self._squares + values.get("squares", 0.0)
+        shift = values["first"] / weight
+        mean = values["reference"] + shift
+        if math.isfinite(mean) and abs(mean - loss) > ADDS_UP * max(abs(loss), abs(mean), 1e-3):
+            return None
+        # Products of huge floats are infinite; powers would raise OverflowError.
+        total = values["second"] - 2 * shift * values["mixed"] + shift * shift * squares
+        if not math.isfinite(total):
+            return math.nan
+        return math.sqrt(max(total, 0.0) * count / (count - 1)) / weight
 
 
-def _standard_error(values: Mapping[str, float], samples: int) -> float:
-    if "second" not in values or samples < 2:
+def _error_over_batches(losses: NDArray[np.float64], weights: list[float], loss: float) -> float:
+    """The standard error of the mean over batches that are independent; nan for one batch."""
+    count = len(losses)
+    if count < 2 or not np.isfinite(losses).all():
         return math.nan
-    # A product of huge floats is infinite; a power would raise OverflowError.
-    squared = values["first"] * values["first"]
-    variance = (values["second"] - squared / samples) / (samples - 1)
-    return math.sqrt(max(variance, 0.0) / samples) if math.isfinite(variance) else math.nan
+    terms = np.array(weights) * (losses - loss)
+    return float(math.sqrt(terms.dot(terms) * count / (count - 1)) / sum(weights))

@@ -40,14 +40,26 @@ LOSSES: dict[str, LossFunction] = {
 }
 
 
-def resolve_loss(name: str, targets: Tensor) -> LossFunction:
-    """The loss of a name or FILE.py:FUNCTION.
+def default_loss(targets: Any) -> LossFunction:
+    """Cross-entropy for class numbers and class probabilities; else the squared error.
 
-    ``auto`` is cross-entropy where the targets are class numbers, else the squared error. Raises
-    InputError for an unknown name.
+    Floats are probabilities if they are at least 0 and add up to 1 over the second dimension.
+    """
+    if not isinstance(targets, Tensor) or not targets.is_floating_point():
+        return F.cross_entropy
+    if targets.dim() < 2 or targets.shape[1] < 2 or bool((targets < 0).any()):
+        return squared_error
+    total = targets.double().sum(1)
+    return F.cross_entropy if torch.allclose(total, torch.ones_like(total)) else squared_error
+
+
+def resolve_loss(name: str, targets: Tensor) -> LossFunction:
+    """The loss of a name or FILE.py:FUNCTION; ``auto`` is :func:`default_loss`.
+
+    Raises InputError for an unknown name.
     """
     if name == "auto":
-        return squared_error if targets.is_floating_point() else F.cross_entropy
+        return default_loss(targets)
     return _resolve(name, LOSSES, "--loss")
 
 
@@ -80,19 +92,27 @@ def resolve_metric(name: str) -> tuple[str, LossFunction]:
     return name.rpartition(":")[2], _resolve(name, METRICS, "--metrics")
 
 
-def sample_losses(loss: LossFunction, outputs: Any, targets: Any) -> Tensor | None:
-    """The loss of each sample, of shape (n,); None if it can't be evaluated sample by sample."""
+def sample_losses(
+    loss: LossFunction, outputs: Any, targets: Any
+) -> Tensor | tuple[Tensor, Tensor] | None:
+    """The loss of each sample, of shape (n,), or, of a loss that returns them, (sums, weights).
+
+    None if the loss can't be evaluated sample by sample.
+    """
     if loss is F.cross_entropy and targets.dim() == 1 and outputs.dim() == 2:
         return F.cross_entropy(outputs, targets, reduction="none")
 
-    def single(output: Any, target: Any) -> Tensor:
+    def single(output: Any, target: Any) -> Any:
         batch = (map_tensors(lambda tensor: tensor.unsqueeze(0), item) for item in (output, target))
         return loss(*batch)
 
     try:
-        return torch.vmap(single)(outputs, targets)
+        answer = torch.vmap(single)(outputs, targets)
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, InputError):
         return None
+    if isinstance(answer, tuple) and len(answer) == 2:
+        return answer
+    return answer if isinstance(answer, Tensor) else None
 
 
 def count_correct(outputs: Any, targets: Any) -> Tensor | None:

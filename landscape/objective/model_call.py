@@ -1,9 +1,12 @@
-"""Calling a model with the inputs of a batch."""
+"""Calling a model with the inputs of a batch, and what is taken from its outputs."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from torch import Tensor, nn
+
 from landscape.data.batches import Batch
+from landscape.errors import InputError
 
 
 def call_model(model: Callable[..., Any], batch: Batch) -> Any:
@@ -13,6 +16,38 @@ def call_model(model: Callable[..., Any], batch: Batch) -> Any:
     """
     if isinstance(batch.inputs, Mapping):
         return model(**batch.inputs)
-    if isinstance(batch.inputs, tuple):
+    if type(batch.inputs) is tuple:
         return model(*batch.inputs)
     return model(batch.inputs)
+
+
+def tensor_output(outputs: Any) -> Any:
+    """The logits of an output object that has them, as Hugging Face's have; else the outputs."""
+    is_object = isinstance(outputs, Mapping) and type(outputs) is not dict
+    logits = outputs.get("logits") if is_object else None
+    return logits if isinstance(logits, Tensor) else outputs
+
+
+def is_labelled(inputs: Any) -> bool:
+    """Whether the inputs of a batch are a dict with the labels, from which a model takes its loss."""
+    return isinstance(inputs, Mapping) and "labels" in inputs
+
+
+def loss_of_model(outputs: Any, targets: Any) -> Tensor:  # noqa: ARG001
+    """The loss that a model returns as ``outputs.loss``, as Hugging Face's do for labels."""
+    loss = getattr(outputs, "loss", None)
+    if loss is None and isinstance(outputs, Mapping):
+        loss = outputs.get("loss")
+    if not isinstance(loss, Tensor):
+        raise InputError(
+            "the model returns no loss of its own; pass loss=f(outputs, labels), or "
+            "step=f(model, batch)"
+        )
+    return loss
+
+
+def takes_tensor(loss: Any) -> bool:
+    """Whether a loss is one of torch's or this toolkit's, which take the logits alone."""
+    kind = type(loss).__module__ if isinstance(loss, nn.Module) else ""
+    module = kind or getattr(loss, "__module__", "")
+    return loss is not loss_of_model and str(module).startswith(("torch.nn.", "landscape."))

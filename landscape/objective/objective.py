@@ -1,47 +1,46 @@
 """The loss as a deterministic function of the weights.
 
-    L(theta) = 1/N sum_i loss(model(x_i; theta), y_i)
+    L(theta) = sum_b w_b L_b(theta) / sum_b w_b
 
-over a fixed sample, with the model in eval mode. An :class:`Objective` works on a copy of the
-model, so the user's module is never moved, trained, perturbed or put into another mode.
+over fixed batches b, where w_b is what the loss L_b of a batch averages over (its samples, or its
+labels that count), with the model in eval mode. An :class:`Objective` works on a copy of the model,
+so the user's module is never moved, trained, perturbed or put into another mode.
 """
 
 import copy
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landscape.autograd.gradient_graph import GradientGraph
 from landscape.data.batches import Batch
 from landscape.data.samples import Samples
-from landscape.errors import InputError
-from landscape.objective.checks import check_mean_over_samples, check_repeatable
-from landscape.objective.eval_copy import (
-    differentiable,
-    make_eval_copy,
-    share_storage,
-    statistics_of,
-    weights_at,
-)
-from landscape.objective.evaluation import Evaluation, evaluate_batches, mean_loss
+from landscape.errors import InputError, NotMeasurableError
+from landscape.objective.criterion import Step, Weight
+from landscape.objective.eval_copy import differentiable
+from landscape.objective.evaluation import Evaluation, evaluate_batches
+from landscape.objective.first_call import needs_gradients
 from landscape.objective.losses import LossFunction
-from landscape.objective.model_call import call_model
+from landscape.objective.movable_model import MovableModel
+from landscape.objective.options import check_options, choose_criterion
 from landscape.objective.origin import describe_origin
 from landscape.objective.precision import resolve_precision
-from landscape.objective.reading import read_batches
+from landscape.objective.proof import verify_loss
+from landscape.objective.reading import Reading, weighed
 from landscape.objective.second_derivatives import twice_differentiable
-from landscape.parameters.layout import ParameterLayout, flatten
-from landscape.results.hashing import hash_batches, hash_tensors
+from landscape.parameters.layout import flatten
+from landscape.results.hashing import hash_batches
 from landscape.results.provenance import Provenance
 from landscape.results.result import plain
-from landscape.runtime.devices import describe_device, full_precision, resolve_device
+from landscape.runtime.devices import describe_device, resolve_device
+from landscape.runtime.isolation import isolated, neutralised
 
 
-class Objective:
+class Objective(MovableModel):
     """The mean loss of a model over fixed samples, as a function of the model's parameters.
 
     Theta, of shape (P,), is the vector of the model's trainable parameters in their own order;
@@ -50,12 +49,23 @@ class Objective:
     Args:
         model: any module. It is called as ``model(inputs)``, or as ``model(*inputs)`` or
             ``model(**inputs)`` where the inputs of a batch are a tuple or a dict.
-        data: a pair of tensors (inputs, targets), a Dataset, or any iterable of batches. It is
-            read once, which fixes an augmentation or a shuffle.
-        loss: maps (outputs, targets) to the scalar mean over the batch.
+        data: a pair of tensors (inputs, targets), a Dataset, or any iterable of batches; for a
+            ``step`` batches of any kind, or None for a loss without data. It is read once, which
+            fixes an augmentation or a shuffle.
+        loss: maps (outputs, targets) to the scalar mean over the batch, or to (sum, weight). By
+            default cross-entropy for class numbers and probabilities, the squared error for other
+            numbers, and for batches that are dicts with ``labels`` the model's own loss.
+        step: in place of ``loss``: maps (model, batch) to the loss of a batch, as a training step
+            does. It has to use the model it is given, which is a copy.
+        weight: maps a batch, as the data gave it, to what its loss counts for in the mean over
+            batches. By default that is what the loss averages over: the samples, or the labels that
+            are not ignored with their class weights.
+        batching: ``samples``, or ``whole`` for batches that can't be cut because their samples
+            depend on each other (a graph, a contrastive loss).
         batch_size: how many samples go through the model at once, for data that isn't batched.
             With 0 a batch is as large as keeps the largest intermediate result in the processor's
             cache.
+        samples: how many samples are read; 0 reads all.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         dtype: floating type of weights and inputs.
         extra_splits: further samples by split name, in the same forms as ``data``, whose loss
@@ -69,14 +79,14 @@ class Objective:
         source: the labelled samples that ``data`` was read from, in the same order. Analyses that
             treat inputs as pictures (attacks, corruptions, attention maps) take the normalisation
             of the pixels and the names of the classes from it.
-        verify: whether to reject a loss that is not a repeatable mean over samples. The check
-            takes four forward passes of the first batch.
+        verify: whether to prove that values and derivatives are of one function, a repeatable mean
+            that does not depend on the batching (:mod:`landscape.objective.proof`). That takes two
+            forward passes over the data in float64, and a few of the first batch.
 
     Raises:
         InputError: if the model has no trainable parameter or can't be copied, if the data hold no
-            samples or are of no supported form, and, with ``verify``, if the loss differs from
-            call to call or depends on how the samples are batched. The message names the module
-            that causes it.
+            samples, have no end or are of no supported form, if model or loss don't take them, and,
+            with ``verify``, if the proof fails. The message says which and what to do.
 
     Example:
         Loss, gradient and a Hessian-vector product of a classifier::
@@ -89,15 +99,28 @@ class Objective:
         The loss elsewhere in weight space; the weights of ``model`` are not changed::
 
             objective.loss(objective.theta - 0.1 * gradient)
+
+        A loss with an L2 term, as a training step::
+
+            def step(model, batch):
+                x, y = batch
+                penalty = sum(p.square().sum() for p in model.parameters())
+                return F.cross_entropy(model(x), y) + 0.01 * penalty
+
+            objective = Objective(model, (images, labels), step=step)
     """
 
     def __init__(
         self,
         model: nn.Module,
-        data: Any,
-        loss: LossFunction = F.cross_entropy,
+        data: Any = None,
+        loss: LossFunction | None = None,
         *,
+        step: Step | None = None,
+        weight: Weight | None = None,
+        batching: str = "samples",
         batch_size: int = 0,
+        samples: int = 0,
         device: str | torch.device = "auto",
         dtype: torch.dtype = torch.float32,
         extra_splits: Mapping[str, Any] | None = None,
@@ -108,50 +131,53 @@ class Objective:
         source: Samples | None = None,
         verify: bool = True,
     ) -> None:
-        if batch_size < 0:
-            raise InputError(f"the batch size has to be at least 1, or 0 (auto), got {batch_size}")
+        check_options(loss, step, metrics, batching, batch_size, samples)
         self.device = resolve_device(device)
         self.dtype = dtype
         self.precision = resolve_precision(precision, dtype)
         self.compile = compile
-        if isinstance(loss, nn.Module):  # its class weights, say, belong where the model is
-            loss = copy.deepcopy(loss).to(self.device, dtype)
-        self.loss_function = loss
         self.metrics = dict(metrics or {})
         self.source = source
-        self.module = make_eval_copy(model, self.device, dtype)
-        self.batches = read_batches(data, batch_size, self.module, self.device, dtype)
-        self.num_samples = sum(batch.size for batch in self.batches)
-        size = batch_size or self.batches[0].size
-        self.extra_splits = {
-            name: read_batches(samples, size, self.module, self.device, dtype)
-            for name, samples in (extra_splits or {}).items()
-        }
+        switched_off = neutralised()
+        reading = Reading(batch_size, batching == "whole", samples, self.device, dtype)
+        is_step = step is not None
+        with isolated():
+            super().__init__(model, self.device, dtype)
+            batches = reading.read(data, is_step=is_step)
+            self.criterion = choose_criterion(loss, step, weight, batches).to(self.device, dtype)
+            self.needs_gradients = needs_gradients(self.module, self.criterion, batches[0])
+            with torch.set_grad_enabled(self.needs_gradients):
+                batches = reading.fitted(batches, data, self.forward)
+                self.batches = weighed(batches, self.criterion, self.module)
+                reading = replace(reading, batch_size=batch_size or self.batches[0].size)
+                self.extra_splits = {
+                    name: weighed(reading.read(split, is_step=is_step), self.criterion, self.module)
+                    for name, split in (extra_splits or {}).items()
+                }
+            self.num_samples = sum(batch.size for batch in self.batches)
+            self.total_weight = sum(batch.weight for batch in self.batches)
+            if verify:
+                verify_loss(
+                    self.module,
+                    self.criterion,
+                    self.batches,
+                    self.metrics,
+                    with_gradients=self.needs_gradients,
+                )
         self.origin = describe_origin(
-            origin or {}, loss, self.precision, self.metrics, self.extra_splits
+            origin or {},
+            self.criterion,
+            self.precision,
+            self.metrics,
+            self.extra_splits,
+            switched_off,
         )
-        self.layout = ParameterLayout.of(self.module)
-        self.parameters = [p for p in self.module.parameters() if p.requires_grad]
-        # The module's weights are views of one vector, so that setting theta is one copy.
-        self.live_weights = share_storage(list(self.parameters))
-        self.live_statistics = share_storage(list(statistics_of(self.module).values()))
-        self.theta = self.live_weights.clone()
-        self.statistics = self.live_statistics.clone()
         self._hashes: dict[str, str] = {}  # computed once; shared by copies with another origin
-        if verify:
-            with torch.no_grad(), full_precision():
-                check_repeatable(self.module, self._batch_loss, self.forward, self.batches[0])
-                check_mean_over_samples(self.module, self._batch_loss, self.batches[0])
 
     @property
     def label(self) -> str:
         """The network's name in results and messages; empty where none was given."""
         return str(self.origin.get("label", ""))
-
-    @property
-    def num_parameters(self) -> int:
-        """P, the length of theta."""
-        return self.layout.size
 
     def loss(self, theta: Tensor | None = None) -> float:
         """L(theta), in the unit of the loss; arguments are those of :meth:`evaluate`."""
@@ -166,8 +192,8 @@ class Objective:
         Raises:
             InputError: if ``theta`` has another shape, or the loss is not a scalar.
         """
-        with self._at(theta), torch.no_grad(), full_precision():
-            return evaluate_batches(self.forward, self.batches, self.loss_function, self.metrics)
+        with self._at(theta), self.evaluating():
+            return evaluate_batches(self.forward, self.batches, self.criterion, self.metrics)
 
     def outputs(self) -> Iterator[tuple[Batch, Any]]:
         """Each batch with the model's outputs for it, at its own weights and without gradients.
@@ -175,7 +201,7 @@ class Objective:
         Hooks on :attr:`module` see every forward pass; remove them afterwards.
         """
         for batch in self.batches:
-            with full_precision(), torch.no_grad():
+            with self.evaluating():
                 outputs = self.forward(batch)
             yield batch, outputs
 
@@ -192,13 +218,12 @@ class Objective:
             InputError: if ``theta`` has another shape.
         """
         gradient = torch.zeros_like(self.theta)
-        with self._at(theta), full_precision(), differentiable(self.module):
+        with self._at(theta), isolated(), differentiable(self.module):
             for batch in self.batches:
-                loss = self._batch_loss(batch) * (batch.size / self.num_samples)
+                loss = self._batch_loss(batch) * (batch.weight / self.total_weight)
                 if loss.requires_grad:  # else no trainable parameter takes part
-                    gradient += flatten(
-                        torch.autograd.grad(loss, self.parameters, materialize_grads=True)
-                    )
+                    pieces = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
+                    gradient += flatten(piece.to_dense() for piece in pieces)
         return gradient
 
     def hessian_product(self, vectors: Tensor, theta: Tensor | None = None) -> Tensor:
@@ -228,7 +253,7 @@ class Objective:
         products = torch.zeros_like(columns)
         with self.second_derivatives(theta):
             for batch in self.batches:
-                loss = self._batch_loss(batch) * (batch.size / self.num_samples)
+                loss = self._batch_loss(batch) * (batch.weight / self.total_weight)
                 products += GradientGraph(loss, self.parameters).products(columns)
         return products.reshape(vectors.shape)
 
@@ -240,12 +265,35 @@ class Objective:
             InputError: if ``theta`` has another shape.
             NotMeasurableError: if an operation of the model or the loss has no second derivative.
         """
-        with self._at(theta), twice_differentiable(self.module):
+        with self._at(theta), isolated(), twice_differentiable(self.module):
+            yield
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """A context to evaluate the loss in: isolated, and without gradients unless it takes them.
+
+        A physics-informed network takes them, since its outputs are derivatives.
+        """
+        with isolated(), torch.set_grad_enabled(self.needs_gradients):
             yield
 
     def loss_of(self, outputs: Any, batch: Batch) -> Tensor:
-        """The mean loss of a batch for which the model gave ``outputs``."""
-        return mean_loss(self.loss_function, outputs, batch.targets)
+        """The mean loss of a batch for which :meth:`forward` gave ``outputs``."""
+        return self.criterion.mean(outputs, batch)
+
+    @property
+    def loss_function(self) -> LossFunction:
+        """The loss as a function of outputs and targets.
+
+        Raises:
+            NotMeasurableError: if the objective is of a training step, which has no outputs.
+        """
+        if self.criterion.loss is None:
+            raise NotMeasurableError(
+                "this needs the model's outputs, which a training step (step=) does not show; pass "
+                "(inputs, targets) and loss="
+            )
+        return self.criterion.loss
 
     def with_origin(self, **facts: Any) -> "Objective":
         """The same objective, sharing its weights in memory, with ``facts`` added to its origin."""
@@ -256,11 +304,6 @@ class Objective:
     def sample_hash(self) -> str:
         """SHA-256 of the samples as the model sees them, independent of batching."""
         return hash_batches(self.batches)
-
-    def weights_hash(self) -> str:
-        """SHA-256 of the model's parameters, frozen ones included, and buffers."""
-        frozen = (p.detach() for p in self.module.parameters() if not p.requires_grad)
-        return hash_tensors([self.theta, *self.module.buffers(), *frozen])
 
     def provenance(self, seconds: float) -> Provenance:
         """Model, data and device of a measurement, for its result.
@@ -281,17 +324,12 @@ class Objective:
             origin=self.origin,
         )
 
-    def restore(self) -> None:
-        """Undo changes of :attr:`live_weights` and :attr:`live_statistics`."""
-        self.live_weights.copy_(self.theta)
-        self.live_statistics.copy_(self.statistics)
-
     def forward(self, batch: Batch) -> Any:
-        """The model's outputs for a batch, at the weights that are in place at the moment."""
-        return call_model(self.module, batch)
+        """The model's outputs for a batch, at the weights that are in place at the moment.
 
-    def _at(self, theta: Tensor | None) -> AbstractContextManager[None]:
-        return weights_at(theta, self.live_weights, self.theta)
+        Of a training step, which has no outputs, it is the loss.
+        """
+        return self.criterion.call(self.module, batch)
 
     def _batch_loss(self, batch: Batch) -> Tensor:
         return self.loss_of(self.forward(batch), batch)

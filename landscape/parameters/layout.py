@@ -5,7 +5,7 @@ A :class:`ParameterLayout` says which stretch of it is which tensor.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -52,8 +52,9 @@ class ParameterLayout:
         Raises:
             InputError: if no parameter is trainable.
         """
+        modules = dict(model.named_modules())
         named = [
-            (name, p.shape, _kind(model, name, p))
+            (name, p.shape, _kind(modules, name, p))
             for name, p in model.named_parameters()
             if p.requires_grad
         ]
@@ -108,10 +109,10 @@ def flatten(tensors: Iterable[Tensor]) -> Tensor:
     return torch.cat([tensor.reshape(-1) for tensor in tensors])
 
 
-def _kind(model: nn.Module, name: str, parameter: Tensor) -> str:
+def _kind(modules: Mapping[str, nn.Module], name: str, parameter: Tensor) -> str:
     """The kind of a parameter, by its own name, its module and its shape."""
     path, _, tensor_name = name.rpartition(".")
-    owner = model.get_submodule(path)
+    owner = modules[path]
     of_owner = type(owner).__name__.lower()
     if "norm" in of_owner or of_owner == "affine":
         return "norm"

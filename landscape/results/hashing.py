@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 
+import torch
 from torch import Tensor
 
-from landscape.data.batches import Batch, tensors_of
+from landscape.data.batches import Batch
+from landscape.data.structures import is_divisible, tensors_in
 
 
 def hash_tensors(tensors: Iterable[Tensor]) -> str:
@@ -22,9 +24,9 @@ def hash_batches(batches: Sequence[Batch]) -> str:
     digest = hashlib.sha256()
     for field in ("inputs", "targets"):
         for k, batch in enumerate(batches):
-            for tensor in tensors_of(getattr(batch, field)):
+            for tensor in tensors_in(getattr(batch, field)):
                 if k == 0:
-                    digest.update(_kind(tensor[0]))
+                    digest.update(_kind(tensor[0] if is_divisible(tensor) else tensor))
                 digest.update(_content(tensor))
     return digest.hexdigest()
 
@@ -34,4 +36,9 @@ def _kind(tensor: Tensor) -> bytes:
 
 
 def _content(tensor: Tensor) -> bytes:
-    return tensor.cpu().contiguous().numpy().tobytes()
+    if tensor.layout != torch.strided:
+        tensor = tensor.to_dense()
+    if tensor.is_quantized:
+        tensor = tensor.int_repr()
+    tensor = tensor.detach().cpu().resolve_conj().contiguous()
+    return tensor.reshape(-1).view(torch.uint8).numpy().tobytes()

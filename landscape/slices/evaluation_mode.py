@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from landscape.data.batches import Batch, map_tensors
+from landscape.data.batches import Batch
+from landscape.data.structures import map_structure
 from landscape.objective.folding import fold_batch_norms, folded_convolutions
-from landscape.objective.model_call import call_model
 from landscape.objective.objective import Objective
 from landscape.runtime.devices import full_precision, tf32_allowed
 
@@ -48,6 +48,8 @@ class Forward:
 
     def __init__(self, objective: Objective, mode: EvaluationMode) -> None:
         self.mode = mode
+        self._criterion = objective.criterion
+        self._needs_gradients = objective.needs_gradients
         self._device = objective.device
         module = objective.module
         if mode.rewritten:
@@ -64,8 +66,8 @@ class Forward:
     def __call__(self, batch: Batch) -> Any:
         """The outputs for a batch, in float32 or float64."""
         if self._channels_last:
-            batch = Batch(map_tensors(_channels_last, batch.inputs), batch.targets, batch.size)
-        outputs = call_model(self._call, batch)
+            batch = batch.with_inputs(map_structure(_channels_last, batch.inputs))
+        outputs = self._criterion.call(self._call, batch)
         if self.mode.precision == "bf16":
             outputs = _single(outputs)
         return outputs
@@ -73,7 +75,7 @@ class Forward:
     @contextmanager
     def arithmetic(self) -> Iterator[None]:
         """The context of calls at one point: autocast keeps weights that it has converted."""
-        with torch.no_grad():
+        with torch.set_grad_enabled(self._needs_gradients):
             if self.mode.precision == "tf32":
                 with tf32_allowed():
                     yield

@@ -113,10 +113,10 @@ class PointEvaluator:
             else self._forward
         )
         forward.refresh()
-        loss, metrics = self.objective.loss_function, self.objective.metrics
+        criterion, metrics = self.objective.criterion, self.objective.metrics
         with forward.arithmetic():
             return {
-                split: evaluate_batches(forward, batches, loss, metrics)
+                split: evaluate_batches(forward, batches, criterion, metrics)
                 for split, batches in self.samples.items()
             }
 
@@ -127,7 +127,7 @@ class PointEvaluator:
         """
         forward = Forward(self.objective, EvaluationMode(self._plain_precision))
         with forward.arithmetic():
-            return sample_loss_vector(forward, self.samples[split], self.objective.loss_function)
+            return sample_loss_vector(forward, self.samples[split], self.objective.criterion)
 
     def close(self) -> None:
         """Restore the model's own weights."""

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from landscape.data.batches import Batch, map_tensors, resident_batches, tensors_of
+from landscape.data.batches import Batch, map_tensors, tensors_of
+from landscape.data.resident import resident_batches
 from landscape.errors import InputError
 
 CPU = torch.device("cpu")

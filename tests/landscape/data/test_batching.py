@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from landscape.data.batches import Batch, is_batched, rebatch
+from landscape.data.batches import Batch, rebatch
+from landscape.data.resident import is_batched
 from landscape.data.batching import (
     CACHE_BYTES,
     GPU_BYTES,

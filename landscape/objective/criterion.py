@@ -1,0 +1,228 @@
+"""The loss of a batch, what it counts for in the mean over batches, and the losses of its samples."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from landscape.data.batches import Batch
+from landscape.data.structures import common_length
+from landscape.errors import InputError
+from landscape.objective.losses import LossFunction, sample_losses
+from landscape.objective.model_call import call_model, loss_of_model, takes_tensor, tensor_output
+from landscape.objective.reductions import (
+    ReductionWatch,
+    divisor_from_targets,
+    loss_call,
+    weights_of_labels,
+)
+
+Step = Callable[[Any, Any], Any]
+Weight = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """How a model's loss on a batch is computed.
+
+    The loss over several batches is sum_b w_b L_b / sum_b w_b, where w_b is what the loss L_b of a
+    batch averages over.
+
+    Attributes:
+        loss: maps (outputs, targets) to the mean over the batch, or to (sum, weight).
+        step: maps (model, batch) to the same, in place of ``loss``.
+        weight: maps a batch as the data gave it to w_b; by default w_b is observed in the loss.
+    """
+
+    loss: LossFunction | None = None
+    step: Step | None = None
+    weight: Weight | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the loss or step in results."""
+        function = self.loss if self.step is None else self.step
+        return str(getattr(function, "__name__", type(function).__name__))
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Criterion":
+        """The same with the tensors of a loss module, such as class weights, moved."""
+        if not isinstance(self.loss, nn.Module):
+            return self
+        moved = copy.deepcopy(self.loss)
+        return replace(self, loss=moved.to(device, dtype))  # type: ignore[arg-type]
+
+    def call(self, model: Callable[..., Any], batch: Batch) -> Any:
+        """What the model gives for a batch: its outputs, or in a training step the loss."""
+        if self.step is not None:
+            return self.step(model, batch.inputs)
+        return call_model(model, batch)
+
+    def mean(self, outputs: Any, batch: Batch) -> Tensor:
+        """The loss of a batch, a scalar, from what :meth:`call` returned.
+
+        Raises:
+            InputError: if it is no scalar tensor, nor such a sum with its weight.
+        """
+        value, divisor = self._terms(outputs, batch)
+        return value if divisor is None else value / divisor
+
+    def weigh(self, model: Callable[..., Any], batch: Batch) -> float:
+        """What the loss of a batch averages over.
+
+        It is what ``weight`` or the loss itself says; else what a loss of ``torch.nn`` divides by;
+        else the number of samples.
+
+        Args:
+            model: called unless the targets alone tell.
+            batch: the batch.
+
+        Raises:
+            InputError: if the weight is no finite number of at least 0, or isn't known.
+        """
+        if self.weight is not None:
+            return _checked_weight(self.weight(batch.as_given))
+        if self.step is None:
+            known = divisor_from_targets(self.loss, batch.targets)
+            if known is not None:
+                return known
+        return self.weighed_mean(model, batch)[1]
+
+    def weighed_mean(self, model: Callable[..., Any], batch: Batch) -> tuple[Tensor, float]:
+        """The loss of a batch, and what it averages over, in one forward pass."""
+        with ReductionWatch() as watch:
+            value, divisor = self._terms(self.call(model, batch), batch)
+        if self.weight is not None:
+            return value if divisor is None else value / divisor, self.weigh(model, batch)
+        if divisor is not None:
+            return value / divisor, _checked_weight(divisor)
+        return value, _observed_weight(watch.divisors, batch)
+
+    def sample_terms(self, outputs: Any, batch: Batch) -> tuple[Tensor, Tensor | float] | None:
+        """The weighted loss of each sample, (n,), and their weights, (n,) or one for all.
+
+        None if the loss can't be computed sample by sample.
+        """
+        if self.loss is None or self.weight is not None or batch.is_whole:
+            return None
+        terms = self._label_terms(outputs, batch)
+        if terms is not None:
+            return terms
+        each = sample_losses(self.loss, outputs, batch.targets)
+        if isinstance(each, tuple):
+            return each
+        if each is None or each.shape != (batch.size,):
+            return None
+        share = batch.weight / batch.size
+        return each * share, share
+
+    def counts_samples_equally(self, batch: Batch) -> bool:
+        """Whether the mean over a batch is that of its samples' losses, each counted once."""
+        if self.step is not None or self.weight is not None or batch.is_whole:
+            return False
+        call = loss_call(self.loss)
+        if call is None or not isinstance(batch.targets, Tensor):
+            return True
+        settings = call[1]
+        if settings.get("weight") is not None and "pos_weight" not in settings:
+            return False
+        ignored = settings.get("ignore_index", -100)
+        return batch.targets.is_floating_point() or not bool((batch.targets == ignored).any())
+
+    def _label_terms(
+        self, outputs: Any, batch: Batch
+    ) -> tuple[Tensor, Tensor | float] | None:
+        """Those of a cross-entropy with class numbers."""
+        call = loss_call(self.loss)
+        if call is None or call[0] not in (F.cross_entropy, F.nll_loss):
+            return None
+        outputs, targets = tensor_output(outputs), batch.targets
+        if not isinstance(targets, Tensor) or targets.is_floating_point() or outputs.dim() < 2:
+            return None
+        function, settings = call
+        each = function(outputs, targets, **{**settings, "reduction": "none"})
+        each = each.reshape(batch.size, -1).sum(1)
+        weight = settings.get("weight")
+        if weight is None and batch.weight == targets.numel():  # no label is ignored
+            return each, batch.weight / batch.size
+        weights = weights_of_labels(targets, weight, settings.get("ignore_index", -100))
+        return each, weights.reshape(batch.size, -1).sum(1).to(each)
+
+    def _terms(self, outputs: Any, batch: Batch) -> tuple[Tensor, Any]:
+        """The mean of a batch and None, or the sum of a batch and what to divide it by."""
+        if self.step is not None:
+            answer, source = outputs, "step"
+        else:
+            assert self.loss is not None
+            if not isinstance(outputs, Tensor) and takes_tensor(self.loss):
+                outputs = tensor_output(outputs)
+            answer, source = self.loss(outputs, batch.targets), "loss"
+        if isinstance(answer, tuple) and len(answer) == 2 and _is_weight(answer[1]):
+            total, divisor = answer
+            return _checked_scalar(total, source), divisor
+        return _checked_scalar(answer, source), None
+
+
+def model_loss_criterion() -> Criterion:
+    """The loss that a Hugging Face model computes itself from the labels in its batch."""
+    return Criterion(loss=loss_of_model)
+
+
+def _observed_weight(divisors: list[float], batch: Batch) -> float:
+    """The weight of a batch for the divisors of the losses that were called for it."""
+    distinct = sorted(set(divisors))
+    if len(distinct) == 1:
+        return _checked_weight(distinct[0])
+    if any(divisor % batch.size for divisor in distinct):
+        raise InputError(
+            "the loss adds means over different numbers of terms "
+            f"({', '.join(f'{divisor:g}' for divisor in distinct)} in a batch), so that it is no "
+            "mean over batches; say what a batch counts for: weight=f(batch)"
+        )
+    if batch.is_whole and common_length(batch.as_given) is None and batch.targets is None:
+        raise InputError(
+            "what a batch counts for in the mean over batches is not known; say so: "
+            "weight=f(batch), or let step return (sum, weight)"
+        )
+    return float(batch.size)
+
+
+def _is_weight(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number or (isinstance(value, Tensor) and value.dim() == 0)
+
+
+def _checked_weight(value: Any) -> float:
+    if isinstance(value, Tensor) and value.requires_grad:
+        raise InputError(
+            "the weight of a batch depends on the model's parameters, so the loss is no weighted "
+            "mean; return a weight that is made of the batch alone"
+        )
+    try:
+        weight = float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"expected the weight of a batch as a number, got {type(value).__name__}"
+        ) from error
+    if not 0 <= weight < float("inf"):
+        raise InputError(f"the weight of a batch has to be finite and at least 0, got {weight:g}")
+    return weight
+
+
+def _checked_scalar(value: Any, source: str) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise InputError(
+            f"expected a {source} that returns a scalar tensor, the mean over the batch, or (sum, "
+            f"weight); got {type(value).__name__}"
+        )
+    if value.dim() != 0:
+        raise InputError(
+            f"expected a {source} that is a scalar, the mean over the batch; "
+            f"got shape {tuple(value.shape)}"
+        )
+    if value.is_complex():
+        raise InputError(f"expected a {source} that is a real number, got {value.dtype}")
+    return value

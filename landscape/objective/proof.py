@@ -1,0 +1,215 @@
+"""The proof, before anything is measured, that values and derivatives are of one function.
+
+The loss has to depend on the objective's own parameters and on no others, its value has to be the
+same with and without gradients, and its slope along the gradient has to be the gradient's norm.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from landscape.data.batches import Batch, is_cuttable
+from landscape.errors import InputError
+from landscape.objective.checks import check_independent_of_batching, check_repeatable
+from landscape.objective.criterion import Criterion
+from landscape.objective.eval_copy import differentiable
+from landscape.objective.first_call import MISTAKES
+from landscape.objective.losses import LossFunction
+from landscape.objective.twin import Twin
+from landscape.parameters.layout import flatten
+
+# The proof is made with so many samples of the first batch.
+SAMPLES = 32
+# Steps of the central difference relative to the norm of the weights, the first that agrees counts:
+# a kink of the loss spoils the longer ones, rounding the shorter ones.
+STEPS = {
+    torch.float64: (1e-5, 1e-6, 1e-4, 1e-7, 1e-3),
+    torch.float32: (1e-2, 1e-3, 3e-2),
+}
+# The largest difference of slope and gradient norm, relative to the norm.
+SLOPE_TOLERANCE = 1e-3
+
+
+def verify_loss(
+    module: nn.Module,
+    criterion: Criterion,
+    batches: Sequence[Batch],
+    metrics: Mapping[str, LossFunction],
+    *,
+    with_gradients: bool,
+) -> None:
+    """Prove that a loss is a repeatable mean, and its derivatives those of that mean.
+
+    Args:
+        module: in evaluation mode; it is not changed.
+        criterion: the loss of a batch.
+        batches: all the data.
+        metrics: further functions of the outputs.
+        with_gradients: whether values are computed with gradients enabled.
+
+    Raises:
+        InputError: if it is not; the message says why and what to do.
+    """
+    twin = Twin.of(module, criterion, batches[0], with_gradients=with_gradients)
+    with torch.set_grad_enabled(with_gradients):
+        check_repeatable(twin, batches[0])
+    prove_one_function(twin, batches[0], metrics, with_gradients=with_gradients)
+    with torch.set_grad_enabled(with_gradients):
+        check_independent_of_batching(twin, batches)
+
+
+def prove_one_function(
+    twin: Twin, batch: Batch, metrics: Mapping[str, LossFunction], *, with_gradients: bool
+) -> None:
+    """Prove that a loss and its gradient are those of one function of the model's parameters.
+
+    Args:
+        twin: a copy of model and loss, in float64 if they take it; its weights are restored.
+        batch: the first batch, of which a few samples are used if it can be cut.
+        metrics: further functions of the outputs, which may not depend on other parameters either.
+        with_gradients: whether values are computed with gradients enabled.
+
+    Raises:
+        InputError: the loss depends on other parameters or not on these, has another value with
+            gradients, or has another slope than its gradient says.
+    """
+    batch = _few_samples(twin, batch)
+    module, criterion = twin.module, twin.criterion
+    with torch.set_grad_enabled(with_gradients):
+        value = twin.loss(batch).item()
+    with differentiable(module):
+        kept = [_foreign_leaves(module, twin.loss(batch))]  # so that their numbers stay theirs
+        outputs = criterion.call(module, batch)
+        loss = criterion.mean(outputs, batch)
+        check_leaves(module, criterion, loss, {id(leaf) for leaf in kept[0]}, "the loss")
+        if criterion.step is None:
+            for name, metric in metrics.items():
+                measured = metric(outputs, batch.targets)
+                if isinstance(measured, Tensor):
+                    known = {id(leaf) for leaf in _foreign_leaves(module, measured)}
+                    check_leaves(module, criterion, measured, known, f"the metric {name}")
+        _check_value(twin, value, loss.item())
+        gradient = _gradient(module, loss)
+    if math.isfinite(value) and bool(gradient.isfinite().all()):
+        with torch.set_grad_enabled(with_gradients):
+            _check_slope(twin, batch, value, gradient)
+
+
+def check_leaves(
+    module: nn.Module, criterion: Criterion, value: Tensor, persistent: set[int], what: str
+) -> None:
+    """Check that a value depends on no parameter that is not the module's.
+
+    Tensors that a forward pass makes itself, to take derivatives by its inputs, are new in each
+    pass; ``persistent`` has the numbers (``id``) of those that another pass has used, too.
+
+    Raises:
+        InputError: if it does; the message says what to pass instead.
+    """
+    for leaf in _foreign_leaves(module, value):
+        if not isinstance(leaf, nn.Parameter) and id(leaf) not in persistent:
+            continue
+        cure = "make it of what step is given, or call requires_grad_(False) on a constant"
+        if criterion.step is None:
+            cure = (
+                "pass step=f(model, batch) in place of the loss and use that model in it, or call "
+                "requires_grad_(False) on a constant"
+            )
+        raise InputError(
+            f"{what} depends on a tensor of shape {tuple(leaf.shape)} that requires gradients and "
+            "is no parameter of the model that is measured, which is a copy of yours (does the "
+            f"function use your own model?): {cure}"
+        )
+
+
+def _foreign_leaves(module: nn.Module, value: Tensor) -> list[Tensor]:
+    """The leaves that a value depends on by differentiable operations, but for the parameters."""
+    own = {id(parameter) for parameter in module.parameters()}
+    leaves: list[Tensor] = []
+    if value.grad_fn is None:
+        return [value] if value.requires_grad and id(value) not in own else []
+    seen, waiting = {value.grad_fn}, [value.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        leaf = getattr(node, "variable", None)
+        if isinstance(leaf, Tensor) and id(leaf) not in own:
+            leaves.append(leaf)
+        for parent, _ in node.next_functions:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
+    return leaves
+
+
+def _few_samples(twin: Twin, batch: Batch) -> Batch:
+    """The first samples of a batch if the model takes them alone, in the twin's type."""
+    if batch.size <= SAMPLES or not is_cuttable(batch):
+        return twin.cast(batch)
+    few = twin.cast(batch.slice(0, SAMPLES))
+    try:
+        _, weight = twin.weighed_loss(few)
+    except MISTAKES:  # its samples depend on each other, which another check will say
+        return twin.cast(batch)
+    return few if weight else twin.cast(batch)
+
+
+def _check_value(twin: Twin, without: float, with_gradients: float) -> None:
+    if twin.agree(without, with_gradients):
+        return
+    raise InputError(
+        f"the loss is {without:.8g} without gradients and {with_gradients:.8g} with them, so that "
+        "its derivatives are those of another function; let the forward pass compute the same "
+        "whether torch.is_grad_enabled() or not"
+    )
+
+
+def _gradient(module: nn.Module, loss: Tensor) -> Tensor:
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    pieces: tuple[Tensor | None, ...] = (None,)
+    if loss.requires_grad:
+        try:
+            pieces = torch.autograd.grad(loss, parameters, allow_unused=True)
+        except RuntimeError as error:
+            reason = str(error).partition("\n")[0]
+            if "heckpoint" in reason:
+                raise InputError(
+                    "the model uses reentrant checkpointing, through which torch takes no gradient "
+                    "by parameters: pass use_reentrant=False to torch.utils.checkpoint.checkpoint"
+                ) from error
+            raise InputError(f"the backward pass of the loss fails: {reason}") from error
+    if all(piece is None for piece in pieces):
+        raise InputError(
+            "no gradient of the loss reaches the model's parameters: the forward pass or the loss "
+            "runs under torch.no_grad() or within reentrant checkpointing, detaches a result "
+            "(also by .item() or numpy), or does not use the model"
+        )
+    return flatten(
+        torch.zeros_like(parameter) if piece is None else piece.to_dense()
+        for parameter, piece in zip(parameters, pieces, strict=True)
+    )
+
+
+def _check_slope(twin: Twin, batch: Batch, value: float, gradient: Tensor) -> None:
+    """Compare the slope of the loss along its gradient with the gradient's norm."""
+    norm = torch.linalg.vector_norm(gradient).item()
+    scale = max(torch.linalg.vector_norm(twin.theta).item(), 1e-3)
+    slope = math.nan
+    for step in STEPS[twin.dtype] if norm else ():
+        h = step * scale
+        ahead, behind = (
+            twin.loss_at(batch, twin.theta + sign * h / norm * gradient).item() for sign in (1, -1)
+        )
+        if not (math.isfinite(ahead) and math.isfinite(behind)):
+            continue
+        slope = (ahead - behind) / (2 * h)
+        rounding = 8 * twin.epsilon * max(abs(value), abs(ahead), abs(behind)) / h
+        if abs(slope - norm) <= SLOPE_TOLERANCE * norm + rounding:
+            return
+    if norm and not math.isnan(slope):
+        raise InputError(
+            f"the slope of the loss along its gradient is {slope:.6g}, but the gradient's norm "
+            f"{norm:.6g}: a backward pass of the model or the loss gives no derivative of its "
+            "forward pass (a straight-through estimator, a gradient reversal, a hook?)"
+        )

@@ -1,0 +1,96 @@
+"""A copy of a model and its loss in float64, in which differences are not lost in rounding."""
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+
+from landscape.data.batches import Batch
+from landscape.data.resident import complex_type
+from landscape.data.structures import map_structure
+from landscape.objective.criterion import Criterion
+from landscape.objective.eval_copy import convert, share_storage
+from landscape.objective.first_call import MISTAKES
+
+# The largest relative difference of two losses that are equal but for rounding, in float64 and in
+# float32. Some models compute their loss in float32 whatever their weights are, hence the first.
+TOLERANCES = {torch.float64: 2e-6, torch.float32: 1e-4}
+
+
+class Twin:
+    """The loss of a batch by a copy of a module whose weights can be moved.
+
+    Args:
+        module: in evaluation mode; it is not changed.
+        criterion: the loss.
+        dtype: the floating type of the copy.
+
+    Attributes:
+        theta: the trainable parameters, of shape (P,).
+        tolerance: the relative difference that rounding explains.
+        epsilon: the relative rounding of one number.
+    """
+
+    def __init__(self, module: nn.Module, criterion: Criterion, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        self.module = convert(copy.deepcopy(module), next(module.parameters()).device, dtype)
+        self.criterion = criterion.to(next(module.parameters()).device, dtype)
+        self._live = share_storage([p for p in self.module.parameters() if p.requires_grad])
+        self.theta = self._live.clone()
+        self.tolerance = TOLERANCES[torch.float64 if dtype == torch.float64 else torch.float32]
+        self.epsilon = torch.finfo(dtype).eps
+
+    @classmethod
+    def of(
+        cls, module: nn.Module, criterion: Criterion, batch: Batch, *, with_gradients: bool
+    ) -> "Twin":
+        """A twin in float64, or in the module's own type if it can't be called in float64."""
+        own = next(p.dtype for p in module.parameters() if p.is_floating_point())
+        try:
+            twin = cls(module, criterion, torch.float64)
+            with torch.set_grad_enabled(with_gradients):
+                twin.loss(twin.cast(batch))
+        except MISTAKES:
+            if own == torch.float64:
+                raise
+            return cls(module, criterion, own)
+        return twin
+
+    def cast(self, batch: Batch) -> Batch:
+        """A batch with floating tensors in the twin's type."""
+
+        def change(tensor: Tensor) -> Tensor:
+            if tensor.is_complex():
+                return tensor.to(complex_type(self.dtype))
+            return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
+
+        inputs, targets = (
+            map_structure(change, structure) for structure in (batch.inputs, batch.targets)
+        )
+        return Batch(inputs, targets, batch.size, is_whole=batch.is_whole)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The loss of a batch in the twin's type, at the weights that are in place."""
+        return self.criterion.mean(self.criterion.call(self.module, batch), batch)
+
+    def weighed_loss(self, batch: Batch) -> tuple[float, float]:
+        """The loss of a batch, and what it averages over."""
+        value, weight = self.criterion.weighed_mean(self.module, batch)
+        return value.item(), weight
+
+    def agree(self, first: float, second: float) -> bool:
+        """Whether two losses are equal but for rounding; non-finite ones pass unchecked."""
+        if not (math.isfinite(first) and math.isfinite(second)):
+            return True
+        # Losses near 0 are differences of numbers of order 1.
+        scale = max(abs(first), abs(second), 10 * self.tolerance)
+        return abs(first - second) <= self.tolerance * scale
+
+    def loss_at(self, batch: Batch, theta: Tensor) -> Tensor:
+        """The loss of a batch at other weights, of shape (P,)."""
+        try:
+            self._live.copy_(theta)
+            return self.loss(batch)
+        finally:
+            self._live.copy_(self.theta)
