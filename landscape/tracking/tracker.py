@@ -17,8 +17,8 @@ from landscape.objective.objective import Objective
 from landscape.results.files import make_directory
 from landscape.results.provenance import versions
 from landscape.results.result import plain
-from landscape.tracking.fixed_sample import fixed_sample
-from landscape.tracking.isolation import apart_from_training, is_first_rank, submodule
+from landscape.runtime.isolation import isolated
+from landscape.tracking.measured_model import is_first_rank, submodule
 from landscape.tracking.measurement import QUANTITIES, Measurement
 from landscape.tracking.training_facts import learning_rate, training_facts
 
@@ -42,8 +42,9 @@ class Tracker:
 
     Args:
         folder: The run directory.
-        data: The sample: a pair of tensors, a Dataset or an iterable of batches. It is read once.
-        loss: Maps (outputs, targets) to the mean loss, as for :class:`landscape.Objective`.
+        data: The sample, in any form that :class:`landscape.Objective` takes. It is read once, at
+            the first measurement.
+        loss: Maps (outputs, targets) to the mean loss, as for the Objective; or give ``step``.
         every: Measure at every Nth step, or epoch.
         unit: What ``every`` counts in the callbacks, ``step`` or ``epoch``; the number of a
             measurement is counted in it, and is called epoch in the files.
@@ -58,9 +59,8 @@ class Tracker:
             ``--model``; without it the flag is needed.
         model_args: The arguments of ``model``.
         dataset: What landscape-plot reads the data with, as after ``--data``; likewise.
-        batches: How many batches of ``data`` are read; all by default.
         resume: Continue the record in ``folder``.
-        objective: Further arguments of :class:`landscape.Objective`, such as ``dtype``.
+        objective: Further arguments of the Objective, such as ``step``, ``samples`` or ``dtype``.
 
     Attributes:
         rows: The rows of metrics.csv.
@@ -84,7 +84,7 @@ class Tracker:
     def __init__(
         self,
         folder: str | Path,
-        data: Any,
+        data: Any = None,
         loss: Callable[..., Any] | None = None,
         *,
         every: int = 1,
@@ -99,7 +99,6 @@ class Tracker:
         model: str = "",
         model_args: Mapping[str, Any] | None = None,
         dataset: str = "",
-        batches: int | None = None,
         resume: bool = False,
         **objective: Any,
     ) -> None:
@@ -115,7 +114,7 @@ class Tracker:
         self._measurement = Measurement(tuple(quantities), rho, probes, seed)
         self._module, self._split, self._keeps = module, split, keep_weights
         self._objective = objective if loss is None else {"loss": loss, **objective}
-        self._data = fixed_sample(data, batches)
+        self._data = data
         self._run = RunDirectory(Path(folder))
         self._vector: Tensor | None = None
         self._is_verified = False
@@ -204,7 +203,7 @@ class Tracker:
         values["lr"] = learning_rate(optimizer)
         state: dict[str, Tensor] = {}
         try:
-            with apart_from_training():
+            with isolated(), torch.no_grad():
                 objective = self._make_objective(model)
                 values |= self._numbers(objective)
                 if self._keeps:
@@ -222,11 +221,23 @@ class Tracker:
         return values
 
     def _make_objective(self, model: nn.Module) -> Objective:
-        """The loss of the present weights on the sample; it is verified the first time."""
+        """The loss of the present weights on the sample, which is read and verified at first."""
         module = submodule(model, self._module)
-        arguments = {"device": next(module.parameters()).device, **self._objective}
-        verify = arguments.pop("verify", True) and not self._is_verified
-        return Objective(module, self._data, verify=verify, **arguments)
+        first = next(module.parameters())
+        dtype = torch.float64 if first.dtype == torch.float64 else torch.float32
+        arguments = {"device": first.device, "dtype": dtype, **self._objective}
+        if self._is_verified:
+            return Objective(module, self._data, **{**arguments, "verify": False, "samples": 0})
+        objective = Objective(module, self._data, **arguments)
+        sample = objective.sample_hash()
+        if self._config["tracker"].setdefault("sample_sha256", sample) != sample:
+            raise InputError(
+                f"the sample is not that of the record in {self._run.path}; pass data that come in "
+                "the same order every time"
+            )
+        if self._data is not None:
+            self._data = [batch.as_given for batch in objective.batches]
+        return objective
 
     def _numbers(self, objective: Objective) -> dict[str, float]:
         values, self._vector = self._measurement.measure(objective, self._vector)
@@ -248,8 +259,10 @@ class Tracker:
                 "resume=True, or choose another folder"
             )
         if present:
-            if "tracker" not in self._run.read_config():
+            record = self._run.read_config().get("tracker")
+            if not isinstance(record, dict):
                 raise InputError(f"{self._run.path} is not the record of a Tracker")
+            self._config["tracker"]["sample_sha256"] = record["sample_sha256"]
             self.rows = self._run.read_metrics()
             self.steps = int(self.rows[-1]["epoch"]) if self.rows else 0
 

@@ -1,14 +1,9 @@
-"""What keeps a measurement apart from the training that it is taken in."""
+"""What a tracker measures of the model that is trained, and in which process."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-
-import torch
 import torch.distributed as dist
 from torch import nn
 
 from landscape.errors import InputError
-from landscape.runtime.random_state import preserved_random_state
 
 
 def submodule(model: nn.Module, path: str) -> nn.Module:
@@ -31,18 +26,6 @@ def submodule(model: nn.Module, path: str) -> nn.Module:
     if not any(True for _ in module.parameters()):
         raise InputError(f"{type(module).__name__} has no parameters to measure")
     return module
-
-
-@contextmanager
-def apart_from_training() -> Iterator[None]:
-    """Without autocast and inference mode, and with all global random state restored."""
-    with preserved_random_state(), ExitStack() as stack:
-        stack.enter_context(torch.inference_mode(False))
-        stack.enter_context(torch.no_grad())
-        for kind in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(kind):
-                stack.enter_context(torch.autocast(kind, enabled=False))
-        yield
 
 
 def is_first_rank() -> bool:
