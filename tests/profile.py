@@ -43,10 +43,12 @@ SLOW = (
     "tests/landscape/runtime/test_distributed.py",
     "tests/landscape/slices/test_extremes.py",
     "tests/landscape/slices/test_refinement.py",
+    "tests/landscape/tracking/test_lightning.py",
+    "tests/landscape/tracking/test_transformers.py",
+    "tests/landscape/training/sam/test_ranks.py",
     "tests/landscape/training/test_kills.py",
     "tests/landscape/training/test_processes.py",
     "tests/landscape/training/test_recipes.py",
     "tests/landscape/training/test_resume.py",
-    "tests/landscape/training/sam/test_ranks.py",
     "tests/test_documentation.py",
 )

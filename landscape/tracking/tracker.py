@@ -38,7 +38,8 @@ class Tracker:
     for each measurement, and epochs/ the weights. A file is replaced as a whole, so that a killed
     training leaves the last one.
 
-    A later measurement that fails is a row of nan and a warning in the log: the training goes on.
+    A later measurement that fails is a row of nan and a warning in the log; what can't be written
+    is a warning, too. The training goes on.
 
     Args:
         folder: The run directory.
@@ -215,9 +216,14 @@ class Tracker:
             if not self._is_verified:
                 raise
             LOGGER.warning(f"{self._run.path}: {self.unit} {number} is not measured: {error}")
+        values["measuring_seconds"] = time.perf_counter() - started
+        try:
+            self._write(values, state, training_facts(optimizer))
+        except LandscapeError as error:
+            if len(self.rows) < 2:
+                raise
+            LOGGER.warning(f"{self.unit} {number} is not recorded: {error}")
         self._ended = time.perf_counter()
-        values["measuring_seconds"] = self._ended - started
-        self._write(values, state, training_facts(optimizer))
         return values
 
     def _make_objective(self, model: nn.Module) -> Objective:
@@ -280,9 +286,9 @@ class Tracker:
                 if later > number:
                     file.unlink()
             self._is_open = True
+        self.rows = [row for row in self.rows if row["epoch"] < number] + [values]
         if state:
             self._run.save_epoch(number, state)
             self._run.save(LAST, {"model": state, "epoch": number})
-        self.rows = [row for row in self.rows if row["epoch"] < number] + [values]
         columns = dict.fromkeys((name for row in self.rows for name in row), math.nan)
         self._run.write_metrics([{**columns, **row} for row in self.rows])

@@ -12,6 +12,7 @@ from torch import nn
 
 from landscape import SAM, InputError, Objective, Tracker
 from landscape.checkpoints.run import RunDirectory
+from landscape.errors import SaveError
 from landscape.runtime.random_state import preserved_random_state
 from tests.landscape.tracking.training import Noisy, loader, make, samples
 
@@ -163,6 +164,23 @@ def test_a_measurement_that_fails_later_leaves_the_training_alone(tmp_path, capl
     assert math.isnan(tracker.rows[1]["lambda_1"])
     assert "step 2 is not measured" in caplog.text
     assert len(RunDirectory(tmp_path / "run").read_metrics()) == 2
+
+
+def test_a_full_disk_leaves_the_training_alone(tmp_path, caplog, monkeypatch):
+    model = make()
+    tracker = Tracker(tmp_path / "run", samples(), quantities=("grad_norm",))
+    tracker.step(model)
+
+    def full(*_):
+        raise SaveError("no room")
+
+    monkeypatch.setattr(RunDirectory, "save_epoch", full)
+    with caplog.at_level(logging.WARNING):
+        tracker.step(model)
+    assert "step 2 is not recorded: no room" in caplog.text
+    monkeypatch.undo()
+    tracker.step(model)
+    assert [row["epoch"] for row in RunDirectory(tmp_path / "run").read_metrics()] == [1, 2, 3]
 
 
 def test_autocast_and_inference_mode_around_it_change_nothing(tmp_path):

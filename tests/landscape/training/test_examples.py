@@ -16,6 +16,7 @@ MODULES = [
     "landscape.training.loop",
     "landscape.training.sam.ascent",
     "landscape.training.sam.optimizer",
+    "landscape.tracking.tracker",
     "landscape.training.settings",
 ]
 
