@@ -200,8 +200,8 @@ class Tracker:
             return {}
         started = time.perf_counter()
         values = dict.fromkeys((*COLUMNS, *self._measurement.columns), math.nan)
-        values |= {"epoch": number, "seconds": started - self._ended, **numbers}
-        values["lr"] = learning_rate(optimizer)
+        values |= {"epoch": number, "seconds": started - self._ended}
+        values |= {"lr": learning_rate(optimizer), **{k: float(v) for k, v in numbers.items()}}
         state: dict[str, Tensor] = {}
         try:
             with isolated(), torch.no_grad():
@@ -209,7 +209,7 @@ class Tracker:
                 values |= self._numbers(objective)
                 if self._keeps:
                     stored = objective.module.state_dict()
-                    state = {name: tensor.detach().cpu().clone() for name, tensor in stored.items()}
+                    state = {k: v.cpu().clone() for k, v in stored.items() if isinstance(v, Tensor)}
             self._config["num_parameters"] = objective.num_parameters
             self._is_verified = True
         except (LandscapeError, torch.OutOfMemoryError) as error:
@@ -268,7 +268,8 @@ class Tracker:
             record = self._run.read_config().get("tracker")
             if not isinstance(record, dict):
                 raise InputError(f"{self._run.path} is not the record of a Tracker")
-            self._config["tracker"]["sample_sha256"] = record["sample_sha256"]
+            if "sample_sha256" in record:
+                self._config["tracker"]["sample_sha256"] = record["sample_sha256"]
             self.rows = self._run.read_metrics()
             self.steps = int(self.rows[-1]["epoch"]) if self.rows else 0
 
@@ -277,6 +278,7 @@ class Tracker:
     ) -> None:
         """Write weights, then the row that says so; after a resumption, in place of later ones."""
         number = int(values["epoch"])
+        training = training or self._config["training"]
         if not self._is_open or self._config["training"] != training:
             make_directory(self._run.path)
             self._run.sweep()
