@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from landscape.parameters.layout import ParameterLayout
     from landscape.results.provenance import Provenance
     from landscape.results.result import Array, Result
+    from landscape.tracking.tracker import Tracker
+    from landscape.training.sam.ascent import frozen_batch_statistics
+    from landscape.training.sam.optimizer import SAM
 
 __all__ = [
     "Array",
@@ -40,6 +43,9 @@ __all__ = [
     "ParameterLayout",
     "Provenance",
     "Result",
+    "SAM",
+    "Tracker",
+    "frozen_batch_statistics",
     "lanczos",
     "load_checkpoint",
     "random_direction",
@@ -57,6 +63,9 @@ _MODULES = {
     "parameters.layout": ("ParameterLayout",),
     "results.provenance": ("Provenance",),
     "results.result": ("Array", "Result"),
+    "tracking.tracker": ("Tracker",),
+    "training.sam.ascent": ("frozen_batch_statistics",),
+    "training.sam.optimizer": ("SAM",),
 }
 
 

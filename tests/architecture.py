@@ -21,7 +21,7 @@ FLOORS = (
     {"objective"},
     {"hooks", "measures", "checkpoints", "robustness"},
     {"curvature", "training"},
-    {"directions"},
+    {"directions", "tracking"},
     {"slices"},
     {"cli"},
 )

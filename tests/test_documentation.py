@@ -88,13 +88,23 @@ def test_the_index_is_that_of_the_command():
 
 @pytest.mark.parametrize("name", sorted(OF_ANALYSES))
 def test_the_python_of_a_page_runs(name, tmp_path, monkeypatch, capsys):
-    page = OF_ANALYSES[name].read_text(encoding="utf-8")
+    run_python_of(OF_ANALYSES[name], tmp_path, monkeypatch, capsys, name in NEED_A_RUN)
+
+
+def test_the_python_for_a_training_of_ones_own_runs(tmp_path, monkeypatch, capsys):
+    run_python_of(ROOT / "docs" / "own-training.md", tmp_path, monkeypatch, capsys)
+    assert (tmp_path / "runs" / "mine" / "epochs" / "0020.pt").is_file()
+
+
+def run_python_of(path, tmp_path, monkeypatch, capsys, may_have_none=False):
+    """Run the examples of a page, each of which prints something."""
+    page = path.read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    assert blocks or name in NEED_A_RUN
+    assert blocks or may_have_none
     monkeypatch.chdir(tmp_path)
     for code in blocks:
         with torch.random.fork_rng():
-            exec(compile(code, f"{name}.md", "exec"), {})  # noqa: S102
+            exec(compile(code, path.name, "exec"), {})  # noqa: S102
         assert capsys.readouterr().out.strip()
 
 

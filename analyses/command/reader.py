@@ -8,7 +8,7 @@ from typing import Any
 from analyses.command.checkpoints import GivenCheckpoint
 from analyses.command.settings import MeasurementSettings
 from landscape.checkpoints.load import Checkpoint, load_checkpoint
-from landscape.checkpoints.run import LAST, run_of
+from landscape.checkpoints.run import LAST, epochs_unit, run_of
 from landscape.data.catalog import data_facts, load_data
 from landscape.data.samples import Samples, check_targets, choose, count_classes
 from landscape.data.settings import DataSettings, canonical_split
@@ -209,4 +209,5 @@ def _training_facts(checkpoint: Checkpoint) -> dict[str, Any]:
     if file.stem.isdecimal():
         training["lr"] = {int(row["epoch"]): row["lr"] for row in rows}.get(int(file.stem))
     facts["training"] = training
+    facts["unit"] = epochs_unit(checkpoint.config)
     return facts

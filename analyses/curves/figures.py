@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from analyses.curves.result import Curves
 from analyses.drawing.lettering import add_legend
+from analyses.drawing.numbers import epochs_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.style import figure, line_styles
 
@@ -35,7 +36,7 @@ def _draw_columns(results: Sequence[Curves], columns: Sequence[tuple[str, str]])
                 epochs, result.columns[name][rows], marker=marker, linewidth=1.4, **style
             )
     for panel, (_, title) in zip(panels, columns, strict=True):
-        panel.set(xlabel="epoch", ylabel=title)
+        panel.set(xlabel=epochs_unit(results), ylabel=title)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(axis="y", color="0.92")
     add_legend(page, handles, columns=3)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from analyses.curves.result import Curves, in_file_order
 from analyses.curves.settings import Settings
 from analyses.run_context import RunContext
-from landscape.checkpoints.run import RunDirectory, run_of
+from landscape.checkpoints.run import RunDirectory, epochs_unit, run_of
 from landscape.errors import InputError, NotMeasurableError
 from landscape.objective.objective import Objective
 from landscape.results.provenance import Provenance
@@ -76,6 +76,7 @@ def measure_run(path: Path, label: str, settings: Settings) -> Curves:
             "data": config["data"].get("data", ""),
             "recipe": config.get("recipe", ""),
             "training": training,
+            "unit": epochs_unit(config),
         },
     )
     return Curves(columns, label=label, settings=settings, provenance=provenance)

@@ -28,6 +28,12 @@ def with_unit(name: str, results: Sequence[HasProvenance], unit: str = "{}") -> 
     return f"{name} ({unit.format(loss_unit)})" if loss_unit else name
 
 
+def epochs_unit(results: Sequence[HasProvenance]) -> str:
+    """What the saved epochs of runs are counted in: ``epoch``, or ``step`` where a Tracker did."""
+    units = {str(result.provenance.origin.get("unit", "epoch")) for result in results}
+    return " or ".join(sorted(units))
+
+
 def number(value: float, digits: int = 3) -> str:
     """A value to ``digits`` significant digits; only very small or large ones have an exponent."""
     if not math.isfinite(value):

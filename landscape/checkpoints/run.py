@@ -63,6 +63,12 @@ def run_of(path: Path) -> "RunDirectory | None":
     return run if belongs_to_run and run.exists() else None
 
 
+def epochs_unit(config: Mapping[str, Any]) -> str:
+    """What the epochs of a run are counted in: ``step`` where a Tracker counted steps."""
+    tracker = config.get("tracker")
+    return "step" if isinstance(tracker, Mapping) and tracker.get("unit") == "step" else "epoch"
+
+
 @dataclass(frozen=True)
 class RunDirectory:
     """The files of a run. Every write replaces a file as a whole, or leaves the old one.

@@ -167,6 +167,8 @@ def _build_timm(name: str, arguments: Mapping[str, Any]) -> nn.Module:
 
 def _unknown(name: str) -> str:
     """The message for a name that is unknown."""
+    if not name:
+        return "the run does not name its model; say what it is with --model"
     known = [*NAMED, *FAMILIES]
     close = get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}? " if close else ""

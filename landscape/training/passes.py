@@ -1,6 +1,6 @@
 """Passes of micro-batches through the model: the loss, its gradient, and attacks on the inputs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -104,21 +104,6 @@ class Passes:
         ball = self.task.ball
         assert ball is not None
         return ball.step(inputs, start.detach(), gradient, FAST_STEP * ball.radius)
-
-    def gradients(self) -> list[Tensor]:
-        """The gradients in ``.grad``."""
-        return self.without_none([p.grad for p in self.parameters])
-
-    def replace_gradients(self, gradients: Sequence[Tensor]) -> None:
-        """Copy ``gradients`` into ``.grad`` of the parameters that have one."""
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            if parameter.grad is not None:
-                parameter.grad.copy_(gradient)
-
-    def without_none(self, gradients: Sequence[Tensor | None]) -> list[Tensor]:
-        """``gradients`` with zeros for parameters that don't enter the loss."""
-        pairs = zip(gradients, self.parameters, strict=True)
-        return [torch.zeros_like(p) if g is None else g for g, p in pairs]
 
     def _evaluate(
         self, module: nn.Module, inputs: Tensor, targets: Tensor, seed: int

@@ -50,7 +50,7 @@ class Stepper:
         self._passes = Passes(
             model, task, settings, group, compiled=compiled, some_unused=some_unused
         )
-        self._sharp_gradient = SharpGradient(self._passes) if settings.rho > 0 else None
+        self._sharp_gradient = SharpGradient(self._passes, optimizer) if settings.rho > 0 else None
 
     @property
     def device(self) -> torch.device:
@@ -60,7 +60,7 @@ class Stepper:
     @property
     def looksam(self) -> LookSam | None:
         """The state of LookSAM, if that is the method."""
-        return None if self._sharp_gradient is None else self._sharp_gradient.looksam
+        return None if self._sharp_gradient is None else self._sharp_gradient.sam.passes.looksam
 
     def step(self, inputs: Tensor, targets: Tensor, number: int, rho: float, seed: int) -> Tensor:
         """Take a step with this rank's samples of a batch.
@@ -80,16 +80,20 @@ class Stepper:
         """
         self.optimizer.zero_grad(set_to_none=True)
         sharp_gradient = self._sharp_gradient if rho > 0 else None
-        if sharp_gradient is not None and number % self.settings.interval == 0:
-            record = sharp_gradient.compute(inputs, targets, rho, seed)
+        sam = None if sharp_gradient is None else sharp_gradient.sam
+        if sam is not None:
+            sam.rho, sam.steps = rho, number
+        if sharp_gradient is not None and sharp_gradient.sam.is_sharp_step:
+            record = sharp_gradient.compute(inputs, targets, seed)
         else:
             record = self._plain_gradient(inputs, targets, seed)
-            if sharp_gradient is not None and sharp_gradient.looksam is not None:
-                approximation = sharp_gradient.looksam.approximate(self._passes.gradients())
-                self._passes.replace_gradients(approximation)
+            if sam is not None:
+                sam.first_step(zero_grad=False)
+        if sam is not None:
+            sam.correct_gradients()
         if self.settings.clip > 0:
             nn.utils.clip_grad_norm_(self._passes.parameters, self.settings.clip)
-        self.optimizer.step()
+        (sam or self.optimizer).step()
         return record
 
     def _plain_gradient(self, inputs: Tensor, targets: Tensor, seed: int) -> Tensor:

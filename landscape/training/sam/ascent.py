@@ -24,7 +24,7 @@ Gradients = Sequence[Tensor | None]
 
 
 class SharpnessAware:
-    """Moves parameters to w + e and back. It holds one copy of the parameters.
+    """Moves parameters to w + e and back. It holds one copy of those that it moves.
 
     Args:
         parameters: What is perturbed.
@@ -39,35 +39,42 @@ class SharpnessAware:
         >>> sam.restore()
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], eta: float | None = None) -> None:
+    def __init__(self, parameters: Iterable[Tensor], eta: float | None = None) -> None:
         self.parameters: list[Tensor] = list(parameters)
         self.eta = eta
-        self._saved: list[Tensor] = []
-        self._is_perturbed = False
+        self.is_perturbed = False
+        self._saved: dict[int, Tensor] = {}  # by the number of the parameter
+        self._moved: list[int] = []
 
     @torch.no_grad()
-    def perturb(self, gradients: Gradients, rho: float) -> None:
+    def perturb(self, gradients: Gradients, rho: float | Sequence[float]) -> None:
         """Move the parameters to w + e; they stay where they are if all gradients are 0.
 
         Args:
             gradients: One for each parameter; None counts as 0. They are overwritten by e / rho.
-            rho: The length of e.
+            rho: The length of e; or one for each parameter, by which its part of g / ||g|| is
+                multiplied. Parameters of radius 0 stay, and the norm is over the others.
 
         Raises:
             RuntimeError: The parameters are perturbed already.
         """
-        if self._is_perturbed:
+        if self.is_perturbed:
             raise RuntimeError("perturb() was called twice without restore()")
-        if not self._saved:
-            self._saved = [torch.empty_like(p) for p in self.parameters]
-        torch._foreach_copy_(self._saved, self.parameters)
-        self._is_perturbed = True
-        pairs = zip(self.parameters, gradients, strict=True)
-        present = [(p, g) for p, g in pairs if g is not None]
-        if not present:
+        radii = [rho] * len(self.parameters) if isinstance(rho, float | int) else rho
+        self._moved = [
+            number
+            for number, (gradient, radius) in enumerate(zip(gradients, radii, strict=True))
+            if gradient is not None and radius > 0
+        ]
+        weights = [self.parameters[number] for number in self._moved]
+        direction = [g for g in map(gradients.__getitem__, self._moved) if g is not None]
+        for number, weight in zip(self._moved, weights, strict=True):
+            if number not in self._saved:
+                self._saved[number] = torch.empty_like(weight)
+        self.is_perturbed = True
+        if not weights:
             return
-        weights = [p for p, _ in present]
-        direction = [g for _, g in present]
+        torch._foreach_copy_([self._saved[number] for number in self._moved], weights)
         scales = None
         if self.eta is not None:
             scales = torch._foreach_abs(weights)
@@ -78,7 +85,11 @@ class SharpnessAware:
             torch._foreach_mul_(direction, scales)
         # Scaled to length 1 first, so that tiny and huge gradients neither vanish nor overflow.
         torch._foreach_mul_(direction, torch.where(norm > 0, 1 / norm, 0.0))
-        torch._foreach_add_(weights, direction, alpha=rho)
+        for radius in {radii[number] for number in self._moved}:
+            chosen = [k for k, number in enumerate(self._moved) if radii[number] == radius]
+            torch._foreach_add_(
+                [weights[k] for k in chosen], [direction[k] for k in chosen], alpha=radius
+            )
 
     @torch.no_grad()
     def restore(self) -> None:
@@ -87,19 +98,34 @@ class SharpnessAware:
         Raises:
             RuntimeError: The parameters are not perturbed.
         """
-        if not self._is_perturbed:
+        if not self.is_perturbed:
             raise RuntimeError("restore() was called without perturb()")
-        torch._foreach_copy_(self.parameters, self._saved)
-        self._is_perturbed = False
+        if self._moved:
+            weights = [self.parameters[number] for number in self._moved]
+            torch._foreach_copy_(weights, [self._saved[number] for number in self._moved])
+        self.is_perturbed = False
 
 
 @torch.no_grad()
 def norm_of(gradients: Gradients) -> Tensor:
-    """||g||_2 over all tensors as one vector; None counts as 0."""
+    """||g||_2 over all tensors as one vector; None counts as 0.
+
+    Norms of half-precision tensors are in float32, and in float64 if precisions are mixed.
+    """
     present = [g for g in gradients if g is not None]
     if not present:
         return torch.zeros(())
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(present)))
+    half = (torch.float16, torch.bfloat16)
+    present = [g.float() if g.dtype in half else g for g in present]
+    norms = torch._foreach_norm(present)
+    return torch.linalg.vector_norm(torch.stack(same_dtype(norms)))
+
+
+def same_dtype(scalars: Sequence[Tensor]) -> list[Tensor]:
+    """The scalars as they are if all have one type, and else in float64."""
+    if len({scalar.dtype for scalar in scalars}) == 1:
+        return list(scalars)
+    return [scalar.double() for scalar in scalars]
 
 
 def names_in_scope(model: nn.Module, scope: str) -> set[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from landscape.training.sam.ascent import norm_of
+from landscape.training.sam.ascent import norm_of, same_dtype
 
 # A component of a vector below this many units of rounding has no meaningful direction.
 ROUNDING = 100
@@ -64,7 +64,13 @@ class LookSam:
 
 def _orthogonal_component(vector: Sequence[Tensor], axis: Sequence[Tensor]) -> list[Tensor]:
     """``vector`` minus its projection on ``axis``; each is one vector over all tensors."""
-    inner = torch.stack([torch.sum(v * a) for v, a in zip(vector, axis, strict=True)]).sum()
+    products = [_inner(v, a) for v, a in zip(vector, axis, strict=True)]
+    inner = torch.stack(same_dtype(products)).sum()
     squared = norm_of(axis).square()
     share = torch.where(squared > 0, inner / squared, 0.0)
     return list(torch._foreach_sub(list(vector), torch._foreach_mul(list(axis), share)))
+
+
+def _inner(a: Tensor, b: Tensor) -> Tensor:
+    """The inner product of two tensors; complex ones count as pairs of real numbers."""
+    return torch.sum((a * b.conj()).real) if a.is_complex() else torch.sum(a * b)

@@ -3,19 +3,13 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from landscape.training.passes import MicroBatch, Passes
-from landscape.training.sam.ascent import (
-    SharpnessAware,
-    frozen_batch_statistics,
-    names_in_scope,
-    norm_of,
-)
-from landscape.training.sam.corrections import LookSam, close_surrogate_gap
+from landscape.training.sam.ascent import names_in_scope, norm_of
+from landscape.training.sam.optimizer import SAM
 
 
 class SharpGradient:
@@ -34,35 +28,40 @@ class SharpGradient:
         InputError: No parameter is in the scope of the perturbation.
     """
 
-    def __init__(self, passes: Passes) -> None:
+    def __init__(self, passes: Passes, optimizer: torch.optim.Optimizer) -> None:
         settings = passes.settings
         scope = names_in_scope(passes.model, settings.sam_scope)
-        named = [(name, p) for name, p in passes.model.named_parameters() if p.requires_grad]
-        self.looksam = LookSam(settings.correction) if settings.sam == "looksam" else None
+        named = passes.model.named_parameters()
         self._settings = settings
         self._passes = passes
-        self._in_scope = [name in scope for name, _ in named]
-        self._corrects = settings.sam in ("gsam", "looksam")
-        self._sam = SharpnessAware(
-            self._scoped(passes.parameters), settings.sam_eta if settings.sam == "asam" else None
+        self.sam = SAM(
+            passes.parameters,
+            optimizer,
+            settings.rho,
+            method=settings.sam,
+            alpha=settings.sam_alpha,
+            eta=settings.sam_eta,
+            every=settings.sam_every,
+            perturbed=[p for name, p in named if p.requires_grad and name in scope],
+            model=passes.model,
+            per_device=not settings.sam_sync,
         )
 
-    def compute(self, inputs: Tensor, targets: Tensor, rho: float, seed: int) -> Tensor:
-        """Leave g_s, corrected, in ``.grad``.
+    def compute(self, inputs: Tensor, targets: Tensor, seed: int) -> Tensor:
+        """Leave g_s in ``.grad``; SAM's :meth:`~SAM.correct_gradients` comes next.
 
         Args:
             inputs: This rank's inputs of the batch.
             targets: Their targets.
-            rho: The radius of the perturbation.
             seed: The seed of the step.
 
         Returns:
             Loss, error, ||g_i|| and L_i(w + e_i) - L_i(w), as means over samples, of shape (4,).
         """
+        self.sam.begin_step()
         size = self._settings.sam_batch or len(targets)
         subsets = list(zip(inputs.split(size), targets.split(size), strict=True))
         numbers = itertools.count()  # of micro-batches, over all subsets
-        plain = [torch.zeros_like(p) for p in self._passes.parameters] if self._corrects else []
         record = torch.zeros(4, dtype=torch.float64, device=inputs.device)
         for subset in subsets:
             weight = len(subset[1]) / len(targets)
@@ -70,18 +69,12 @@ class SharpGradient:
             seeds = [self._passes.seed(seed, next(numbers)) for _ in micro_batches]
             ascent, attacked, means = self._ascent_gradient(micro_batches, seeds)
             norm = norm_of(ascent)
-            if self._corrects:
-                gradients = self._passes.without_none(ascent)
-                torch._foreach_add_(plain, gradients, alpha=weight)
-                del gradients
-            with self._perturbed(ascent, rho):
+            with self._perturbed(ascent, weight):
                 ascent.clear()  # their memory is free for the second pass
                 is_last = subset is subsets[-1]
                 perturbed = self._descent_gradient(attacked, seeds, weight, is_last)
             gap = perturbed[0] - weight * means[0]
             record += torch.stack([*(weight * means), weight * norm.to(means), gap])
-        if self._corrects:
-            self._correct(plain)
         return record
 
     def _ascent_gradient(
@@ -119,13 +112,13 @@ class SharpGradient:
         return total, attacked, means
 
     @contextmanager
-    def _perturbed(self, ascent: Sequence[Tensor | None], rho: float) -> Iterator[None]:
+    def _perturbed(self, ascent: Sequence[Tensor | None], weight: float) -> Iterator[None]:
         """The weights are at w + e_i within the context; ``ascent`` is used up."""
-        self._sam.perturb(self._scoped(ascent), rho)
+        self.sam.perturb(ascent, weight)
         try:
             yield
         finally:
-            self._sam.restore()
+            self.sam.restore()
 
     def _descent_gradient(
         self,
@@ -141,27 +134,11 @@ class SharpGradient:
         """
         size = sum(len(targets) for _, targets in micro_batches)
         means = torch.zeros(2, dtype=torch.float64, device=micro_batches[0][0].device)
-        with frozen_batch_statistics(self._passes.model):
-            for micro_batch, seed in zip(micro_batches, seeds, strict=True):
-                weight = subset_weight * (len(micro_batch[1]) / size)
-                is_last = is_last_subset and micro_batch is micro_batches[-1]
-                means += self._passes.backward(micro_batch, seed, weight, is_last)
+        for micro_batch, seed in zip(micro_batches, seeds, strict=True):
+            weight = subset_weight * (len(micro_batch[1]) / size)
+            is_last = is_last_subset and micro_batch is micro_batches[-1]
+            means += self._passes.backward(micro_batch, seed, weight, is_last)
         return means
-
-    def _correct(self, plain: list[Tensor]) -> None:
-        """Correct g_s in ``.grad`` by g as GSAM does; LookSAM remembers both for later steps."""
-        if not self._settings.sam_sync:
-            self._passes.group.average(plain)
-        sharp = self._passes.gradients()
-        if self.looksam is not None:
-            self.looksam.remember(sharp, plain)
-        else:
-            corrected = close_surrogate_gap(sharp, plain, self._settings.correction)
-            self._passes.replace_gradients(corrected)
-
-    def _scoped(self, values: Sequence[Any]) -> list[Any]:
-        """Those of ``values``, one for each parameter, whose parameter is perturbed."""
-        return [value for value, chosen in zip(values, self._in_scope, strict=True) if chosen]
 
 
 def _sum(total: list[Tensor | None], gradients: list[Tensor | None]) -> list[Tensor | None]:

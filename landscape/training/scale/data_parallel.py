@@ -111,6 +111,13 @@ class DataParallelGroup:
 SINGLE_PROCESS = DataParallelGroup()
 
 
+def all_processes(device: torch.device) -> DataParallelGroup:
+    """The processes that torch.distributed has connected; a single one where it has none."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return SINGLE_PROCESS
+    return DataParallelGroup(Ranks(dist.get_rank(), dist.get_world_size()), device)
+
+
 @contextmanager
 def join_data_parallel_group(ranks: Ranks, device: torch.device) -> Iterator[DataParallelGroup]:
     """The group of all ranks, which exists for as long as the context lasts."""

@@ -15,6 +15,8 @@ MODULES = [
     "landscape.models.catalog",
     "landscape.training.loop",
     "landscape.training.sam.ascent",
+    "landscape.training.sam.optimizer",
+    "landscape.tracking.tracker",
     "landscape.training.settings",
 ]
 

@@ -292,7 +292,7 @@ def test_perturbing_holds_one_copy_of_the_weights_and_uses_the_gradients_memory(
     sam.perturb(gradients, 0.1)
     for w, g, b in zip(weights, gradients, before, strict=True):
         torch.testing.assert_close(w.detach(), b + 0.1 * g)  # g holds e / rho
-    held = {saved.data_ptr() for saved in sam._saved}
+    held = {saved.data_ptr() for saved in sam._saved.values()}
     sam.restore()
     sam.perturb([torch.randn(4, 4), torch.randn(3)], 0.1)
-    assert {saved.data_ptr() for saved in sam._saved} == held
+    assert {saved.data_ptr() for saved in sam._saved.values()} == held

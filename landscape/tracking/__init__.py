@@ -1,0 +1,1 @@
+"""Recording curvature during a training, without changing it."""

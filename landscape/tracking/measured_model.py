@@ -1,0 +1,33 @@
+"""What a tracker measures of the model that is trained, and in which process."""
+
+import torch.distributed as dist
+from torch import nn
+
+from landscape.errors import InputError
+
+
+def submodule(model: nn.Module, path: str) -> nn.Module:
+    """The submodule that is measured, out of the wrappers of the whole model.
+
+    Raises:
+        InputError: There is no such submodule, or its parameters are spread over processes.
+    """
+    if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        model = model.module
+    try:
+        module = model.get_submodule(path)
+    except AttributeError as error:
+        raise InputError(f"the model has no submodule {path!r}: {error}") from error
+    if any(type(p).__name__ in ("DTensor", "FlatParameter") for p in module.parameters()):
+        raise InputError(
+            "the parameters are spread over processes (FSDP), which a Tracker does not measure; "
+            "measure saved checkpoints with landscape-plot sharpness instead"
+        )
+    if not any(True for _ in module.parameters()):
+        raise InputError(f"{type(module).__name__} has no parameters to measure")
+    return module
+
+
+def is_first_rank() -> bool:
+    """Whether this process is the first of its group, or alone."""
+    return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
