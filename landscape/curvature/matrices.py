@@ -34,10 +34,12 @@ def gauss_newton_graph(
     objective: Objective, batch: Batch, outputs: Any, weight: float, skipped: SkippedParameters
 ) -> GaussNewtonGraph:
     """The Gauss-Newton matrix of the batch's mean loss, times ``weight``."""
-    if not isinstance(outputs, Tensor):
+    is_step = objective.criterion.step is not None
+    if is_step or not isinstance(outputs, Tensor):
+        given = "a training step, which shows none" if is_step else type(outputs).__name__
         raise NotMeasurableError(
-            f"the Gauss-Newton matrix needs outputs that are one tensor, got "
-            f"{type(outputs).__name__}; use the hessian"
+            f"the Gauss-Newton matrix needs outputs that are one tensor, got {given}; "
+            "use the hessian"
         )
     point = outputs.detach().requires_grad_()
     slope = GradientGraph(weight * objective.loss_of(point, batch), [point])

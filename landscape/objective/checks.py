@@ -1,5 +1,6 @@
 """Checks, before anything is measured, that a loss is a repeatable mean over its data."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -74,7 +75,8 @@ def check_independent_of_batching(twin: Twin, batches: Sequence[Batch]) -> None:
             f"the model takes a batch of {cuttable[0].size} samples, but not a part of it "
             f"({reason}); if its samples belong together (a graph): batching='whole'"
         ) from error
-    if twin.agree(as_given, regrouped):
+    # A piece whose loss is 0/0, since nothing in it counts, shows that more than samples count.
+    if math.isfinite(as_given) == math.isfinite(regrouped) and twin.agree(as_given, regrouped):
         return
     raise InputError(
         f"the loss depends on how samples are batched: {as_given:.8g} in batches of "

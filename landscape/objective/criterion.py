@@ -174,6 +174,11 @@ class Criterion:
             answer, source = self.loss(outputs, batch.targets), "loss"
         if isinstance(answer, tuple) and len(answer) == 2 and _is_weight(answer[1]):
             total, divisor = answer
+            if isinstance(divisor, Tensor) and divisor.requires_grad:
+                raise InputError(
+                    "the weight of a batch depends on the model's parameters, so the loss is no "
+                    "weighted mean; return a weight that is made of the batch alone"
+                )
             return _checked_scalar(total, source), divisor
         return _checked_scalar(answer, source), None
 
@@ -208,11 +213,6 @@ def _is_weight(value: Any) -> bool:
 
 
 def _checked_weight(value: Any) -> float:
-    if isinstance(value, Tensor) and value.requires_grad:
-        raise InputError(
-            "the weight of a batch depends on the model's parameters, so the loss is no weighted "
-            "mean; return a weight that is made of the batch alone"
-        )
     try:
         weight = float(value)
     except (TypeError, ValueError, RuntimeError) as error:

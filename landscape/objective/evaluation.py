@@ -86,7 +86,7 @@ def evaluate_batches(
             add(f"metric {name}", metric(outputs, batch.targets).double() * batch.size)
     values = dict(zip(totals, torch.stack(list(totals.values())).tolist(), strict=True))
     loss = values["loss"] / weight
-    stderr = by_sample.standard_error(values, loss, samples)
+    stderr = by_sample.standard_error(values, loss)
     if stderr is None:
         stderr = _error_over_batches(torch.stack(batch_losses).cpu().numpy(), batch_weights, loss)
     return Evaluation(
@@ -125,7 +125,7 @@ class _Spread:
         self.is_known = True
         self._add = add
         self._reference: Tensor | None = None
-        self._weights = self._squares = 0.0
+        self._weights = self._squares = self._count = 0.0
 
     def add(self, sums: Tensor, weights: Tensor | float) -> None:
         """Add the weighted losses of some samples, (n,), and their weights, (n,) or all alike."""
@@ -136,25 +136,28 @@ class _Spread:
             self._add("reference", self._reference)
         if isinstance(weights, float):
             centred = sums - self._reference * weights
+            self._count += len(sums)
             self._weights += weights * len(sums)
             self._squares += weights * weights * len(sums)
             self._add("mixed", centred.sum() * weights)
         else:
             weights = weights.detach().double()
             centred = sums - self._reference * weights
+            self._add("count", (weights > 0).sum())
             self._add("weights", weights.sum())
             self._add("squares", weights.square().sum())
             self._add("mixed", (centred * weights).sum())
         self._add("first", centred.sum())
         self._add("second", centred.square().sum())
 
-    def standard_error(self, values: Mapping[str, float], loss: float, count: int) -> float | None:
+    def standard_error(self, values: Mapping[str, float], loss: float) -> float | None:
         """The standard error of the mean loss, nan for one sample; None if it isn't known.
 
         It isn't where the samples' losses don't add up to the loss, as those of a contrastive loss.
         """
         if not self.is_known:
             return None
+        count = self._count + values.get("count", 0.0)
         if count < 2 or not math.isfinite(loss):
             return math.nan
         weight = self._weights + values.get("weights", 0.0)

@@ -1,0 +1,313 @@
+"""What a batch counts for: the numbers of many batches are those of one, dense in float64."""
+
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from landscape.curvature.operators import CurvatureOperator
+from landscape.curvature.products import LocalProducts, ProductRequest
+from landscape.curvature.sampling import sample_slices, sampling_errors
+from landscape.curvature.sharding import shard_of
+from landscape.errors import InputError
+from landscape.objective.reductions import divisor_from_targets
+from tests.landscape.objective.problems import Objective64, batches, close, mlp, vectors
+from tests.oracles.by_rows import gradient_and_hessian
+
+WEIGHT = torch.tensor([1.0, 3.0, 8.0], dtype=torch.float64)
+
+
+def sorted_by_class(count=17):
+    """As an ImageFolder comes: batches differ in their classes."""
+    inputs, targets = vectors(count)
+    return inputs, targets.sort().values
+
+
+def with_ignored(inputs, targets, ignored=-100):
+    """The last batches have more labels that don't count than the first, which has none."""
+    targets = targets.clone()
+    targets[7::2] = ignored
+    return inputs, targets
+
+
+def masked(outputs, targets):
+    """Written out, so that nothing shows what it divides by: label 0 is padding."""
+    counts = (targets != 0).to(outputs)
+    return (F.cross_entropy(outputs, targets, reduction="none") * counts).sum() / counts.sum()
+
+
+def masked_sum(outputs, targets):
+    counts = (targets != 0).to(outputs)
+    return (F.cross_entropy(outputs, targets, reduction="none") * counts).sum(), counts.sum()
+
+
+LOSSES = {
+    "class weights": (nn.CrossEntropyLoss(weight=WEIGHT), sorted_by_class),
+    "class weights and smoothing": (
+        nn.CrossEntropyLoss(weight=WEIGHT, label_smoothing=0.1),
+        sorted_by_class,
+    ),
+    "a partial": (partial(F.cross_entropy, weight=WEIGHT), sorted_by_class),
+    "a lambda": (lambda o, y: F.cross_entropy(o, y, weight=WEIGHT), sorted_by_class),
+    "ignored labels": (F.cross_entropy, lambda: with_ignored(*vectors(17))),
+    "another ignored label": (
+        nn.CrossEntropyLoss(ignore_index=2),
+        lambda: with_ignored(*vectors(17), ignored=2),
+    ),
+    "log-probabilities": (
+        lambda o, y: F.nll_loss(o.log_softmax(1), y, weight=WEIGHT),
+        sorted_by_class,
+    ),
+    "several labels": (
+        nn.BCEWithLogitsLoss(pos_weight=WEIGHT),
+        lambda: (vectors(17)[0], torch.rand(17, 3, dtype=torch.float64).round()),
+    ),
+    "class probabilities": (
+        nn.CrossEntropyLoss(weight=WEIGHT),
+        lambda: (vectors(17)[0], torch.rand(17, 3, dtype=torch.float64).softmax(1)),
+    ),
+    "a sum and its weight": (masked_sum, sorted_by_class),
+}
+
+
+def problem(name):
+    torch.manual_seed(3)
+    loss, data = LOSSES[name]
+    model, (inputs, targets) = mlp(), data()
+    return model, loss, inputs, targets
+
+
+def mean(answer):
+    return answer[0] / answer[1] if isinstance(answer, tuple) else answer
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_many_batches_are_one(name):
+    model, loss, inputs, targets = problem(name)
+
+    def whole(model):
+        return mean(loss(model(inputs), targets))
+
+    value, gradient, hessian = gradient_and_hessian(model, whole)
+    objective = Objective64(model, batches(inputs, targets, 4), loss)
+    assert objective.loss() == pytest.approx(value.item(), rel=1e-12)
+    close(objective.gradient(), gradient, 1e-11)
+    identity = torch.eye(len(gradient), dtype=torch.float64)
+    close(CurvatureOperator(objective) @ identity, hessian, 1e-11)
+    shards = [shard_of(objective.batches, rank, 3) for rank in range(3)]
+    total = sum(
+        LocalProducts(objective, batches=shard, total_weight=objective.total_weight)(
+            [ProductRequest(identity)]
+        )[0]
+        for shard in shards
+        if shard
+    )
+    close(total, hessian, 1e-11)
+
+
+@pytest.mark.parametrize("name", ["class weights", "a lambda", "ignored labels"])
+def test_batches_without_a_counted_label_are_left_out(name):
+    model, loss, inputs, targets = problem(name)
+    empty = (inputs[:3], torch.full((3,), -100))
+    objective = Objective64(model, [empty, *batches(inputs, targets, 4), empty], loss)
+    assert objective.loss() == pytest.approx(loss(model(inputs), targets).item(), rel=1e-12)
+
+
+def test_labels_that_are_all_ignored_are_refused():
+    inputs, targets = vectors()
+    with pytest.raises(InputError, match="no sample counts"):
+        Objective64(mlp(), (inputs, torch.full_like(targets, -100)))
+
+
+@pytest.mark.parametrize("name", ["class weights", "ignored labels", "a sum and its weight"])
+def test_the_sampling_error_is_that_of_a_weighted_mean(name):
+    """By the formula of a ratio estimator, with samples one by one."""
+    model, loss, inputs, targets = problem(name)
+    terms = []
+    for x, y in zip(inputs, targets, strict=True):
+        counted = divisor_from_targets(loss, y[None])
+        if counted is None:
+            counted = float(y != 0)
+        value = mean(loss(model(x[None]), y[None])).item() if counted else 0.0
+        terms.append((value * counted, counted))
+    sums, weights = np.array(terms).T
+    ratio = sums.sum() / weights.sum()
+    n = (weights > 0).sum()
+    expected = np.sqrt(n / (n - 1) * ((sums - ratio * weights) ** 2).sum()) / weights.sum()
+    for size in (4, 17):
+        evaluation = Objective64(model, batches(inputs, targets, size), loss).evaluate()
+        assert evaluation.loss == pytest.approx(ratio, rel=1e-12)
+        assert evaluation.loss_stderr == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_error_of_an_eigenvalue_uses_the_same_weights():
+    model, loss, inputs, targets = problem("class weights")
+    objective = Objective64(model, batches(inputs, targets, 4), loss)
+    vector = torch.randn(objective.num_parameters, 1, dtype=torch.float64)
+    vector /= vector.norm()
+    quotients, weights = [], []
+    for piece in sample_slices(objective):
+        _, _, hessian = gradient_and_hessian(
+            model, lambda model, piece=piece: loss(model(piece.inputs), piece.targets)
+        )
+        quotients.append((vector.T @ hessian @ vector).item())
+        weights.append(WEIGHT[piece.targets].sum().item())
+    quotients, weights = np.array(quotients), np.array(weights)
+    whole = np.average(quotients, weights=weights)
+    _, _, hessian = gradient_and_hessian(model, lambda model: loss(model(inputs), targets))
+    assert whole == pytest.approx((vector.T @ hessian @ vector).item(), rel=1e-10)
+    variance = (weights * (quotients - whole) ** 2).sum() / (len(weights) - 1) / weights.sum()
+    (error,) = sampling_errors(objective, [ProductRequest(vector)])
+    assert error == pytest.approx(np.sqrt(variance), rel=1e-8)
+
+
+# ------------------------------------------------------------------------ what can't be seen
+
+
+def test_a_mask_that_is_written_out_is_refused_and_a_weight_helps():
+    model, (inputs, targets) = mlp(), vectors(17)
+    targets[::4] = 1  # no batch is all padding
+    data = batches(inputs, targets, 4)
+    with pytest.raises(InputError, match=r"weight=f\(batch\), or return \(sum, weight\)"):
+        Objective64(model, data, masked)
+    objective = Objective64(model, data, masked, weight=lambda batch: (batch[1] != 0).sum())
+    assert objective.loss() == pytest.approx(masked(model(inputs), targets).item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("place", [0, 2, 3])
+@pytest.mark.parametrize("size", [1, 4])
+def test_every_batch_is_checked(place, size):
+    """A single sample of 16 counts half: whichever batch has it, the loss is refused."""
+    torch.manual_seed(0)
+    model, (inputs, _) = mlp(), vectors(16)
+    targets = torch.ones(16, dtype=torch.long)
+    targets[4 * place] = 2
+
+    def halved(outputs, targets):
+        shares = torch.where(targets == 2, 0.5, 1.0).to(outputs)
+        each = F.cross_entropy(outputs, targets, reduction="none")
+        return (each * shares).sum() / shares.sum()
+
+    with pytest.raises(InputError, match="how samples are batched"):
+        Objective64(model, batches(inputs, targets, size), halved)
+
+
+def test_a_small_fault_is_found():
+    """A weight that is off by 1e-5 of a sample's, which float32 would hide in its rounding."""
+    model, (inputs, targets) = mlp(), vectors(40)
+
+    def slightly_off(outputs, targets):
+        return F.cross_entropy(outputs, targets) * (1 + 1e-4 / len(outputs))
+
+    with pytest.raises(InputError, match="how samples are batched"):
+        Objective64(model, batches(inputs, targets, 4), slightly_off)
+
+
+WEIGHTS = {
+    "negative": (lambda _: -1, "at least 0, got -1"),
+    "infinite": (lambda _: float("inf"), "finite"),
+    "a text": (lambda _: "many", "as a number, got str"),
+}
+
+
+@pytest.mark.parametrize("kind", WEIGHTS)
+def test_weights_that_are_none(kind):
+    weight, message = WEIGHTS[kind]
+    with pytest.raises(InputError, match=message):
+        Objective64(mlp(), vectors(), weight=weight)
+
+
+def test_a_weight_that_depends_on_the_parameters_is_refused():
+    def attended(outputs, targets):
+        shares = outputs.softmax(1)[:, 0]
+        return (shares * F.cross_entropy(outputs, targets, reduction="none")).sum(), shares.sum()
+
+    with pytest.raises(InputError, match="depends on the model's parameters"):
+        Objective64(mlp(), batches(*vectors(), 4), attended)
+
+
+def test_means_over_different_numbers_are_no_mean_over_batches():
+    def mixed(outputs, targets):
+        labels = targets.masked_fill(targets == 0, -100)
+        return F.cross_entropy(outputs, labels) + F.cross_entropy(outputs, targets, weight=WEIGHT)
+
+    with pytest.raises(InputError, match="different numbers of terms"):
+        Objective64(mlp(), batches(*sorted_by_class(), 5), mixed)
+
+
+# -------------------------------------------------------------------------- language models
+
+
+class LanguageModel(nn.Module):
+    """A causal model that computes its loss itself, shifted, as Hugging Face's do."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.head = nn.Embedding(11, 4), nn.Linear(4, 11)
+
+    def forward(self, input_ids, labels):
+        logits = self.head(torch.tanh(self.embedding(input_ids).cumsum(1)))
+        loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+        return SimpleNamespace(loss=loss, logits=logits)
+
+
+def sentences(count=12, length=7):
+    ids = torch.randint(11, (count, length))
+    lengths = torch.arange(count) % 5 + 3
+    lengths[:4] = length  # the first batch has no padding
+    return ids, ids.masked_fill(torch.arange(length)[None] >= lengths[:, None], -100)
+
+
+FORMS = {
+    "dicts": lambda ids, labels: ([{"input_ids": ids, "labels": labels}], {}),
+    "pairs": lambda ids, labels: (
+        [({"input_ids": ids, "labels": labels}, labels)],
+        {"loss": lambda outputs, _: outputs.loss},
+    ),
+    "a step": lambda ids, labels: (
+        [{"input_ids": ids, "labels": labels}],
+        {"step": lambda model, batch: model(**batch).loss},
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_padded_labels_of_a_causal_model(form):
+    torch.manual_seed(0)
+    model, (ids, labels) = LanguageModel().double(), sentences()
+    value, gradient, _ = gradient_and_hessian(model, lambda model: model(ids, labels).loss)
+    data, arguments = [], {}
+    for start in range(0, 12, 4):
+        items, arguments = FORMS[form](ids[start : start + 4], labels[start : start + 4])
+        data += items
+    objective = Objective64(model, data, **arguments)
+    assert [batch.weight for batch in objective.batches] == [
+        (labels[start : start + 4, 1:] != -100).sum().item() for start in range(0, 12, 4)
+    ]
+    assert objective.loss() == pytest.approx(value.item(), rel=1e-12)
+    close(objective.gradient(), gradient, 1e-11)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 6), min_size=1, max_size=5),
+    seed=st.integers(0, 1000),
+    ignored=st.floats(0, 0.9),
+)
+def test_batching_never_matters(sizes, seed, ignored):
+    generator = torch.Generator().manual_seed(seed)
+    count = sum(sizes)
+    inputs = torch.randn(count, 5, generator=generator, dtype=torch.float64)
+    targets = torch.randint(3, (count,), generator=generator)
+    targets[torch.rand(count, generator=generator) < ignored] = -100
+    targets[0] = 1
+    model = nn.Linear(5, 3).double()
+    loss = nn.CrossEntropyLoss(weight=WEIGHT)
+    data = list(zip(inputs.split(sizes), targets.split(sizes), strict=True))
+    objective = Objective64(model, data, loss)
+    assert objective.loss() == pytest.approx(loss(model(inputs), targets).item(), rel=1e-10)
