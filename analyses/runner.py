@@ -8,9 +8,9 @@ from typing import Any
 from analyses.analysis import Analysis
 from analyses.run_context import RunContext
 from analyses.watchers import PartialFile, Watchers
-from landscape.checkpoints.run import LAST
+from landscape.checkpoints.identity import hash_checkpoints
 from landscape.objective.objective import Objective
-from landscape.results.files import put_aside, sha256, sweep
+from landscape.results.files import put_aside, sweep
 from landscape.results.fingerprint import differences, fingerprint
 from landscape.results.journal import remove_journals
 from landscape.results.result import Result, is_complete
@@ -86,13 +86,10 @@ def find_stored(
 
 def _hash_files(analysis: Analysis[Any, Any], settings: Any) -> dict[str, str]:
     """The content of the files, or patterns of files, that the settings name."""
-    hashes = {}
+    hashes: dict[str, str] = {}
     for field in analysis.file_settings:
-        name = getattr(settings, field, "")
-        if not name:
-            continue
-        path = Path(name) / LAST if Path(name).is_dir() else Path(name)
-        for file in [path] if path.is_file() else sorted(path.parent.glob(path.name)):
-            if file.is_file():
-                hashes[str(file)] = sha256(file)
+        value = getattr(settings, field, "")
+        for word in (value,) if isinstance(value, str) else value:
+            if word:
+                hashes |= hash_checkpoints(word)
     return hashes

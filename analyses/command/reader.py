@@ -10,12 +10,13 @@ from torch import Tensor
 from analyses.command.checkpoints import GivenCheckpoint
 from analyses.command.settings import MeasurementSettings
 from landscape.checkpoints.load import Checkpoint, load_checkpoint
+from landscape.checkpoints.preprocessing import with_model_defaults
 from landscape.checkpoints.run import LAST, run_of
+from landscape.checkpoints.trained_models import is_function
 from landscape.data.catalog import data_facts, load_data
 from landscape.data.samples import Samples, check_targets, choose, count_classes
 from landscape.data.settings import DataSettings, canonical_split
 from landscape.errors import InputError
-from landscape.models.names import native_image_size
 from landscape.models.probe import count_outputs
 from landscape.objective.losses import resolve_loss, resolve_metric
 from landscape.objective.objective import Objective
@@ -44,6 +45,7 @@ class CheckpointReader:
         self._samples: dict[DataKey, Samples] = {}
         self._chosen: dict[DataKey, tuple[Tensor, Tensor]] = {}
         self._checkpoints: dict[GivenCheckpoint, Checkpoint] = {}
+        self._data: dict[GivenCheckpoint, DataSettings] = {}
 
     def check(self, given: GivenCheckpoint, split: str = "") -> str:
         """Read a checkpoint and its data; returns its architecture.
@@ -59,8 +61,7 @@ class CheckpointReader:
         num_outputs = count_outputs(checkpoint.model, inputs[:1])
         if num_outputs is not None and count_classes(samples) is not None:
             check_targets(samples, num_outputs, f"the {split} data")
-        origin = _model_facts(checkpoint)
-        return f"{origin['model']} {origin['model_args']}"
+        return checkpoint.architecture
 
     def objective(self, given: GivenCheckpoint, split: str = "") -> Objective:
         """The loss of a checkpoint on a split, which is that of the command line by default.
@@ -112,7 +113,7 @@ class CheckpointReader:
 
     def _data_settings(self, given: GivenCheckpoint) -> DataSettings:
         """The run's own data, overridden by what the flags say."""
-        if not given.path.exists():
+        if not given.path.exists() and not is_function(given.path):
             raise InputError(f"no such checkpoint: {given.path}")
         flags = given_options(self._arguments, DataSettings)
         run = run_of(given.path)
@@ -123,9 +124,15 @@ class CheckpointReader:
                     "which with --data digits, imagefolder or FILE.py:FUNCTION"
                 )
             data = DataSettings(**flags)
-            if data.data == "imagefolder" and not data.image_size:
-                data = replace(data, image_size=native_image_size(self._arguments.model))
-            return data
+            if given not in self._data:
+                self._data[given] = with_model_defaults(
+                    data,
+                    flags,
+                    given.path,
+                    self._arguments.model,
+                    dict(self._arguments.model_args),
+                )
+            return self._data[given]
         return replace(from_plain(DataSettings, run.read_config()["data"]), **flags)
 
     def _read_checkpoint(self, given: GivenCheckpoint, samples: Samples) -> Checkpoint:

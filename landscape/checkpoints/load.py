@@ -20,8 +20,17 @@ from landscape.checkpoints.foreign.torch_file import (
     strip_wrappers,
 )
 from landscape.checkpoints.run import LAST, run_of
+from landscape.checkpoints.trained_models import (
+    brings_model,
+    hash_weights,
+    is_function,
+    is_model_folder,
+    load_second,
+    load_trained,
+)
 from landscape.errors import InputError
 from landscape.models.catalog import ModelSpec, resolve_model
+from landscape.models.pretrained_folder import PREFIX, is_pretrained_folder, weight_file
 from landscape.results.files import sha256
 
 
@@ -45,6 +54,16 @@ class Checkpoint:
     weights_key: str
     config: dict[str, Any] | None
 
+    @property
+    def architecture(self) -> str:
+        """What two checkpoints of one architecture have in common."""
+        name = self.spec.name
+        if not brings_model(self.path, name):
+            return f"{name} {self.spec.arguments}"
+        # A name that stands for weights too says nothing about others.
+        shapes = [(key, tuple(value.shape)) for key, value in self.model.named_parameters()]
+        return f"{type(self.model).__name__} {shapes}"
+
 
 def load_checkpoint(
     path: str | Path,
@@ -57,7 +76,8 @@ def load_checkpoint(
     """Load a checkpoint into its model.
 
     Args:
-        path: A run directory, a checkpoint in one, or any checkpoint file.
+        path: A run directory, a checkpoint in one, or any checkpoint file; or a model that comes
+            with its weights: a folder of Hugging Face, or FILE.py:FUNCTION.
         model: The name of the model. A run remembers its own, which this overrides.
         model_args: Arguments of the model, which override those of the run.
         facts: The data's image_size, channels and num_classes, for sizes that nothing else
@@ -74,8 +94,11 @@ def load_checkpoint(
         >>> checkpoint.model.head
         Linear(in_features=48, out_features=10, bias=True)
     """
-    path, config = locate(Path(path))
     given = dict(model_args or {})
+    if brings_model(Path(path), model):
+        spec, network = load_trained(Path(path), model, given, facts)
+        return Checkpoint(Path(path), hash_weights(network), spec, network, "", None)
+    path, config = locate(Path(path))
     if model is None:
         if config is None:
             raise InputError(f"{path} is not part of a run directory; say what it is with --model")
@@ -96,8 +119,25 @@ def load_checkpoint(
     return Checkpoint(path, sha256(path), spec, network, key, config)
 
 
-def read_state(path: Path, network: nn.Module, *, trust: bool = False) -> dict[str, Tensor]:
-    """Read the weights in a checkpoint file, under the names that they have in ``network``."""
+def read_state(
+    path: Path, network: nn.Module, *, trust: bool = False, spec: ModelSpec | None = None
+) -> dict[str, Tensor]:
+    """Read the weights of a checkpoint, under the names that they have in ``network``.
+
+    Args:
+        path: A checkpoint file, or a model that comes with its weights.
+        network: Says what the weights are called.
+        trust: Load pickled objects of any type, which may run code.
+        spec: What ``network`` was made from.
+
+    Raises:
+        InputError: It can't be read.
+    """
+    is_pretrained = spec is not None and spec.name.startswith(PREFIX)
+    if is_function(path) or (is_pretrained and is_pretrained_folder(path)):
+        trained = load_second(path, spec)
+        return strip_wrappers(trained.state_dict(), set(network.state_dict()))
+    path, _ = locate(path)
     if path.suffix == ".npz":
         return convert_jax_parameters(read_jax_file(path), path)
     stored, _ = find_state_dict(read_torch_file(path, trust=trust), path)
@@ -142,6 +182,11 @@ def locate(path: Path) -> tuple[Path, dict[str, Any] | None]:
     """Find the checkpoint file, and the config of the run that it belongs to, if it does."""
     if not path.exists():
         raise InputError(f"no such checkpoint: {path}")
+    if is_model_folder(path):
+        file = weight_file(path)
+        if file is None:
+            raise InputError(f"{path} has a config.json and no weights beside it")
+        return file, None
     run = run_of(path)
     return path / LAST if path.is_dir() else path, run.read_config() if run else None
 

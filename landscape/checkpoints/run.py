@@ -22,6 +22,7 @@ from typing import IO, Any, BinaryIO, cast
 import torch
 
 from landscape.checkpoints.foreign.torch_file import read_torch_file
+from landscape.checkpoints.trained_models import is_model_folder
 from landscape.errors import InputError, SaveError
 from landscape.results.files import make_directory, replacing, sweep
 
@@ -48,7 +49,7 @@ METRIC_COLUMNS = (
 def run_of(path: Path) -> "RunDirectory | None":
     """The run that ``path`` is, or that the checkpoint file ``path`` belongs to; else None."""
     if path.is_dir():
-        return RunDirectory(path)
+        return None if is_model_folder(path) else RunDirectory(path)
     folder = path.parent
     belongs_to_run = path.name in (LAST, BEST, EMA)
     if _EPOCH_FILE.fullmatch(path.name):

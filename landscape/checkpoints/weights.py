@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from landscape.checkpoints.load import fit_weights, locate, read_state
+from landscape.checkpoints.load import fit_weights, read_state
 from landscape.errors import InputError
+from landscape.models.catalog import ModelSpec
 from landscape.objective.eval_copy import share_storage, statistics_of
 from landscape.objective.objective import Objective
 from landscape.parameters.layout import flatten
@@ -31,17 +32,18 @@ def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> We
     """Read the weights of another checkpoint of an objective's model.
 
     Args:
-        path: A run directory or a checkpoint file.
+        path: A run directory, a checkpoint file, or a model that comes with its weights.
         objective: Its model says what the weights are called.
         trust: Load pickled objects of any type, which may run code.
 
     Raises:
         InputError: The checkpoint is that of another model; the message names keys and shapes.
     """
-    path, _ = locate(path)
-    trust = trust or bool(objective.origin.get("trusted"))
+    origin = objective.origin
+    spec = ModelSpec(str(origin.get("model") or ""), dict(origin.get("model_args") or {}))
     eval_copy = copy.deepcopy(objective.module)
-    fit_weights(eval_copy, read_state(path, eval_copy, trust=trust), path)
+    trust = trust or bool(origin.get("trusted"))
+    fit_weights(eval_copy, read_state(path, eval_copy, trust=trust, spec=spec), path)
     return weights_of(eval_copy, objective)
 
 

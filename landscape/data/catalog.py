@@ -51,7 +51,7 @@ def load_data(settings: DataSettings, split: str, *, resident: bool = True) -> S
         if not settings.data_dir:
             raise InputError(f"--data {settings.data} needs --data-dir DIR, its archive or folder")
         samples = cifar(Path(settings.data_dir), settings.data, split, normalization)
-        return resized(samples, settings.image_size)
+        return resized(samples, settings.image_size, settings.crop, settings.resampling)
     if settings.data == "imagefolder":
         if not settings.data_dir:
             raise InputError("--data imagefolder needs --data-dir DIR with train/CLASS/PICTURE")
@@ -63,6 +63,7 @@ def load_data(settings: DataSettings, split: str, *, resident: bool = True) -> S
             resident_bytes=RESIDENT_BYTES if resident else 0,
             crop=settings.crop,
             skip_corrupt=settings.skip_corrupt,
+            resampling=settings.resampling,
         )
     if is_user_function(settings.data):
         return _user_data(settings, split, normalization)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 
+import torch
 from torch import Tensor
 
 from landscape.data.batches import Batch, tensors_of
@@ -34,4 +35,5 @@ def _kind(tensor: Tensor) -> bytes:
 
 
 def _content(tensor: Tensor) -> bytes:
-    return tensor.cpu().contiguous().numpy().tobytes()
+    # As bytes, because numpy does not have every type: bfloat16, for one.
+    return tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
