@@ -11,6 +11,7 @@ from analyses.catalog import known_analyses
 from analyses.command.checkpoints import GivenCheckpoint, check_labels, parse_checkpoints
 from analyses.command.reader import CheckpointReader
 from analyses.command.stored import is_result_file, label_of, read_result
+from landscape.checkpoints.epochs import saved_epochs
 from landscape.errors import InputError
 from landscape.models.pretrained_folder import PREFIX
 from landscape.objective.objective import Objective
@@ -73,10 +74,15 @@ def read_requests(
 
 
 def _words(arguments: argparse.Namespace) -> Sequence[str]:
-    """The CHECKPOINT words; without any, a model that comes with its weights."""
+    """The CHECKPOINT words; without any, a model that comes with its weights.
+
+    Or the last of the saved epochs, where these were named.
+    """
     words: Sequence[str] = arguments.checkpoints
     if words:
         return words
+    if getattr(arguments, "epochs", ()):
+        return [str(saved_epochs(None, arguments.epochs).members[-1].path)]
     model = arguments.model or ""
     if model.startswith(PREFIX) or is_user_function(model):
         return [model.removeprefix(PREFIX)]

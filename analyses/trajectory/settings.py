@@ -17,11 +17,14 @@ class Settings(SliceSettings):
         11
     """
 
-    epochs: str = option(
-        "",
-        "files of the saved epochs, such as 'run/model_*.t7', in the order of their numbers; "
-        "without it those that landscape-train --save-every kept",
-        metavar="PATTERN",
+    epochs: tuple[str, ...] = option(
+        (),
+        "files or folders of the saved epochs, or a pattern of them in quotes, such as "
+        "'run/**/epoch=*.ckpt', in the order of the epochs or steps that the names say; without it "
+        "those of the run, or what lies beside another tool's CHECKPOINT under such a name",
+        parse=str,
+        nargs="+",
+        metavar="PATTERN|FILE",
     )
     directions: str = option(
         "pca",
@@ -40,6 +43,8 @@ class Settings(SliceSettings):
     def __post_init__(self) -> None:
         """Raise InputError for settings that contradict each other."""
         super().__post_init__()
+        if isinstance(self.epochs, str):  # one pattern, from Python
+            object.__setattr__(self, "epochs", (self.epochs,) if self.epochs else ())
         if self.points < 2:
             raise InputError(f"--points has to be at least 2, got {self.points}")
         if self.directions == "pca" and (self.toward_x or self.toward_y or self.orthogonalize):

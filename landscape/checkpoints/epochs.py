@@ -4,24 +4,29 @@ The number of an epoch or step is read from the name: ``epoch=3-val_loss=0.125.c
 ``checkpoint-500`` is step 500, ``ckpt_9.pt`` comes before ``ckpt_10.pt``.
 """
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from landscape.checkpoints.run import run_of
 from landscape.errors import InputError
 from landscape.models.pretrained_folder import WEIGHT_FILES
 
+LOGGER = logging.getLogger(__name__)
+
 _SUFFIXES = re.compile(r"(\.(pt|pth|t7|ckpt|bin|tar|th|pkl|npz|safetensors|pytorch|model))+$", re.I)
 # A number after its word: epoch=3, epoch_003, ep3, step-500, iter12; not within another word.
 _NAMED = {
-    "epoch": re.compile(r"(?<![a-z])(?:epochs?|ep|e)[=_\-. ]*(\d+)", re.I),
-    "step": re.compile(
-        r"(?<![a-z])(?:global[_-]?step|steps?|iter(?:ation)?s?)[=_\-. ]*(\d+)", re.I
-    ),
+    unit: re.compile(rf"(?<![a-z])(?:{words})[=_\-. ]*(\d+)", re.IGNORECASE)
+    for unit, words in (
+        ("epoch", "epochs?|ep"),
+        ("step", "global[_-]?step|steps?|iter(?:ation)?s?"),
+        ("checkpoint", "checkpoint|ckpt"),
+    )
 }
-_CHECKPOINT = re.compile(r"(?<![a-z])(?:checkpoint|ckpt)[=_\-. ]*(\d+)", re.I)
 # A whole number that is no part of a decimal one.
 _INTEGER = re.compile(r"(?<![\d.])\d+(?!\.?\d)")
 
@@ -51,10 +56,6 @@ class SavedEpochs:
     members: tuple[SavedEpoch, ...]
     unit: str
 
-    def every(self, step: int) -> "SavedEpochs":
-        """Every ``step``-th of them, from the first on."""
-        return SavedEpochs(self.members[::step], self.unit)
-
 
 def saved_epochs(checkpoint: Path | None, words: Sequence[str] = ()) -> SavedEpochs:
     """Find the saved epochs of a training.
@@ -63,7 +64,8 @@ def saved_epochs(checkpoint: Path | None, words: Sequence[str] = ()) -> SavedEpo
         checkpoint: A checkpoint of the training. Without ``words`` its run is searched or, for
             another tool's file or folder, what lies beside it and is called the same but for the
             numbers.
-        words: Files, folders, or patterns of them, in which ``**`` stands for any folders.
+        words: Files, folders, or patterns of them, in which ``**`` stands for any folders. What
+            matches a pattern and says no number, such as last.ckpt, is left out.
 
     Returns:
         The epochs; none where there are none.
@@ -72,7 +74,13 @@ def saved_epochs(checkpoint: Path | None, words: Sequence[str] = ()) -> SavedEpo
         InputError: A word matches nothing, or the names don't give an order.
     """
     if words:
-        return order_epochs([path for word in words for path in _matches(word)])
+        paths: list[Path] = []
+        for word in words:
+            matches = [Path(word)] if Path(word).exists() else matching_paths(word)
+            if not matches:
+                raise InputError(f"--epochs {word!r} matches no files")
+            paths += _numbered(matches)
+        return order_epochs(paths)
     if checkpoint is None:
         return SavedEpochs((), "epoch")
     run = run_of(checkpoint)
@@ -103,44 +111,59 @@ def order_epochs(paths: Sequence[Path]) -> SavedEpochs:
     if not paths:
         return SavedEpochs((), "epoch")
     texts = _telling_texts(paths)
-    numbers: list[int | None] = []
-    for unit, pattern in (*_NAMED.items(), ("checkpoint", _CHECKPOINT)):
-        numbers = [_first(pattern, text) for text in texts]
-        if None not in numbers and len(set(numbers)) == len(numbers):
-            break
-    else:
-        numbers, unit = _differing_integers(texts), "checkpoint"
+    numbers, unit = _numbers(texts)
     if all(number is None for number in numbers):
-        return SavedEpochs(tuple(SavedEpoch(k, path) for k, path in enumerate(paths)), "checkpoint")
+        return SavedEpochs(tuple(SavedEpoch(k, path) for k, path in enumerate(paths)), unit)
+    members: list[SavedEpoch] = []
     for number, path in zip(numbers, paths, strict=True):
         if number is None:
             raise InputError(
                 f"the name of {path} says no epoch or step, those of others do; leave it out, "
                 "or rename it, such as epoch=3.ckpt"
             )
-    known = [
-        (number, path) for number, path in zip(numbers, paths, strict=True) if number is not None
-    ]
-    known.sort(key=lambda pair: pair[0])
-    for (number, first), (following, second) in zip(known, known[1:], strict=False):
-        if number == following:
+        members.append(SavedEpoch(number, path))
+    members.sort(key=lambda member: member.number)
+    for first, second in pairwise(members):
+        if first.number == second.number:
             raise InputError(
-                f"{first} and {second} are both {unit} {number}; leave one out, or rename them"
+                f"{first.path} and {second.path} are both {unit} {first.number}; leave one out, "
+                "or rename them"
             )
-    if unit == "checkpoint" and all(path.name.startswith("checkpoint-") and path.is_dir()
-                                    for _, path in known):  # fmt: skip
-        unit = "step"  # a Trainer's folders
-    return SavedEpochs(tuple(SavedEpoch(*pair) for pair in known), unit)
+    if unit == "checkpoint" and all(map(_is_of_trainer, (member.path for member in members))):
+        unit = "step"
+    return SavedEpochs(tuple(members), unit)
 
 
-def _matches(word: str) -> list[Path]:
-    if Path(word).exists():
-        return [Path(word)]
-    paths = matching_paths(word)
-    if not paths:
-        raise InputError(f"--epochs {word!r} matches no files")
-    # A folder's weights stand for the folder.
-    return paths
+def _numbered(paths: list[Path]) -> list[Path]:
+    """The paths whose names say a number, if any does; the others are named in a message."""
+    numbers, _ = _numbers(_telling_texts(paths))
+    silent = [path.name for path, number in zip(paths, numbers, strict=True) if number is None]
+    if not silent or len(silent) == len(paths):
+        return paths
+    LOGGER.info(f"left out, as the name says no epoch or step: {', '.join(silent)}")
+    return [path for path, number in zip(paths, numbers, strict=True) if number is not None]
+
+
+def _numbers(texts: Sequence[str]) -> tuple[list[int | None], str]:
+    """The number in each text, and what it counts.
+
+    It is that after a word, which some texts have; of several words one that tells all apart.
+    """
+    first: tuple[list[int | None], str] | None = None
+    for unit, pattern in _NAMED.items():
+        numbers = [_first(pattern, text) for text in texts]
+        if not any(number is not None for number in numbers):
+            continue
+        if None not in numbers and len(set(numbers)) == len(numbers):
+            return numbers, unit
+        first = first or (numbers, unit)
+    return first or (_differing_integers(texts), "checkpoint")
+
+
+def _is_of_trainer(path: Path) -> bool:
+    """Whether a checkpoint is one of Hugging Face's Trainer, which counts steps."""
+    folder = path if path.is_dir() else path.parent
+    return (folder / "trainer_state.json").is_file()
 
 
 def _telling_texts(paths: Sequence[Path]) -> list[str]:
@@ -190,7 +213,7 @@ def _beside(checkpoint: Path) -> list[Path]:
 
 
 def _says_number(name: str) -> bool:
-    return any(pattern.search(name) for pattern in (*_NAMED.values(), _CHECKPOINT))
+    return any(pattern.search(name) for pattern in _NAMED.values())
 
 
 def _numberless(name: str) -> str:
