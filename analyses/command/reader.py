@@ -10,7 +10,7 @@ from torch import Tensor
 from analyses.command.checkpoints import GivenCheckpoint
 from analyses.command.settings import MeasurementSettings
 from landscape.checkpoints.load import Checkpoint, load_checkpoint
-from landscape.checkpoints.preprocessing import with_model_defaults
+from landscape.checkpoints.preprocessing import check_class_order, with_model_defaults
 from landscape.checkpoints.run import LAST, run_of
 from landscape.checkpoints.trained_models import is_function
 from landscape.data.catalog import data_facts, load_data
@@ -61,6 +61,7 @@ class CheckpointReader:
         num_outputs = count_outputs(checkpoint.model, inputs[:1])
         if num_outputs is not None and count_classes(samples) is not None:
             check_targets(samples, num_outputs, f"the {split} data")
+        check_class_order(checkpoint.model, samples, given.path)
         return checkpoint.architecture
 
     def objective(self, given: GivenCheckpoint, split: str = "") -> Objective:

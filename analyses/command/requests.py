@@ -82,7 +82,7 @@ def _words(arguments: argparse.Namespace) -> Sequence[str]:
     if words:
         return words
     if getattr(arguments, "epochs", ()):
-        return [str(saved_epochs(None, arguments.epochs).members[-1].path)]
+        return [str(saved_epochs(None, arguments.epochs, quiet=True).members[-1].path)]
     model = arguments.model or ""
     if model.startswith(PREFIX) or is_user_function(model):
         return [model.removeprefix(PREFIX)]

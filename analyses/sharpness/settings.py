@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from analyses.saved_epochs import as_words, epochs_option
 from landscape.runtime.options import option
 
 
@@ -9,19 +10,10 @@ from landscape.runtime.options import option
 class Settings:
     """Which of the saved epochs are measured."""
 
-    epochs: tuple[str, ...] = option(
-        (),
-        "files or folders of the saved epochs, or a pattern of them in quotes, such as "
-        "'run/**/epoch=*.ckpt', in the order of the epochs or steps that the names say; without it "
-        "those of the run, or what lies beside another tool's CHECKPOINT under such a name",
-        parse=str,
-        nargs="+",
-        metavar="PATTERN|FILE",
-    )
+    epochs: tuple[str, ...] = epochs_option()
     every: int = option(1, "take every Nth of the saved epochs", metavar="N")
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Take one pattern from Python as it is."""
-        if isinstance(self.epochs, str):
-            object.__setattr__(self, "epochs", (self.epochs,) if self.epochs else ())
+        object.__setattr__(self, "epochs", as_words(self.epochs))

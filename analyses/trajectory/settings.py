@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from analyses.saved_epochs import as_words, epochs_option
 from analyses.slices.grid import Axis, OptionalAxisField
 from analyses.slices.settings import SliceSettings
 from landscape.errors import InputError
@@ -17,15 +18,7 @@ class Settings(SliceSettings):
         11
     """
 
-    epochs: tuple[str, ...] = option(
-        (),
-        "files or folders of the saved epochs, or a pattern of them in quotes, such as "
-        "'run/**/epoch=*.ckpt', in the order of the epochs or steps that the names say; without it "
-        "those of the run, or what lies beside another tool's CHECKPOINT under such a name",
-        parse=str,
-        nargs="+",
-        metavar="PATTERN|FILE",
-    )
+    epochs: tuple[str, ...] = epochs_option()
     directions: str = option(
         "pca",
         "pca (the first two principal components), or as for surface",
@@ -43,8 +36,7 @@ class Settings(SliceSettings):
     def __post_init__(self) -> None:
         """Raise InputError for settings that contradict each other."""
         super().__post_init__()
-        if isinstance(self.epochs, str):  # one pattern, from Python
-            object.__setattr__(self, "epochs", (self.epochs,) if self.epochs else ())
+        object.__setattr__(self, "epochs", as_words(self.epochs))
         if self.points < 2:
             raise InputError(f"--points has to be at least 2, got {self.points}")
         if self.directions == "pca" and (self.toward_x or self.toward_y or self.orthogonalize):

@@ -57,7 +57,9 @@ class SavedEpochs:
     unit: str
 
 
-def saved_epochs(checkpoint: Path | None, words: Sequence[str] = ()) -> SavedEpochs:
+def saved_epochs(
+    checkpoint: Path | None, words: Sequence[str] = (), *, quiet: bool = False
+) -> SavedEpochs:
     """Find the saved epochs of a training.
 
     Args:
@@ -66,6 +68,7 @@ def saved_epochs(checkpoint: Path | None, words: Sequence[str] = ()) -> SavedEpo
             numbers.
         words: Files, folders, or patterns of them, in which ``**`` stands for any folders. What
             matches a pattern and says no number, such as last.ckpt, is left out.
+        quiet: Do not say what is left out.
 
     Returns:
         The epochs; none where there are none.
@@ -79,7 +82,7 @@ def saved_epochs(checkpoint: Path | None, words: Sequence[str] = ()) -> SavedEpo
             matches = [Path(word)] if Path(word).exists() else matching_paths(word)
             if not matches:
                 raise InputError(f"--epochs {word!r} matches no files")
-            paths += _numbered(matches)
+            paths += _numbered(matches, quiet)
         return order_epochs(paths)
     if checkpoint is None:
         return SavedEpochs((), "epoch")
@@ -134,13 +137,14 @@ def order_epochs(paths: Sequence[Path]) -> SavedEpochs:
     return SavedEpochs(tuple(members), unit)
 
 
-def _numbered(paths: list[Path]) -> list[Path]:
+def _numbered(paths: list[Path], quiet: bool) -> list[Path]:
     """The paths whose names say a number, if any does; the others are named in a message."""
     numbers, _ = _numbers(_telling_texts(paths))
     silent = [path.name for path, number in zip(paths, numbers, strict=True) if number is None]
     if not silent or len(silent) == len(paths):
         return paths
-    LOGGER.info(f"left out, as the name says no epoch or step: {', '.join(silent)}")
+    if not quiet:
+        LOGGER.info(f"left out, as the name says no epoch or step: {', '.join(silent)}")
     return [path for path, number in zip(paths, numbers, strict=True) if number is not None]
 
 

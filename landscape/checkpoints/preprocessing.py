@@ -5,7 +5,7 @@ normalised in one way. Flags override any of it.
 """
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,20 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
 from landscape.checkpoints.trained_models import brings_model
-from landscape.data.samples import Normalization
+from landscape.data.samples import Normalization, Samples
 from landscape.data.settings import DataSettings
 from landscape.data.sources.decoding import frame
 from landscape.errors import InputError
 from landscape.models import timm_models, torchvision_models
+from landscape.models.adapters import find_base
+from landscape.models.huggingface import class_names
 from landscape.models.names import native_image_size
 from landscape.models.picture_format import PictureFormat
 from landscape.models.pretrained_folder import (
+    ADAPTER_CONFIG,
     CONFIG,
     PREFIX,
     is_pretrained_folder,
@@ -70,9 +74,9 @@ def with_model_defaults(
     """
     if data.data not in PICTURES:
         return data
-    folder = _folder(path, model)
-    if folder is not None:
-        wanted = _of_folder(folder, data, given)
+    folders = _folders(path, model)
+    if folders:
+        wanted = _of_folders(folders, data, given)
     elif data.data == PICTURES_IN_FILES:
         wanted = _of_name(model or "", model_args)
     else:
@@ -95,12 +99,31 @@ def describe(data: DataSettings) -> str:
     )
 
 
-def _folder(path: Path, model: str | None) -> Path | None:
-    """The folder of Hugging Face that says what the model is."""
-    if path.is_dir() and brings_model(path, model):
-        return path
+def check_class_order(model: nn.Module, samples: Samples, path: Path) -> None:
+    """Raise InputError if model and data number the same classes differently."""
+    names, classes = class_names(model), tuple(samples.classes)
+    if names == classes or sorted(names) != sorted(classes):
+        return
+    place = next(
+        k for k, (name, known) in enumerate(zip(names, classes, strict=True)) if name != known
+    )
+    raise InputError(
+        f"{path} has the data's classes in another order: number {place} is {names[place]!r} for "
+        f"the model and {classes[place]!r} for the data; rename the folders, so that their order "
+        "is the model's"
+    )
+
+
+def _folders(path: Path, model: str | None) -> list[Path]:
+    """The folders of Hugging Face that say what the model is: an adapter's, then its base's."""
     named = Path((model or "").removeprefix(PREFIX))
-    return named if (model or "").startswith(PREFIX) and is_pretrained_folder(named) else None
+    is_named = (model or "").startswith(PREFIX) and is_pretrained_folder(named)
+    folders = [named] if is_named else []
+    if path.is_dir() and brings_model(path, model):
+        folders = [path, *(folder for folder in folders if folder != path)]
+        if (path / ADAPTER_CONFIG).is_file() and len(folders) == 1:
+            folders.append(find_base(path, read_json(path / ADAPTER_CONFIG)))
+    return folders
 
 
 def _of_name(model: str, model_args: Mapping[str, Any]) -> PictureFormat | None:
@@ -112,11 +135,13 @@ def _of_name(model: str, model_args: Mapping[str, Any]) -> PictureFormat | None:
     return known(name, model_args) if known else None
 
 
-def _of_folder(folder: Path, data: DataSettings, given: Collection[str]) -> PictureFormat | None:
+def _of_folders(
+    folders: Sequence[Path], data: DataSettings, given: Collection[str]
+) -> PictureFormat | None:
     """What the processor in a folder does, which is proved on a picture."""
-    place = find_processor(folder)
+    place = find_processor(folders)
     if place is None:
-        return _of_config(folder, data)
+        return _of_config(folders[-1], data)
     if {"image_size", "mean", "std"} <= set(given):
         return None
     processor = load_processor(place)
@@ -131,14 +156,10 @@ def _of_folder(folder: Path, data: DataSettings, given: Collection[str]) -> Pict
 
 def _of_config(folder: Path, data: DataSettings) -> PictureFormat | None:
     """The size that a config.json says, for a folder without a processor."""
-    config = read_json(folder / CONFIG) if (folder / CONFIG).is_file() else {}
-    size = config.get("image_size")
-    LOGGER.info(
-        f"{folder} has no {PROCESSOR_CONFIG}: pixels are normalised by "
-        f"{'--mean and --std' if data.mean else 'a mean and a deviation of 0.5'}"
-    )
+    size = read_json(folder / CONFIG).get("image_size")
     if not isinstance(size, int) or data.data != PICTURES_IN_FILES:
         return None
+    LOGGER.info(f"{folder} has no {PROCESSOR_CONFIG}; a mean and a deviation of 0.5 are assumed")
     grey = (0.5,)
     return PictureFormat(size, 1.0, "bicubic", "shorter", grey, grey, str(folder / CONFIG))
 

@@ -101,7 +101,9 @@ class RunDirectory:
         try:
             config = json.loads(file.read_text())
         except FileNotFoundError as error:
-            raise InputError(f"{self.path} is not a run directory: it has no {CONFIG}") from error
+            raise InputError(
+                f"{self.path} is not a run directory: it has no {CONFIG}{self._hint()}"
+            ) from error
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{file} is damaged: {error}") from error
         sections = ("model", "data")
@@ -175,6 +177,19 @@ class RunDirectory:
         target = make_directory(self.path / EPOCHS) / f"{epoch:04d}.pt"
         with self._writing(target) as temporary:
             _save({"epoch": epoch, "model": state}, temporary)
+
+    def _hint(self) -> str:
+        """Which checkpoint of another tool may be meant, where there are some in the folder."""
+        patterns = (
+            "checkpoint-*",
+            "*.ckpt",
+            "checkpoints/*.ckpt",
+            "*.pth*",
+            "*.pt",
+            "*.safetensors",
+        )
+        inside = [path for pattern in patterns for path in sorted(self.path.glob(pattern))]
+        return f"; name a checkpoint in it, such as {inside[-1]}" if inside else ""
 
     @contextmanager
     def _writing(self, path: Path) -> Iterator[Path]:

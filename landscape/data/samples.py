@@ -122,10 +122,11 @@ class ResizedSamples(TensorSamples):
         """The pictures at ``indices``, resized, cropped to the centre and normalised."""
         pixels = self.inputs[indices]
         pixels = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
-        size = self.resampling.size_before_crop(*self.inputs.shape[2:], self.image_size, self.crop)
+        height, width = pixels.shape[2:]
+        side, _ = self.resampling.size_before_crop(width, height, self.image_size, self.crop)
         mode = self.resampling.interpolation
-        pixels = F.interpolate(pixels, size, mode=mode, antialias=True).clamp(0, 1)
-        start = round((size[0] - self.image_size) / 2)
+        pixels = F.interpolate(pixels, (side, side), mode=mode, antialias=True).clamp(0, 1)
+        start = round((side - self.image_size) / 2)
         end = start + self.image_size
         pixels = pixels[:, :, start:end, start:end]
         return pixels if self.normalization is None else self.normalization(pixels)

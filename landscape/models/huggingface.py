@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from landscape.errors import InputError
+from landscape.errors import InputError, NotMeasurableError
 from landscape.models.pretrained_folder import (
     ADAPTER_CONFIG,
     CONFIG,
@@ -40,12 +40,12 @@ def build_pretrained_architecture(folder: Path, arguments: Mapping[str, Any]) ->
         arguments: Entries of config.json to replace.
 
     Raises:
-        InputError: It is no such folder, or an adapter, whose weights mean nothing without those
-            of its base model.
+        InputError: It is no such folder.
+        NotMeasurableError: It is an adapter, which changes a trained network.
     """
     _check_folder(folder)
     if (folder / ADAPTER_CONFIG).is_file():
-        raise InputError(
+        raise NotMeasurableError(
             f"{folder} is an adapter, which has no initialisation without its trained base model; "
             "measure it at its own weights (--ntk-at checkpoint)"
         )
@@ -102,6 +102,14 @@ def load_pretrained(
             raise _refused(folder, error) from error
     _check_keys(folder, model, report, supplied)
     return without_cache(model)
+
+
+def class_names(model: nn.Module) -> tuple[str, ...]:
+    """The names of a classifier's classes by number, from its config; empty where it has none."""
+    names = getattr(getattr(model, "config", None), "id2label", None)
+    if not isinstance(names, Mapping):
+        return ()
+    return tuple(str(name) for _, name in sorted(names.items()))
 
 
 def without_cache(model: nn.Module) -> nn.Module:

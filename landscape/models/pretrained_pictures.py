@@ -1,13 +1,13 @@
 """The pictures that a model of Hugging Face is made for, from its preprocessor_config.json."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from landscape.errors import InputError
 from landscape.models.huggingface import quiet_and_offline
 from landscape.models.picture_format import PictureFormat
-from landscape.models.pretrained_folder import ADAPTER_CONFIG, read_json
+from landscape.models.pretrained_folder import read_json
 
 PROCESSOR_CONFIG = "preprocessor_config.json"
 
@@ -15,17 +15,20 @@ PROCESSOR_CONFIG = "preprocessor_config.json"
 FILTERS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 
 
-def find_processor(folder: Path) -> Path | None:
-    """The folder whose preprocessor_config.json belongs to a model, if there is one.
+def find_processor(folders: Sequence[Path]) -> Path | None:
+    """The first folder with a preprocessor_config.json, if there is one.
 
-    A Trainer keeps it in the folder of its checkpoints, and an adapter leaves it to its base model.
+    A Trainer keeps it in the folder of its checkpoints.
+
+    Args:
+        folders: That of a model and, of an adapter, that of its base model.
     """
-    places = [folder]
-    if folder.name.startswith("checkpoint-"):
-        places.append(folder.absolute().parent)
-    if (folder / ADAPTER_CONFIG).is_file():
-        base = str(read_json(folder / ADAPTER_CONFIG).get("base_model_name_or_path") or "")
-        places += [Path(base), folder / base] if base else []
+    places = [
+        place
+        for folder in folders
+        for place in (folder, folder.absolute().parent)
+        if place == folder or folder.name.startswith("checkpoint-")
+    ]
     return next((place for place in places if (place / PROCESSOR_CONFIG).is_file()), None)
 
 
