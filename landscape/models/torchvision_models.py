@@ -30,7 +30,9 @@ def build_torchvision(name: str, arguments: Mapping[str, Any]) -> nn.Module:
         defaults = {"weights": None}
         if "weights_backbone" in models.get_model_builder(name).__annotations__:
             defaults["weights_backbone"] = None
-        model: nn.Module = models.get_model(name, **{**defaults, **arguments})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of initial values that will be drawn otherwise
+            model: nn.Module = models.get_model(name, **{**defaults, **arguments})
     except (RuntimeError, TypeError, ValueError, KeyError) as error:
         raise InputError(f"torchvision can't create {name!r}: {error}") from error
     return model
@@ -71,12 +73,17 @@ def _check_name(models: ModuleType, name: str) -> None:
         raise InputError(f"torchvision has no model {name!r}{hint}")
 
 
+def import_torchvision() -> ModuleType:
+    """torchvision.models; raises ImportError or RuntimeError where it doesn't fit this torch."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return with_torchvision(partial(import_module, "torchvision.models"))
+
+
 def _import(name: str) -> ModuleType:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return with_torchvision(partial(import_module, "torchvision.models"))
-    except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision doesn't fit torch
+        return import_torchvision()
+    except (ImportError, RuntimeError) as error:
         raise InputError(
             f"--model torchvision:{name} needs torchvision, which can't be imported ({error}); "
             "install the one that goes with this torch"
