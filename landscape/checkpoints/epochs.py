@@ -13,7 +13,6 @@ from pathlib import Path
 
 from landscape.checkpoints.run import run_of
 from landscape.errors import InputError
-from landscape.models.pretrained_folder import WEIGHT_FILES
 
 LOGGER = logging.getLogger(__name__)
 
@@ -199,14 +198,12 @@ def _differing_integers(texts: Sequence[str]) -> list[int | None]:
 
 def _beside(checkpoint: Path) -> list[Path]:
     """The checkpoints beside one whose name says an epoch or step, called the same otherwise."""
-    if checkpoint.name in WEIGHT_FILES and _says_number(checkpoint.parent.name):
-        return [
-            path / checkpoint.name
-            for path in _beside(checkpoint.parent)
-            if (path / checkpoint.name).is_file()
-        ]
-    if not _says_number(checkpoint.name) or not checkpoint.exists():
+    if not checkpoint.exists():
         return []
+    if not _says_number(checkpoint.name):
+        folder = checkpoint.absolute().parent
+        places = _beside(folder) if _says_number(folder.name) else []
+        return [path for place in places if (path := place / checkpoint.name).is_file()]
     shape = _numberless(checkpoint.name)
     is_folder = checkpoint.is_dir()
     return [

@@ -93,9 +93,12 @@ def with_model_defaults(
 def describe(data: DataSettings) -> str:
     """How pictures become inputs, in one line, in the words of the flags."""
     mean, std = (" ".join(f"{value:.4g}" for value in values) for values in (data.mean, data.std))
+    offset = (
+        "" if data.crop == 1.0 and data.resize == "both" else f"--crop-offset {data.crop_offset} "
+    )
     return (
         f"--image-size {data.image_size} --crop {data.crop:.4g} --resize {data.resize} "
-        f"--interpolation {data.interpolation} --mean {mean} --std {std}"
+        f"{offset}--interpolation {data.interpolation} --mean {mean} --std {std}"
     )
 
 
@@ -165,10 +168,10 @@ def _of_config(folder: Path, data: DataSettings) -> PictureFormat | None:
 
 
 def _is_what_it_does(wanted: PictureFormat, processor: Any) -> bool:
-    """Whether a format and a processor make the same of a picture, which is twice as wide."""
+    """Whether a format and a processor make the same of a picture, which is about twice as wide."""
     side = wanted.image_size
     coarse = np.random.default_rng(0).integers(0, 256, (12, 24, 3), dtype=np.uint8)
-    picture = Image.fromarray(coarse).resize((2 * side, side), Image.Resampling.BICUBIC)
+    picture = Image.fromarray(coarse).resize((2 * side + 1, side), Image.Resampling.BICUBIC)
     options = DataSettings(**wanted.options())
     ours = frame(picture, side, wanted.crop, options.resampling)
     pixels = torch.from_numpy(np.array(ours)).permute(2, 0, 1)[None]

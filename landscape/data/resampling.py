@@ -8,6 +8,7 @@ from landscape.errors import InputError
 # The filters by their names in Pillow, timm and torchvision.
 INTERPOLATIONS = ("bicubic", "bilinear", "nearest", "lanczos", "box", "hamming")
 RESIZED = ("shorter", "both")
+OFFSETS = ("rounded", "floored")
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Resampling:
         interpolation: one of :data:`INTERPOLATIONS`.
         resize: ``shorter`` keeps the aspect ratio; ``both`` makes every picture square, as the
             ``squash`` of timm and the processors of most models of Hugging Face do.
+        crop_offset: where a crop starts that can't be in the middle: ``rounded`` is half to even,
+            as in torchvision and timm; ``floored`` as in Hugging Face's processors.
 
     Raises:
         InputError: for another word.
@@ -25,12 +28,14 @@ class Resampling:
 
     interpolation: str = "bicubic"
     resize: str = "shorter"
+    crop_offset: str = "rounded"
 
     def __post_init__(self) -> None:
-        """Check both words."""
+        """Check the words."""
         for flag, value, known in (
             ("--interpolation", self.interpolation, INTERPOLATIONS),
             ("--resize", self.resize, RESIZED),
+            ("--crop-offset", self.crop_offset, OFFSETS),
         ):
             if value not in known:
                 raise InputError(f"unknown {flag} {value!r}; expected {', '.join(known)}")
@@ -57,6 +62,11 @@ class Resampling:
         if width <= height:
             return side, int(side * height / width)
         return int(side * width / height), side
+
+    def start_of_crop(self, side: int, image_size: int) -> int:
+        """Where the crop of ``image_size`` starts on a side of the resized picture."""
+        surplus = side - image_size
+        return round(surplus / 2) if self.crop_offset == "rounded" else surplus // 2
 
 
 # The shorter side, bicubic.

@@ -126,7 +126,7 @@ class ResizedSamples(TensorSamples):
         side, _ = self.resampling.size_before_crop(width, height, self.image_size, self.crop)
         mode = self.resampling.interpolation
         pixels = F.interpolate(pixels, (side, side), mode=mode, antialias=True).clamp(0, 1)
-        start = round((side - self.image_size) / 2)
+        start = self.resampling.start_of_crop(side, self.image_size)
         end = start + self.image_size
         pixels = pixels[:, :, start:end, start:end]
         return pixels if self.normalization is None else self.normalization(pixels)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from landscape.data.resampling import INTERPOLATIONS, RESIZED, Resampling
+from landscape.data.resampling import INTERPOLATIONS, OFFSETS, RESIZED, Resampling
 from landscape.errors import InputError
 from landscape.runtime.options import option
 
@@ -39,6 +39,12 @@ class DataSettings:
         "shorter: keep the aspect ratio and cut the centre out; both: make every picture square",
         choices=RESIZED,
     )
+    crop_offset: str = option(
+        "rounded",
+        "where a crop starts that can't be in the middle: rounded as in torchvision and timm, or "
+        "floored as in Hugging Face's processors",
+        choices=OFFSETS,
+    )
     skip_corrupt: bool = option(
         False, "leave out pictures that can't be read, and name and count them"
     )
@@ -52,7 +58,7 @@ class DataSettings:
     @property
     def resampling(self) -> Resampling:
         """How pictures are resized."""
-        return Resampling(self.interpolation, self.resize)
+        return Resampling(self.interpolation, self.resize, self.crop_offset)
 
 
 def canonical_split(split: str) -> str:

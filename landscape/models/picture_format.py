@@ -16,6 +16,7 @@ class PictureFormat:
         mean: Of the pixels in [0, 1], for each channel.
         std: Likewise.
         source: Where this was found, for messages.
+        crop_offset: How the start of a crop is rounded: ``rounded`` or ``floored``.
     """
 
     image_size: int
@@ -25,6 +26,7 @@ class PictureFormat:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     source: str
+    crop_offset: str = "rounded"
 
     def options(self) -> dict[str, Any]:
         """Every field but the source, by the name of its flag."""

@@ -88,6 +88,7 @@ def processor_pictures(settings: Mapping[str, Any], source: str) -> PictureForma
         mean=tuple((value + offset) / factor for value in mean),
         std=tuple(value / factor for value in std),
         source=source,
+        crop_offset="floored",
     )
 
 

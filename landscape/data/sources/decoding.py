@@ -69,7 +69,7 @@ def frame(rgb: Image.Image, image_size: int, crop: float, resampling: Resampling
     width, height = resampling.size_before_crop(*rgb.size, image_size, crop)
     if rgb.size != (width, height):
         rgb = rgb.resize((width, height), Image.Resampling[resampling.interpolation.upper()])
-    left, top = (round((side - image_size) / 2) for side in (width, height))
+    left, top = (resampling.start_of_crop(side, image_size) for side in (width, height))
     return rgb.crop((left, top, left + image_size, top + image_size))
 
 
