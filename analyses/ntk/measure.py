@@ -22,6 +22,7 @@ from landscape.data.batches import Batch, map_tensors, merge
 from landscape.errors import InputError, NotMeasurableError
 from landscape.measures.tangent_kernel import tangent_kernel
 from landscape.models.catalog import ModelSpec
+from landscape.models.outputs import logits_of
 from landscape.models.probe import find_classifier
 from landscape.objective.eval_copy import make_eval_copy
 from landscape.objective.objective import Objective
@@ -87,7 +88,8 @@ def measure(
 
 
 def _choose_outputs(objective: Objective, settings: Settings) -> list[int]:
-    _, example = next(objective.outputs())
+    _, outputs = next(objective.outputs())
+    example = logits_of(outputs)
     if not isinstance(example, Tensor) or example.dim() != 2:
         shape = tuple(example.shape) if isinstance(example, Tensor) else type(example).__name__
         raise NotMeasurableError(
