@@ -1,7 +1,9 @@
 """The setting that names the saved epochs of a training, which several questions have."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
+from landscape.results.provenance import Provenance
 from landscape.runtime.options import option
 
 
@@ -23,3 +25,24 @@ def as_words(epochs: Any) -> tuple[str, ...]:
     if isinstance(epochs, str):
         return (epochs,) if epochs else ()
     return tuple(map(str, epochs))
+
+
+class OfSavedEpochs(Protocol):
+    """A result that was measured at the saved epochs of a training."""
+
+    @property
+    def provenance(self) -> Provenance:
+        """Whose origin names the training, of a run of landscape-train."""
+
+    @property
+    def settings(self) -> Any:
+        """Its settings, ``epochs`` among them."""
+
+
+def what_is_counted(results: Sequence[OfSavedEpochs]) -> str:
+    """The title of an axis of saved epochs: other tools number by epochs or by steps."""
+    is_of_runs = all(
+        result.provenance.origin.get("training") and not result.settings.epochs
+        for result in results
+    )
+    return "epoch" if is_of_runs else "epoch or step"

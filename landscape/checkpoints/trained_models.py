@@ -12,7 +12,6 @@ from landscape.models.catalog import ModelSpec, resolve_model
 from landscape.models.huggingface import load_pretrained
 from landscape.models.pretrained_folder import (
     ADAPTER_CONFIG,
-    CONFIG,
     PREFIX,
     is_pretrained_folder,
     weight_file,
@@ -30,9 +29,8 @@ def is_model_folder(path: Path) -> bool:
     """Whether a CHECKPOINT is a folder of another tool with weights in it, and no run."""
     if not path.is_dir():
         return False
-    return is_pretrained_folder(path) or (
-        not (path / CONFIG).is_file() and weight_file(path) is not None
-    )
+    is_run = (path / "last.pt").is_file()
+    return is_pretrained_folder(path) or (weight_file(path) is not None and not is_run)
 
 
 def brings_model(path: Path, model: str | None) -> bool:
