@@ -33,7 +33,7 @@ def tabulate(results: Sequence[Curves]) -> dict[str, list[dict[str, str]]]:
 def _of(result: Curves, column: str, pick: Callable[[NDArray[np.float64]], float]) -> str:
     """A number that is taken of a column; a dash where nothing was logged."""
     _, values = result.logged(column)
-    return number(float(pick(values))) if len(values) else "—"
+    return number(float(pick(values))) if len(values) else "–"
 
 
 def _last(values: NDArray[np.float64]) -> float:

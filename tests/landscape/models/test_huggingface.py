@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 
 import pytest
 import torch
@@ -183,3 +184,9 @@ class TestAdapters:
         model.save_pretrained(tmp_path / "adapter")
         loaded = load_adapter(tmp_path / "adapter", {"num_labels": 4})
         assert torch.equal(loaded(tokens()).logits, model(tokens()).logits)
+
+
+def test_where_the_library_is_missing(vit_folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(InputError, match=r"needs transformers, .*loss-landscape-toolkit\[hugg"):
+        load_pretrained(vit_folder, {})
