@@ -9,6 +9,7 @@ from analyses.analysis import Analysis
 from analyses.run_context import RunContext
 from analyses.watchers import PartialFile, Watchers
 from landscape.checkpoints.identity import hash_checkpoints
+from landscape.models.catalog import ModelSpec
 from landscape.objective.objective import Objective
 from landscape.results.files import put_aside, sweep
 from landscape.results.fingerprint import differences, fingerprint
@@ -35,7 +36,7 @@ def measure(
     name, label = analysis.name, objective.label or "model"
     folder, ranks = context.folder, context.ranks
     assert folder is not None
-    objective = objective.with_origin(files=_hash_files(analysis, settings))
+    objective = objective.with_origin(files=_hash_files(analysis, settings, objective))
     journal = folder / f"{name}.journal"
     result = None
     if ranks.is_first:
@@ -84,12 +85,16 @@ def find_stored(
     return None
 
 
-def _hash_files(analysis: Analysis[Any, Any], settings: Any) -> dict[str, str]:
+def _hash_files(
+    analysis: Analysis[Any, Any], settings: Any, objective: Objective
+) -> dict[str, str]:
     """The content of the files, or patterns of files, that the settings name."""
+    origin = objective.origin
+    spec = ModelSpec(str(origin.get("model") or ""), dict(origin.get("model_args") or {}))
     hashes: dict[str, str] = {}
     for field in analysis.file_settings:
         value = getattr(settings, field, "")
         for word in (value,) if isinstance(value, str) else value:
             if word:
-                hashes |= hash_checkpoints(word)
+                hashes |= hash_checkpoints(word, spec)
     return hashes

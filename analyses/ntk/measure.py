@@ -147,7 +147,7 @@ def share_of_fixed_weights(first: nn.Module, second: nn.Module) -> float:
             continue
         total += one.numel()
         fixed += one.numel() if torch.equal(one, other) else 0
-    return fixed / total if total else 1.0
+    return fixed / total if total else 0.0
 
 
 def _fresh(

@@ -10,20 +10,22 @@ from landscape.checkpoints.trained_models import (
     is_model_folder,
     load_second,
 )
+from landscape.models.catalog import ModelSpec
 from landscape.models.pretrained_folder import weight_files
 from landscape.results.files import sha256
 
 
-def hash_checkpoints(word: str) -> dict[str, str]:
+def hash_checkpoints(word: str, spec: ModelSpec | None = None) -> dict[str, str]:
     """The hash of everything that a word of the command line names, by file.
 
     Args:
         word: A file, a run directory, a folder of weights, a pattern of any of these, or
             FILE.py:FUNCTION, which is called for the weights that it returns.
+        spec: What the network was made from that these are compared with.
     """
     path = Path(word)
     if is_function(path):
-        return {word: hash_weights(load_second(path, None))}
+        return {word: hash_weights(load_second(path, spec))}
     hashes = {}
     for place in [path] if path.exists() else matching_paths(word):
         for file in _files(place):

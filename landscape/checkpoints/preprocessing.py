@@ -36,6 +36,7 @@ from landscape.models.pretrained_pictures import (
     PROCESSOR_CONFIG,
     find_processor,
     load_processor,
+    processor_name,
     processor_pictures,
 )
 
@@ -145,16 +146,24 @@ def _of_folders(
     place = find_processor(folders)
     if place is None:
         return _of_config(folders[-1], data)
-    if {"image_size", "mean", "std"} <= set(given):
-        return None
-    processor = load_processor(place)
-    wanted = processor_pictures(processor.to_dict(), str(place / PROCESSOR_CONFIG))
-    if wanted is None or not _is_what_it_does(wanted, processor):
+    wanted = proved_pictures(place)
+    if wanted is None and not {"image_size", "mean", "std"} <= set(given):
         raise InputError(
-            f"{place / PROCESSOR_CONFIG} ({type(processor).__name__}) does what no flag says; pass "
+            f"{place / PROCESSOR_CONFIG} ({processor_name(place)}) does what no flag says; pass "
             "--image-size, --mean and --std, or the processed data as --data FILE.py:FUNCTION"
         )
     return wanted
+
+
+def proved_pictures(folder: Path) -> PictureFormat | None:
+    """What the processor in a folder does, if flags can say it: both agree on a picture."""
+    try:
+        processor = load_processor(folder)
+        wanted = processor_pictures(processor.to_dict(), str(folder / PROCESSOR_CONFIG))
+        return wanted if wanted and _is_what_it_does(wanted, processor) else None
+    except Exception as error:  # a processor for something else raises errors of many types
+        LOGGER.debug(f"{folder / PROCESSOR_CONFIG}: {error}")
+        return None
 
 
 def _of_config(folder: Path, data: DataSettings) -> PictureFormat | None:

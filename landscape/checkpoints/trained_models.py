@@ -29,7 +29,7 @@ def is_model_folder(path: Path) -> bool:
     """Whether a CHECKPOINT is a folder of another tool with weights in it, and no run."""
     if not path.is_dir():
         return False
-    is_run = (path / "last.pt").is_file()
+    is_run = (path / "last.pt").is_file()  # of landscape.checkpoints.run, which imports this
     return is_pretrained_folder(path) or (weight_file(path) is not None and not is_run)
 
 

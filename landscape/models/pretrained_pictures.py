@@ -32,6 +32,13 @@ def find_processor(folders: Sequence[Path]) -> Path | None:
     return next((place for place in places if (place / PROCESSOR_CONFIG).is_file()), None)
 
 
+def processor_name(folder: Path) -> str:
+    """The class of the processor in ``folder``, as its file says."""
+    content = read_json(folder / PROCESSOR_CONFIG)
+    name = content.get("image_processor_type") or content.get("feature_extractor_type")
+    return str(name or "of no named class")
+
+
 def load_processor(folder: Path) -> Any:
     """The image processor in ``folder``; InputError if it can't be loaded."""
     content = read_json(folder / PROCESSOR_CONFIG)
@@ -74,6 +81,9 @@ def processor_pictures(settings: Mapping[str, Any], source: str) -> PictureForma
             return None  # pictures of many shapes
     if not side or not image_size or image_size > side:
         return None
+    resample = settings.get("resample", 2)
+    if not isinstance(resample, int) or not 0 <= resample < len(FILTERS):
+        return None
     # The processor's output is (255 f p - mean) / std for a pixel p in [0, 1] and its factor f.
     factor = 255 * (settings["rescale_factor"] if settings.get("do_rescale", True) else 1.0)
     is_normalised = settings.get("do_normalize", False)
@@ -83,7 +93,7 @@ def processor_pictures(settings: Mapping[str, Any], source: str) -> PictureForma
     return PictureFormat(
         image_size=int(image_size),
         crop=image_size / side,
-        interpolation=FILTERS[int(settings.get("resample", 2))],
+        interpolation=FILTERS[resample],
         resize=resize,
         mean=tuple((value + offset) / factor for value in mean),
         std=tuple(value / factor for value in std),
