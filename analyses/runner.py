@@ -8,10 +8,10 @@ from typing import Any
 from analyses.analysis import Analysis
 from analyses.run_context import RunContext
 from analyses.watchers import PartialFile, Watchers
-from landscape.checkpoints.contents import files_of
-from landscape.checkpoints.load import locate
+from landscape.checkpoints.identity import hash_checkpoints
+from landscape.models.catalog import ModelSpec
 from landscape.objective.objective import Objective
-from landscape.results.files import put_aside, sha256, sweep
+from landscape.results.files import put_aside, sweep
 from landscape.results.fingerprint import differences, fingerprint
 from landscape.results.journal import remove_journals
 from landscape.results.result import Result, is_complete
@@ -36,7 +36,7 @@ def measure(
     name, label = analysis.name, objective.label or "model"
     folder, ranks = context.folder, context.ranks
     assert folder is not None
-    objective = objective.with_origin(files=_hash_files(analysis, settings))
+    objective = objective.with_origin(files=_hash_files(analysis, settings, objective))
     journal = folder / f"{name}.journal"
     result = None
     if ranks.is_first:
@@ -85,16 +85,16 @@ def find_stored(
     return None
 
 
-def _hash_files(analysis: Analysis[Any, Any], settings: Any) -> dict[str, str]:
+def _hash_files(
+    analysis: Analysis[Any, Any], settings: Any, objective: Objective
+) -> dict[str, str]:
     """The content of the files, or patterns of files, that the settings name."""
-    hashes = {}
+    origin = objective.origin
+    spec = ModelSpec(str(origin.get("model") or ""), dict(origin.get("model_args") or {}))
+    hashes: dict[str, str] = {}
     for field in analysis.file_settings:
-        name = getattr(settings, field, "")
-        if not name:
-            continue
-        path = Path(name)
-        files = files_of(locate(path)[0]) if path.exists() else path.parent.glob(path.name)
-        for file in sorted(files):
-            if file.is_file():
-                hashes[str(file)] = sha256(file)
+        value = getattr(settings, field, "")
+        for word in (value,) if isinstance(value, str) else value:
+            if word:
+                hashes |= hash_checkpoints(word, spec)
     return hashes

@@ -10,6 +10,9 @@ import hypothesis
 import pytest
 import torch
 
+from landscape.errors import InputError
+from landscape.models.huggingface import import_optional
+from landscape.models.torchvision_models import import_torchvision
 from landscape.runtime.optional_imports import with_torchvision
 from landscape.runtime.progress import hide_messages
 from tests.profile import SLOW, repeats
@@ -53,3 +56,35 @@ def timm() -> ModuleType:
             return with_torchvision(partial(import_module, "timm"))
     except (ImportError, RuntimeError) as error:
         pytest.skip(f"timm can't be imported: {error}")
+
+
+@pytest.fixture(scope="session")
+def transformers() -> ModuleType:
+    """transformers, or a skip: it is an optional dependency."""
+    return _optional("transformers")
+
+
+@pytest.fixture(scope="session")
+def peft(transformers: ModuleType) -> ModuleType:
+    """peft, or a skip: it is an optional dependency."""
+    return _optional("peft")
+
+
+@pytest.fixture(scope="session")
+def torchvision() -> ModuleType:
+    """torchvision with its models and transforms, or a skip."""
+    try:
+        return import_torchvision()
+    except (ImportError, RuntimeError) as error:
+        pytest.skip(f"torchvision can't be imported: {error}")
+
+
+def _optional(name: str) -> ModuleType:
+    try:
+        module = import_optional(name)
+    except InputError as error:
+        pytest.skip(str(error))
+    logs = import_optional("transformers").utils.logging
+    logs.set_verbosity(logs.CRITICAL)
+    logs.disable_progress_bar()
+    return module

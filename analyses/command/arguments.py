@@ -90,9 +90,10 @@ def _add_report(commands: "argparse._SubParsersAction[Parser]") -> None:
 def _add_shared(parser: Parser) -> None:
     parser.add_argument(
         "checkpoints",
-        nargs="+",
+        nargs="*",
         metavar="CHECKPOINT",
-        help="a run directory, or any checkpoint file with --model and --data; a result file "
+        help="a run directory, or any checkpoint file with --model and --data; a folder of Hugging "
+        "Face, or FILE.py:FUNCTION that returns a trained model, with --data alone; a result file "
         "(.h5), also of the original tool, is drawn again; LABEL=CHECKPOINT names it in the "
         "pictures",
     )
@@ -122,7 +123,8 @@ def _add_shared(parser: Parser) -> None:
     model.add_argument(
         "--model",
         metavar="NAME",
-        help="a name landscape-train knows, timm:NAME or FILE.py:FUNCTION",
+        help="a name landscape-train knows, timm:NAME, torchvision:NAME, hf:DIR or "
+        "FILE.py:FUNCTION; without a CHECKPOINT the last two are measured as they are",
     )
     model.add_argument(
         "--model-args",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from landscape.checkpoints.run import run_of
+from landscape.checkpoints.trained_models import is_function
 from landscape.errors import InputError
 
 
@@ -49,9 +50,15 @@ def check_labels(given: Sequence[GivenCheckpoint]) -> None:
 
 
 def default_label(path: Path) -> str:
-    """The folder name of a run, with the epoch for a file of its epochs/; else the file's stem."""
+    """The name that a checkpoint has where it is given none.
+
+    It is the folder's name of a run, with the epoch for a file of its epochs/, or of a model; the
+    name of a function; else the file's stem.
+    """
+    if is_function(path):
+        return str(path).rpartition(":")[2]
     run = run_of(path)
     if run is None:
-        return path.name if path.is_dir() else path.stem
+        return path.resolve().name if path.is_dir() else path.stem
     name = run.path.resolve().name
     return f"{name}-{path.stem}" if path.stem.isdecimal() and not path.is_dir() else name

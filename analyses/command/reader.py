@@ -8,13 +8,14 @@ from typing import Any
 from analyses.command.checkpoints import GivenCheckpoint
 from analyses.command.settings import MeasurementSettings
 from landscape.checkpoints.load import Checkpoint, load_checkpoint
+from landscape.checkpoints.preprocessing import check_class_order, with_model_defaults
 from landscape.checkpoints.run import LAST, epochs_unit, run_of
+from landscape.checkpoints.trained_models import is_function
 from landscape.data.catalog import data_facts, load_data
 from landscape.data.samples import Samples, check_targets, choose, count_classes
 from landscape.data.settings import DataSettings, canonical_split
 from landscape.data.sources.user_data import BatchedSamples
 from landscape.errors import InputError
-from landscape.models.names import native_image_size
 from landscape.models.probe import count_outputs
 from landscape.objective.criterion import Step
 from landscape.objective.losses import LossFunction, resolve_loss, resolve_metric
@@ -45,6 +46,7 @@ class CheckpointReader:
         self._samples: dict[DataKey, Samples] = {}
         self._chosen: dict[DataKey, Any] = {}
         self._checkpoints: dict[GivenCheckpoint, Checkpoint] = {}
+        self._data: dict[GivenCheckpoint, DataSettings] = {}
 
     def check(self, given: GivenCheckpoint, split: str = "") -> str:
         """Read a checkpoint and its data; returns its architecture.
@@ -61,8 +63,8 @@ class CheckpointReader:
             num_outputs = count_outputs(checkpoint.model, inputs[:1])
             if num_outputs is not None and count_classes(samples) is not None:
                 check_targets(samples, num_outputs, f"the {split} data")
-        origin = _model_facts(checkpoint)
-        return f"{origin['model']} {origin['model_args']}"
+            check_class_order(checkpoint.model, samples, given.path)
+        return checkpoint.architecture
 
     def objective(self, given: GivenCheckpoint, split: str = "") -> Objective:
         """The loss of a checkpoint on a split, which is that of the command line by default.
@@ -116,7 +118,7 @@ class CheckpointReader:
 
     def _data_settings(self, given: GivenCheckpoint) -> DataSettings:
         """The run's own data, overridden by what the flags say."""
-        if not given.path.exists():
+        if not given.path.exists() and not is_function(given.path):
             raise InputError(f"no such checkpoint: {given.path}")
         flags = given_options(self._arguments, DataSettings)
         run = run_of(given.path)
@@ -127,9 +129,15 @@ class CheckpointReader:
                     "which with --data digits, imagefolder or FILE.py:FUNCTION"
                 )
             data = DataSettings(**flags)
-            if data.data == "imagefolder" and not data.image_size:
-                data = replace(data, image_size=native_image_size(self._arguments.model))
-            return data
+            if given not in self._data:
+                self._data[given] = with_model_defaults(
+                    data,
+                    flags,
+                    given.path,
+                    self._arguments.model,
+                    dict(self._arguments.model_args),
+                )
+            return self._data[given]
         return replace(from_plain(DataSettings, run.read_config()["data"]), **flags)
 
     def _read_checkpoint(self, given: GivenCheckpoint, samples: Samples) -> Checkpoint:

@@ -11,9 +11,12 @@ from analyses.catalog import known_analyses
 from analyses.command.checkpoints import GivenCheckpoint, check_labels, parse_checkpoints
 from analyses.command.reader import CheckpointReader
 from analyses.command.stored import is_result_file, label_of, read_result
+from landscape.checkpoints.epochs import saved_epochs
 from landscape.errors import InputError
+from landscape.models.pretrained_folder import PREFIX
 from landscape.objective.objective import Objective
 from landscape.results.result import Result
+from landscape.runtime.user_files import is_user_function
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def read_requests(
     Raises:
         InputError: for files and labels that can't be used.
     """
-    given = parse_checkpoints(arguments.checkpoints, label_of)
+    given = parse_checkpoints(_words(arguments), label_of)
     files = [checkpoint for checkpoint in given if is_result_file(checkpoint.path)]
     checkpoints = [checkpoint for checkpoint in given if checkpoint not in files]
     is_report = arguments.analysis == "report"
@@ -68,6 +71,26 @@ def read_requests(
         measured = _with_references(requests, reader)
     place = {checkpoint: number for number, checkpoint in enumerate(given)}
     return sorted([*stored, *measured], key=lambda request: place[request.given])
+
+
+def _words(arguments: argparse.Namespace) -> Sequence[str]:
+    """The CHECKPOINT words; without any, a model that comes with its weights.
+
+    Or the last of the saved epochs, where these were named.
+    """
+    words: Sequence[str] = arguments.checkpoints
+    if words:
+        return words
+    if getattr(arguments, "epochs", ()):
+        return [str(saved_epochs(None, arguments.epochs, quiet=True).members[-1].path)]
+    model = arguments.model or ""
+    if model.startswith(PREFIX) or is_user_function(model):
+        return [model.removeprefix(PREFIX)]
+    named = f"--model {model} has no weights of its own; " if model else ""
+    raise InputError(
+        f"{named}name a CHECKPOINT: a run directory, a checkpoint file with --model, a folder of "
+        "Hugging Face, or FILE.py:FUNCTION that returns a trained model"
+    )
 
 
 def split_of(name: str, settings: Mapping[str, Any], reader: CheckpointReader) -> str:

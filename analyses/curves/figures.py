@@ -23,22 +23,24 @@ def draw(results: Sequence[Curves], options: PlotOptions | None = None) -> dict[
 
 
 def _draw_columns(results: Sequence[Curves], columns: Sequence[tuple[str, str]]) -> Figure:
-    """A panel for each (column, title), all runs in each."""
+    """A panel for each (column, title), all runs that logged it in each."""
     page = figure(6.8, 2.9)
     panels: Any = page.subplots(1, len(columns))
     handles: dict[str, Any] = {}
     for result, style in zip(results, line_styles(len(results)), strict=True):
-        rows = drawn_epochs(len(result.columns["epoch"]), result.settings.every)
-        epochs = result.columns["epoch"][rows]
-        marker = "o" if len(epochs) == 1 else None
         for panel, (name, _) in zip(panels, columns, strict=True):
+            epochs, values = result.logged(name)
+            rows = drawn_epochs(len(epochs), result.settings.every)
+            marker = "o" if len(rows) == 1 else None
             (handles[result.label],) = panel.plot(
-                epochs, result.columns[name][rows], marker=marker, linewidth=1.4, **style
+                epochs[rows], values[rows], marker=marker, linewidth=1.4, **style
             )
-    for panel, (_, title) in zip(panels, columns, strict=True):
+    for panel, (name, title) in zip(panels, columns, strict=True):
         panel.set(xlabel=epochs_unit(results), ylabel=title)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(axis="y", color="0.92")
+        if not any(len(result.logged(name)[0]) for result in results):
+            panel.text(0.5, 0.5, "not logged", ha="center", va="center", transform=panel.transAxes)
     add_legend(page, handles, columns=3)
     return page
 
@@ -46,4 +48,4 @@ def _draw_columns(results: Sequence[Curves], columns: Sequence[tuple[str, str]])
 def drawn_epochs(count: int, every: int) -> list[int]:
     """The indices of every Nth of ``count`` epochs from the first on, and of the last."""
     indices = list(range(0, count, every))
-    return indices if indices[-1] == count - 1 else [*indices, count - 1]
+    return indices if not indices or indices[-1] == count - 1 else [*indices, count - 1]

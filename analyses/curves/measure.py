@@ -1,6 +1,7 @@
 """Training curves of runs: errors, accuracies and losses by epoch (the paper's Figure 2).
 
-They are read from each run's metrics.csv; neither data nor weights are needed.
+They are read from each run's metrics.csv, or from the log of another tool; neither data nor weights
+are needed.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 from analyses.curves.result import Curves, in_file_order
 from analyses.curves.settings import Settings
 from analyses.run_context import RunContext
-from landscape.checkpoints.run import RunDirectory, epochs_unit, run_of
+from landscape.checkpoints.logs.training_log import FOREIGN_LOGS, TrainingLog, find_log
+from landscape.checkpoints.run import epochs_unit, run_of
 from landscape.errors import InputError, NotMeasurableError
 from landscape.objective.objective import Objective
 from landscape.results.provenance import Provenance
+
+NO_EPOCH = "{} has no finished epoch in a metrics.csv of landscape-train"
 
 
 def measure(objective: Objective, settings: Settings, context: RunContext) -> Curves:
@@ -35,15 +39,18 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Cu
             epoch.
     """
     checkpoint = objective.origin.get("checkpoint")
-    run = run_of(Path(checkpoint)) if checkpoint else None
-    return Curves(_columns(run, checkpoint or "the model"))
+    log = find_log(Path(checkpoint)) if checkpoint else None
+    if log is None:
+        raise NotMeasurableError(NO_EPOCH.format(checkpoint or "the model"))
+    return Curves(_columns(log))
 
 
 def measure_run(path: Path, label: str, settings: Settings) -> Curves:
-    """Read the curves of a run directory, without data or weights.
+    """Read the curves of a training from its log, without data or weights.
 
     Args:
-        path: a run directory or a checkpoint in one.
+        path: a run directory or a checkpoint in one; or a summary.csv of timm, a metrics.csv of
+            Lightning, a trainer_state.json of Hugging Face, or a checkpoint or folder beside one.
         label: the name of the run in tables and pictures.
         settings: which epochs are drawn; all are read.
 
@@ -51,15 +58,21 @@ def measure_run(path: Path, label: str, settings: Settings) -> Curves:
         The metrics by epoch.
 
     Raises:
-        InputError: if ``path`` is not a run of landscape-train.
+        InputError: if there is no log, or if it is damaged.
         NotMeasurableError: if the run has no finished epoch.
     """
-    run = run_of(path)
-    if run is None or not run.exists():
-        raise InputError(f"{path} is not a run of landscape-train: it has no metrics")
-    columns = _columns(run, str(path))
-    config = run.read_config()
+    log = find_log(path)
+    if log is None:
+        run = run_of(path)
+        if run is not None and run.exists():
+            raise NotMeasurableError(NO_EPOCH.format(path))
+        raise InputError(
+            f"{path} is not a run of landscape-train and has no log of another training beside it: "
+            f"expected {', '.join(FOREIGN_LOGS)}"
+        )
+    config = log.config
     training = config.get("training", {})
+    model, data = config.get("model", {}), config.get("data", {})
     provenance = Provenance(
         num_parameters=int(config.get("num_parameters", 0)),
         num_samples=0,
@@ -70,23 +83,18 @@ def measure_run(path: Path, label: str, settings: Settings) -> Curves:
         seconds=0.0,
         origin={
             "label": label,
-            "checkpoint": str(run.path),
-            "model": config["model"]["name"],
-            "model_args": config["model"]["arguments"],
-            "data": config["data"].get("data", ""),
+            "checkpoint": str(log.path),
+            "model": model.get("name", ""),
+            "model_args": model.get("arguments", {}),
+            "data": data.get("data", ""),
             "recipe": config.get("recipe", ""),
             "training": training,
             "unit": epochs_unit(config),
         },
     )
-    return Curves(columns, label=label, settings=settings, provenance=provenance)
+    return Curves(_columns(log), label=label, settings=settings, provenance=provenance)
 
 
-def _columns(run: RunDirectory | None, name: str) -> dict[str, NDArray[np.float64]]:
-    """The columns of metrics.csv; ``name`` is that of the run in messages."""
-    rows = run.read_metrics() if run is not None else []
-    if not rows:
-        raise NotMeasurableError(
-            f"{name} has no finished epoch in a metrics.csv of landscape-train"
-        )
-    return {key: np.array([row[key] for row in rows]) for key in in_file_order(rows[0])}
+def _columns(log: TrainingLog) -> dict[str, NDArray[np.float64]]:
+    """The columns of a log in the order of metrics.csv."""
+    return {name: log.columns[name] for name in in_file_order(log.columns)}

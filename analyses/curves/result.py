@@ -22,13 +22,24 @@ class Curves(Result):
     """The metrics of one run.
 
     Args:
-        columns: the columns of metrics.csv by name, each of shape (epochs,).
+        columns: the columns of metrics.csv by name, each of shape (epochs,). Other tools log at
+            any step, have fewer columns, and nan where there is no value.
     """
 
     columns: Mapping[str, NDArray[np.float64]]
 
     analysis: ClassVar[str] = "curves"
     settings_type: ClassVar[type[Any]] = Settings
+
+    def logged(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The epochs at which a column has a value, and the values; empty if there is none.
+
+        A run of landscape-train logs every column at every epoch: there nan is a value.
+        """
+        values = np.asarray(self.columns.get(name, np.empty(0)), dtype=np.float64)
+        epochs = np.asarray(self.columns["epoch"], dtype=np.float64)[: len(values)]
+        is_logged = ~np.isnan(values) | bool(self.provenance.origin.get("training"))
+        return epochs[is_logged], values[is_logged]
 
     def arrays(self) -> dict[str, Array]:
         """Every column by its name."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from analyses.curves.result import Curves
 from analyses.drawing.numbers import number
@@ -14,18 +17,24 @@ def tabulate(results: Sequence[Curves]) -> dict[str, list[dict[str, str]]]:
         "": [
             {
                 "run": result.label,
-                "epochs": str(int(result.columns["epoch"][-1])),
-                "training error, %": _last(result, "train_error"),
-                "training loss": _last(result, "train_loss"),
-                "validation accuracy, %": _last(result, "val_accuracy"),
-                "the best": number(float(result.columns["val_accuracy"].max())),
-                "validation loss": _last(result, "val_loss"),
-                "minutes": number(float(result.columns["seconds"].sum()) / 60),
+                "epochs": f"{result.columns['epoch'][-1]:g}",
+                "training error, %": _of(result, "train_error", _last),
+                "training loss": _of(result, "train_loss", _last),
+                "validation accuracy, %": _of(result, "val_accuracy", _last),
+                "the best": _of(result, "val_accuracy", np.max),
+                "validation loss": _of(result, "val_loss", _last),
+                "minutes": _of(result, "seconds", lambda seconds: seconds.sum() / 60),
             }
             for result in results
         ]
     }
 
 
-def _last(result: Curves, column: str) -> str:
-    return number(float(result.columns[column][-1]))
+def _of(result: Curves, column: str, pick: Callable[[NDArray[np.float64]], float]) -> str:
+    """A number that is taken of a column; a dash where nothing was logged."""
+    _, values = result.logged(column)
+    return number(float(pick(values))) if len(values) else "–"
+
+
+def _last(values: NDArray[np.float64]) -> float:
+    return float(values[-1])

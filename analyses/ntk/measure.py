@@ -8,7 +8,8 @@ them, so its values cannot be matched, only their order.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 
 import numpy as np
 import torch
@@ -21,11 +22,15 @@ from landscape.data.batches import Batch, map_tensors, merge
 from landscape.errors import InputError, NotMeasurableError
 from landscape.measures.tangent_kernel import tangent_kernel
 from landscape.models.catalog import ModelSpec
+from landscape.models.outputs import logits_of
 from landscape.models.probe import find_classifier
 from landscape.objective.eval_copy import make_eval_copy
 from landscape.objective.objective import Objective
 from landscape.runtime.devices import DTYPES
 from landscape.runtime.progress import track
+
+# Beyond this share of weights that no seed changes, a network was not drawn but trained.
+MOST_FIXED = 0.5
 
 Spectrum = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
@@ -55,22 +60,19 @@ def measure(
     """
     dtype = DTYPES[settings.ntk_precision]
     data = merge(objective.batches)
-    count = min(settings.ntk_samples, data.size)
+    num_samples = min(settings.ntk_samples, data.size)
     outputs = _choose_outputs(objective, settings)
     spectra: dict[str, list[Spectrum]] = {variant: [] for variant in VARIANTS}
     samples_by_seed = []
     label = objective.label or "model"
+    at_init = settings.ntk_at == "init"
+    networks = _initialised(objective, settings, initialise) if at_init else None
     for k in track(range(settings.ntk_seeds), f"tangent kernel of {label} (seeds)"):
-        at_init = settings.ntk_at == "init"
-        samples = _draw(data.size, count, settings.seed + (0 if at_init else k))
+        samples = _draw(data.size, num_samples, settings.seed + (0 if at_init else k))
         batch = _cast(data.take(samples), dtype)
-        module = (
-            _fresh(objective, settings, settings.seed + k, initialise, batch)
-            if at_init
-            else objective.module
-        )
+        module = objective.module if networks is None else next(networks)
         kernel = tangent_kernel(make_eval_copy(module, objective.device, dtype), batch, outputs)
-        blocks = kernel.view(count, len(outputs), count, len(outputs))
+        blocks = kernel.view(num_samples, len(outputs), num_samples, len(outputs))
         spectra["full"].append(_spectrum(kernel))
         spectra["summed"].append(_spectrum(blocks.diagonal(dim1=1, dim2=3).sum(-1)))
         logits = [_spectrum(blocks[:, j, :, j]) for j in range(len(outputs))]
@@ -86,21 +88,22 @@ def measure(
 
 
 def _choose_outputs(objective: Objective, settings: Settings) -> list[int]:
-    _, example = next(objective.outputs())
+    _, outputs = next(objective.outputs())
+    example = logits_of(outputs)
     if not isinstance(example, Tensor) or example.dim() != 2:
         shape = tuple(example.shape) if isinstance(example, Tensor) else type(example).__name__
         raise NotMeasurableError(
             f"the tangent kernel needs outputs of shape (samples, outputs), got {shape}"
         )
     width = example.shape[1]
-    count = min(settings.ntk_outputs or width, width)
-    return _draw(width, count, settings.seed).tolist()
+    chosen = min(settings.ntk_outputs or width, width)
+    return _draw(width, chosen, settings.seed).tolist()
 
 
-def _draw(total: int, count: int, seed: int) -> Tensor:
-    """``count`` different numbers below ``total``, in ascending order."""
+def _draw(total: int, size: int, seed: int) -> Tensor:
+    """``size`` different numbers below ``total``, in ascending order."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.randperm(total, generator=generator)[:count].sort().values
+    return torch.randperm(total, generator=generator)[:size].sort().values
 
 
 def _cast(batch: Batch, dtype: torch.dtype) -> Batch:
@@ -110,12 +113,48 @@ def _cast(batch: Batch, dtype: torch.dtype) -> Batch:
     return batch.with_inputs(map_tensors(cast, batch.inputs))
 
 
+def _initialised(
+    objective: Objective, settings: Settings, initialise: Callable[[int], nn.Module] | None
+) -> Iterator[nn.Module]:
+    """Networks with fresh weights, one for each seed.
+
+    Raises:
+        NotMeasurableError: if two seeds give the same weights, as those of a pretrained network.
+    """
+    first, second = (_fresh(objective, settings, settings.seed + k, initialise) for k in (0, 1))
+    fixed = share_of_fixed_weights(first, second)
+    if fixed > MOST_FIXED:
+        name = objective.origin.get("model") or "initialise="
+        raise NotMeasurableError(
+            f"{name} gives the same weights for every seed ({100 * fixed:.0f}% of them), so it is "
+            "not initialised but pretrained; measure it as it is: --ntk-at checkpoint, or "
+            "ntk_at='checkpoint' from Python"
+        )
+    yield first
+    yield second
+    for k in count(2):
+        yield _fresh(objective, settings, settings.seed + k, initialise)
+
+
+def share_of_fixed_weights(first: nn.Module, second: nn.Module) -> float:
+    """The share of the drawn parameters that are the same in two networks of different seeds.
+
+    Parameters that start at one constant, such as biases at 0, are no sign of training.
+    """
+    fixed = total = 0
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        if one.numel() < 2 or bool((one == one.flatten()[0]).all()):
+            continue
+        total += one.numel()
+        fixed += one.numel() if torch.equal(one, other) else 0
+    return fixed / total if total else 0.0
+
+
 def _fresh(
     objective: Objective,
     settings: Settings,
     seed: int,
     initialise: Callable[[int], nn.Module] | None,
-    batch: Batch,
 ) -> nn.Module:
     """A network of the objective's architecture with fresh weights."""
     with torch.random.fork_rng(devices=[]):
@@ -134,7 +173,7 @@ def _fresh(
         for parameter, original in pairs:
             parameter.requires_grad_(original.requires_grad)
         if settings.ntk_head == "random":
-            _draw_head(module, batch)
+            _draw_head(module, objective.batches[0])
     return module
 
 

@@ -32,6 +32,7 @@ ANALYSIS: "Analysis[Settings, Sharpness]" = Analysis(
     },
     settings=Settings,
     result="Sharpness",
+    file_settings=("epochs",),
 )
 compute, of, tabulate, draw = ANALYSIS.compute, ANALYSIS.of, ANALYSIS.tabulate, ANALYSIS.draw
 

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analyses.drawing.lettering import add_legend
-from analyses.drawing.numbers import epochs_unit, with_unit
+from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.style import figure, line_styles, plain_log_ticks
+from analyses.saved_epochs import what_is_counted
 from analyses.sharpness.result import Sharpness
 
 
@@ -30,7 +31,7 @@ def draw(results: Sequence[Sharpness], options: PlotOptions | None = None) -> di
     panels[0].set_yscale("log", nonpositive="mask")
     plain_log_ticks(panels[0].yaxis)
     panels[0].set_ylabel(with_unit("|λ₁|; dotted: edge", results))
-    panels[1].set(ylim=(0, 1), xlabel=epochs_unit(results), ylabel="|cos(gradient, v₁)|")
+    panels[1].set(ylim=(0, 1), xlabel=what_is_counted(results), ylabel="|cos(gradient, v₁)|")
     panels[1].xaxis.set_major_locator(MaxNLocator(integer=True))
     for panel in panels:
         panel.grid(axis="y", color="0.92")

@@ -16,7 +16,8 @@ import torch
 from analyses.run_context import RunContext
 from analyses.sharpness.result import Sharpness
 from analyses.sharpness.settings import Settings
-from landscape.checkpoints.run import run_of
+from landscape.checkpoints.epochs import saved_epochs
+from landscape.checkpoints.logs.training_log import find_log
 from landscape.checkpoints.weights import read_weights
 from landscape.curvature.operators import CurvatureOperator
 from landscape.curvature.stability import sam_edge
@@ -29,11 +30,12 @@ TOLERANCE = 1e-3
 
 
 def measure(objective: Objective, settings: Settings, context: RunContext) -> Sharpness:
-    """Measure the saved epochs of the run that the objective's checkpoint belongs to.
+    """Measure the saved epochs of a training.
 
     Args:
-        objective: the loss, made from a checkpoint of the run.
-        settings: which of the saved epochs.
+        objective: the loss, made from a checkpoint of the training.
+        settings: the saved epochs (by default those of the run that the objective's checkpoint
+            belongs to), and which of them.
         context: not used; one process does the work, in memory.
 
     Returns:
@@ -42,22 +44,24 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Sh
     Raises:
         NotMeasurableError: if there are no saved epochs.
     """
-    checkpoint = objective.origin.get("checkpoint")
-    run = run_of(Path(checkpoint)) if checkpoint else None
-    saved = run.epochs() if run is not None else []
-    if run is None or not saved:
+    origin = objective.origin.get("checkpoint")
+    checkpoint = Path(origin) if origin else None
+    saved = saved_epochs(checkpoint, settings.epochs)
+    if not saved.members:
         raise NotMeasurableError(
-            f"{checkpoint or 'the model'} has no saved epochs: train with --save-every 1"
+            f"{origin or 'the model'} has no saved epochs: train with --save-every 1, or name "
+            "files with --epochs"
         )
-    training = run.read_config().get("training", {})
-    rates = {int(row["epoch"]): row["lr"] for row in run.read_metrics()}
+    log = find_log(saved.members[-1].path if settings.epochs else checkpoint or Path())
+    training = log.config.get("training", {}) if log is not None else {}
+    rates = log.learning_rates(saved.unit) if log is not None else {}
     vector = None
     rows = []
-    for epoch, file in track(saved[:: settings.every], "saved epochs"):
-        weights = read_weights(file, objective)
+    for epoch in track(saved.members[:: settings.every], "saved epochs"):
+        weights = read_weights(epoch.path, objective)
         row, vector = _measure(objective, weights.theta, weights.statistics, vector, settings.seed)
-        rate = rates.get(epoch, math.nan)
-        rows.append([epoch, *row, rate, _edge(training, rate, row[3])])
+        rate = rates.get(epoch.number, math.nan)
+        rows.append([epoch.number, *row, rate, _edge(training, rate, row[3])])
     return Sharpness(table=np.array(rows, dtype=np.float64))
 
 

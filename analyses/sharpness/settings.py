@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from analyses.saved_epochs import as_words, epochs_option
 from landscape.runtime.options import option
 
 
@@ -9,5 +10,10 @@ from landscape.runtime.options import option
 class Settings:
     """Which of the saved epochs are measured."""
 
+    epochs: tuple[str, ...] = epochs_option()
     every: int = option(1, "take every Nth of the saved epochs", metavar="N")
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Take one pattern from Python as it is."""
+        object.__setattr__(self, "epochs", as_words(self.epochs))

@@ -12,10 +12,11 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from analyses.drawing.lettering import plain_text
-from analyses.drawing.numbers import epochs_unit, short_number, with_unit
+from analyses.drawing.numbers import short_number, with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import masked, shared_scale
 from analyses.drawing.style import COLOURS, MAP, figure, plain_log_ticks
+from analyses.saved_epochs import what_is_counted
 from analyses.trajectory.result import Trajectory
 
 LOSS_COLOUR, PATH_COLOUR = COLOURS[:2]
@@ -51,7 +52,7 @@ def _draw_plane(
     plane.clabel(lines, fontsize=6, fmt=short_number)
     plane.plot(path["x"], path["y"], ".-", color="white", markersize=7, linewidth=2.2)
     plane.plot(path["x"], path["y"], ".-", color=PATH_COLOUR, markersize=5, linewidth=1.2)
-    _name_epochs(plane, path, epochs_unit([result]))
+    _name_epochs(plane, path, what_is_counted([result]))
     is_pca = result.settings.directions == "pca"
     shares = path["explained"] if is_pca else (np.nan, np.nan)
     for axis, share, rank in zip("xy", shares, ("first", "second"), strict=False):
@@ -73,7 +74,7 @@ def _draw_losses(losses: Axes, result: Trajectory, *, is_logarithmic: bool) -> N
     if is_logarithmic:
         losses.set_yscale("log")
         plain_log_ticks(losses.yaxis)
-    losses.set(xlabel=epochs_unit([result]), ylabel=with_unit(f"{result.split} loss", [result]))
+    losses.set(xlabel=what_is_counted([result]), ylabel=with_unit(f"{result.split} loss", [result]))
     distance = losses.twinx()
     distance.plot(path["epoch"], path["distance"], color="0.55", linewidth=1.0, label="distance")
     distance.set_ylabel("distance from the plane (2-norm)", color="0.45")
@@ -83,11 +84,11 @@ def _draw_losses(losses: Axes, result: Trajectory, *, is_logarithmic: bool) -> N
     losses.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
 
 
-def _name_epochs(plane: Axes, path: dict[str, NDArray[Any]], unit: str) -> None:
+def _name_epochs(plane: Axes, path: dict[str, NDArray[Any]], counted: str) -> None:
     """Write the numbers of the first and the last epoch beside them."""
     for k in (0, len(path["epoch"]) - 1):
         plane.annotate(
-            f"{unit} {int(path['epoch'][k])}",
+            f"{counted if ' ' not in counted else 'at'} {int(path['epoch'][k])}",
             (path["x"][k], path["y"][k]),
             textcoords="offset points",
             xytext=(4, 5),

@@ -19,7 +19,7 @@ from analyses.slices.grid import Axis, Grid
 from analyses.slices.measure import measure_slice
 from analyses.trajectory.result import Trajectory
 from analyses.trajectory.settings import Settings
-from landscape.checkpoints.run import RunDirectory, run_of
+from landscape.checkpoints.epochs import SavedEpoch, saved_epochs
 from landscape.checkpoints.weights import Weights, read_weights
 from landscape.directions.derived import Projection, principal_plane, project
 from landscape.directions.direction import Direction
@@ -47,18 +47,18 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Tr
 
     Raises:
         NotMeasurableError: if the run has fewer than 3 saved epochs.
-        InputError: if ``settings.epochs`` matches fewer than 3 files, if a file does not fit the
-            model, or if the epochs span no plane.
+        InputError: if ``settings.epochs`` matches fewer than 3 files or their names give no order,
+            if a file does not fit the model, or if the epochs span no plane.
     """
     epochs = _saved_epochs(objective, settings)
-    weights = [read_weights(path, objective) for _, path in epochs]
+    weights = [read_weights(epoch.path, objective) for epoch in epochs]
     thetas = [each.theta for each in weights]
     directions, explained = _plane(objective, settings, thetas)
     projection = project(objective, thetas, *directions)
     x = settings.x or _cover(projection.x, settings.points)
     y = settings.y or _cover(projection.y, settings.points)
     path = {
-        "epoch": np.array([number for number, _ in epochs]),
+        "epoch": np.array([epoch.number for epoch in epochs]),
         "x": projection.x,
         "y": projection.y,
         "distance": projection.distance,
@@ -70,31 +70,19 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Tr
     return replace(result, path=path)
 
 
-def _saved_epochs(objective: Objective, settings: Settings) -> list[tuple[int, Path]]:
-    """The numbers and files of the saved epochs, in order."""
-    if settings.epochs:
-        pattern = Path(settings.epochs)
-        files = sorted(pattern.parent.glob(pattern.name), key=_number_and_name)
-        if len(files) < 3:
-            raise InputError(
-                f"--epochs {settings.epochs!r} matches {len(files)} files; a plane needs 3"
-            )
-        return [(_number_and_name(path)[0], path) for path in files]
+def _saved_epochs(objective: Objective, settings: Settings) -> tuple[SavedEpoch, ...]:
+    """The saved epochs, in order."""
     checkpoint = objective.origin.get("checkpoint")
-    run = run_of(Path(checkpoint)) if checkpoint else None
-    epochs = run.epochs() if isinstance(run, RunDirectory) else []
-    if len(epochs) < 3:
+    saved = saved_epochs(Path(checkpoint) if checkpoint else None, settings.epochs).members
+    if settings.epochs and len(saved) < 3:
+        words = " ".join(map(repr, settings.epochs))
+        raise InputError(f"--epochs {words} matches {len(saved)} files; a plane needs 3")
+    if len(saved) < 3:
         raise NotMeasurableError(
-            f"{checkpoint or 'the model'} has {len(epochs)} saved epochs, a plane needs 3: "
+            f"{checkpoint or 'the model'} has {len(saved)} saved epochs, a plane needs 3: "
             "train with --save-every 1, or name files with --epochs"
         )
-    return epochs
-
-
-def _number_and_name(path: Path) -> tuple[int, str]:
-    """The last number in a file's name and the name itself, by which epochs are ordered."""
-    digits = "".join(c if c.isdigit() else " " for c in path.stem).split()
-    return (int(digits[-1]) if digits else 0), path.name
+    return saved
 
 
 def _plane(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from analyses.saved_epochs import as_words, epochs_option
 from analyses.slices.grid import Axis, OptionalAxisField
 from analyses.slices.settings import SliceSettings
 from landscape.errors import InputError
@@ -17,12 +18,7 @@ class Settings(SliceSettings):
         11
     """
 
-    epochs: str = option(
-        "",
-        "files of the saved epochs, such as 'run/model_*.t7', in the order of their numbers; "
-        "without it those that landscape-train --save-every kept",
-        metavar="PATTERN",
-    )
+    epochs: tuple[str, ...] = epochs_option()
     directions: str = option(
         "pca",
         "pca (the first two principal components), or as for surface",
@@ -40,6 +36,7 @@ class Settings(SliceSettings):
     def __post_init__(self) -> None:
         """Raise InputError for settings that contradict each other."""
         super().__post_init__()
+        object.__setattr__(self, "epochs", as_words(self.epochs))
         if self.points < 2:
             raise InputError(f"--points has to be at least 2, got {self.points}")
         if self.directions == "pca" and (self.toward_x or self.toward_y or self.orthogonalize):

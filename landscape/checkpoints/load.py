@@ -22,8 +22,16 @@ from landscape.checkpoints.foreign.jax_npz import (
 from landscape.checkpoints.foreign.shards import describe_folder, weights_in
 from landscape.checkpoints.matching import Expected
 from landscape.checkpoints.run import CONFIG, EMA, LAST, run_of
+from landscape.checkpoints.trained_models import (
+    brings_model,
+    hash_weights,
+    is_function,
+    load_second,
+    load_trained,
+)
 from landscape.errors import InputError
 from landscape.models.catalog import ModelSpec, resolve_model
+from landscape.models.pretrained_folder import PREFIX, is_pretrained_folder
 
 LOGGER = logging.getLogger(__name__)
 
@@ -56,6 +64,16 @@ class Checkpoint:
     config: dict[str, Any] | None
     is_average: bool = False
 
+    @property
+    def architecture(self) -> str:
+        """What two checkpoints of one architecture have in common."""
+        name = self.spec.name
+        if not brings_model(self.path, name):
+            return f"{name} {self.spec.arguments}"
+        # A name that stands for weights too says nothing about others.
+        shapes = [(key, tuple(value.shape)) for key, value in self.model.named_parameters()]
+        return f"{type(self.model).__name__} {shapes}"
+
 
 def load_checkpoint(
     path: str | Path,
@@ -74,7 +92,8 @@ def load_checkpoint(
 
     Args:
         path: A run directory, a checkpoint in one, any checkpoint file, an index of shards, or a
-            folder of torch.distributed.checkpoint.
+            folder of torch.distributed.checkpoint; or a model that comes with its weights: a
+            folder of Hugging Face, or FILE.py:FUNCTION.
         model: The name of the model. A run remembers its own, which this overrides. Or a module:
             the weights are copied into it, as by ``load_state_dict``, and it keeps its mode, its
             device and the type of its weights.
@@ -98,8 +117,11 @@ def load_checkpoint(
 
             load_checkpoint("epoch=3.ckpt", network)
     """
-    path, config = locate(Path(path))
     given = dict(model_args or {})
+    if not isinstance(model, nn.Module) and brings_model(Path(path), model):
+        spec, network = load_trained(Path(path), model, given, facts)
+        return Checkpoint(Path(path), hash_weights(network), spec, network, "", None)
+    path, config = locate(Path(path))
     if isinstance(model, nn.Module):
         if given:
             raise InputError(f"a {type(model).__name__} is built already and takes no model_args")
@@ -130,7 +152,12 @@ def load_checkpoint(
 
 
 def read_weights_file(
-    path: str | Path, network: nn.Module, *, trust: bool = False, weights_key: str = ""
+    path: str | Path,
+    network: nn.Module,
+    *,
+    trust: bool = False,
+    weights_key: str = "",
+    spec: ModelSpec | None = None,
 ) -> Choice:
     """Read the weights of a checkpoint that are a network's, under its names.
 
@@ -142,6 +169,7 @@ def read_weights_file(
         network: Its names and shapes say which weights are wanted.
         trust: Load pickled objects of any type, which may run code.
         weights_key: Where the weights are in the file, with dots for nested keys.
+        spec: What ``network`` was made from, for a second model that comes with its weights.
 
     Returns:
         The weights, in ``state``; their key; and in ``describe()`` which ones they are.
@@ -155,7 +183,12 @@ def read_weights_file(
         >>> choice.key, list(choice.state) == list(model.state_dict())
         ('net', True)
     """
-    path, config = locate(Path(path))
+    path = Path(path)
+    is_pretrained = spec is not None and spec.name.startswith(PREFIX)
+    if is_function(path) or (is_pretrained and is_pretrained_folder(path)):
+        trained = load_second(path, spec)
+        return _choose(trained.state_dict(), network, path, weights_key, None)
+    path, config = locate(path)
     return _choose(read_contents(path, trust=trust), network, path, weights_key, config)
 
 

@@ -23,6 +23,7 @@ import torch
 
 from landscape.checkpoints.foreign.shards import weights_in
 from landscape.checkpoints.foreign.torch_file import read_torch_file
+from landscape.checkpoints.trained_models import is_model_folder
 from landscape.errors import InputError, SaveError
 from landscape.results.files import make_directory, replacing, sweep
 
@@ -52,8 +53,10 @@ def run_of(path: Path) -> "RunDirectory | None":
     A folder is a run unless it is known to be another program's.
     """
     if path.is_dir():
-        is_run = (path / LAST).is_file() or weights_in(path) is None
-        return RunDirectory(path) if is_run else None
+        if (path / LAST).is_file():
+            return RunDirectory(path)
+        is_foreign = is_model_folder(path) or weights_in(path) is not None
+        return None if is_foreign else RunDirectory(path)
     folder = path.parent
     belongs_to_run = path.name in (LAST, BEST, EMA)
     if _EPOCH_FILE.fullmatch(path.name):
@@ -111,7 +114,9 @@ class RunDirectory:
         try:
             config = json.loads(file.read_text())
         except FileNotFoundError as error:
-            raise InputError(f"{self.path} is not a run directory: it has no {CONFIG}") from error
+            raise InputError(
+                f"{self.path} is not a run directory: it has no {CONFIG}{self._hint()}"
+            ) from error
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{file} is damaged: {error}") from error
         sections = ("model", "data")
@@ -188,6 +193,19 @@ class RunDirectory:
         target = make_directory(self.path / EPOCHS) / f"{epoch:04d}.pt"
         with self._writing(target) as temporary:
             _save({"epoch": epoch, "model": state}, temporary)
+
+    def _hint(self) -> str:
+        """Which checkpoint of another tool may be meant, where there are some in the folder."""
+        patterns = (
+            "checkpoint-*",
+            "*.ckpt",
+            "checkpoints/*.ckpt",
+            "*.pth*",
+            "*.pt",
+            "*.safetensors",
+        )
+        inside = [path for pattern in patterns for path in sorted(self.path.glob(pattern))]
+        return f"; name a checkpoint in it, such as {inside[-1]}" if inside else ""
 
     @contextmanager
     def _writing(self, path: Path) -> Iterator[Path]:

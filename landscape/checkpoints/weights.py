@@ -12,6 +12,7 @@ from landscape.checkpoints.choice import AVERAGED, NOT_AVERAGED
 from landscape.checkpoints.fit import fit_weights
 from landscape.checkpoints.load import read_weights_file
 from landscape.errors import InputError
+from landscape.models.catalog import ModelSpec
 from landscape.objective.eval_copy import share_storage, statistics_of
 from landscape.objective.objective import Objective
 from landscape.parameters.layout import flatten
@@ -39,7 +40,7 @@ def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> We
     A message says so if one of the two is an average over the training and the other is not.
 
     Args:
-        path: A run directory or a checkpoint file.
+        path: A run directory, a checkpoint file, or a model that comes with its weights.
         objective: Its model says what the weights are called.
         trust: Load pickled objects of any type, which may run code.
 
@@ -47,10 +48,11 @@ def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> We
         InputError: The checkpoint is that of another model; the message names keys and shapes.
     """
     origin = objective.origin
+    spec = ModelSpec(str(origin.get("model") or ""), dict(origin.get("model_args") or {}))
     trust = trust or bool(origin.get("trusted"))
     key = str(origin.get("weights_key_given", ""))
     eval_copy = copy.deepcopy(objective.module)
-    choice = read_weights_file(path, eval_copy, trust=trust, weights_key=key)
+    choice = read_weights_file(path, eval_copy, trust=trust, weights_key=key, spec=spec)
     fit_weights(eval_copy, choice.state, path)
     is_average = bool(origin.get("weights_are_average"))
     is_told = choice.is_chosen and "weights_are_average" in origin

@@ -55,7 +55,7 @@ def load_data(
         if not settings.data_dir:
             raise InputError(f"--data {settings.data} needs --data-dir DIR, its archive or folder")
         samples = cifar(Path(settings.data_dir), settings.data, split, normalization)
-        return resized(samples, settings.image_size)
+        return resized(samples, settings.image_size, settings.crop, settings.resampling)
     if settings.data == "imagefolder":
         if not settings.data_dir:
             raise InputError("--data imagefolder needs --data-dir DIR with train/CLASS/PICTURE")
@@ -67,6 +67,7 @@ def load_data(
             resident_bytes=RESIDENT_BYTES if resident else 0,
             crop=settings.crop,
             skip_corrupt=settings.skip_corrupt,
+            resampling=settings.resampling,
         )
     if is_user_function(settings.data):
         return read_user_data(

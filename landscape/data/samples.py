@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from landscape.data.resampling import PLAIN, Resampling
 from landscape.errors import InputError
 
 
@@ -76,12 +77,16 @@ class Normalization:
 
 @dataclass(frozen=True)
 class TensorSamples:
-    """Samples that are tensors in memory."""
+    """Samples that are tensors in memory.
+
+    ``resampling`` is how pictures are, or were, resized to the size of the inputs.
+    """
 
     inputs: Tensor
     targets: Tensor
     classes: tuple[str, ...] = ()
     normalization: Normalization | None = None
+    resampling: Resampling = PLAIN
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -103,9 +108,10 @@ class TensorSamples:
 
 @dataclass(frozen=True)
 class ResizedSamples(TensorSamples):
-    """Pictures in memory that are resized by bicubic interpolation when they are fetched."""
+    """Square pictures in memory that are resized, and cropped, when they are fetched."""
 
     image_size: int = 0
+    crop: float = 1.0
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -113,20 +119,51 @@ class ResizedSamples(TensorSamples):
         return (self.inputs.shape[1], self.image_size, self.image_size)
 
     def fetch(self, indices: Tensor) -> Tensor:
-        """The pictures at ``indices``, resized and normalised."""
+        """The pictures at ``indices``, resized, cropped to the centre and normalised."""
         pixels = self.inputs[indices]
         pixels = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
-        size = (self.image_size, self.image_size)
-        pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(0, 1)
+        height, width = pixels.shape[2:]
+        side, _ = self.resampling.size_before_crop(width, height, self.image_size, self.crop)
+        mode = self.resampling.interpolation
+        pixels = F.interpolate(pixels, (side, side), mode=mode, antialias=True).clamp(0, 1)
+        start = self.resampling.start_of_crop(side, self.image_size)
+        end = start + self.image_size
+        pixels = pixels[:, :, start:end, start:end]
         return pixels if self.normalization is None else self.normalization(pixels)
 
 
-def resized(samples: Samples, image_size: int) -> Samples:
-    """The same pictures at another size; 0 keeps their size."""
-    if not isinstance(samples, TensorSamples) or image_size in (0, samples.input_shape[1]):
+def resized(
+    samples: Samples, image_size: int, crop: float = 1.0, resampling: Resampling = PLAIN
+) -> Samples:
+    """The same square pictures at another size; 0 keeps their size.
+
+    Args:
+        samples: pictures; those in files are returned as they are.
+        image_size: the side of the result.
+        crop: the share of the side that is kept.
+        resampling: how they are resized.
+
+    Raises:
+        InputError: for a filter that pictures in memory can't be resized by.
+    """
+    if not isinstance(samples, TensorSamples):
         return samples
+    image_size = image_size or samples.input_shape[1]
+    if image_size == samples.input_shape[1] and crop == 1.0:
+        return samples
+    if resampling.interpolation not in ("bicubic", "bilinear"):
+        raise InputError(
+            f"--interpolation {resampling.interpolation} is for pictures in files; these take "
+            "bicubic or bilinear"
+        )
     return ResizedSamples(
-        samples.inputs, samples.targets, samples.classes, samples.normalization, image_size
+        samples.inputs,
+        samples.targets,
+        samples.classes,
+        samples.normalization,
+        resampling,
+        image_size,
+        crop,
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from landscape.data.resampling import INTERPOLATIONS, OFFSETS, RESIZED, Resampling
 from landscape.errors import InputError
 from landscape.runtime.options import option
 
@@ -30,6 +31,20 @@ class DataSettings:
         "the share of the shorter side of a picture that is kept: 0.875 makes 224 pixels of 256",
         metavar="SHARE",
     )
+    interpolation: str = option(
+        "bicubic", "the filter that resizes pictures", choices=INTERPOLATIONS
+    )
+    resize: str = option(
+        "shorter",
+        "shorter: keep the aspect ratio and cut the centre out; both: make every picture square",
+        choices=RESIZED,
+    )
+    crop_offset: str = option(
+        "rounded",
+        "where a crop starts that can't be in the middle: rounded as in torchvision and timm, or "
+        "floored as in Hugging Face's processors",
+        choices=OFFSETS,
+    )
     skip_corrupt: bool = option(
         False, "leave out pictures that can't be read, and name and count them"
     )
@@ -39,6 +54,11 @@ class DataSettings:
     std: tuple[float, ...] = option(
         (), "standard deviation of the pixels, likewise", parse=float, nargs="+"
     )
+
+    @property
+    def resampling(self) -> Resampling:
+        """How pictures are resized."""
+        return Resampling(self.interpolation, self.resize, self.crop_offset)
 
 
 def canonical_split(split: str) -> str:

@@ -20,6 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
+from landscape.models.outputs import logits_of
 from landscape.objective.eval_copy import differentiable
 from landscape.objective.model_call import call_model
 from landscape.parameters.layout import flatten
@@ -181,6 +182,7 @@ def _looped(module: nn.Module, sample: Batch, outputs: Sequence[int]) -> Tensor:
 
 
 def _check_shape(outputs: Any) -> Tensor:
+    outputs = logits_of(outputs)
     if not isinstance(outputs, Tensor) or outputs.dim() != 2:
         shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise NotMeasurableError(

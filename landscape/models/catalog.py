@@ -1,31 +1,38 @@
 """Models by name.
 
 A name is one of :data:`~landscape.models.names.NAMED`, which stands for a family and its sizes; a
-family itself, with all sizes given as arguments; ``timm:NAME``; or ``FILE.py:FUNCTION``.
+family itself, with all sizes given as arguments; ``timm:NAME``, ``torchvision:NAME`` or ``hf:DIR``;
+or ``FILE.py:FUNCTION``.
 """
 
 import inspect
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import partial
-from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from landscape.errors import InputError
+from landscape.models import pretrained_folder, timm_models, torchvision_models
+from landscape.models.huggingface import build_pretrained_architecture
 from landscape.models.mixer import MlpMixer
 from landscape.models.names import FAMILIES, NAMED
 from landscape.models.resnet import ResNet
+from landscape.models.timm_models import build_timm
+from landscape.models.torchvision_models import build_torchvision
 from landscape.models.vit import VisionTransformer
-from landscape.runtime.optional_imports import with_torchvision
 from landscape.runtime.user_files import call_user_function, is_user_function, load_user_function
 
 _CLASSES: dict[str, type[nn.Module]] = dict(
     zip(FAMILIES, (VisionTransformer, MlpMixer, ResNet), strict=True)
 )
+_LIBRARIES: dict[str, Callable[[str, Mapping[str, Any]], nn.Module]] = {
+    "timm": build_timm,
+    "torchvision": build_torchvision,
+    "hf": lambda name, arguments: build_pretrained_architecture(Path(name), arguments),
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class ModelSpec:
     """A model by name and arguments, which are of JSON types.
 
     Attributes:
-        name: A family, ``timm:NAME`` or ``FILE.py:FUNCTION``.
+        name: A family, ``timm:NAME``, ``torchvision:NAME``, ``hf:DIR`` or ``FILE.py:FUNCTION``.
         arguments: The keyword arguments of the model.
     """
 
@@ -46,8 +53,9 @@ class ModelSpec:
         Raises:
             InputError: The name is unknown, or the arguments don't fit it.
         """
-        if self.name.startswith("timm:"):
-            return _build_timm(self.name.removeprefix("timm:"), self.arguments)
+        library, _, name = self.name.partition(":")
+        if library in _LIBRARIES and not is_user_function(self.name):
+            return _LIBRARIES[library](name, self.arguments)
         if is_user_function(self.name):
             model = call_user_function(self.name, self.arguments, strict=True)
             if not isinstance(model, nn.Module):
@@ -89,9 +97,16 @@ def resolve_model(
         torch.Size([3, 10])
     """
     facts = dict(facts or {})
-    if name.startswith("timm:"):
+    if name.startswith(timm_models.PREFIX):
         fitted = {"num_classes": facts.get("num_classes"), "in_chans": facts.get("channels")}
         return ModelSpec(name, {**(fitted if fit_to_data else {}), **arguments})
+    if name.startswith(torchvision_models.PREFIX):
+        fitted = {"num_classes": facts.get("num_classes")}
+        return ModelSpec(name, {**(fitted if fit_to_data else {}), **arguments})
+    if name.startswith(pretrained_folder.PREFIX):
+        if fit_to_data:
+            raise InputError(f"--model {name} is trained by its own tools; it can be measured only")
+        return ModelSpec(name, dict(arguments))
     if is_user_function(name):
         accepted = inspect.signature(load_user_function(name)).parameters
         # The function's defaults play the part of the sizes that a name stands for.
@@ -147,24 +162,6 @@ def _construct(
         ) from error
 
 
-def _build_timm(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    """Make a model of timm; InputError if timm is missing or does not know it."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            timm = with_torchvision(partial(import_module, "timm"))
-    except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision doesn't fit torch
-        raise InputError(
-            f"--model timm:{name} needs timm, which can't be imported ({error}); "
-            "install it with: pip install 'loss-landscape-toolkit[timm]'"
-        ) from error
-    try:
-        model: nn.Module = timm.create_model(name, **arguments)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise InputError(f"timm can't create {name!r}: {error}") from error
-    return model
-
-
 def _unknown(name: str) -> str:
     """The message for a name that is unknown."""
     if not name:
@@ -174,5 +171,5 @@ def _unknown(name: str) -> str:
     hint = f"did you mean {close[0]}? " if close else ""
     return (
         f"unknown model {name!r}; {hint}expected one of {', '.join(known)}, "
-        "timm:NAME or FILE.py:FUNCTION"
+        "timm:NAME, torchvision:NAME, hf:DIR or FILE.py:FUNCTION"
     )

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.errors import InputError
+from landscape.models.outputs import logits_of
 
 
 def count_outputs(model: nn.Module, example: Tensor) -> int | None:
@@ -66,11 +67,12 @@ def find_classifier(model: nn.Module, example: Tensor) -> str:
 
 
 def _outputs(model: nn.Module, example: Tensor) -> Any:
-    """The outputs in evaluation mode for ``example`` in the weights' type, without gradients."""
+    """The logits in evaluation mode for ``example`` in the weights' type, without gradients."""
     training = model.training
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     try:
         with torch.no_grad():
-            return model.eval()(example.to(dtype) if example.is_floating_point() else example)
+            inputs = example.to(dtype) if example.is_floating_point() else example
+            return logits_of(model.eval()(inputs))
     finally:
         model.train(training)

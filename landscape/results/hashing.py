@@ -41,4 +41,5 @@ def _content(tensor: Tensor) -> bytes:
     if tensor.is_quantized:
         tensor = tensor.int_repr()
     tensor = tensor.detach().cpu().resolve_conj().contiguous()
-    return tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
+    # As bytes, because numpy does not have every type: bfloat16, for one.
+    return tensor.flatten().view(torch.uint8).numpy().tobytes()

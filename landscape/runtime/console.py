@@ -53,7 +53,9 @@ class Parser(argparse.ArgumentParser):
                 flag = word
                 action = self._option_string_actions.get(word)
                 values_of = action if action is not None and action.nargs != 0 else None
-            elif values_of is not None and (flags[-1] == flag or _fits(values_of, word)):
+            elif values_of is not None and (
+                flags[-1] == flag or _goes_on(values_of, flags[-1], word)
+            ):
                 flags.append(word)
             else:
                 positionals.append(word)
@@ -121,6 +123,11 @@ def show(result: object) -> None:
         print(result, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _goes_on(action: argparse.Action, last: str, word: str) -> bool:
+    """Whether ``word`` is a further value of a flag; a file pattern in quotes stands alone."""
+    return not any(sign in last for sign in "*?[") and _fits(action, word)
 
 
 def _fits(action: argparse.Action, word: str) -> bool:

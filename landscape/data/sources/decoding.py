@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from landscape.data.resampling import PLAIN, Resampling
 from landscape.errors import InputError
 from landscape.runtime.progress import track
 
@@ -22,7 +23,11 @@ MANY = 1000
 
 
 def decode(
-    path: Path, image_size: int, crop: float = 1.0, box: Sequence[float] | None = None
+    path: Path,
+    image_size: int,
+    crop: float = 1.0,
+    box: Sequence[float] | None = None,
+    resampling: Resampling = PLAIN,
 ) -> Tensor:
     """Decode a picture.
 
@@ -31,6 +36,7 @@ def decode(
         image_size: the side of the result.
         crop: the share of the shorter side that a crop to the centre keeps.
         box: another crop: left, top, width and height in the unit square, and whether to mirror.
+        resampling: how the picture is resized before the crop to the centre.
 
     Returns:
         Bytes of shape (3, image_size, image_size).
@@ -40,8 +46,9 @@ def decode(
     """
     try:
         with Image.open(path) as picture:
-            rgb = _center(_to_rgb(picture), image_size, crop) if box is None else None
-            if box is not None:
+            if box is None:
+                rgb = frame(_to_rgb(picture), image_size, crop, resampling)
+            else:
                 rgb = _inside(picture, image_size, box)
     except Exception as error:  # decoders raise errors of many types for damaged files
         raise InputError(
@@ -50,13 +57,19 @@ def decode(
     return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)
 
 
-def _center(rgb: Image.Image, image_size: int, crop: float) -> Image.Image:
-    if rgb.size == (image_size, image_size) and crop == 1.0:
-        return rgb
-    scale = round(image_size / crop) / min(rgb.size)
-    width, height = (max(image_size, round(side * scale)) for side in rgb.size)
-    rgb = rgb.resize((width, height), Image.Resampling.BICUBIC)
-    left, top = (width - image_size) // 2, (height - image_size) // 2
+def frame(rgb: Image.Image, image_size: int, crop: float, resampling: Resampling) -> Image.Image:
+    """Resize a picture and crop it to the centre, to the pixel as torchvision and timm do.
+
+    Args:
+        rgb: the picture.
+        image_size: the side of the result.
+        crop: the share of the resized side that the crop keeps.
+        resampling: which sides are resized, and by which filter.
+    """
+    width, height = resampling.size_before_crop(*rgb.size, image_size, crop)
+    if rgb.size != (width, height):
+        rgb = rgb.resize((width, height), Image.Resampling[resampling.interpolation.upper()])
+    left, top = (resampling.start_of_crop(side, image_size) for side in (width, height))
     return rgb.crop((left, top, left + image_size, top + image_size))
 
 
@@ -114,8 +127,15 @@ def readable(paths: Sequence[Path], root: Path) -> Tensor:
     return torch.tensor([k for k, error in enumerate(errors) if error is None])
 
 
-def _decode_at(path: Path, box: Sequence[float] | None, *, image_size: int, crop: float) -> Tensor:
-    return decode(path, image_size, crop, box)
+def _decode_at(
+    path: Path,
+    box: Sequence[float] | None,
+    *,
+    image_size: int,
+    crop: float,
+    resampling: Resampling,
+) -> Tensor:
+    return decode(path, image_size, crop, box, resampling)
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
@@ -128,7 +148,11 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
 
 
 def decode_all(
-    paths: Sequence[Path], image_size: int, crop: float = 1.0, boxes: Tensor | None = None
+    paths: Sequence[Path],
+    image_size: int,
+    crop: float = 1.0,
+    boxes: Tensor | None = None,
+    resampling: Resampling = PLAIN,
 ) -> Tensor:
     """Decode pictures in threads, with a progress bar if there are many.
 
@@ -137,6 +161,7 @@ def decode_all(
         image_size: the side of the result.
         crop: the share of the shorter side that a crop to the centre keeps.
         boxes: other crops (n, 5), as for :func:`decode`.
+        resampling: as for :func:`decode`.
 
     Returns:
         Bytes of shape (n, 3, image_size, image_size).
@@ -147,7 +172,7 @@ def decode_all(
     pixels = torch.empty(len(paths), 3, image_size, image_size, dtype=torch.uint8)
     places = [None] * len(paths) if boxes is None else boxes.tolist()
     with ThreadPoolExecutor(THREADS) as pool:
-        read = partial(_decode_at, image_size=image_size, crop=crop)
+        read = partial(_decode_at, image_size=image_size, crop=crop, resampling=resampling)
         decoded: Iterable[Tensor] = pool.map(read, paths, places)
         if len(paths) > MANY:
             decoded = track(decoded, "reading pictures", total=len(paths))

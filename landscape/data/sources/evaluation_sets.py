@@ -8,11 +8,13 @@ ReaL       FILE.json: for each validation picture, by file name, the list of rig
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from landscape.data.resampling import PLAIN, Resampling
 from landscape.data.samples import Normalization, Samples
 from landscape.data.sources.imagefolder import FolderSamples, pictures_below
 from landscape.errors import InputError
@@ -43,7 +45,8 @@ def read_sets(
     Args:
         name: of the set.
         path: the folder, or a ReaL file.
-        validation: the classes, the normalisation, and the pictures that a ReaL file is about.
+        validation: the classes, the normalisation, the resampling, and the pictures that a ReaL
+            file is about.
         image_size: the side that pictures are resized to.
         crop: the share of the shorter side that is kept.
 
@@ -61,10 +64,18 @@ def read_sets(
         )
     classes = list(validation.classes)
     normalization = getattr(validation, "normalization", None)
+    resampling = getattr(validation, "resampling", PLAIN)
+    place = partial(
+        _folder_set,
+        classes=classes,
+        normalization=normalization,
+        image_size=image_size,
+        resampling=resampling,
+    )
     folders = sorted(folder for folder in path.iterdir() if folder.is_dir())
     numbers = _class_numbers(folders, classes)
     if numbers is not None:
-        return [_folder_set(name, folders, numbers, classes, normalization, image_size, crop)]
+        return [place(name, folders, numbers, crop=crop)]
     sets = []
     for family in folders:
         for severity in sorted(folder for folder in family.iterdir() if folder.is_dir()):
@@ -73,7 +84,7 @@ def read_sets(
             if numbers is None:
                 break
             title = f"{name}/{family.name}/{severity.name}"
-            sets.append(_folder_set(title, inner, numbers, classes, normalization, image_size, 1.0))
+            sets.append(place(title, inner, numbers, crop=1.0))
     if not sets:
         raise InputError(
             f"{name}: {path} holds neither class folders with the names of the training "
@@ -108,10 +119,12 @@ def _folder_set(
     name: str,
     folders: Sequence[Path],
     numbers: Sequence[int],
+    *,
     classes: Sequence[str],
     normalization: Normalization | None,
     image_size: int,
     crop: float,
+    resampling: Resampling,
 ) -> EvaluationSet:
     paths: list[Path] = []
     targets: list[int] = []
@@ -126,7 +139,9 @@ def _folder_set(
             f"{name}: the training data have no normalisation of pictures; pass --mean and --std"
         )
     labels = torch.tensor(targets)
-    samples = FolderSamples(paths, labels, tuple(classes), image_size, normalization, crop)
+    samples = FolderSamples(
+        paths, labels, tuple(classes), image_size, normalization, crop, resampling
+    )
     present = torch.zeros(len(classes), dtype=torch.bool)
     present[labels] = True
     accepted = torch.zeros(len(paths), len(classes), dtype=torch.bool)

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from landscape.data.resampling import PLAIN, Resampling
 from landscape.data.samples import Normalization, Samples, TensorSamples
 from landscape.data.sources.decoding import decode_all, readable, shorter_side
 from landscape.errors import InputError
@@ -33,6 +34,7 @@ class FolderSamples:
         image_size: the side that pictures are resized to.
         normalization: of the pixels.
         crop: the share of the shorter side that is kept.
+        resampling: how pictures are resized.
     """
 
     paths: Sequence[Path]
@@ -41,6 +43,7 @@ class FolderSamples:
     image_size: int
     normalization: Normalization
     crop: float = 1.0
+    resampling: Resampling = PLAIN
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -59,7 +62,8 @@ class FolderSamples:
                 :func:`landscape.data.augmentation.inception_crop.draw_boxes`.
         """
         chosen = [self.paths[index] for index in indices.tolist()]
-        return self.normalization(decode_all(chosen, self.image_size, self.crop, boxes))
+        pixels = decode_all(chosen, self.image_size, self.crop, boxes, self.resampling)
+        return self.normalization(pixels)
 
     def take(self, indices: Tensor) -> "FolderSamples":
         """The samples at ``indices``, with the same classes."""
@@ -75,6 +79,7 @@ def image_folder(
     resident_bytes: int = RESIDENT_BYTES,
     crop: float = 1.0,
     skip_corrupt: bool = False,
+    resampling: Resampling = PLAIN,
 ) -> Samples:
     """Load the pictures of a split, resized to one size.
 
@@ -88,6 +93,7 @@ def image_folder(
         crop: the share of the shorter side that is kept.
         skip_corrupt: whether to leave out pictures that can't be read, for which every picture is
             read once.
+        resampling: how pictures are resized.
 
     Raises:
         InputError: for a folder without pictures, for splits whose classes differ, and for a
@@ -105,15 +111,14 @@ def image_folder(
     numbers = {name: number for number, name in enumerate(classes)}
     targets = torch.tensor([numbers[_class_of(path, folder)] for path in paths])
     size = image_size or shorter_side(_first_training_picture(root) or paths[0])
-    samples = FolderSamples(
-        paths, targets, tuple(classes), size, normalization or Normalization(MEAN, STD), crop
-    )
+    normalization = normalization or Normalization(MEAN, STD)
+    samples = FolderSamples(paths, targets, tuple(classes), size, normalization, crop, resampling)
     if skip_corrupt:
         samples = samples.take(readable(paths, root))
     if len(samples) * 3 * size * size > resident_bytes:
         return samples
-    pixels = decode_all(samples.paths, size, crop)
-    return TensorSamples(pixels, samples.targets, samples.classes, samples.normalization)
+    pixels = decode_all(samples.paths, size, crop, resampling=resampling)
+    return TensorSamples(pixels, samples.targets, samples.classes, normalization, resampling)
 
 
 def _split_folder(root: Path, split: str) -> Path:

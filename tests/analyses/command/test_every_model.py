@@ -43,7 +43,7 @@ REFUSED = {
     ("attention", "tokens"): "has no attention",
     ("linearity", "tokens"): "linearity needs inputs that are one tensor of floats",
     ("robustness", "tokens"): "robustness needs pictures",
-    **{("curves", kind): "has no metrics" for kind in ("foreign", "tokens")},
+    **{("curves", kind): "has no log of another training" for kind in ("foreign", "tokens")},
     **{("trajectory", kind): "--save-every" for kind in ("foreign", "tokens")},
     **{("sharpness", kind): "--save-every" for kind in ("foreign", "tokens")},
 }

@@ -85,7 +85,7 @@ def test_a_report_is_refused_before_anything_is_measured(refused, runs, tmp_path
 def test_an_unknown_analysis(refused, runs, tmp_path):
     assert "invalid choice: 'surfac'" in refused("surfac", runs[0], "--output-dir", tmp_path)
     assert "required: ANALYSIS" in refused()
-    assert "required: CHECKPOINT" in refused("line", "--output-dir", tmp_path)
+    assert "name a CHECKPOINT: a run directory" in refused("line", "--output-dir", tmp_path)
     assert content(tmp_path) == {}
 
 

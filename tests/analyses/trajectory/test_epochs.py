@@ -26,7 +26,12 @@ def test_epochs_are_in_the_order_of_their_numbers(tmp_path):
     np.testing.assert_array_equal(result.path["loss"], expected)
 
 
-@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_pattern_without_files(tmp_path):
+    with pytest.raises(InputError, match="matches no files"):
+        trajectory.compute(objective(), Settings(epochs=str(tmp_path / "model_*.pt")))
+
+
+@pytest.mark.parametrize("count", [1, 2])
 def test_too_few_files(tmp_path, count):
     pattern = save(walk(network(), count), tmp_path)
     with pytest.raises(InputError, match=f"matches {count} files; a plane needs 3"):

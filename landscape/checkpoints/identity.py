@@ -1,0 +1,45 @@
+"""The content of checkpoints as hashes, to tell whether a question is the same as before."""
+
+from pathlib import Path
+
+from landscape.checkpoints.contents import files_of
+from landscape.checkpoints.epochs import matching_paths
+from landscape.checkpoints.foreign.shards import weights_in
+from landscape.checkpoints.run import LAST
+from landscape.checkpoints.trained_models import (
+    hash_weights,
+    is_function,
+    is_model_folder,
+    load_second,
+)
+from landscape.models.catalog import ModelSpec
+from landscape.models.pretrained_folder import weight_files
+from landscape.results.files import sha256
+
+
+def hash_checkpoints(word: str, spec: ModelSpec | None = None) -> dict[str, str]:
+    """The hash of everything that a word of the command line names, by file.
+
+    Args:
+        word: A file, a run directory, a folder of weights, a pattern of any of these, or
+            FILE.py:FUNCTION, which is called for the weights that it returns.
+        spec: What the network was made from that these are compared with.
+    """
+    path = Path(word)
+    if is_function(path):
+        return {word: hash_weights(load_second(path, spec))}
+    hashes = {}
+    for place in [path] if path.exists() else matching_paths(word):
+        for file in _files(place):
+            if file.is_file():
+                hashes[str(file)] = sha256(file)
+    return hashes
+
+
+def _files(path: Path) -> list[Path]:
+    if is_model_folder(path):
+        return weight_files(path)
+    if path.is_dir() and (path / LAST).is_file():
+        return [path / LAST]
+    weights = weights_in(path) if path.is_dir() else path
+    return [] if weights is None else files_of(weights)

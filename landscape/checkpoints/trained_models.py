@@ -1,0 +1,102 @@
+"""Models that come with their weights: a folder of Hugging Face, or a user's own function."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from landscape.errors import InputError
+from landscape.models.adapters import load_adapter
+from landscape.models.catalog import ModelSpec, resolve_model
+from landscape.models.huggingface import load_pretrained
+from landscape.models.pretrained_folder import (
+    ADAPTER_CONFIG,
+    PREFIX,
+    is_pretrained_folder,
+    weight_file,
+)
+from landscape.results.hashing import hash_tensors
+from landscape.runtime.user_files import is_user_function
+
+
+def is_function(path: Path) -> bool:
+    """Whether a CHECKPOINT is FILE.py:FUNCTION, which returns a trained model."""
+    return is_user_function(str(path))
+
+
+def is_model_folder(path: Path) -> bool:
+    """Whether a CHECKPOINT is a folder of another tool with weights in it, and no run."""
+    if not path.is_dir():
+        return False
+    is_run = (path / "last.pt").is_file()  # of landscape.checkpoints.run, which imports this
+    return is_pretrained_folder(path) or (weight_file(path) is not None and not is_run)
+
+
+def brings_model(path: Path, model: str | None) -> bool:
+    """Whether a CHECKPOINT says itself what its model is.
+
+    Args:
+        path: The CHECKPOINT.
+        model: What follows ``--model``; a name other than ``hf:DIR`` means that a folder is read
+            for its weights alone.
+    """
+    is_named_otherwise = model is not None and not model.startswith(PREFIX)
+    return is_function(path) or (is_pretrained_folder(path) and not is_named_otherwise)
+
+
+def load_trained(
+    path: Path,
+    model: str | None,
+    model_args: Mapping[str, Any],
+    facts: Mapping[str, Any] | None = None,
+) -> tuple[ModelSpec, nn.Module]:
+    """Load a model that comes with its weights.
+
+    Args:
+        path: A folder of Hugging Face, or FILE.py:FUNCTION.
+        model: ``hf:DIR`` names another folder: that of an adapter's base model. Else None.
+        model_args: Arguments of the function, or entries of config.json.
+        facts: The data's image_size, channels and num_classes, for a function that needs them.
+
+    Raises:
+        InputError: It can't be loaded, or ``model`` contradicts it.
+    """
+    if is_function(path):
+        if model is not None and model != str(path):
+            raise InputError(
+                f"{path} returns the model with its weights; leave --model {model} out"
+            )
+        spec = resolve_model(str(path), model_args, facts)
+        return spec, spec.build()
+    if not (path / ADAPTER_CONFIG).is_file():
+        return ModelSpec(f"{PREFIX}{path}", dict(model_args)), load_pretrained(path, model_args)
+    named = (model or "").removeprefix(PREFIX)
+    base = Path(named) if named and Path(named) != path else None
+    spec = ModelSpec(f"{PREFIX}{base or path}", dict(model_args))
+    return spec, load_adapter(path, model_args, base)
+
+
+def load_second(path: Path, spec: ModelSpec | None) -> nn.Module:
+    """Load another model that comes with its weights, in the way that a first one was made.
+
+    Args:
+        path: A folder of Hugging Face, or FILE.py:FUNCTION.
+        spec: What the first one was made from; its arguments are used where they can be.
+    """
+    if spec is None or (is_function(path) and not is_user_function(spec.name)):
+        return load_trained(path, None, {})[1]
+    is_adapter = (path / ADAPTER_CONFIG).is_file()
+    is_of_base = is_adapter and not is_adapter_name(spec.name)
+    return load_trained(path, spec.name if is_of_base else None, spec.arguments)[1]
+
+
+def is_adapter_name(name: str) -> bool:
+    """Whether ``hf:DIR`` names an adapter rather than a base model."""
+    return (Path(name.removeprefix(PREFIX)) / ADAPTER_CONFIG).is_file()
+
+
+def hash_weights(network: nn.Module) -> str:
+    """The hash of a model's weights, for those that are in no file of their own."""
+    state = network.state_dict()
+    return hash_tensors([value for value in state.values() if isinstance(value, Tensor)])

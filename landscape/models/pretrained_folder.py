@@ -1,0 +1,92 @@
+"""The folders in which Hugging Face keeps a model: what they are, read without transformers.
+
+A model has ``config.json`` beside its weights, an adapter of peft ``adapter_config.json``.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from landscape.errors import InputError
+
+PREFIX = "hf:"
+CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
+WEIGHT_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "adapter_model.safetensors",
+    "adapter_model.bin",
+)
+
+
+def is_pretrained_folder(path: Path) -> bool:
+    """Whether ``path`` is a folder with a model or an adapter as Hugging Face saves them."""
+    if (path / ADAPTER_CONFIG).is_file():
+        return True
+    if not (path / CONFIG).is_file():
+        return False
+    try:
+        config = read_json(path / CONFIG)
+    except InputError:  # a damaged one may be that of a run directory
+        return False
+    return "architectures" in config or "model_type" in config
+
+
+def weight_file(folder: Path) -> Path | None:
+    """The file in a folder that holds, or lists the files that hold, its weights."""
+    return next((folder / name for name in WEIGHT_FILES if (folder / name).is_file()), None)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Every file of weights in a folder, in the order of their names."""
+    return sorted(
+        path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin")
+        and path.name.startswith(("model", "pytorch_model", "adapter_model"))
+    )  # fmt: skip
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The content of a JSON file that holds an object.
+
+    Raises:
+        InputError: It is missing, damaged or something else.
+    """
+    try:
+        content = json.loads(file.read_text())
+    except FileNotFoundError as error:
+        raise InputError(f"{file.parent} has no {file.name}") from error
+    except (ValueError, RecursionError, OSError) as error:
+        raise InputError(f"{file} is damaged: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{file} is damaged: expected an object, got {type(content).__name__}")
+    return content
+
+
+def architecture_of(folder: Path, config: Mapping[str, Any]) -> str:
+    """The name of the model class that config.json names first.
+
+    Raises:
+        InputError: It names none.
+    """
+    architectures = config.get("architectures")
+    if not isinstance(architectures, list) or not architectures:
+        raise InputError(
+            f"{folder / CONFIG} does not say which model class the weights are of; add "
+            '"architectures": ["CLASS"] to it, such as ViTForImageClassification'
+        )
+    return str(architectures[0])
+
+
+def refuse_remote_kernels(folder: Path, config: Mapping[str, Any]) -> None:
+    """Raise InputError for a config.json that names an attention kernel to be downloaded."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            refuse_remote_kernels(folder, value)
+        elif "attn_implementation" in key and isinstance(value, str) and "/" in value:
+            raise InputError(
+                f"{folder / CONFIG} names attention code to be downloaded ({value}), which is not "
+                "run; pass --model-args attn_implementation=sdpa"
+            )
