@@ -22,6 +22,7 @@ from landscape.eigen.krylov import Krylov
 from landscape.eigen.lanczos import is_finished, restart
 from landscape.eigen.operator import random_vector
 from landscape.eigen.sums import unit
+from landscape.errors import InputError
 from landscape.hooks.dense_layers import DenseLayer, watch_dense
 from landscape.objective.objective import Objective
 from landscape.runtime.progress import track
@@ -186,7 +187,7 @@ def few_samples(objective: Objective, count: int, generator: torch.Generator) ->
     try:
         few = objective_in(torch.float64)
         few.gradient()
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, InputError) as error:
         if objective.dtype == torch.float64:
             raise
         LOGGER.info(f"the model does not take float64 ({error}); continuing in {objective.dtype}")

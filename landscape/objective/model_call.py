@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from landscape.data.batches import Batch
 from landscape.errors import InputError
+from landscape.models.outputs import logits_of
 
 
 def call_model(model: Callable[..., Any], batch: Batch) -> Any:
@@ -22,10 +23,11 @@ def call_model(model: Callable[..., Any], batch: Batch) -> Any:
 
 
 def tensor_output(outputs: Any) -> Any:
-    """The logits of an output object that has them, as Hugging Face's have; else the outputs."""
-    is_object = isinstance(outputs, Mapping) and type(outputs) is not dict
-    logits = outputs.get("logits") if is_object else None
-    return logits if isinstance(logits, Tensor) else outputs
+    """The logits of an output object that names them, as Hugging Face's do; else the outputs.
+
+    Of a plain tuple or dict nothing says which entry the loss is of.
+    """
+    return outputs if type(outputs) in (tuple, list, dict) else logits_of(outputs)
 
 
 def is_labelled(inputs: Any) -> bool:

@@ -25,12 +25,13 @@ from landscape.parameters.layout import flatten
 SAMPLES = 32
 # Steps of the central difference relative to the norm of the weights, the first that agrees counts:
 # a kink of the loss spoils the longer ones, rounding the shorter ones.
-STEPS = {
-    torch.float64: (1e-5, 1e-6, 1e-4, 1e-7, 1e-3),
-    torch.float32: (1e-2, 1e-3, 3e-2),
-}
+STEPS = {torch.float64: (1e-5, 1e-6, 1e-4, 1e-7, 1e-3)}
+# The same for losses of lower precision.
+LONG_STEPS = (1e-3, 1e-4, 1e-2, 3e-5)
 # The largest difference of slope and gradient norm, relative to the norm.
 SLOPE_TOLERANCE = 1e-3
+# A step for which rounding may be more, relative to the norm, says nothing.
+LARGEST_ROUNDING = 0.1
 
 
 @dataclass(frozen=True)
@@ -200,15 +201,17 @@ def _check_slope(twin: Twin, batch: Batch, value: float, gradient: Tensor) -> No
     norm = torch.linalg.vector_norm(gradient).item()
     scale = max(torch.linalg.vector_norm(twin.theta).item(), 1e-3)
     slope = math.nan
-    for step in STEPS[twin.dtype] if norm else ():
+    for step in STEPS.get(twin.value_type, LONG_STEPS) if norm else ():
         h = step * scale
         ahead, behind = (
             twin.loss_at(batch, twin.theta + sign * h / norm * gradient).item() for sign in (1, -1)
         )
         if not (math.isfinite(ahead) and math.isfinite(behind)):
             continue
-        slope = (ahead - behind) / (2 * h)
         rounding = 8 * twin.epsilon * max(abs(value), abs(ahead), abs(behind)) / h
+        if rounding > LARGEST_ROUNDING * norm:
+            continue
+        slope = (ahead - behind) / (2 * h)
         if abs(slope - norm) <= SLOPE_TOLERANCE * norm + rounding:
             return
     if norm and not math.isnan(slope):

@@ -29,7 +29,8 @@ class Twin:
     Attributes:
         theta: the trainable parameters, of shape (P,).
         tolerance: the relative difference that rounding explains.
-        epsilon: the relative rounding of one number.
+        value_type: the type of the loss, which some models compute in float32 whatever their
+            weights are.
     """
 
     def __init__(self, module: nn.Module, criterion: Criterion, dtype: torch.dtype) -> None:
@@ -39,7 +40,12 @@ class Twin:
         self._live = share_storage([p for p in self.module.parameters() if p.requires_grad])
         self.theta = self._live.clone()
         self.tolerance = TOLERANCES[torch.float64 if dtype == torch.float64 else torch.float32]
-        self.epsilon = torch.finfo(dtype).eps
+        self.value_type = dtype
+
+    @property
+    def epsilon(self) -> float:
+        """The relative rounding of the loss."""
+        return torch.finfo(self.value_type).eps
 
     @classmethod
     def of(
@@ -50,7 +56,7 @@ class Twin:
         try:
             twin = cls(module, criterion, torch.float64)
             with torch.set_grad_enabled(with_gradients):
-                twin.loss(twin.cast(batch))
+                twin.value_type = twin.loss(twin.cast(batch)).dtype
         except MISTAKES:
             if own == torch.float64:
                 raise

@@ -216,7 +216,9 @@ def test_a_single_sample_that_is_too_much_is_said_so():
     objective = objective_of(BY_NAME["mixer"])
     products = LocalProducts(objective)
     objective.module = Limited(objective.module, 0)
-    with pytest.raises(NotMeasurableError, match="not enough memory for the product with a single"):
+    with pytest.raises(
+        NotMeasurableError, match="not enough memory for the product with the smallest"
+    ):
         times(products, vectors_for(objective))
 
 

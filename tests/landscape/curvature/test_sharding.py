@@ -44,7 +44,7 @@ def test_the_shards_add_up(name, count):
     total, gradient = torch.zeros_like(vectors), torch.zeros_like(objective.theta)
     for rank in range(count):
         shard = shard_of(objective.batches, rank, count)
-        products = LocalProducts(objective, batches=shard, num_samples=objective.num_samples)
+        products = LocalProducts(objective, batches=shard, total_weight=objective.total_weight)
         total += products([ProductRequest(vectors)])[0]
         total += products([ProductRequest(vectors)], exact=True)[0]
         gradient += products.gradient()

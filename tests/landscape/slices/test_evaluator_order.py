@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from landscape.errors import InputError
+from landscape.objective.criterion import Criterion
 from landscape.objective.objective import Objective
 from landscape.slices.evaluation_mode import EvaluationMode
 from landscape.slices.evaluator import PointEvaluator
@@ -65,7 +66,7 @@ def test_close_puts_them_back_when_the_loss_raises(bn):
     def broken(outputs, targets):
         raise ZeroDivisionError
 
-    objective.loss_function = broken
+    objective.criterion = Criterion(broken)
     with pytest.raises(ZeroDivisionError):
         evaluator((0.5, 0.5))
     evaluator.close()
