@@ -1,5 +1,6 @@
 """What every test shares: a seed, the shared data folder, and timm where it can be imported."""
 
+import gc
 import warnings
 from functools import partial
 from importlib import import_module
@@ -28,6 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith(SLOW):
             item.add_marker("slow")
+
+
+def pytest_collection_finish() -> None:
+    """The garbage collector need not look at the tests and modules again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
