@@ -34,9 +34,7 @@ def everywhere():
 @pytest.fixture(scope="module")
 def modules(everywhere):
     """Those of both packages."""
-    return {
-        name: found for name, found in everywhere.items() if name.partition(".")[0] in PACKAGES
-    }
+    return {name: found for name, found in everywhere.items() if name.partition(".")[0] in PACKAGES}
 
 
 def test_no_module_has_over_300_lines(everywhere):

@@ -1,9 +1,8 @@
-"""What every rank does in a test of sharding; run as a script it prints what rank 0 measures."""
+"""What every rank does in a test of sharding, as a command that prints what rank 0 measures."""
 
 import json
 import sys
-
-import torch
+from collections.abc import Sequence
 
 from analyses import hessian
 from analyses.run_context import RunContext
@@ -32,8 +31,9 @@ def measure(name: str, ranks: Ranks = ALONE) -> dict | None:
     }
 
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    measured = measure(sys.argv[1], join_ranks())
+def main(words: Sequence[str]) -> int:
+    """Measure the case of this name."""
+    measured = measure(words[0], join_ranks())
     if measured is not None:
         sys.stdout.write(json.dumps(measured) + "\n")
+    return 0
