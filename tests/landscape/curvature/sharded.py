@@ -15,7 +15,7 @@ from tests.profile import repeats
 def measure(name: str, ranks: Ranks = ALONE) -> dict | None:
     """The spectrum of a case, measured twice as for several checkpoints; None but in rank 0."""
     case = BY_NAME[name]
-    objective = Objective(case.model().float(), case.data, case.loss, batch_size=2, device="cpu")
+    objective = Objective(case.model().float(), case.data, case.loss, batch_size=4, device="cpu")
     settings = hessian.Settings(
         top=repeats(2, 4), probes=repeats(1, 2), density_steps=repeats(4, 8), tol=1e-4
     )
