@@ -24,7 +24,8 @@ class Picture:
         if extension not in self._rendered:
             if not self._is_fitted:
                 if not fit_names(self._figure):
-                    self._figure.set_layout_engine("none")  # it is laid out, for every format
+                    # It is laid out, for all formats; a placeholder would be drawn for once more.
+                    self._figure.set_layout_engine(None)
                 self._is_fitted = True
             buffer = io.BytesIO()
             self._figure.savefig(buffer, format=extension)

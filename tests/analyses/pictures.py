@@ -12,7 +12,7 @@ from analyses.drawing.pictures import Picture, save_pictures
 def laid_out(page):
     """The figure with its panels where they will stay: rendering it again costs less."""
     fit_names(page)
-    page.set_layout_engine("none")
+    page.set_layout_engine(None)
     return page
 
 
