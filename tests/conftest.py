@@ -1,5 +1,6 @@
 """What every test shares: a seed, the shared data folder, and timm where it can be imported."""
 
+import gc
 import warnings
 from functools import partial
 from importlib import import_module
@@ -33,9 +34,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
 
 
+def pytest_collection_finish() -> None:
+    """The garbage collector need not look at the tests and modules again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _seed() -> None:
-    torch.manual_seed(0)
+    # torch.manual_seed formats the stack for every kind of device, which is most of a short test.
+    torch.default_generator.manual_seed(0)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(0)
     hide_messages()  # a command in this process has shown or silenced them
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from analyses.catalog import known_analyses
 from tests.architecture import (
+    PACKAGES,
     ROOT,
     SHARED,
     Module,
@@ -21,26 +22,36 @@ from tests.architecture import (
     read_modules,
 )
 
-MODULES = read_modules()
-EVERYWHERE = read_modules(packages=("landscape", "analyses", "benchmarks", "tests"))
+EVERYTHING = ("landscape", "analyses", "benchmarks", "tests")
 QUESTIONS = set(known_analyses())
 
 
-def test_no_module_has_over_300_lines():
-    assert long_modules(EVERYWHERE) == []
+@pytest.fixture(scope="module")
+def everywhere():
+    return read_modules(packages=EVERYTHING)
+
+
+@pytest.fixture(scope="module")
+def modules(everywhere):
+    """Those of both packages."""
+    return {name: found for name, found in everywhere.items() if name.partition(".")[0] in PACKAGES}
+
+
+def test_no_module_has_over_300_lines(everywhere):
+    assert long_modules(everywhere) == []
     assert long_modules({"a": Module("a", 301, frozenset(), frozenset())}) == ["a: 301 lines"]
 
 
 def test_no_folder_has_over_20_modules(tmp_path):
-    assert full_folders(packages=("landscape", "analyses", "benchmarks", "tests")) == []
+    assert full_folders(packages=EVERYTHING) == []
     (tmp_path / "full").mkdir()
     for number in range(21):
         (tmp_path / "full" / f"m{number}.py").touch()
     assert full_folders(tmp_path, ("full",)) == [f"{tmp_path / 'full'}: 21"]
 
 
-def test_no_modules_import_each_other(tmp_path):
-    assert circles(EVERYWHERE) == []
+def test_no_modules_import_each_other(everywhere, tmp_path):
+    assert circles(everywhere) == []
     (tmp_path / "round").mkdir()
     (tmp_path / "round" / "a.py").write_text("from round.b import x\n")
     (tmp_path / "round" / "b.py").write_text("def x():\n    from round import a\n")
@@ -48,8 +59,8 @@ def test_no_modules_import_each_other(tmp_path):
     assert broken == ["round.a -> round.b -> round.a"]
 
 
-def test_the_engine_knows_no_question_and_imports_downwards():
-    assert broken_floors(MODULES) == []
+def test_the_engine_knows_no_question_and_imports_downwards(modules):
+    assert broken_floors(modules) == []
 
 
 @pytest.mark.parametrize(
@@ -61,13 +72,13 @@ def test_the_engine_knows_no_question_and_imports_downwards():
         ("landscape.estimates", "landscape.errors"),
     ],
 )
-def test_an_import_that_goes_up_or_sideways_is_found(module, imported):
-    lazily = replace(MODULES[module], lazy_names=frozenset({imported}))
+def test_an_import_that_goes_up_or_sideways_is_found(modules, module, imported):
+    lazily = replace(modules[module], lazy_names=frozenset({imported}))
     assert broken_floors({module: lazily}) == [f"{module} imports {imported}"]
 
 
-def test_matplotlib_is_imported_only_where_something_is_drawn():
-    assert needless_matplotlib(MODULES) == []
+def test_matplotlib_is_imported_only_where_something_is_drawn(modules):
+    assert needless_matplotlib(modules) == []
     broken = {
         name: Module(name, 1, frozenset({"matplotlib.figure"}), frozenset())
         for name in ("analyses.surface.measure", "landscape.slices.order", "analyses.runner")
@@ -80,8 +91,8 @@ def test_every_folder_of_analyses_is_a_question_or_known_to_be_shared():
     assert folders - {"__pycache__"} == QUESTIONS | SHARED
 
 
-def test_rooms_import_what_comes_before_them_and_no_other_question():
-    assert broken_rooms(MODULES, QUESTIONS) == []
+def test_rooms_import_what_comes_before_them_and_no_other_question(modules):
+    assert broken_rooms(modules, QUESTIONS) == []
 
 
 @pytest.mark.parametrize(

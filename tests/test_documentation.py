@@ -51,14 +51,19 @@ def test_python_runs(code, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.count("a true eigenvalue lies within") == 3
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_commands_parse(command):
-    program, *arguments = shlex.split(command)
-    of = {
-        "landscape-train": train_arguments,
-        "landscape-plot": plot_arguments,
+@pytest.fixture(scope="module")
+def parsers():
+    """The parser of each command."""
+    return {
+        "landscape-train": train_arguments.build_parser(),
+        "landscape-plot": plot_arguments.build_parser(),
     }
-    of[program].build_parser().parse_args(arguments)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_parse(command, parsers):
+    program, *arguments = shlex.split(command)
+    parsers[program].parse_args(arguments)
 
 
 @pytest.mark.parametrize(("page", "link"), LINKS, ids=str)

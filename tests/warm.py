@@ -20,6 +20,9 @@ from tests.commands import TIMEOUT, free_port
 MODULES = {
     "landscape-plot": ("analyses.cli", "analyses.command.plot"),
     "landscape-train": ("landscape.cli", "landscape.training.command.train", "sklearn.datasets"),
+    # What ranks do in tests of what they share.
+    "exchange": ("tests.landscape.runtime.exchange",),
+    "sharded": ("tests.landscape.curvature.sharded",),
 }
 
 SERVER = f"""\
@@ -129,7 +132,12 @@ class Running:
 class Warm:
     """Starts one of the commands."""
 
-    def __init__(self, folder: Path, program: str = "landscape-plot") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        program: str = "landscape-plot",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder = folder
         self._started: list[Running] = []
         self._process = subprocess.Popen(
@@ -137,7 +145,13 @@ class Warm:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONWARNINGS": "error", "OMP_NUM_THREADS": "1"},
+            cwd=Path(__file__).parents[1],
+            env={
+                **os.environ,
+                "PYTHONWARNINGS": "error",
+                "OMP_NUM_THREADS": "1",
+                **(environment or {}),
+            },
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"

@@ -45,15 +45,26 @@ def add_legend(
         below.remove()
 
 
-def fit_names(page: Figure) -> None:
-    """Shrink titles, and labels below panels, that would overlap or leave the page."""
+def fit_names(page: Figure) -> bool:
+    """Lay out a page, and shrink titles and labels below panels that would overlap or leave it.
+
+    Returns:
+        Whether there were any; what surrounds them is then to be laid out again.
+    """
     page.draw_without_rendering()
-    for texts in ([axes.title for axes in page.axes], [axes.xaxis.label for axes in page.axes]):
+    shrunk = [
         _shrink(page, [text for text in texts if text.get_text()])
+        for texts in ([axes.title for axes in page.axes], [axes.xaxis.label for axes in page.axes])
+    ]
+    return any(shrunk)
 
 
-def _shrink(page: Figure, texts: Sequence[Text]) -> None:
-    """Shrink texts by one factor, so that none reaches another, a panel beside it or the edge."""
+def _shrink(page: Figure, texts: Sequence[Text]) -> bool:
+    """Shrink texts by one factor, so that none reaches another, a panel beside it or the edge.
+
+    Returns:
+        Whether they had to be.
+    """
     boxes = [text.get_window_extent() for text in texts]
     factors = [1.0]
     for box in boxes:
@@ -71,6 +82,7 @@ def _shrink(page: Figure, texts: Sequence[Text]) -> None:
     if min(factors) < 1:
         for text in texts:
             text.set_fontsize(max(SMALLEST_TEXT, min(factors) * float(text.get_fontsize())))
+    return min(factors) < 1
 
 
 def _share_a_height(first: BboxBase, second: BboxBase) -> bool:

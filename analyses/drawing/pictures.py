@@ -23,7 +23,9 @@ class Picture:
         """The bytes of the figure in a format of :data:`analyses.drawing.options.FORMATS`."""
         if extension not in self._rendered:
             if not self._is_fitted:
-                fit_names(self._figure)
+                if not fit_names(self._figure):
+                    # It is laid out, for all formats; a placeholder would be drawn for once more.
+                    self._figure.set_layout_engine(None)
                 self._is_fitted = True
             buffer = io.BytesIO()
             self._figure.savefig(buffer, format=extension)

@@ -257,11 +257,10 @@ class LocalProducts:
             storage = tensor.untyped_storage()
             if storage.data_ptr() != weights:
                 storages[storage.data_ptr()] = storage.nbytes()
-            return tensor
+            return tensor.detach()  # an operation that saves its own result would be a cycle
 
         with saved_tensors_hooks(note, lambda tensor: tensor):
             self._graph(batch)
-        gc.collect()  # hooks make reference cycles of operations that save their own result
         return sum(storages.values())
 
 

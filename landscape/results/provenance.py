@@ -4,6 +4,7 @@ import datetime
 import platform
 import subprocess
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -48,13 +49,16 @@ class Provenance:
 
 def versions() -> dict[str, str]:
     """The versions of Python and of the packages that numbers depend on."""
-    by_package = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            by_package[package] = version(package)
-        except PackageNotFoundError:
-            by_package[package] = "not installed"
-    return by_package
+    installed = {package: _installed(package) for package in PACKAGES}
+    return {"python": platform.python_version(), **installed}
+
+
+@cache  # reading and parsing a package's metadata takes milliseconds
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def now() -> str:

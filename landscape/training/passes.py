@@ -108,7 +108,11 @@ class Passes:
     def _evaluate(
         self, module: nn.Module, inputs: Tensor, targets: Tensor, seed: int
     ) -> tuple[Tensor, Tensor]:
-        torch.manual_seed(seed)
+        if inputs.device.type == "cpu":
+            # torch.manual_seed formats the stack three times for devices that may not exist.
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
         with autocast(self.settings, inputs.device):
             outputs = module(inputs)
         if outputs.dtype in (torch.bfloat16, torch.float16):

@@ -6,6 +6,7 @@ from analyses import cli
 from landscape import cli as train_cli
 from tests.commands import assert_one_line, status_of
 from tests.once import make_once
+from tests.warm import Warm
 
 
 @pytest.fixture
@@ -58,3 +59,11 @@ def runs(tmp_path_factory):
 
     folder = make_once(tmp_path_factory, "runs", make)
     return folder / "plain", folder / "sam"
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory):
+    """Starts landscape-plot in processes of their own."""
+    warm = Warm(tmp_path_factory.mktemp("warm"))
+    yield warm
+    warm.close()

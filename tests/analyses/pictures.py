@@ -5,7 +5,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cbook import is_math_text
 from matplotlib.text import Text
 
+from analyses.drawing.lettering import fit_names
 from analyses.drawing.pictures import Picture, save_pictures
+
+
+def laid_out(page):
+    """The figure with its panels where they will stay: rendering it again costs less."""
+    fit_names(page)
+    page.set_layout_engine(None)
+    return page
 
 
 def render(page):

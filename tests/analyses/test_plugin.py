@@ -1,9 +1,9 @@
 """An analysis that another package brings: one package and one entry point are all it takes."""
 
+import importlib
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import h5py
@@ -12,39 +12,54 @@ import pytest
 import torch
 
 from tests.commands import TIMEOUT, installed
+from tests.warm import Warm
 
 PACKAGE = Path(__file__).parent / "plugin"
-ENTRY_POINTS = "[landscape.analyses]\nranges = weight_ranges:ANALYSIS\n"
+ENTRY_POINTS = "[landscape.analyses]\n{}\n"
+
+
+def install(folder, entry="ranges = weight_ranges:ANALYSIS"):
+    """Make a folder in which the package is installed; returns the environment that has it."""
+    metadata = folder / "site" / "weight_ranges-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: weight-ranges\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(ENTRY_POINTS.format(entry))
+    places = [str(PACKAGE), str(folder / "site"), os.environ.get("PYTHONPATH", "")]
+    return {"PYTHONPATH": os.pathsep.join(places)}
+
+
+def run(environment, *words):
+    """Run landscape-plot by its name; returns status, output and messages."""
+    process = subprocess.run(
+        [installed("landscape-plot"), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT,
+        env={**os.environ, **environment},
+    )
+    return process.returncode, process.stdout, process.stderr
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory):
+    """Starts landscape-plot where the package is installed."""
+    folder = tmp_path_factory.mktemp("warm")
+    warm = Warm(folder, environment=install(folder))
+    yield warm
+    warm.close()
 
 
 @pytest.fixture
-def command(tmp_path):
-    """Run landscape-plot where the package is installed; returns status, output and messages."""
-    metadata = tmp_path / "site" / "weight_ranges-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: weight-ranges\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(ENTRY_POINTS)
-    places = [str(PACKAGE), str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")]
+def done(warm):
+    """Run the command, which has to succeed; returns its standard output and error."""
 
-    def command(*words, **environment):
-        process = subprocess.run(
-            [installed("landscape-plot"), *map(str, words)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=TIMEOUT,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(places), **environment},
-        )
-        return process.returncode, process.stdout, process.stderr
+    def done(*words):
+        running = warm.start(*words)
+        assert running.end() == 0, running.err
+        return running.out, running.err
 
-    command.metadata = metadata
-    return command
-
-
-def done(command, *words, **environment):
-    status, out, err = command(*words, **environment)
-    assert status == 0, err
-    return out, err
+    return done
 
 
 def weights_of(run):
@@ -52,19 +67,21 @@ def weights_of(run):
     return {name: tensor for name, tensor in state.items() if tensor.is_floating_point()}
 
 
-def test_it_has_its_subcommand_flags_and_index_entry(command):
-    assert "the smallest and the largest weight" in " ".join(done(command, "--help")[0].split())
-    assert "--left-out SHARE" in done(command, "ranges", "--help")[0]
-    assert "| ranges | how large are the largest weights? | |" in done(command, "--list")[0]
+def test_it_has_its_subcommand_flags_and_index_entry(tmp_path, done):
+    status, out, err = run(install(tmp_path), "--list")
+    assert status == 0, err
+    assert "| ranges | how large are the largest weights? | |" in out
+    assert "the smallest and the largest weight" in " ".join(done("--help")[0].split())
+    assert "--left-out SHARE" in done("ranges", "--help")[0]
 
 
-def test_it_has_its_files_resumption_and_redrawing(command, runs, tmp_path):
+def test_it_has_its_files_resumption_and_redrawing(warm, done, runs, tmp_path):
     words = ("ranges", *runs, "--samples", "48", "--output-dir", tmp_path / "figures")
-    status, _, err = command(*words, STOP_AT="3")
-    assert status == 130
-    assert re.findall(r"measuring tensor (\d+)", err) == ["0", "1", "2"]
-    assert "the same command continues from there" in err
-    _, err = done(command, *words)
+    stopped = warm.start(*words, environment={"STOP_AT": "3"})
+    assert stopped.end() == 130
+    assert re.findall(r"measuring tensor (\d+)", stopped.err) == ["0", "1", "2"]
+    assert "the same command continues from there" in stopped.err
+    _, err = done(*words)
     measured = list(map(int, re.findall(r"measuring tensor (\d+)", err)))
     assert measured[0] == 3  # the first three came from the journal
     assert not list((tmp_path / "figures").rglob("*.journal*"))
@@ -76,16 +93,16 @@ def test_it_has_its_files_resumption_and_redrawing(command, runs, tmp_path):
     written = {path.name for path in (tmp_path / "figures").rglob("*") if path.is_file()}
     assert {"ranges.h5", "ranges.json", "ranges.png", "ranges.html", "ranges.md"} <= written
     none = ("--format", "none")
-    assert "plain: ranges is already measured" in done(command, *words, *none)[1]
-    assert "left_out 0.0, now 0.1" in done(command, *words, "--left-out", "0.1", *none)[1]
+    assert "plain: ranges is already measured" in done(*words, *none)[1]
+    assert "left_out 0.0, now 0.1" in done(*words, "--left-out", "0.1", *none)[1]
     again = ("ranges", tmp_path / "figures" / "plain" / "ranges.h5", "--output-dir", tmp_path / "x")
-    done(command, *again)
+    done(*again)
     assert (tmp_path / "x" / "ranges.png").stat().st_size > 1000
 
 
-def test_it_has_its_section_in_a_report(command, runs, tmp_path):
+def test_it_has_its_section_in_a_report(done, runs, tmp_path):
     words = ("--samples", "48", "--only", "norms,ranges", "--output-dir", tmp_path)
-    done(command, "report", runs[0], *words)
+    done("report", runs[0], *words)
     page = (tmp_path / "report.html").read_text()
     for text in (
         "Ranges of weights",
@@ -104,30 +121,19 @@ def test_it_has_its_section_in_a_report(command, runs, tmp_path):
         ("analyses.surface:ANALYSIS", "is called 'surface', a name that is taken"),
     ],
 )
-def test_an_entry_point_that_can_not_be_used_is_one_line(command, entry, message):
-    (command.metadata / "entry_points.txt").write_text(f"[landscape.analyses]\nbad = {entry}\n")
-    status, out, err = command("norms", "nowhere")
+def test_an_entry_point_that_can_not_be_used_is_one_line(tmp_path, entry, message):
+    status, out, err = run(install(tmp_path, f"bad = {entry}"), "norms", "nowhere")
     assert (status, out) == (2, "")
     assert err.startswith("landscape-plot: error: ")
     assert len(err.splitlines()) == 1
     assert message in err
 
 
-def test_from_python_it_is_an_analysis_like_any_other():
-    code = """
-import torch
-from weight_ranges import ANALYSIS
-model = torch.nn.Linear(2, 2)
-result = ANALYSIS.of(model, (torch.randn(8, 2), torch.arange(8) % 2), left_out=0.25, device="cpu")
-assert result.settings.left_out == 0.25 and result.provenance.num_parameters == 6
-assert list(result.plot()) == ["ranges"]
-"""
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PACKAGE), str(Path.cwd())])},
-    )
-    assert process.returncode == 0, process.stderr
+def test_from_python_it_is_an_analysis_like_any_other(monkeypatch):
+    monkeypatch.syspath_prepend(PACKAGE)
+    analysis = importlib.import_module("weight_ranges").ANALYSIS
+    data = torch.randn(8, 2), torch.arange(8) % 2
+    result = analysis.of(torch.nn.Linear(2, 2), data, left_out=0.25, device="cpu")
+    assert result.settings.left_out == 0.25
+    assert result.provenance.num_parameters == 6
+    assert list(result.plot()) == ["ranges"]

@@ -17,7 +17,7 @@ from tests.analyses.command.words import (
     VIT,
 )
 from tests.analyses.written import arrays, headline
-from tests.commands import content, run, status_of, write_pictures
+from tests.commands import content, status_of, write_pictures
 
 
 @pytest.mark.parametrize("split", ["test", "val"])
@@ -74,7 +74,8 @@ def test_a_model_checkpoint_and_data_of_the_users_own(done, user_file, tmp_path,
     monkeypatch.chdir(tmp_path)
     words = ("bare.pth", "--model", "mine.py:net", "--model-args", "width=5")
     words = (*words, "--data", "mine.py:data", "--output-dir", "figures", "--samples", "0")
-    done("report", *words, *SMALL["report"][2:])
+    only = ("--only", "surface,line,hessian,sparsity", "--format", "none")
+    done("report", *words, *SMALL["report"][2:], *only)
     generator = torch.Generator().manual_seed(len("train"))
     inputs, targets = torch.randn(40, 1, 2, 2, generator=generator), torch.arange(40) % 3
     expected = torch.nn.functional.cross_entropy(model(inputs), targets).item()
@@ -93,8 +94,8 @@ def test_a_published_vit_equals_the_oracle_in_double_precision(done, shared_data
     source.write_text(ORACLE_FILE.format(path=str(shared_data / "official_vit_tiny_oracle.npz")))
     words = (shared_data / "official_vit_tiny.npz", "--model", "vit", "--model-args", *VIT)
     words = (*words, "num_classes=10", "--data", f"{source}:load", "--precision", "fp64")
-    words = (*words, "--output-dir", tmp_path)
-    done("hessian", *words, "--top", "8", "--probes", "0")
+    words = (*words, "--format", "none", "--output-dir", tmp_path)
+    done("hessian", *words, "--quick", "--top", "8")
     done("surface", *words, "--x=-1:1:3", "--y=-1:1:3")
     spectrum = headline(tmp_path, "official_vit_tiny", "hessian")
     plane = headline(tmp_path, "official_vit_tiny", "surface")
@@ -119,19 +120,19 @@ def test_a_range_may_begin_with_a_minus(done, runs, tmp_path, flag):
     assert len(arrays(tmp_path / "plain" / "line.h5")["xcoordinates"]) == 5
 
 
-def test_a_run_on_pictures_is_measured_from_anywhere(tmp_path, monkeypatch):
+def test_a_run_on_pictures_is_measured_from_anywhere(done, tmp_path, monkeypatch, capsys):
     """Trained with relative paths in one folder, measured with relative paths in another."""
     write_pictures(tmp_path / "pictures")
     monkeypatch.chdir(tmp_path)
     words = ("--model", "resnet-tiny", "--model-args", "width=4", "--data", "imagefolder")
     words = (*words, "--data-dir", "pictures", "--epochs", "1", "-b", "4", "--quiet")
     assert status_of(train_cli.main, *words, "--output-dir", "run") == 0
+    capsys.readouterr()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     words = ("line", "../run", "--x", "-1:1:3", "--output-dir", "figures")
-    process = run("landscape-plot", *words)
-    assert process.returncode == 0, process.stderr
-    assert process.stdout.splitlines()[0] == "figures/run/line.h5"
+    out, _ = done(*words)
+    assert out.splitlines()[0] == "figures/run/line.h5"
     numbers = headline(tmp_path / "elsewhere" / "figures", "run", "line")
     assert numbers["provenance"]["num_samples"] == 12
     assert numbers["provenance"]["origin"]["data"] == "imagefolder"

@@ -37,3 +37,17 @@ def test_each_format_is_rendered_once(monkeypatch):
     for extension in ("png", "svg", "png", "svg"):
         picture.render(extension)
     assert formats == ["png", "svg"]
+
+
+@pytest.mark.parametrize("title", ["short", "too long for its panel " * 9])
+def test_a_page_is_laid_out_again_only_where_a_title_was_shrunk(title, monkeypatch):
+    page, layouts = figure(3, 2), []
+    page.subplots().set_title(title)
+    execute = type(page.get_layout_engine()).execute
+    monkeypatch.setattr(
+        type(page.get_layout_engine()),
+        "execute",
+        lambda engine, shown: layouts.append(execute(engine, shown)),
+    )
+    Picture(page).render("png")
+    assert len(layouts) == (1 if title == "short" else 2)

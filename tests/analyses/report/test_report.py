@@ -51,12 +51,14 @@ def report(tmp_path, names=NAMES, count=2, change=lambda drawn: drawn):
     }
     path = write_page(shown, pictures, tmp_path / "report.html")
     assert path == tmp_path / "report.html"
-    return Page(path.read_text(encoding="utf-8"))
+    page = Page(path.read_text(encoding="utf-8"))
+    page.drawn = {name: set(drawn) for name, drawn in pages.items()}
+    return page
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    return report(tmp_path_factory.mktemp("report"), count=3)
+    return report(tmp_path_factory.mktemp("report"), count=2)
 
 
 def test_the_page_is_well_formed(page):
@@ -98,14 +100,13 @@ def test_every_picture_is_inside_and_not_blank(page):
 
 
 def test_every_label_and_every_analysis_is_there(page):
-    for label in LABELS[:3]:
+    for label in LABELS[:2]:
         assert page.text.count(label) >= 1 + len(NAMES)  # in the first table and in each analysis
     for name in NAMES:
         assert known_analyses()[name].title in page.text
-        drawn = known_analyses()[name].draw(results(name, 3))
         for key, reading in known_analyses()[name].reading.items():
-            assert (reading in page.text) == (not key or key in drawn)
-        for caption, rows in known_analyses()[name].tabulate(results(name, 3)).items():
+            assert (reading in page.text) == (not key or key in page.drawn[name])
+        for caption, rows in known_analyses()[name].tabulate(results(name, 2)).items():
             assert caption in page.text
             for row in rows:
                 for column, value in row.items():
@@ -114,7 +115,7 @@ def test_every_label_and_every_analysis_is_there(page):
 
 
 def test_what_was_measured(page):
-    assert "3 checkpoints, measured" in page.text
+    assert "2 checkpoints, measured" in page.text
     assert result("surface").provenance.weights_sha256[:12] in page.text
     assert "25 of 25" in page.text
     assert "float32" in page.text

@@ -20,7 +20,7 @@ def run(tmp_path_factory):
 
 
 def test_every_saved_epoch_is_measured(done, run, tmp_path):
-    words = ("--samples", "64", "--output-dir", tmp_path)
+    words = ("--samples", "32", "--output-dir", tmp_path)
     done("sharpness", run, *words, "--format", "png")
     numbers = headline(tmp_path, "run", "sharpness")
     assert numbers["epoch"] == [0, 1, 2]

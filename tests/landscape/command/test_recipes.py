@@ -7,7 +7,7 @@ from landscape.checkpoints.run import RunDirectory
 from landscape.cli import main
 from tests.commands import status_of, write_pictures
 
-SMALL = ("--model-args", "depth=1", "--quiet")
+SMALL = ("--model-args", "depth=1", "dim=16", "--quiet")
 
 
 def trained(*words):

@@ -5,7 +5,8 @@ import torch
 from landscape.checkpoints.run import RunDirectory
 
 FILES = {"config.json", "metrics.csv", "last.pt", "best.pt"}
-SMALL = ("--model", "vit-tiny", "--model-args", "depth=1", "dropout=0.1", "--data", "digits")
+SIZES = ("--model-args", "depth=1", "dim=16", "mlp_dim=16", "dropout=0.1")
+SMALL = ("--model", "vit-tiny", *SIZES, "--data", "digits")
 FAST = (*SMALL, "--epochs", "2", "-b", "256", "--rho", "0.1")
 
 KEEPING = (*SMALL, "--epochs", "3", "-b", "512", "--save-every", "2")

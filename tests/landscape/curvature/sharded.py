@@ -1,9 +1,8 @@
-"""What every rank does in a test of sharding; run as a script it prints what rank 0 measures."""
+"""What every rank does in a test of sharding, as a command that prints what rank 0 measures."""
 
 import json
 import sys
-
-import torch
+from collections.abc import Sequence
 
 from analyses import hessian
 from analyses.run_context import RunContext
@@ -16,7 +15,7 @@ from tests.profile import repeats
 def measure(name: str, ranks: Ranks = ALONE) -> dict | None:
     """The spectrum of a case, measured twice as for several checkpoints; None but in rank 0."""
     case = BY_NAME[name]
-    objective = Objective(case.model().float(), case.data, case.loss, batch_size=2, device="cpu")
+    objective = Objective(case.model().float(), case.data, case.loss, batch_size=4, device="cpu")
     settings = hessian.Settings(
         top=repeats(2, 4), probes=repeats(1, 2), density_steps=repeats(4, 8), tol=1e-4
     )
@@ -32,8 +31,9 @@ def measure(name: str, ranks: Ranks = ALONE) -> dict | None:
     }
 
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    measured = measure(sys.argv[1], join_ranks())
+def main(words: Sequence[str]) -> int:
+    """Measure the case of this name."""
+    measured = measure(words[0], join_ranks())
     if measured is not None:
         sys.stdout.write(json.dumps(measured) + "\n")
+    return 0

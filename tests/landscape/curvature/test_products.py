@@ -111,6 +111,48 @@ def test_graphs_go_with_the_products():
         gc.enable()
 
 
+class Trace:
+    """Lives as long as the graph that holds it."""
+
+
+class Exponential(torch.autograd.Function):
+    """An operation that saves its own result."""
+
+    traces: list["weakref.ref[Trace]"] = []
+
+    @staticmethod
+    def forward(ctx, x):
+        result = x.exp()
+        ctx.save_for_backward(result)
+        ctx.trace = Trace()
+        Exponential.traces.append(weakref.ref(ctx.trace))
+        return result
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * ctx.saved_tensors[0]
+
+
+def test_no_graph_stays_after_its_bytes_were_counted(monkeypatch):
+    class Network(nn.Linear):
+        def forward(self, x):
+            return Exponential.apply(super().forward(x))
+
+    data = torch.randn(4, 3), torch.tensor([0, 1, 1, 0])
+    objective = Objective(Network(3, 2), data, device="cpu")
+    multiply = LocalProducts(objective)
+    times(multiply, vectors_for(objective))
+    monkeypatch.setattr(Exponential, "traces", [])
+    gc.disable()
+    try:
+        with objective.second_derivatives():
+            assert multiply._graph_bytes(objective.batches[0]) > 0
+        assert Exponential.traces
+        assert all(trace() is None for trace in Exponential.traces)
+    finally:
+        gc.enable()
+
+
 @pytest.mark.parametrize("how", ["raises", "differs"])
 def test_a_form_that_does_not_agree_is_not_used(how, monkeypatch):
     case = BY_NAME["resnet with batch norm"]

@@ -1,9 +1,6 @@
 """Samples sharded over several ranks: the same products, and the same eigenvalues."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +12,15 @@ from landscape.objective.objective import Objective
 from tests.landscape.curvature import sharded
 from tests.oracles.cases import BY_NAME
 from tests.profile import repeats
+from tests.warm import Warm
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory):
+    """Starts ranks that measure a spectrum."""
+    warm = Warm(tmp_path_factory.mktemp("warm"), "sharded")
+    yield warm
+    warm.close()
 
 
 @pytest.mark.parametrize("sizes", [[5, 5, 3], [1], [7, 1, 1, 1, 9], [2, 2]])
@@ -55,18 +61,11 @@ def test_the_shards_add_up(name, count):
 
 @pytest.mark.parametrize("name", ["vit", "resnet with batch norm"][: repeats(1, 2)])
 @pytest.mark.parametrize("count", [2, 1, 3][: repeats(1, 3)])
-def test_eigenvalues_are_the_same_for_any_number_of_ranks(name, count):
-    launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-    done = subprocess.run(
-        [sys.executable, "-m", *launcher, "-m", "tests.landscape.curvature.sharded", name],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-        cwd=Path(__file__).parents[3],
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    measured = json.loads(done.stdout.strip().splitlines()[-1])
+def test_eigenvalues_are_the_same_for_any_number_of_ranks(warm, name, count):
+    ranks = warm.start_ranks(name, count=count)
+    assert [rank.end() for rank in ranks] == [0] * count, [rank.err for rank in ranks]
+    measured = json.loads(ranks[0].out)
+    assert not any(rank.out for rank in ranks[1:])
     for key, values in sharded.measure(name).items():
         torch.testing.assert_close(
             torch.tensor(measured[key]), torch.tensor(values), rtol=1e-5, atol=1e-7

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 import time
 from datetime import timedelta
 
@@ -10,30 +8,16 @@ import torch.distributed as dist
 from landscape.errors import InputError
 from landscape.runtime import distributed
 from landscape.runtime.distributed import ALONE, Ranks, join_ranks
-from tests.commands import TIMEOUT, free_port, installed
+from tests.commands import free_port
+from tests.warm import Warm
 
-# What each process does; it prints what it saw as one line of JSON.
-PROCESS = """\
-import json, sys, time
-from landscape.runtime.distributed import join_ranks
 
-ranks = join_ranks()
-shared = ranks.broadcast("shared", {"x": [1, None, "\\u00e4"]} if ranks.is_first else "mine")
-nothing = ranks.broadcast("nothing", None)
-ranks.gather("ready", None)
-ranks.broadcast("go")
-claimed = []
-while True:
-    start = ranks.claim("queue", 3, len(claimed))
-    claimed += range(start, min(start + 3, 40))
-    if start >= 40:
-        break
-    time.sleep(0.01)
-gathered = ranks.gather("done", claimed)
-again = ranks.gather("again", ranks.rank)
-ranks.gather("end", None)  # rank 0, which may keep the store, leaves last
-print(json.dumps([ranks.rank, ranks.world_size, shared, nothing, claimed, gathered, again]))
-"""
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory):
+    """Starts processes that exchange values."""
+    warm = Warm(tmp_path_factory.mktemp("warm"), "exchange")
+    yield warm
+    warm.close()
 
 
 def environment(rank, count, port):
@@ -65,33 +49,14 @@ def test_alone_nothing_is_exchanged():
     assert ALONE.claim("queue", 5, 5) == 5
 
 
-@pytest.mark.parametrize("launcher", ["torchrun", "environment"])
-def test_processes_share_gather_and_claim(tmp_path, launcher):
-    script = tmp_path / "process.py"
-    script.write_text(PROCESS)
-    if launcher == "torchrun":
-        words = [installed("torchrun"), "--nproc-per-node", "2", f"--master-port={free_port()}"]
-        done = subprocess.run(
-            [*words, str(script)], capture_output=True, text=True, timeout=TIMEOUT, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        lines = done.stdout.splitlines()
+@pytest.mark.parametrize("launcher", ["torchrun's agent", "environment"])
+def test_processes_share_gather_and_claim(warm, launcher):
+    if launcher == "environment":
+        processes = warm.start_ranks(count=2)
     else:
-        port, lines = free_port(), []
-        processes = [
-            subprocess.Popen(
-                [sys.executable, str(script)],
-                env={**distributed.os.environ, **environment(rank, 2, port)},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for rank in range(2)
-        ]
-        for process in processes:
-            out, err = process.communicate(timeout=TIMEOUT)
-            assert process.returncode == 0, err
-            lines += out.splitlines()
+        processes = [warm.start(launches=True)]
+    assert [process.end() for process in processes] == [0] * len(processes), processes[0].err
+    lines = [line for process in processes for line in process.out.splitlines()]
     first, second = sorted(json.loads(line) for line in lines)
     for number, (rank, count, shared, nothing, claimed, _, _) in enumerate((first, second)):
         assert (rank, count) == (number, 2)

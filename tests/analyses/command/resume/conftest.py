@@ -8,7 +8,6 @@ import pytest
 
 from tests.analyses.command.resume.surfaces import GRID, USER_FILE, write_weights
 from tests.commands import free_port, installed
-from tests.warm import Warm
 
 
 @pytest.fixture(scope="session")
@@ -20,14 +19,6 @@ def subject(tmp_path_factory):
     source = f"{folder}/mine.py"
     words = ("--model", f"{source}:net", "--data", f"{source}:data", "--format", "none")
     return (weights, *words, "--device", "cpu")
-
-
-@pytest.fixture(scope="session")
-def warm(tmp_path_factory):
-    """Starts landscape-plot."""
-    warm = Warm(tmp_path_factory.mktemp("warm"))
-    yield warm
-    warm.close()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from tests.analyses.command.resume.surfaces import (
     journal_of,
     num_points,
 )
-from tests.commands import TIMEOUT, run, start
+from tests.commands import run
 
 
 def test_a_surface_that_is_killed_again_and_again(warm, subject, unkilled, tmp_path):
@@ -54,15 +54,11 @@ def test_what_killed_writes_leave_behind_goes(warm, subject, tmp_path):
 
 def test_control_c(warm, subject, unkilled, tmp_path):
     words = ("surface", *subject, *GRID, "--output-dir", tmp_path)
-    with start("landscape-plot", *words) as process:
-        deadline = time.monotonic() + TIMEOUT
-        while num_points(journal_of(tmp_path)) < 20:
-            assert process.poll() is None, process.stderr.read()
-            assert time.monotonic() < deadline
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 130
-    assert out == ""
+    running = warm.start(*words)
+    assert running.wait_for(lambda: num_points(journal_of(tmp_path)) >= 20), running.err
+    assert running.end(signal.SIGINT) == 130
+    assert running.out == ""
+    err = running.err
     assert err.splitlines()[-1] == (
         "landscape-plot: interrupted; what is finished is kept; "
         "the same command continues from there"
