@@ -101,15 +101,20 @@ def test_the_python_for_a_training_of_ones_own_runs(tmp_path, monkeypatch, capsy
     assert (tmp_path / "runs" / "mine" / "epochs" / "0020.pt").is_file()
 
 
+def test_the_python_for_losses_of_any_kind_runs(tmp_path, monkeypatch, capsys):
+    run_python_of(ROOT / "docs" / "losses.md", tmp_path, monkeypatch, capsys)
+
+
 def run_python_of(path, tmp_path, monkeypatch, capsys, may_have_none=False):
-    """Run the examples of a page, each of which prints something."""
+    """Run the examples of a page one after the other; each prints something."""
     page = path.read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
     assert blocks or may_have_none
     monkeypatch.chdir(tmp_path)
+    names = {}
     for code in blocks:
         with torch.random.fork_rng():
-            exec(compile(code, path.name, "exec"), {})  # noqa: S102
+            exec(compile(code, path.name, "exec"), names)  # noqa: S102
         assert capsys.readouterr().out.strip()
 
 

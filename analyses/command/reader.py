@@ -14,7 +14,7 @@ from landscape.checkpoints.trained_models import is_function
 from landscape.data.catalog import data_facts, load_data
 from landscape.data.samples import Samples, check_targets, choose, count_classes
 from landscape.data.settings import DataSettings, canonical_split
-from landscape.data.sources.user_data import BatchedSamples
+from landscape.data.sources.user_data import BatchedSamples, BatchForm
 from landscape.errors import InputError
 from landscape.models.probe import count_outputs
 from landscape.objective.criterion import Step
@@ -159,8 +159,11 @@ class CheckpointReader:
                 data,
                 split,
                 resident=False,
-                is_step=bool(self.settings.step),
-                most_samples=self.settings.samples if stops else 0,
+                form=BatchForm(
+                    is_step=bool(self.settings.step),
+                    is_whole=self.settings.batching == "whole",
+                    most_samples=self.settings.samples if stops else 0,
+                ),
             )
         return self._samples[data, split]
 

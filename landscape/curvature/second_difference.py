@@ -14,6 +14,10 @@ from landscape.objective.objective import Objective
 from landscape.objective.twin import Twin
 from landscape.runtime.isolation import isolated
 
+# The step relative to the norm of the weights, in units of the fourth root of the rounding; it is
+# longer for losses of lower precision than float64, whose rounding weighs more.
+SHARES = {torch.float64: 0.1}
+
 
 def second_difference(objective: Objective, vector: Tensor) -> Estimate:
     """(L(theta + h v) - 2 L(theta) + L(theta - h v)) / h^2, in float64 if the model takes it.
@@ -37,7 +41,8 @@ def second_difference(objective: Objective, vector: Tensor) -> Estimate:
     with isolated(), torch.set_grad_enabled(with_gradients):
         twin = Twin.of(objective.module, objective.criterion, first, with_gradients=with_gradients)
         # Where truncation, of order h^2, and rounding, of order 1/h^2, meet.
-        step = twin.epsilon**0.25 * max(torch.linalg.vector_norm(twin.theta).item(), 1.0) / 10
+        norm = max(torch.linalg.vector_norm(twin.theta).item(), 1.0)
+        step = SHARES.get(twin.value_type, 0.3) * norm * twin.epsilon**0.25
         direction = vector.to(twin.theta)
 
         def loss(distance: float) -> float:
@@ -50,5 +55,5 @@ def second_difference(objective: Objective, vector: Tensor) -> Estimate:
 
         middle = loss(0.0)
         near, far = ((loss(h) - 2 * middle + loss(-h)) / (h * h) for h in (step, 2 * step))
-    rounding = 8 * twin.epsilon * abs(middle) / (step * step)
+    rounding = 4 * twin.epsilon * abs(middle) / (step * step)
     return Estimate((4 * near - far) / 3, math.hypot((near - far) / 3, rounding))

@@ -15,7 +15,7 @@ from landscape.data.settings import NAMES, DataSettings, canonical_split
 from landscape.data.sources.cifar import cifar
 from landscape.data.sources.digits import digits
 from landscape.data.sources.imagefolder import RESIDENT_BYTES, image_folder
-from landscape.data.sources.user_data import read_user_data
+from landscape.data.sources.user_data import BatchForm, read_user_data
 from landscape.errors import InputError
 from landscape.runtime.user_files import is_user_function
 
@@ -25,8 +25,7 @@ def load_data(
     split: str,
     *,
     resident: bool = True,
-    is_step: bool = False,
-    most_samples: int = 0,
+    form: BatchForm | None = None,
 ) -> Samples:
     """Load a split of a data set.
 
@@ -35,8 +34,7 @@ def load_data(
         split: ``train``, ``test`` or ``val``.
         resident: whether to decode pictures that fit in memory at once, for many epochs; else
             pictures are decoded when they are fetched.
-        is_step: whether a user's function may return batches of any kind, for a training step.
-        most_samples: how many samples of a user's function are read; 0 reads all.
+        form: what the batches that a user's function returns may be like.
 
     Raises:
         InputError: for unknown, missing or damaged data.
@@ -70,9 +68,7 @@ def load_data(
             resampling=settings.resampling,
         )
     if is_user_function(settings.data):
-        return read_user_data(
-            settings, split, normalization, is_step=is_step, most_samples=most_samples
-        )
+        return read_user_data(settings, split, normalization, form or BatchForm())
     close = get_close_matches(settings.data, NAMES, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     named = repr(settings.data) if settings.data else "none was named"

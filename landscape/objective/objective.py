@@ -171,7 +171,7 @@ class Objective(MovableModel):
         Raises:
             InputError: if ``theta`` has another shape, or the loss is not a scalar.
         """
-        with self._at(theta), self.evaluating():
+        with self.evaluating(), self._at(theta):
             return evaluate_batches(self.forward, self.batches, self.criterion, self.metrics)
 
     def outputs(self) -> Iterator[tuple[Batch, Any]]:
@@ -196,8 +196,8 @@ class Objective(MovableModel):
         Raises:
             InputError: if ``theta`` has another shape.
         """
-        gradient = torch.zeros_like(self.theta)
-        with self._at(theta), isolated(), differentiable(self.module):
+        with isolated(), self._at(theta), differentiable(self.module):
+            gradient = torch.zeros_like(self.theta)
             for batch in self.batches:
                 loss = self._batch_loss(batch) * (batch.weight / self.total_weight)
                 if loss.requires_grad:  # else no trainable parameter takes part
@@ -223,9 +223,9 @@ class Objective(MovableModel):
             InputError: if ``vectors`` or ``theta`` have another shape.
             NotMeasurableError: if an operation of the model or the loss has no second derivative.
         """
-        columns = self.layout.as_columns(vectors).to(self.theta)
-        products = torch.zeros_like(columns)
         with self.second_derivatives(theta):
+            columns = self.layout.as_columns(vectors).to(self.theta)
+            products = torch.zeros_like(columns)
             for batch in self.batches:
                 loss = self._batch_loss(batch) * (batch.weight / self.total_weight)
                 products += GradientGraph(loss, self.parameters).products(columns)
@@ -239,7 +239,7 @@ class Objective(MovableModel):
             InputError: if ``theta`` has another shape.
             NotMeasurableError: if an operation of the model or the loss has no second derivative.
         """
-        with self._at(theta), isolated(), twice_differentiable(self.module):
+        with isolated(), self._at(theta), twice_differentiable(self.module):
             yield
 
     @contextmanager

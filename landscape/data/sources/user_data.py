@@ -19,6 +19,21 @@ _READ_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
+class BatchForm:
+    """What the batches of a user's data may be like.
+
+    Attributes:
+        is_step: whether a training step takes them, which may be of any kind.
+        is_whole: whether batches have to stay in one piece.
+        most_samples: how many samples are read; 0 reads all.
+    """
+
+    is_step: bool = False
+    is_whole: bool = False
+    most_samples: int = 0
+
+
+@dataclass(frozen=True)
 class BatchedSamples:
     """Samples whose inputs are no single tensor: dicts, tuples, graphs, what a step takes.
 
@@ -78,9 +93,7 @@ def read_user_data(
     settings: DataSettings,
     split: str,
     normalization: Normalization | None,
-    *,
-    is_step: bool,
-    most_samples: int,
+    form: BatchForm,
 ) -> Samples:
     """Call FILE.py:FUNCTION and read once what it returns.
 
@@ -91,8 +104,7 @@ def read_user_data(
         settings: which data.
         split: ``train``, ``test`` or ``val``.
         normalization: of pixels.
-        is_step: whether batches of any kind are welcome.
-        most_samples: stop reading after so many; 0 reads all.
+        form: what batches may be like, and how many samples are read.
 
     Raises:
         InputError: the function fails, or returns something else.
@@ -110,7 +122,13 @@ def read_user_data(
         data = data[names[0]]
     try:
         batches = resident_batches(
-            data, _READ_AT_ONCE, _CPU, None, is_step=is_step, samples=most_samples
+            data,
+            _READ_AT_ONCE,
+            _CPU,
+            None,
+            is_step=form.is_step,
+            whole=form.is_whole,
+            samples=form.most_samples,
         )
     except Exception as error:  # the user's own code runs while their data is read
         raise InputError(
