@@ -118,7 +118,7 @@ def load_checkpoint(
             load_checkpoint("epoch=3.ckpt", network)
     """
     given = dict(model_args or {})
-    if not isinstance(model, nn.Module) and brings_model(Path(path), model):
+    if (model is None or isinstance(model, str)) and brings_model(Path(path), model):
         spec, network = load_trained(Path(path), model, given, facts)
         return Checkpoint(Path(path), hash_weights(network), spec, network, "", None)
     path, config = locate(Path(path))

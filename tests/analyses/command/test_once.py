@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from analyses.command import reader
 from landscape.data.sources import decoding
+from landscape.objective import movable_model
 from landscape.objective import objective as objective_module
 from landscape.runtime.user_files import load_user_function
 from tests.analyses.command.words import SMALL
@@ -59,7 +60,7 @@ def test_samples_of_an_image_folder_are_decoded_once(done, tmp_path, counted):
 
 def test_weights_and_samples_are_hashed_once_for_each_objective(done, runs, tmp_path, counted):
     calls = counted(objective_module, "hash_batches")
-    counted(objective_module, "hash_tensors")
+    counted(movable_model, "hash_tensors")
     words = ("--only", "surface,line,norms", *SMALL["report"], "--format", "none")
     done("report", *runs, *words, "--output-dir", tmp_path)
     assert calls["hash_batches"] == calls["hash_tensors"] == 2

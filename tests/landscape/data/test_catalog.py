@@ -4,8 +4,9 @@ import torch
 from PIL import Image
 
 from landscape.data.catalog import data_facts, load_data
-from landscape.data.samples import TensorSamples
+from landscape.data.samples import TensorSamples, count_classes
 from landscape.data.settings import DataSettings, canonical_split
+from landscape.data.sources.user_data import BatchedSamples
 from landscape.errors import InputError
 
 FILE = """\
@@ -212,7 +213,6 @@ def test_class_numbers_of_any_integer_type_will_do(file):
     [
         ("number", "has to be a pair of tensors, a Dataset or an iterable"),
         ("text_batches", "batches have to be made of tensors, got str"),
-        ("two_inputs", "the command line takes inputs that are one tensor"),
         ("uneven", "6 inputs do not match 4 targets"),
         ("nothing", "the data holds no samples"),
         ("triples", "a batch has to be a pair (inputs, targets)"),
@@ -221,3 +221,15 @@ def test_class_numbers_of_any_integer_type_will_do(file):
 )
 def test_what_a_function_may_not_return(file, function, message):
     assert message in refused(DataSettings(data=f"{file}:{function}"))
+
+
+def test_inputs_of_several_tensors_stay_together(file):
+    samples = load(file, "two_inputs")
+    assert isinstance(samples, BatchedSamples)
+    assert (len(samples), samples.input_shape, count_classes(samples)) == (6, (), 3)
+    few = samples.take(torch.tensor([1, 4]))
+    (left, right), targets = few.as_data()
+    assert torch.equal(targets, samples.targets[[1, 4]])
+    assert len(left) == len(right) == 2
+    with pytest.raises(InputError, match="one tensor"):
+        samples.fetch(torch.arange(2))

@@ -174,7 +174,8 @@ def test_pre_training_then_a_head_on_what_it_learned(data, tmp_path):
     second = RunDirectory(tmp_path / "second")
     second.path.mkdir()
     model = make("vit-tiny", depth=1, seed=5)
-    assert transfer_weights(model, "head", first.path / LAST) == []
+    said = transfer_weights(model, "head", first.path / LAST)
+    assert said == ["the weights are those under model (not averaged)"]
     train(model, *data, replace(PLAIN, train="head", lr=0.1), second)
     after = second.load(LAST)["model"]
     changed = {name for name in after if not torch.equal(after[name], learned[name])}
@@ -197,7 +198,7 @@ def test_other_classes_and_sizes(tmp_path):
     nn.init.normal_(model.head.weight)
     drawn = model.head.weight.detach().clone()
     changes = transfer_weights(model, "head", tmp_path / "source.pt")
-    assert changes == [
+    assert changes[1:] == [
         "head.weight is drawn anew: 4 classes, not 10",
         "head.bias is drawn anew: 4 classes, not 10",
         "pos_embed is resampled from 17 tokens to 37",
