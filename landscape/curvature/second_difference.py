@@ -39,7 +39,7 @@ def second_difference(objective: Objective, vector: Tensor) -> Estimate:
     """
     first, with_gradients = objective.batches[0], objective.needs_gradients
     with isolated(), torch.set_grad_enabled(with_gradients):
-        twin = Twin.of(objective.module, objective.criterion, first, with_gradients=with_gradients)
+        twin, _, _ = Twin.with_loss(objective.module, objective.criterion, [first])
         # Where truncation, of order h^2, and rounding, of order 1/h^2, meet.
         norm = max(torch.linalg.vector_norm(twin.theta).item(), 1.0)
         step = SHARES.get(twin.value_type, 0.3) * norm * twin.epsilon**0.25

@@ -1,32 +1,41 @@
-"""Checks, before anything is measured, that a loss is a repeatable mean over its data."""
+"""Checks that the loss of a batch is the same each time, and does not depend on its neighbours."""
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from landscape.data.batches import Batch, can_merge, is_cuttable, merge
+from landscape.data.batches import Batch, is_cuttable
 from landscape.errors import InputError
-from landscape.objective.first_call import MISTAKES
 from landscape.objective.twin import Twin
 
 
-def check_repeatable(twin: Twin, batch: Batch) -> None:
-    """Check that two passes over one batch give the same loss.
+def check_same_value(twin: Twin, batch: Batch, without: float, with_gradients: float) -> None:
+    """Check that two passes over one batch gave the same loss, without and with gradients.
 
     Args:
         twin: the model and the loss.
-        batch: what is evaluated.
+        batch: what was evaluated, in the twin's type.
+        without: the loss of the first pass; with gradients if the model takes none without.
+        with_gradients: the loss of the second pass, with gradients.
 
     Raises:
         InputError: if the two losses differ; the message names the module that causes it.
     """
-    batch = twin.cast(batch)
-    first, second = twin.loss(batch).item(), twin.loss(batch).item()
-    if twin.agree(first, second):
+    if twin.agree(without, with_gradients):
         return
+    try:
+        with torch.no_grad():
+            again = twin.loss(batch).item()
+    except RuntimeError:  # the model takes derivatives itself
+        again = twin.loss(batch).item()
+    if twin.agree(without, again):
+        raise InputError(
+            f"the loss is {without:.8g} without gradients and {with_gradients:.8g} with them, so "
+            "that its derivatives are those of another function; let the forward pass compute the "
+            "same whether torch.is_grad_enabled() or not"
+        )
 
     def forward(given: Batch) -> Any:
         return twin.criterion.call(twin.module, given)
@@ -34,88 +43,20 @@ def check_repeatable(twin: Twin, batch: Batch) -> None:
     culprit = _first_difference(twin.module, forward, batch)
     blame = f"module {culprit} gives" if culprit else "the loss function or a forward pass gives"
     raise InputError(
-        f"the loss is not deterministic: {first:.8g}, then {second:.8g} on the same batch; {blame} "
-        "different values for the same input; make it deterministic in evaluation mode"
+        f"the loss is not deterministic: {without:.8g}, then {again:.8g} on the same batch; "
+        f"{blame} different values for the same input; make it deterministic in evaluation mode"
     )
 
 
-def check_independent_of_batching(twin: Twin, batches: Sequence[Batch]) -> None:
-    """Check that the mean over all data is the same if they are batched in another way.
-
-    Every batch is cut, and the pieces are joined with their neighbours' where shapes allow it, so
-    that both what the loss averages over and a model that mixes samples show. Batches that can't be
-    cut are taken at their word.
-
-    Args:
-        twin: the model and the loss, in float64 if they take it.
-        batches: all batches.
-
-    Raises:
-        InputError: if the loss depends on how the samples are batched.
-    """
-    norms = [name for name, module in twin.module.named_modules() if _uses_batch_statistics(module)]
-    cuttable = [batch for batch in batches if is_cuttable(batch)]
-    if norms and cuttable:
+def check_no_batch_statistics(module: nn.Module, batches: Sequence[Batch]) -> None:
+    """Raise InputError if a BatchNorm takes its statistics from batches that could be cut."""
+    norms = [name for name, layer in module.named_modules() if _uses_batch_statistics(layer)]
+    if norms and any(map(is_cuttable, batches)):
         raise InputError(
             f"the loss depends on how samples are batched: {norms[0]} (BatchNorm without running "
             "statistics) normalises with the statistics of the batch even in evaluation mode; "
             "give it running statistics"
         )
-    pieces = list(_regrouped(cuttable))
-    if [piece.size for piece in pieces] == [batch.size for batch in cuttable]:
-        return  # single samples of different shapes
-    as_given = _mean(twin, cuttable)
-    try:
-        regrouped = _mean(twin, pieces)
-    except MISTAKES as error:
-        if isinstance(error, InputError):
-            raise
-        reason = str(error).partition("\n")[0]
-        raise InputError(
-            f"the model takes a batch of {cuttable[0].size} samples, but not a part of it "
-            f"({reason}); if its samples belong together (a graph): batching='whole'"
-        ) from error
-    # A piece whose loss is 0/0, since nothing in it counts, shows that more than samples count.
-    if math.isfinite(as_given) == math.isfinite(regrouped) and twin.agree(as_given, regrouped):
-        return
-    raise InputError(
-        f"the loss depends on how samples are batched: {as_given:.8g} in batches of "
-        f"{max(batch.size for batch in cuttable)}, {regrouped:.8g} in others; if the loss is a "
-        "sum, not a mean over the batch, make it one; if it averages over something else than "
-        "samples (tokens, pixels, class weights), say what a batch counts for: weight=f(batch), or "
-        "return (sum, weight); if samples of a batch belong together (a graph, a contrastive "
-        "loss): batching='whole'"
-    )
-
-
-def _mean(twin: Twin, batches: Sequence[Batch]) -> float:
-    """The weighted mean of the losses of some batches."""
-    terms = [twin.weighed_loss(twin.cast(batch)) for batch in batches]
-    weight = sum(weight for _, weight in terms)
-    return sum(loss * weight for loss, weight in terms if weight) / weight if weight else 0.0
-
-
-def _regrouped(batches: Sequence[Batch]) -> Iterator[Batch]:
-    """The same samples in other batches: pieces of each, joined with the next batch's."""
-    pending: Batch | None = None
-    for batch in batches:
-        cut = (batch.size + 1) // 3
-        head, tail = batch.slice(0, cut), batch.slice(cut, batch.size)
-        if not cut:  # a single sample
-            head, tail = batch, batch.slice(0, 0)
-        if pending is not None and can_merge(pending, head):
-            yield merge([pending, head])
-        else:
-            if pending is not None:
-                yield pending
-            if tail.size:
-                yield head
-            else:
-                pending = head
-                continue
-        pending = tail if tail.size else None
-    if pending is not None:
-        yield pending
 
 
 def _first_difference(

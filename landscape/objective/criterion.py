@@ -108,12 +108,25 @@ class Criterion:
     def weighed_mean(self, model: Callable[..., Any], batch: Batch) -> tuple[Tensor, float]:
         """The loss of a batch, and what it averages over, in one forward pass."""
         with ReductionWatch() as watch:
-            value, divisor = self._terms(self.call(model, batch), batch)
+            outputs = self.call(model, batch)
+            value, divisor = self._terms(outputs, batch)
+        return self._weighed(value, divisor, watch, batch)
+
+    def weighed_mean_of(self, outputs: Any, batch: Batch) -> tuple[Tensor, float]:
+        """The same from the model's outputs for the batch."""
+        with ReductionWatch() as watch:
+            value, divisor = self._terms(outputs, batch)
+        return self._weighed(value, divisor, watch, batch)
+
+    def _weighed(
+        self, value: Tensor, divisor: Any, watch: ReductionWatch, batch: Batch
+    ) -> tuple[Tensor, float]:
+        mean = value if divisor is None else value / divisor
         if self.weight is not None:
-            return value if divisor is None else value / divisor, self.weigh(model, batch)
+            return mean, _checked_weight(self.weight(batch.as_given))
         if divisor is not None:
-            return value / divisor, _checked_weight(divisor)
-        return value, _observed_weight(watch.divisors, batch)
+            return mean, _checked_weight(divisor)
+        return mean, _observed_weight(watch.divisors, batch)
 
     def sample_terms(self, outputs: Any, batch: Batch) -> tuple[Tensor, Tensor | float] | None:
         """The weighted loss of each sample, (n,), and their weights, (n,) or one for all.

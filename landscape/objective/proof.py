@@ -13,16 +13,16 @@ from torch import Tensor, nn
 
 from landscape.data.batches import Batch, is_cuttable
 from landscape.errors import InputError
-from landscape.objective.checks import check_independent_of_batching, check_repeatable
+from landscape.objective.batching_check import check_independent_of_batching
+from landscape.objective.checks import check_no_batch_statistics, check_same_value
 from landscape.objective.criterion import Criterion
 from landscape.objective.eval_copy import differentiable
-from landscape.objective.first_call import MISTAKES
 from landscape.objective.losses import LossFunction
 from landscape.objective.twin import Twin
 from landscape.parameters.layout import flatten
 
 # The proof is made with so many samples of the first batch.
-SAMPLES = 32
+SAMPLES = 16
 # Steps of the central difference relative to the norm of the weights, the first that agrees counts:
 # a kink of the loss spoils the longer ones, rounding the shorter ones.
 STEPS = {torch.float64: (1e-5, 1e-6, 1e-4, 1e-7, 1e-3)}
@@ -52,68 +52,55 @@ class Proof:
 
     def check(self, batches: Sequence[Batch]) -> None:
         """Raise InputError if the proof fails for these batches; it says why and what to do."""
-        with_gradients = self.with_gradients
-        twin = Twin.of(self.module, self.criterion, batches[0], with_gradients=with_gradients)
-        with torch.set_grad_enabled(with_gradients):
-            check_repeatable(twin, batches[0])
-        prove_one_function(twin, batches[0], self.metrics, with_gradients=with_gradients)
-        with torch.set_grad_enabled(with_gradients):
-            check_independent_of_batching(twin, batches)
+        check_no_batch_statistics(self.module, batches)
+        with torch.set_grad_enabled(self.with_gradients):
+            twin, batch, value = Twin.with_loss(self.module, self.criterion, _smallest(batches[0]))
+        with differentiable(twin.module):
+            gradient = self._gradient(twin, batch, value)
+        with torch.set_grad_enabled(self.with_gradients):
+            if math.isfinite(value) and bool(gradient.isfinite().all()):
+                _check_slope(twin, batch, value, gradient)
+            check_independent_of_batching(twin, self.module, self.criterion, batches)
 
-
-def prove_one_function(
-    twin: Twin, batch: Batch, metrics: Mapping[str, LossFunction], *, with_gradients: bool
-) -> None:
-    """Prove that a loss and its gradient are those of one function of the model's parameters.
-
-    Args:
-        twin: a copy of model and loss, in float64 if they take it; its weights are restored.
-        batch: the first batch, of which a few samples are used if it can be cut.
-        metrics: further functions of the outputs, which may not depend on other parameters either.
-        with_gradients: whether values are computed with gradients enabled.
-
-    Raises:
-        InputError: the loss depends on other parameters or not on these, has another value with
-            gradients, or has another slope than its gradient says.
-    """
-    batch = _few_samples(twin, batch)
-    module, criterion = twin.module, twin.criterion
-    with torch.set_grad_enabled(with_gradients):
-        value = twin.loss(batch).item()
-    with differentiable(module):
-        kept = [_foreign_leaves(module, twin.loss(batch))]  # so that their numbers stay theirs
+    def _gradient(self, twin: Twin, batch: Batch, value: float) -> Tensor:
+        """The gradient of a batch's loss, which is that of the twin's parameters and no others."""
+        module, criterion = twin.module, twin.criterion
         outputs = criterion.call(module, batch)
         loss = criterion.mean(outputs, batch)
-        check_leaves(module, criterion, loss, {id(leaf) for leaf in kept[0]}, "the loss")
+        check_leaves(twin, batch, loss, "the loss")
         if criterion.step is None:
-            for name, metric in metrics.items():
+            for name, metric in self.metrics.items():
                 measured = metric(outputs, batch.targets)
                 if isinstance(measured, Tensor):
-                    known = {id(leaf) for leaf in _foreign_leaves(module, measured)}
-                    check_leaves(module, criterion, measured, known, f"the metric {name}")
-        _check_value(twin, value, loss.item())
-        gradient = _gradient(module, loss)
-    if math.isfinite(value) and bool(gradient.isfinite().all()):
-        with torch.set_grad_enabled(with_gradients):
-            _check_slope(twin, batch, value, gradient)
+                    check_leaves(twin, batch, measured, f"the metric {name}")
+        check_same_value(twin, batch, value, loss.item())
+        return _gradient(module, loss)
 
 
-def check_leaves(
-    module: nn.Module, criterion: Criterion, value: Tensor, persistent: set[int], what: str
-) -> None:
+def _smallest(batch: Batch) -> list[Batch]:
+    """The first samples of a batch, and all of it, for a model that takes no part of one."""
+    few = batch.slice(0, SAMPLES) if batch.size > SAMPLES and is_cuttable(batch) else batch
+    return [few, batch] if few.size < batch.size else [batch]
+
+
+def check_leaves(twin: Twin, batch: Batch, value: Tensor, what: str) -> None:
     """Check that a value depends on no parameter that is not the module's.
 
-    Tensors that a forward pass makes itself, to take derivatives by its inputs, are new in each
-    pass; ``persistent`` has the numbers (``id``) of those that another pass has used, too.
+    Tensors that a forward pass makes itself, to take derivatives by its inputs, are others in each
+    pass, and no parameters of anything.
 
     Raises:
         InputError: if it does; the message says what to pass instead.
     """
-    for leaf in _foreign_leaves(module, value):
-        if not isinstance(leaf, nn.Parameter) and id(leaf) not in persistent:
+    leaves = _foreign_leaves(twin.module, value)
+    if not leaves:
+        return
+    again = {id(leaf) for leaf in _foreign_leaves(twin.module, twin.loss(batch))}
+    for leaf in leaves:
+        if not isinstance(leaf, nn.Parameter) and id(leaf) not in again:
             continue
         cure = "make it of what step is given, or call requires_grad_(False) on a constant"
-        if criterion.step is None:
+        if twin.criterion.step is None:
             cure = (
                 "pass step=f(model, batch) in place of the loss and use that model in it, or call "
                 "requires_grad_(False) on a constant"
@@ -146,28 +133,6 @@ def _foreign_leaves(module: nn.Module, value: Tensor) -> list[Tensor]:
                 seen.add(parent)
                 waiting.append(parent)
     return leaves
-
-
-def _few_samples(twin: Twin, batch: Batch) -> Batch:
-    """The first samples of a batch if the model takes them alone, in the twin's type."""
-    if batch.size <= SAMPLES or not is_cuttable(batch):
-        return twin.cast(batch)
-    few = twin.cast(batch.slice(0, SAMPLES))
-    try:
-        _, weight = twin.weighed_loss(few)
-    except MISTAKES:  # its samples depend on each other, which another check will say
-        return twin.cast(batch)
-    return few if weight else twin.cast(batch)
-
-
-def _check_value(twin: Twin, without: float, with_gradients: float) -> None:
-    if twin.agree(without, with_gradients):
-        return
-    raise InputError(
-        f"the loss is {without:.8g} without gradients and {with_gradients:.8g} with them, so that "
-        "its derivatives are those of another function; let the forward pass compute the same "
-        "whether torch.is_grad_enabled() or not"
-    )
 
 
 def _gradient(module: nn.Module, loss: Tensor) -> Tensor:

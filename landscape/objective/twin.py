@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -48,20 +49,31 @@ class Twin:
         return torch.finfo(self.value_type).eps
 
     @classmethod
-    def of(
-        cls, module: nn.Module, criterion: Criterion, batch: Batch, *, with_gradients: bool
-    ) -> "Twin":
-        """A twin in float64, or in the module's own type if it can't be called in float64."""
+    def with_loss(
+        cls, module: nn.Module, criterion: Criterion, candidates: Sequence[Batch]
+    ) -> "tuple[Twin, Batch, float]":
+        """A twin, in float64 if it can be, with the first batch that it takes, and the loss of it.
+
+        Args:
+            module: in evaluation mode; it is not changed.
+            criterion: the loss.
+            candidates: batches, of which the last is taken by the module itself.
+
+        Returns:
+            The twin, the batch in its type, and the loss, which is not nan for want of labels.
+        """
         own = next(p.dtype for p in module.parameters() if p.is_floating_point())
-        try:
-            twin = cls(module, criterion, torch.float64)
-            with torch.set_grad_enabled(with_gradients):
-                twin.value_type = twin.loss(twin.cast(batch)).dtype
-        except MISTAKES:
-            if own == torch.float64:
-                raise
-            return cls(module, criterion, own)
-        return twin
+        for dtype in dict.fromkeys((torch.float64, own)):
+            twin = cls(module, criterion, dtype)
+            for batch in map(twin.cast, candidates):
+                try:
+                    loss, weight = twin.weighed_loss(batch)
+                except MISTAKES:  # the model takes no part of a batch, or no float64
+                    continue
+                if weight or batch.size == candidates[-1].size:
+                    twin.value_type = loss.dtype
+                    return twin, batch, loss.item()
+        raise AssertionError("the module has taken the last batch before")
 
     def cast(self, batch: Batch) -> Batch:
         """A batch with floating tensors in the twin's type."""
@@ -80,10 +92,11 @@ class Twin:
         """The loss of a batch in the twin's type, at the weights that are in place."""
         return self.criterion.mean(self.criterion.call(self.module, batch), batch)
 
-    def weighed_loss(self, batch: Batch) -> tuple[float, float]:
-        """The loss of a batch, and what it averages over."""
-        value, weight = self.criterion.weighed_mean(self.module, batch)
-        return value.item(), weight
+    def weighed_loss(self, batch: Batch) -> tuple[Tensor, float]:
+        """The loss of a batch, and what it averages over, which of a whole one is no matter."""
+        if batch.is_whole:
+            return self.loss(batch), 1.0
+        return self.criterion.weighed_mean(self.module, batch)
 
     def agree(self, first: float, second: float) -> bool:
         """Whether two losses are equal but for rounding; non-finite ones pass unchecked."""
