@@ -1,4 +1,4 @@
-"""What the proof of an objective costs, in forward passes over its data: python -m benchmarks.proof.
+"""What the proof of an objective costs, in forward passes over its data.
 
 For each network the times, the least of several, of an objective with and without its proof, and of
 one evaluation of the loss.

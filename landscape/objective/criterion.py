@@ -144,7 +144,7 @@ class Criterion:
         if each is None or each.shape != (batch.size,):
             return None
         share = batch.weight / batch.size
-        return each * share, share
+        return (each if share == 1 else each * share), share
 
     def counts_samples_equally(self, batch: Batch) -> bool:
         """Whether the mean over a batch is that of its samples' losses, each counted once."""
@@ -169,7 +169,8 @@ class Criterion:
             return None
         function, settings = call
         each = function(outputs, targets, **{**settings, "reduction": "none"})
-        each = each.reshape(batch.size, -1).sum(1)
+        if each.dim() > 1:
+            each = each.reshape(batch.size, -1).sum(1)
         weight = settings.get("weight")
         if weight is None and batch.weight == targets.numel():  # no label is ignored
             return each, batch.weight / batch.size

@@ -88,7 +88,7 @@ def evaluate_batches(
     loss = values["loss"] / weight
     stderr = by_sample.standard_error(values, loss)
     if stderr is None:
-        stderr = _error_over_batches(torch.stack(batch_losses).cpu().numpy(), batch_weights, loss)
+        stderr = _error_over_batches([each.item() for each in batch_losses], batch_weights, loss)
     return Evaluation(
         loss=loss,
         accuracy=100.0 * values["correct"] / samples if "correct" in values else math.nan,
@@ -125,29 +125,33 @@ class _Spread:
         self.is_known = True
         self._add = add
         self._reference: Tensor | None = None
-        self._weights = self._squares = self._count = 0.0
+        self._common = 0.0  # the weight of samples that count alike
+        self._count = 0
 
     def add(self, sums: Tensor, weights: Tensor | float) -> None:
         """Add the weighted losses of some samples, (n,), and their weights, (n,) or all alike."""
         sums = sums.detach().double()
-        if self._reference is None:
-            first = weights if isinstance(weights, float) else weights[0]
-            self._reference = (sums[0] / first).nan_to_num(0.0, 0.0, 0.0)
-            self._add("reference", self._reference)
-        if isinstance(weights, float):
-            centred = sums - self._reference * weights
+        if isinstance(weights, float) and self._common in (0.0, weights):
+            self._common = weights
             self._count += len(sums)
-            self._weights += weights * len(sums)
-            self._squares += weights * weights * len(sums)
-            self._add("mixed", centred.sum() * weights)
+            if self._reference is None:
+                self._reference = sums[0] if weights == 1 else sums[0] / weights
+                self._add("reference", self._reference)
+            reference = self._reference if weights == 1 else self._reference * weights
+            centred = sums - reference
+            self._add("alike", centred.sum())
         else:
-            weights = weights.detach().double()
+            weights = torch.as_tensor(weights, device=sums.device).detach().double()
+            weights = weights.expand_as(sums)
+            if self._reference is None:
+                self._reference = (sums[0] / weights[0]).nan_to_num(0.0, 0.0, 0.0)
+                self._add("reference", self._reference)
             centred = sums - self._reference * weights
             self._add("count", (weights > 0).sum())
             self._add("weights", weights.sum())
             self._add("squares", weights.square().sum())
             self._add("mixed", (centred * weights).sum())
-        self._add("first", centred.sum())
+            self._add("first", centred.sum())
         self._add("second", centred.square().sum())
 
     def standard_error(self, values: Mapping[str, float], loss: float) -> float | None:
@@ -157,26 +161,29 @@ class _Spread:
         """
         if not self.is_known:
             return None
-        count = self._count + values.get("count", 0.0)
+        others = {key: values.get(key, 0.0) for key in ("count", "weights", "squares", "mixed")}
+        common, alike = self._common, values.get("alike", 0.0)
+        count = self._count + others["count"]
         if count < 2 or not math.isfinite(loss):
             return math.nan
-        weight = self._weights + values.get("weights", 0.0)
-        squares = self._squares + values.get("squares", 0.0)
-        shift = values["first"] / weight
+        weight = self._count * common + others["weights"]
+        squares = self._count * common * common + others["squares"]
+        mixed = alike * common + others["mixed"]
+        shift = (alike + values.get("first", 0.0)) / weight
         mean = values["reference"] + shift
         if math.isfinite(mean) and abs(mean - loss) > ADDS_UP * max(abs(loss), abs(mean), 1e-3):
             return None
         # Products of huge floats are infinite; powers would raise OverflowError.
-        total = values["second"] - 2 * shift * values["mixed"] + shift * shift * squares
+        total = values["second"] - 2 * shift * mixed + shift * shift * squares
         if not math.isfinite(total):
             return math.nan
         return math.sqrt(max(total, 0.0) * count / (count - 1)) / weight
 
 
-def _error_over_batches(losses: NDArray[np.float64], weights: list[float], loss: float) -> float:
+def _error_over_batches(losses: list[float], weights: list[float], loss: float) -> float:
     """The standard error of the mean over batches that are independent; nan for one batch."""
     count = len(losses)
     if count < 2 or not np.isfinite(losses).all():
         return math.nan
-    terms = np.array(weights) * (losses - loss)
+    terms = np.array(weights) * (np.array(losses) - loss)
     return float(math.sqrt(terms.dot(terms) * count / (count - 1)) / sum(weights))
