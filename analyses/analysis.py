@@ -22,6 +22,8 @@ from enum import Enum
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from landscape.errors import InputError
+
 if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
@@ -125,11 +127,18 @@ class Analysis(Generic[S, R]):
             get None.
 
         Raises:
+            InputError: if ``objective`` is none.
             NotMeasurableError: if the analysis does not apply to this network or data.
         """
         from analyses.run_context import IN_MEMORY
+        from landscape.objective.objective import Objective
         from landscape.runtime.isolation import isolated
 
+        if not isinstance(objective, Objective):
+            raise InputError(
+                f"expected an Objective(model, data), got {type(objective).__name__}; "
+                f"{self.name}.of(model, data) makes one"
+            )
         settings = settings or self.settings()
         started = time.perf_counter()
         measure = self._room("measure").measure

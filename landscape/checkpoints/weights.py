@@ -1,6 +1,5 @@
 """Other weights of an objective's model."""
 
-import copy
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from landscape.checkpoints.fit import fit_weights
 from landscape.checkpoints.load import read_weights_file
 from landscape.errors import InputError
 from landscape.models.catalog import ModelSpec
-from landscape.objective.eval_copy import share_storage, statistics_of
+from landscape.objective.eval_copy import copy_module, share_storage, statistics_of
 from landscape.objective.objective import Objective
 from landscape.parameters.layout import flatten
 
@@ -51,7 +50,7 @@ def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> We
     spec = ModelSpec(str(origin.get("model") or ""), dict(origin.get("model_args") or {}))
     trust = trust or bool(origin.get("trusted"))
     key = str(origin.get("weights_key_given", ""))
-    eval_copy = copy.deepcopy(objective.module)
+    eval_copy = copy_module(objective.module)
     choice = read_weights_file(path, eval_copy, trust=trust, weights_key=key, spec=spec)
     fit_weights(eval_copy, choice.state, path)
     is_average = bool(origin.get("weights_are_average"))
@@ -80,5 +79,5 @@ def weights_of(model: nn.Module, objective: Objective) -> Weights:
                 "through the trainable weights leads there; unfreeze it"
             )
     theta = flatten(parameters[name].detach() for name in objective.layout.names)
-    statistics = share_storage(list(statistics_of(copy.deepcopy(model)).values()))
+    statistics = share_storage(list(statistics_of(copy_module(model)).values()))
     return Weights(theta.to(objective.theta), statistics.to(objective.statistics))

@@ -4,7 +4,6 @@ pyhessian (Yao et al., 2020) iterates until successive Rayleigh quotients stall,
 residual.
 """
 
-import copy
 import warnings
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from landscape.curvature.operators import CurvatureOperator
 from landscape.eigen.eigenpairs import Eigenpairs, certify, default_tolerance
 from landscape.errors import InputError
+from landscape.objective.eval_copy import copy_module
 from landscape.parameters.layout import flatten
 from landscape.runtime.devices import full_precision
 
@@ -51,7 +51,7 @@ def pyhessian_eigenpairs(
     batches = [(batch.inputs, batch.targets) for batch in objective.batches]
     if not all(isinstance(inputs, Tensor) for inputs, _ in batches):
         raise InputError("--method pyhessian takes inputs that are one tensor; use lanczos")
-    module = copy.deepcopy(objective.module)
+    module = copy_module(objective.module)
     data: dict[str, Any] = {"dataloader": batches} if len(batches) > 1 else {"data": batches[0]}
     seed = int(torch.randint(2**62, (), generator=generator))
     default_dtype = torch.get_default_dtype()

@@ -105,8 +105,9 @@ def _pair_batch(item: Any, prepare: Callable[[Tensor], Tensor], *, whole: bool) 
         if isinstance(item, tuple | list):
             kind += f" of {len(item)}"
         raise InputError(
-            f"a batch has to be a pair (inputs, targets), got {kind}; pass step=f(model, batch), "
-            "which takes batches of any kind"
+            f"a batch has to be a pair (inputs, targets), got {kind}; pass a tuple (inputs, "
+            "targets) of all samples, a list of such batches, or step=f(model, batch), which takes "
+            "batches of any kind"
         )
     inputs, targets = (map_tensors(prepare, structure) for structure in item)
     size = _leading_dimension(targets)

@@ -41,15 +41,13 @@ def make_eval_copy(model: nn.Module, device: torch.device, dtype: torch.dtype) -
             "once on a batch before measuring it"
         )
     model = _unwrapped(model)
-    # torch can't copy tensors that a module has computed, such as the weight of weight_norm.
-    computed = {
-        id(value): value.detach().clone()
-        for module in model.modules()
-        for value in vars(module).values()
-        if isinstance(value, Tensor) and not value.is_leaf
-    }
+    if any(parameter.is_meta for parameter in model.parameters()):
+        raise InputError(
+            f"{type(model).__name__} is on the meta device, where weights have no values; load it "
+            "onto a real one"
+        )
     try:
-        eval_copy = copy.deepcopy(model, computed)
+        eval_copy = copy_module(model)
     except Exception as error:  # locks, files and generators raise errors of many types
         reason = str(error).partition("\n")[0]
         raise InputError(
@@ -64,6 +62,21 @@ def make_eval_copy(model: nn.Module, device: torch.device, dtype: torch.dtype) -
             module.sparse = False
         _split_complex_parameters(module)
     return convert(eval_copy.eval(), device, dtype)
+
+
+def copy_module(module: nn.Module) -> nn.Module:
+    """A deep copy, also of a module that keeps tensors it has computed, which torch can't copy.
+
+    Such are the weight of weight_norm, a pruned weight, and the outputs of an earlier pass; the
+    copy has their values.
+    """
+    computed = {
+        id(value): value.detach().clone()
+        for part in module.modules()
+        for value in vars(part).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    }
+    return copy.deepcopy(module, computed)
 
 
 def convert(module: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:

@@ -24,6 +24,11 @@ def check_options(
     if loss is not None and step is not None:
         raise InputError("pass either loss=f(outputs, targets) or step=f(model, batch), not both")
     for name, function in (("loss", loss), ("step", step)):
+        if isinstance(function, type):
+            raise InputError(
+                f"{name} has to be a function, got the class {function.__name__}; make an "
+                f"instance of it: {function.__name__}()"
+            )
         if function is not None and not callable(function):
             raise InputError(f"{name} has to be a function, got {type(function).__name__}")
     if step is not None and metrics:

@@ -1,6 +1,5 @@
 """A copy of a model and its loss in float64, in which differences are not lost in rounding."""
 
-import copy
 import math
 from collections.abc import Sequence
 
@@ -11,7 +10,7 @@ from landscape.data.batches import Batch
 from landscape.data.resident import complex_type
 from landscape.data.structures import map_structure
 from landscape.objective.criterion import Criterion
-from landscape.objective.eval_copy import convert, share_storage
+from landscape.objective.eval_copy import convert, copy_module, share_storage
 from landscape.objective.first_call import MISTAKES
 
 # The largest relative difference of two losses that are equal but for rounding, in float64 and in
@@ -36,7 +35,7 @@ class Twin:
 
     def __init__(self, module: nn.Module, criterion: Criterion, dtype: torch.dtype) -> None:
         self.dtype = dtype
-        self.module = convert(copy.deepcopy(module), next(module.parameters()).device, dtype)
+        self.module = convert(copy_module(module), next(module.parameters()).device, dtype)
         self.criterion = criterion.to(next(module.parameters()).device, dtype)
         self._live = share_storage([p for p in self.module.parameters() if p.requires_grad])
         self.theta = self._live.clone()

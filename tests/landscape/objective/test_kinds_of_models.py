@@ -7,8 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils import prune
 
 from landscape.curvature.operators import CurvatureOperator
+from landscape.curvature.second_difference import second_difference
 from landscape.errors import InputError
 from tests.landscape.objective.problems import Objective64, close, mlp, vectors
 from tests.oracles.by_rows import gradient_and_hessian
@@ -94,6 +96,40 @@ def test_compiled_parts_are_taken_out_of_their_wrappers():
     assert objective.loss() == Objective64(inner, vectors_of(objective)).loss()
 
 
+class Keeping(nn.Module):
+    """A model that keeps what it computed last, with its graph."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = mlp()
+
+    def forward(self, x):
+        self.kept = self.body(x)
+        return self.kept
+
+
+def pruned():
+    model = mlp()
+    prune.random_unstructured(model[0], "weight", amount=0.5)
+    return model
+
+
+@pytest.mark.parametrize("make", [Keeping, pruned])
+def test_models_that_keep_what_they_computed(make):
+    torch.manual_seed(0)
+    model, (inputs, targets) = make(), vectors()
+    objective = Objective64(model, (inputs, targets))
+    value, gradient, hessian = gradient_and_hessian(
+        model.eval(), lambda model: F.cross_entropy(model(inputs), targets)
+    )
+    assert objective.loss() == pytest.approx(value.item(), rel=1e-12)
+    close(objective.gradient(), gradient, 1e-11)
+    vector = objective.theta / objective.theta.norm()
+    close(CurvatureOperator(objective) @ vector, hessian @ vector, 1e-10)
+    difference = second_difference(objective, vector)
+    assert difference.value == pytest.approx((vector @ hessian @ vector).item(), rel=1e-5)
+
+
 def vectors_of(objective):
     (batch,) = objective.batches
     return batch.inputs, batch.targets
@@ -109,6 +145,7 @@ REFUSED = {
     "a lock": (with_lock, "Sequential can't be copied"),
     "a function": (lambda: torch.tanh, "has to be a torch.nn.Module, got builtin"),
     "a lazy module": (lambda: nn.Sequential(nn.LazyLinear(3)), "has no shape yet"),
+    "no values": (lambda: mlp().to("meta"), "on the meta device"),
     "TorchScript": (lambda: torch.jit.script(mlp()), "is TorchScript"),
 }
 
