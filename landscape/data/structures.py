@@ -39,14 +39,14 @@ def map_structure(function: Callable[[Tensor], Tensor], structure: Any) -> Any:
 
 def tensors_in(structure: Any) -> Iterator[Tensor]:
     """The tensors of a structure, in order."""
-    found: list[Tensor] = []
+    tensors: list[Tensor] = []
 
     def note(tensor: Tensor) -> Tensor:
-        found.append(tensor)
+        tensors.append(tensor)
         return tensor
 
     map_structure(note, structure)
-    return iter(found)
+    return iter(tensors)
 
 
 def common_length(structure: Any) -> int | None:
