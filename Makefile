@@ -37,7 +37,9 @@ help:
 demo: .venv/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks.demo
 
-test: lint types pytest
+# mypy takes one core for as long as the tests need to start and end on the other.
+test: lint
+	$(MAKE) --no-print-directory --jobs=2 types pytest
 
 test-full: lint types
 	LANDSCAPE_FULL_TESTS=1 $(PYTEST) $(ARGS)
