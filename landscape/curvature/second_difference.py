@@ -2,6 +2,9 @@
 
 Lanczos and its certificates use derivatives only. If these were of another function than the loss
 is, the second difference would say so.
+
+The loss of a network with kinks (ReLU, max pooling) bends at these, too, where the Hessian has
+nothing; its second difference contains that.
 """
 
 import math
@@ -14,9 +17,9 @@ from landscape.objective.objective import Objective
 from landscape.objective.twin import Twin
 from landscape.runtime.isolation import isolated
 
-# The step relative to the norm of the weights, in units of the fourth root of the rounding; it is
-# longer for losses of lower precision than float64, whose rounding weighs more.
-SHARES = {torch.float64: 0.1}
+# The step relative to the norm of the weights, in units of the fourth root of the rounding. Shorter
+# ones meet single kinks of ReLU networks, each of which weighs more the shorter the step.
+SHARES = {torch.float64: 1.0}
 
 
 def second_difference(objective: Objective, vector: Tensor) -> Estimate:
