@@ -2,14 +2,16 @@
 
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
 from landscape.checkpoints.foreign.harmless import harmless_types
 from landscape.checkpoints.foreign.kinds import Kind, damaged, describe_file, kind_of
 from landscape.errors import InputError
+from landscape.runtime.optional_imports import with_torchvision
 
 
 def read_torch_file(path: Path, *, trust: bool = False) -> Any:
@@ -46,7 +48,8 @@ def read_torch_file(path: Path, *, trust: bool = False) -> Any:
                 if kind is Kind.PICKLE:
                     return pickle.load(file)
                 with torch.serialization.safe_globals(harmless_types()):
-                    return torch.load(file, map_location="cpu", weights_only=not trust)
+                    # What is trusted may import the user's own code, and that torchvision.
+                    return with_torchvision(lambda: _load(file, trust=trust))
     except pickle.UnpicklingError as error:
         if "global" in str(error).lower() or "class" in str(error).lower():
             raise InputError(
@@ -61,7 +64,17 @@ def read_torch_file(path: Path, *, trust: bool = False) -> Any:
             "save model.state_dict() alone"
         ) from error
     except Exception as error:  # torch raises RuntimeError, EOFError, OSError and others
+        if trust and zipfile.is_zipfile(path):  # whole, so that it was the code in it
+            reason = (str(error).splitlines() or [""])[0]
+            raise InputError(
+                f"{path} can't be loaded: the objects in it raised {type(error).__name__}: {reason}"
+            ) from error
         raise InputError(damaged(path)) from error
+
+
+def _load(file: BinaryIO, *, trust: bool) -> Any:
+    file.seek(0)  # it may be called again
+    return torch.load(file, map_location="cpu", weights_only=not trust)
 
 
 def _refused(path: Path, message: str) -> str:
