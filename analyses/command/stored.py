@@ -8,6 +8,7 @@ import h5py
 from analyses.catalog import known_analyses
 from analyses.command.checkpoints import GivenCheckpoint, default_label
 from landscape.errors import InputError
+from landscape.results.hdf5 import open_hdf5
 from landscape.results.result import Result
 
 
@@ -50,7 +51,7 @@ def read_result(given: GivenCheckpoint, wanted: str = "") -> Result:
 def _attribute(path: Path, name: str) -> str:
     """An attribute of a result file; "" where it has none or can't be read."""
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             return str(file.attrs.get(name, ""))
     except OSError:
         return ""

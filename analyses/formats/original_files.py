@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import InputError
+from landscape.results.hdf5 import open_hdf5
 
 # The value of points that are not measured yet, where it is not -1.
 UNFINISHED = {"min_eig": 1.0}
@@ -48,7 +49,7 @@ class OriginalSlice:
 def count_directions(path: Path) -> int:
     """1 for a line and 2 for a surface of the original tool, 0 for any other file."""
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             if "xcoordinates" not in file or "analysis" in file.attrs:
                 return 0
             return 2 if "ycoordinates" in file else 1
@@ -66,7 +67,7 @@ def read_original(path: Path) -> OriginalSlice:
         InputError: if the file is damaged or holds no loss.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             x = np.asarray(file["xcoordinates"], dtype=np.float64)
             y = np.asarray(file["ycoordinates"], np.float64) if "ycoordinates" in file else None
             shape = (len(x),) if y is None else (len(y), len(x))

@@ -20,6 +20,7 @@ from landscape.directions.direction import Direction
 from landscape.errors import InputError
 from landscape.objective.eval_copy import statistics_of
 from landscape.parameters.layout import ParameterLayout
+from landscape.results.hdf5 import open_hdf5
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -65,7 +66,7 @@ def read_directions(
         InputError: the file can't be read, or its tensors don't have the shapes of the model's.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             names = [name for name in ("xdirection", "ydirection") if name in file]
             if "xdirection" in names:
                 return [_read(file[name], layout, module, path) for name in names]

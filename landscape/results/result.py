@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscape.errors import InputError
 from landscape.results.files import replacing
+from landscape.results.hdf5 import open_hdf5
 from landscape.results.provenance import UNKNOWN, Provenance
 from landscape.runtime.options import from_plain, to_plain
 
@@ -135,7 +136,7 @@ class Result(ABC):
             InputError: there is no such file, or it is damaged or of another analysis.
         """
         try:
-            with h5py.File(path, "r") as file:
+            with open_hdf5(path) as file:
                 analysis = file.attrs.get("analysis")
                 if analysis != cls.analysis:
                     raise InputError(
@@ -168,9 +169,9 @@ class Result(ABC):
 def is_complete(path: Path) -> bool:
     """Whether a result file is of a finished computation; True if it can't be read."""
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             return bool(file.attrs.get("complete", True))
-    except OSError:
+    except (OSError, InputError):
         return True
 
 
