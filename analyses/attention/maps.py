@@ -12,7 +12,6 @@ from analyses.attention.result import CLASS_TOKEN, PATCHES, Maps
 from landscape.data.batches import Batch, merge
 from landscape.hooks.attention_weights import roll_out, watch_attention
 from landscape.objective.objective import Objective
-from landscape.runtime.devices import full_precision
 
 # How pixels are made from inputs.
 UNDONE, STRETCHED = "normalisation undone", "each picture stretched to [0, 1]"
@@ -110,7 +109,7 @@ def _follow(objective: Objective, batch: Batch) -> tuple[Tensor, Tensor] | None:
             last[:] = [weights]
             rolled[:] = [roll_out(weights, *rolled)]
 
-    with watch_attention(objective.module, record), torch.no_grad(), full_precision():
+    with watch_attention(objective.module, record), objective.evaluating():
         objective.forward(batch)
     return (last[0], rolled[0]) if len(shapes) == 1 and last else None
 

@@ -100,7 +100,7 @@ def draw_pairs(count: int, settings: Settings) -> Tensor:
 def _check(objective: Objective) -> None:
     """Raise NotMeasurableError unless two inputs can be mixed and a class predicted for them."""
     sample = objective.batches[0].slice(0, 1)
-    with torch.no_grad(), full_precision():
+    with objective.evaluating():
         outputs = objective.forward(sample)
     if not isinstance(sample.inputs, Tensor) or not sample.inputs.is_floating_point():
         raise NotMeasurableError(

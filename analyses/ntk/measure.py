@@ -142,11 +142,11 @@ def share_of_fixed_weights(first: nn.Module, second: nn.Module) -> float:
     Parameters that start at one constant, such as biases at 0, are no sign of training.
     """
     fixed = total = 0
-    for one, other in zip(first.parameters(), second.parameters(), strict=True):
-        if one.numel() < 2 or bool((one == one.flatten()[0]).all()):
+    for before, after in zip(first.parameters(), second.parameters(), strict=True):
+        if before.numel() < 2 or bool((before == before.flatten()[0]).all()):
             continue
-        total += one.numel()
-        fixed += one.numel() if torch.equal(one, other) else 0
+        total += before.numel()
+        fixed += before.numel() if torch.equal(before, after) else 0
     return fixed / total if total else 0.0
 
 

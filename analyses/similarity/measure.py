@@ -28,7 +28,6 @@ from landscape.measures.symmetries import find_symmetries, rescaled
 from landscape.objective.objective import Objective
 from landscape.parameters.components import block_paths, components
 from landscape.runtime.choices import FEWEST_CKA_SAMPLES
-from landscape.runtime.devices import full_precision
 
 Values = NDArray[np.float64]
 
@@ -125,7 +124,7 @@ def _layers(objective: Objective) -> dict[str, str]:
     def note(layer: str, _output: Tensor) -> None:
         seen[layer] = layer
 
-    with watch_activations(objective.module, note), torch.no_grad(), full_precision():
+    with watch_activations(objective.module, note), objective.evaluating():
         objective.forward(objective.batches[0].slice(0, 1))
     if not seen:
         raise NotMeasurableError(
@@ -141,13 +140,13 @@ def _features(objective: Objective, layer: str, count: int) -> Values:
 
     def keep(name: str, output: Tensor) -> None:
         if name == layer:
-            outputs.append(output.flatten(1).double().cpu())
+            outputs.append(output.detach().flatten(1).double().cpu())
 
     module = objective.module
     is_block = layer in dict(module.named_modules()) and layer in block_paths(module)
     watching = watch_outputs(module, [layer], keep) if is_block else watch_activations(module, keep)
     left = count
-    with watching, torch.no_grad(), full_precision():
+    with watching, objective.evaluating():
         for batch in objective.batches:
             used = batch.slice(0, min(left, batch.size))
             objective.forward(used)

@@ -32,8 +32,8 @@ _HEADS_NOTE = " (heads can't be seen in weights: pass those of the training)"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The model that was asked for.
+class RequestedModel:
+    """The model that was requested.
 
     Attributes:
         name: What the user called it.
@@ -62,7 +62,7 @@ class _Proposal:
         return f"--model {self.model}" + (f" --model-args {words}" if words else "")
 
 
-def advise(weights: StateDict, contents: Any, network: nn.Module, asked: Asked) -> str:
+def advise(weights: StateDict, contents: Any, network: nn.Module, requested: RequestedModel) -> str:
     """A sentence about weights that don't fit: what they look like, and the flags to try.
 
     Flags are advised only if a model that is built with them has the names and shapes of the
@@ -71,8 +71,8 @@ def advise(weights: StateDict, contents: Any, network: nn.Module, asked: Asked) 
     Args:
         weights: The weights that come nearest.
         contents: All that the file holds; it may name its model.
-        network: The network that was asked for.
-        asked: Its name and arguments.
+        network: The network that was requested.
+        requested: Its name and arguments.
 
     Returns:
         The sentence; empty where nothing is known.
@@ -82,8 +82,8 @@ def advise(weights: StateDict, contents: Any, network: nn.Module, asked: Asked) 
     shapes = {name: tensor.shape for name, tensor in weights.tensors.items()}
     lookalike = recognise(shapes)
     expected = Expected.of(network)
-    for proposal in _proposals(lookalike, expected, weights, contents, asked):
-        if _fits(proposal, weights, asked.facts):
+    for proposal in _proposals(lookalike, expected, weights, contents, requested):
+        if _fits(proposal, weights, requested.facts):
             start = f"{_looks(lookalike)}; try" if lookalike else "Try"
             return f"{start} {proposal.flags}{proposal.note}"
     state = describe_state(shapes, expected.lacks(shapes))
@@ -105,17 +105,26 @@ def _proposals(
     expected: Expected,
     weights: StateDict,
     contents: Any,
-    asked: Asked,
+    requested: RequestedModel,
 ) -> Iterator[_Proposal]:
-    """Flags to try, the nearest to what was asked first."""
-    spec, given = asked.spec, asked.given
+    """Flags to try, the nearest to what was requested first."""
+    spec, given = requested.spec, requested.given
     if spec.name not in FAMILIES:
         for count in _class_counts(weights, expected):
             yield _Proposal(spec.name, {**given, "num_classes": count})
-    own = recognise(expected.shapes)
-    same = lookalike is not None and own is not None and lookalike.family == own.family
-    if lookalike is not None and own is not None and same and spec.name not in FAMILIES:
-        changed = {k: v for k, v in lookalike.sizes.items() if own.sizes.get(k) != v}
+    network_lookalike = recognise(expected.shapes)
+    same = (
+        lookalike is not None
+        and network_lookalike is not None
+        and lookalike.family == network_lookalike.family
+    )
+    if (
+        lookalike is not None
+        and network_lookalike is not None
+        and same
+        and spec.name not in FAMILIES
+    ):
+        changed = {k: v for k, v in lookalike.sizes.items() if network_lookalike.sizes.get(k) != v}
         names = _TIMM if spec.name.startswith("timm:") else {key: key for key in lookalike.sizes}
         arguments = {names[key]: value for key, value in changed.items() if key in names}
         if "mlp_dim" in changed and spec.name.startswith("timm:"):
@@ -123,26 +132,26 @@ def _proposals(
         has_heads = "dim" in changed and lookalike.family == "vit"
         yield _Proposal(spec.name, {**given, **arguments}, _HEADS_NOTE if has_heads else "")
     if lookalike is not None:
-        yield from _of_our_families(lookalike, asked)
+        yield from _of_our_families(lookalike, requested)
     yield from _as_the_file_says(contents, weights, given)
 
 
-def _of_our_families(lookalike: Lookalike, asked: Asked) -> Iterator[_Proposal]:
-    """The named model that needs the fewest arguments, and the one that was asked for first."""
+def _of_our_families(lookalike: Lookalike, requested: RequestedModel) -> Iterator[_Proposal]:
+    """The named model that needs the fewest arguments, and the one that was requested first."""
     kept: dict[str, Any] = {}
-    if asked.spec.name == lookalike.family:
-        kept = {key: value for key, value in asked.given.items() if key not in lookalike.sizes}
+    if requested.spec.name == lookalike.family:
+        kept = {key: value for key, value in requested.given.items() if key not in lookalike.sizes}
     proposals = []
     for name in [name for name, (family, _) in NAMED.items() if family == lookalike.family]:
         named = {key: list(v) if isinstance(v, tuple) else v for key, v in NAMED[name][1].items()}
-        otherwise = {**_DEFAULTS, **asked.facts, **named}
+        otherwise = {**_DEFAULTS, **requested.facts, **named}
         arguments = {
             key: value for key, value in lookalike.sizes.items() if otherwise.get(key) != value
         }
         proposal = _Proposal(name, {**kept, **arguments})
         if lookalike.family == "vit":
-            proposal = _with_heads(proposal, lookalike, asked.spec, NAMED[name][1]["heads"])
-        proposals.append((name != asked.name, len(proposal.arguments), proposal))
+            proposal = _with_heads(proposal, lookalike, requested.spec, NAMED[name][1]["heads"])
+        proposals.append((name != requested.name, len(proposal.arguments), proposal))
     for _, _, proposal in sorted(proposals, key=lambda item: item[:2])[:2]:
         yield proposal
 

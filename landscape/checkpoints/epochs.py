@@ -181,8 +181,8 @@ def _telling_texts(paths: Sequence[Path]) -> list[str]:
 
 
 def _first(pattern: re.Pattern[str], text: str) -> int | None:
-    found = pattern.search(text)
-    return int(found[1]) if found else None
+    match = pattern.search(text)
+    return int(match[1]) if match else None
 
 
 def _differing_integers(texts: Sequence[str]) -> list[int | None]:

@@ -45,11 +45,11 @@ def fit_weights(
 def find_problems(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     """What keeps ``state`` from being the network's, one phrase for each kind; empty if nothing."""
     expected = Expected.of(network)
-    own = network.state_dict()
+    present = network.state_dict()
     shared = [name for name in expected.shapes if name in state]
     kinds = {
         "missing keys": expected.lacks(state),
-        "unexpected keys": [name for name in state if name not in own],
+        "unexpected keys": [name for name in state if name not in present],
         "wrong shapes": [
             f"{name} {tuple(state[name].shape)} instead of {tuple(expected.shapes[name])}"
             for name in shared
@@ -58,14 +58,14 @@ def find_problems(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
         "integers instead of weights (quantised?)": [
             f"{name} {str(state[name].dtype).removeprefix('torch.')}"
             for name in shared
-            if own[name].is_floating_point() and _is_integer(state[name])
+            if present[name].is_floating_point() and _is_integer(state[name])
         ],
         "complex values for real weights": [
-            name for name in shared if state[name].is_complex() and not own[name].is_complex()
+            name for name in shared if state[name].is_complex() and not present[name].is_complex()
         ],
         "no values (meta tensors)": [name for name in shared if state[name].is_meta],
         "no place for values (the network is on the meta device)": [
-            name for name in shared if own[name].is_meta
+            name for name in shared if present[name].is_meta
         ],
     }
     return [f"{title}: {list_some(items)}" for title, items in kinds.items() if items]

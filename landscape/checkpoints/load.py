@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from landscape.checkpoints.advice import Asked, advise
+from landscape.checkpoints.advice import RequestedModel, advise
 from landscape.checkpoints.choice import Choice, choose_weights
 from landscape.checkpoints.contents import content_hash, read_contents
 from landscape.checkpoints.fit import DEFAULT_ADVICE, find_problems, fit_weights
@@ -139,8 +139,9 @@ def load_checkpoint(
     network = model if isinstance(model, nn.Module) else spec.build()
     choice = _choose(contents, network, path, weights_key, config)
     if find_problems(network, choice.state):
-        asked = Asked(model if isinstance(model, str) else spec.name, spec, given, facts or {})
-        advice = advise(choice.candidate.weights, contents, network, asked)
+        name = model if isinstance(model, str) else spec.name
+        requested = RequestedModel(name, spec, given, facts or {})
+        advice = advise(choice.candidate.weights, contents, network, requested)
         default = _BUILT_AS_TRAINED if isinstance(model, nn.Module) else DEFAULT_ADVICE
         fit_weights(network, choice.state, path, advice=advice or default)
     fit_weights(network, choice.state, path, keep_type=isinstance(model, nn.Module))

@@ -16,7 +16,6 @@ from landscape.autograd.gradient_graph import CurvatureGraph, GaussNewtonGraph, 
 from landscape.autograd.skipped import SkippedParameters
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
-from landscape.objective.losses import sample_losses
 from landscape.objective.objective import Objective
 
 MakeGraph = Callable[[Objective, Batch, Any, float, SkippedParameters], CurvatureGraph]
@@ -55,12 +54,11 @@ def fisher_graph(
     objective: Objective, batch: Batch, outputs: Any, weight: float, skipped: SkippedParameters
 ) -> GaussNewtonGraph:
     """The empirical Fisher matrix of the batch, times ``weight``."""
-    counts_equally = objective.criterion.counts_samples_equally(batch)
-    losses = sample_losses(objective.loss_function, outputs, batch.targets)
-    if not isinstance(losses, Tensor) or losses.shape != (batch.size,) or not counts_equally:
+    losses = objective.criterion.equal_sample_losses(outputs, batch)
+    if losses is None:
         raise NotMeasurableError(
             "the empirical Fisher matrix needs a loss that can be computed sample by sample and "
-            "counts the samples equally; use the hessian or ggn"
+            "counts the samples equally; use the hessian"
         )
     share = weight / batch.size
     return GaussNewtonGraph(

@@ -22,7 +22,7 @@ from landscape.eigen.krylov import Krylov
 from landscape.eigen.lanczos import is_finished, restart
 from landscape.eigen.operator import random_vector
 from landscape.eigen.sums import unit
-from landscape.errors import InputError
+from landscape.errors import InputError, NotMeasurableError
 from landscape.hooks.dense_layers import DenseLayer, watch_dense
 from landscape.objective.objective import Objective
 from landscape.runtime.progress import track
@@ -153,7 +153,14 @@ def preactivation_hessians(
         return output + shifts[layer.path]
 
     with watch_dense(objective.module, layers, shift):
-        total = batch.size * objective.loss_of(objective.forward(batch), batch)
+        outputs = objective.forward(batch)
+        total = batch.size * objective.loss_of(outputs, batch)
+    losses = objective.criterion.equal_sample_losses(outputs, batch)
+    if losses is None and batch.weight != batch.size:
+        raise NotMeasurableError(
+            "the Hessian of each sample needs a loss that counts the samples equally, without "
+            "class weights or ignored labels"
+        )
     paths = [layer.path for layer in layers]
     gradients = differentiable_gradients(total, [shifts[path] for path in paths])
     hessians = {

@@ -23,7 +23,7 @@ from landscape.autograd.gradient_graph import CurvatureGraph
 from landscape.autograd.second_order import SecondOrder
 from landscape.autograd.skipped import SkippedParameters
 from landscape.curvature.matrices import MATRICES
-from landscape.data.batches import Batch, is_cuttable
+from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
 from landscape.objective.folding import fold_batch_norms
 from landscape.objective.objective import Objective
@@ -100,8 +100,7 @@ class LocalProducts:
             budget = int(SHARE_OF_MEMORY * free_memory(objective.device))
         self._budget = budget
         self._model: Callable[..., Any] | None = None  # chosen at the first product
-        self._may_be_fast = True
-        self._is_fast = False
+        self._is_fast = True  # until an operation turns out not to support it
         self._graphs: dict[int, CurvatureGraph] = {}
 
     def __call__(self, requests: Sequence[ProductRequest], *, exact: bool = False) -> list[Tensor]:
@@ -115,8 +114,8 @@ class LocalProducts:
     def _retried(self, compute: Callable[[], Answer]) -> Answer:
         """The answer of ``compute``, repeated with less memory or the plain module if need be.
 
-        The module is needed where the model itself takes derivatives, as those of the operations
-        that replace its own end with the second.
+        The plain module is needed where the model itself takes derivatives: the operations that
+        replace torch's have two, and such a model takes three.
         """
         while True:
             try:
@@ -171,23 +170,12 @@ class LocalProducts:
 
     def _choose(self) -> None:
         """Choose the fast model if its gradient is the plain one's; keep the graphs that fit."""
-        objective = self._objective
         first = self._batches[0]
-        plain = self._graph(first, exact=True).gradient
-        if self._may_be_fast:
-            self._model, self._is_fast = self._fast_model(), True
-        else:
-            self._model = objective.module
-        try:
-            error = torch.linalg.vector_norm(self._graph(first).gradient - plain)
-        except (RuntimeError, NotMeasurableError) as refusal:  # an operation does not support it
-            if isinstance(refusal, RuntimeError) and is_out_of_memory(refusal):
-                raise
-            error = torch.tensor(float("inf"))
-        limit = ROUNDINGS * torch.finfo(plain.dtype).eps * torch.linalg.vector_norm(plain)
-        if not error <= limit:
-            self._use_plain_module()
-            self._model = objective.module
+        if self._is_fast:
+            self._model = self._fast_model()
+            self._is_fast = self._agrees_with_plain(first)
+        if not self._is_fast:
+            self._model = self._objective.module
         total_bytes = 0
         sample_bytes = self._graph_bytes(first) / first.size
         for number, batch in enumerate(self._batches):
@@ -195,6 +183,20 @@ class LocalProducts:
             if total_bytes > self._budget:
                 break
             self._graphs[number] = self._graph(batch)
+
+    def _agrees_with_plain(self, batch: Batch) -> bool:
+        """Whether the model that was chosen gives the gradient of the plain module."""
+        plain = self._graph(batch, exact=True).gradient
+        try:
+            error = torch.linalg.vector_norm(self._graph(batch).gradient - plain)
+        except NotMeasurableError:
+            return False
+        except RuntimeError as refusal:  # an operation does not support it
+            if is_out_of_memory(refusal):
+                raise
+            return False
+        limit = ROUNDINGS * torch.finfo(plain.dtype).eps * torch.linalg.vector_norm(plain)
+        return bool(error <= limit)
 
     def _fast_model(self) -> Callable[..., Any]:
         """The module with BatchNorms folded, but for a training step, which may use its parts."""
@@ -204,7 +206,7 @@ class LocalProducts:
 
     def _use_plain_module(self) -> None:
         """Replace nothing from now on."""
-        self._may_be_fast = self._is_fast = False
+        self._is_fast = False
         self._model = None
         self._graphs.clear()
 
@@ -217,7 +219,7 @@ class LocalProducts:
         largest = max(batch.size for batch in self._batches)
         if self._graphs:
             LOGGER.info("out of memory: continuing without kept graphs")
-        elif largest > 1 and any(map(is_cuttable, self._batches)):
+        elif largest > 1 and not all(batch.is_whole for batch in self._batches):
             LOGGER.info(f"out of memory: continuing with batches of {(largest + 1) // 2}")
             self._batches = [
                 batch.slice(start, stop) if stop - start < batch.size else batch
@@ -267,6 +269,6 @@ class LocalProducts:
 def _halves(batch: Batch, largest: int) -> list[tuple[int, int]]:
     """Where to cut a batch so that no piece has over half of ``largest`` samples."""
     middle = (largest + 1) // 2
-    if batch.size <= middle or not is_cuttable(batch):
+    if batch.size <= middle or batch.is_whole:
         return [(0, batch.size)]
     return [(0, middle), (middle, batch.size)]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from landscape.curvature.products import LocalProducts, ProductRequest
-from landscape.data.batches import Batch, is_cuttable
+from landscape.data.batches import Batch
 from landscape.objective.objective import Objective
 
 # The spread is that of at least so many slices, if there are as many samples.
@@ -52,7 +52,7 @@ def sample_slices(objective: Objective) -> Iterator[Batch]:
     """The batches, in smaller slices where there are few of them and they can be cut."""
     largest = max(1, objective.num_samples // SLICES)
     for batch in objective.batches:
-        if not is_cuttable(batch):
+        if batch.is_whole:
             yield batch
             continue
         step = min(batch.size, largest)

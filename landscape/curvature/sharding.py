@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from landscape.curvature.products import LocalProducts, ProductRequest, Products
-from landscape.data.batches import Batch, is_cuttable
+from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
 from landscape.objective.objective import Objective
 from landscape.parameters.groups import Group
@@ -128,7 +128,7 @@ def shard_of(batches: Sequence[Batch], rank: int, world_size: int) -> list[Batch
     shard, position = [], 0
     for batch in batches:
         first, last = max(start - position, 0), min(stop - position, batch.size)
-        if not is_cuttable(batch):
+        if batch.is_whole:
             middle = position + batch.size // 2
             first, last = (0, batch.size) if start <= middle < stop else (0, 0)
         if first < last:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from landscape.data.structures import is_divisible, map_structure, tensors_in
-from landscape.errors import InputError
+from landscape.data.structures import map_structure, tensors_in
+from landscape.errors import InputError, NotMeasurableError
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Batch:
         targets: likewise; None for the batch of a training step.
         size: how many samples.
         weigh: what a batch counts for in the mean over batches; by default its size.
-        is_whole: whether it has to stay in one piece, because its samples are not independent.
+        is_whole: whether it has to stay in one piece, because its samples are not independent or
+            it is no structure of dense tensors that could be cut.
 
     Example:
         >>> batch = Batch(torch.zeros(5, 2), torch.arange(5), 5)
@@ -61,14 +62,11 @@ class Batch:
 
     def _rows(self, rows: Callable[[Tensor], Tensor], size: int) -> "Batch":
         if self.is_whole:
-            raise InputError("a batch whose samples depend on each other can't be cut")
+            raise NotMeasurableError(
+                "this takes single samples, and those of a whole batch depend on each other"
+            )
         inputs, targets = map_structure(rows, self.inputs), map_structure(rows, self.targets)
         return replace(self, inputs=inputs, targets=targets, size=size)
-
-
-def is_cuttable(batch: Batch) -> bool:
-    """Whether a batch can be cut into smaller ones of the same kind."""
-    return not batch.is_whole and is_divisible(batch.inputs)
 
 
 def rebatch(batches: Sequence[Batch], batch_size: int) -> list[Batch]:
@@ -92,7 +90,7 @@ def merge(batches: Sequence[Batch]) -> Batch:
 
 def can_merge(first: Batch, second: Batch) -> bool:
     """Whether two batches differ in nothing but the number of their samples."""
-    if not (is_cuttable(first) and is_cuttable(second)):
+    if first.is_whole or second.is_whole:
         return False
     shapes = [
         [(tensor.shape[1:], tensor.dtype) for tensor in tensors_in(batch.as_given)]
@@ -127,15 +125,3 @@ def map_tensors(function: Callable[[Tensor], Tensor], structure: Any) -> Any:
         "pass an iterable of (inputs, targets) batches or a torch Dataset of samples, "
         "or step=f(model, batch), which takes batches of any kind"
     )
-
-
-def tensors_of(structure: Any) -> list[Tensor]:
-    """The tensors of a structure, in order; raises InputError if it has anything else."""
-    tensors: list[Tensor] = []
-
-    def collect(tensor: Tensor) -> Tensor:
-        tensors.append(tensor)
-        return tensor
-
-    map_tensors(collect, structure)
-    return tensors

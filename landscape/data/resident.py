@@ -9,8 +9,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from landscape.data.batches import Batch, is_cuttable, map_tensors, tensors_of
-from landscape.data.structures import common_length, is_divisible, map_structure, tensors_in
+from landscape.data.batches import Batch, map_tensors
+from landscape.data.structures import (
+    common_length,
+    is_divisible,
+    map_structure,
+    tensors_in,
+    type_in,
+)
 from landscape.errors import InputError
 from landscape.runtime.devices import free_memory
 
@@ -49,7 +55,8 @@ def resident_batches(
 
     def prepare(tensor: Tensor) -> Tensor:
         # A copy, since a loader may reuse its buffer, and the user may change their tensors.
-        return tensor.detach().to(device, _type_of(tensor, dtype), copy=True)
+        kind = tensor.dtype if dtype is None else type_in(tensor, dtype)
+        return tensor.detach().to(device, kind, copy=True)
 
     if data is None and is_step:
         return [Batch(None, None, 1, is_whole=True)]
@@ -61,7 +68,7 @@ def resident_batches(
         batch = make(item, prepare, whole=whole)
         if not batch.size:
             continue
-        if samples and count + batch.size > samples and is_cuttable(batch):
+        if samples and count + batch.size > samples and not batch.is_whole:
             batch = batch.slice(0, samples - count)
         batches.append(batch)
         count += batch.size
@@ -83,18 +90,6 @@ def resident_batches(
 def is_batched(data: Any) -> bool:
     """Whether ``data`` comes in batches, rather than as tensors or single samples."""
     return not (isinstance(data, Tensor | np.ndarray) or _is_pair(data) or _is_dataset(data))
-
-
-def complex_type(dtype: torch.dtype) -> torch.dtype:
-    """The complex type whose parts have the floating type ``dtype``."""
-    return torch.complex128 if dtype == torch.float64 else torch.complex64
-
-
-def _type_of(tensor: Tensor, dtype: torch.dtype | None) -> torch.dtype | None:
-    """What a tensor is converted to: integers keep their type, complex numbers stay complex."""
-    if dtype is None or not (tensor.is_floating_point() or tensor.is_complex()):
-        return None
-    return complex_type(dtype) if tensor.is_complex() else dtype
 
 
 def _pair_batch(item: Any, prepare: Callable[[Tensor], Tensor], *, whole: bool) -> Batch:
@@ -199,7 +194,7 @@ def _is_dataset(data: Any) -> bool:
 
 
 def _leading_dimension(structure: Any) -> int:
-    tensors = tensors_of(structure)
+    tensors = list(tensors_in(structure))
     if not tensors or tensors[0].dim() == 0:
         raise InputError(
             "targets have to have a batch dimension, got a scalar; the data looks like single "

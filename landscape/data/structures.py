@@ -37,6 +37,13 @@ def map_structure(function: Callable[[Tensor], Tensor], structure: Any) -> Any:
     return structure
 
 
+def type_in(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
+    """The type of a tensor in the precision of ``dtype``: complex and other numbers stay such."""
+    if tensor.is_complex():
+        return torch.complex128 if dtype == torch.float64 else torch.complex64
+    return dtype if tensor.is_floating_point() else tensor.dtype
+
+
 def tensors_in(structure: Any) -> Iterator[Tensor]:
     """The tensors of a structure, in order."""
     tensors: list[Tensor] = []

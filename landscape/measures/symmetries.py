@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from landscape.objective.objective import Objective
 from landscape.parameters.layout import ParameterLayout
-from landscape.runtime.devices import full_precision
 
 # A tensor by its name, and which of its rows: all, or a third of a packed tensor.
 Place = tuple[str, slice]
@@ -89,7 +88,7 @@ def rescaled(objective: Objective, symmetries: list[Symmetry], factor: float) ->
 def _outputs(objective: Objective, theta: Tensor) -> Any:
     try:
         objective.live_weights.copy_(theta)
-        with torch.no_grad(), full_precision():
+        with objective.evaluating():
             return objective.forward(objective.batches[0])
     finally:
         objective.restore()

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from landscape.data.batches import Batch, can_merge, is_cuttable, merge
+from landscape.data.batches import Batch, can_merge, merge
 from landscape.data.structures import common_length, tensors_in
 from landscape.errors import InputError
 from landscape.objective.criterion import Criterion
@@ -42,7 +42,7 @@ def check_independent_of_batching(
         InputError: if the loss depends on how the samples are batched, or the model takes no part
             of a batch.
     """
-    cuttable = [batch for batch in batches if is_cuttable(batch)]
+    cuttable = [batch for batch in batches if not batch.is_whole]
     if not cuttable:
         return
     try:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from landscape.data.batches import Batch, is_cuttable
+from landscape.data.batches import Batch
 from landscape.errors import InputError
 from landscape.objective.twin import Twin
 
@@ -51,7 +51,7 @@ def check_same_value(twin: Twin, batch: Batch, without: float, with_gradients: f
 def check_no_batch_statistics(module: nn.Module, batches: Sequence[Batch]) -> None:
     """Raise InputError if a BatchNorm takes its statistics from batches that could be cut."""
     norms = [name for name, layer in module.named_modules() if _uses_batch_statistics(layer)]
-    if norms and any(map(is_cuttable, batches)):
+    if norms and not all(batch.is_whole for batch in batches):
         raise InputError(
             f"the loss depends on how samples are batched: {norms[0]} (BatchNorm without running "
             "statistics) normalises with the statistics of the batch even in evaluation mode; "

@@ -13,13 +13,16 @@ from landscape.data.batches import Batch
 from landscape.data.structures import common_length
 from landscape.errors import InputError, NotMeasurableError
 from landscape.objective.losses import LossFunction, sample_losses
-from landscape.objective.model_call import call_model, loss_of_model, takes_tensor, tensor_output
+from landscape.objective.model_call import call_model, outputs_for, tensor_output
 from landscape.objective.reductions import (
     ReductionWatch,
     divisor_from_targets,
     loss_call,
     weights_of_labels,
 )
+
+# The largest relative difference of a loss from the mean of its samples' losses in float32.
+ADDS_UP = 1e-4
 
 Step = Callable[[Any, Any], Any]
 Weight = Callable[[Any], Any]
@@ -108,19 +111,15 @@ class Criterion:
     def weighed_mean(self, model: Callable[..., Any], batch: Batch) -> tuple[Tensor, float]:
         """The loss of a batch, and what it averages over, in one forward pass."""
         with ReductionWatch() as watch:
-            outputs = self.call(model, batch)
-            value, divisor = self._terms(outputs, batch)
-        return self._weighed(value, divisor, watch, batch)
+            return self._weighed(self.call(model, batch), batch, watch)
 
     def weighed_mean_of(self, outputs: Any, batch: Batch) -> tuple[Tensor, float]:
         """The same from the model's outputs for the batch."""
         with ReductionWatch() as watch:
-            value, divisor = self._terms(outputs, batch)
-        return self._weighed(value, divisor, watch, batch)
+            return self._weighed(outputs, batch, watch)
 
-    def _weighed(
-        self, value: Tensor, divisor: Any, watch: ReductionWatch, batch: Batch
-    ) -> tuple[Tensor, float]:
+    def _weighed(self, outputs: Any, batch: Batch, watch: ReductionWatch) -> tuple[Tensor, float]:
+        value, divisor = self._terms(outputs, batch)
         mean = value if divisor is None else value / divisor
         if self.weight is not None:
             return mean, _checked_weight(self.weight(batch.as_given))
@@ -146,18 +145,16 @@ class Criterion:
         share = batch.weight / batch.size
         return (each if share == 1 else each * share), share
 
-    def counts_samples_equally(self, batch: Batch) -> bool:
-        """Whether the mean over a batch is that of its samples' losses, each counted once."""
-        if self.step is not None or self.weight is not None or batch.is_whole:
-            return False
-        call = loss_call(self.loss)
-        if call is None or not isinstance(batch.targets, Tensor):
-            return True
-        settings = call[1]
-        if settings.get("weight") is not None and "pos_weight" not in settings:
-            return False
-        ignored = settings.get("ignore_index", -100)
-        return batch.targets.is_floating_point() or not bool((batch.targets == ignored).any())
+    def equal_sample_losses(self, outputs: Any, batch: Batch) -> Tensor | None:
+        """The loss of each sample, (n,), if the batch's loss is their mean; else None."""
+        if self.loss is None or batch.is_whole:
+            return None
+        losses = sample_losses(self.loss, outputs, batch.targets)
+        if not isinstance(losses, Tensor) or losses.shape != (batch.size,):
+            return None
+        mean, of_batch = losses.detach().mean(), self.mean(outputs, batch).detach()
+        is_mean = torch.isclose(mean, of_batch, rtol=ADDS_UP, atol=1e-3 * ADDS_UP, equal_nan=True)
+        return losses if bool(is_mean) else None
 
     def _label_terms(self, outputs: Any, batch: Batch) -> tuple[Tensor, Tensor | float] | None:
         """Those of a cross-entropy with class numbers."""
@@ -183,8 +180,7 @@ class Criterion:
             answer, source = outputs, "step"
         else:
             assert self.loss is not None
-            if not isinstance(outputs, Tensor) and takes_tensor(self.loss):
-                outputs = tensor_output(outputs)
+            outputs = outputs_for(self.loss, outputs)
             answer, source = self.loss(outputs, batch.targets), "loss"
         if isinstance(answer, tuple) and len(answer) == 2 and _is_weight(answer[1]):
             total, divisor = answer
@@ -195,11 +191,6 @@ class Criterion:
                 )
             return _checked_scalar(total, source), divisor
         return _checked_scalar(answer, source), None
-
-
-def model_loss_criterion() -> Criterion:
-    """The loss that a Hugging Face model computes itself from the labels in its batch."""
-    return Criterion(loss=loss_of_model)
 
 
 def _observed_weight(divisors: list[float], batch: Batch) -> float:

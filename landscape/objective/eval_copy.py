@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from landscape.data.resident import complex_type
+from landscape.data.structures import type_in
 from landscape.errors import InputError
 from landscape.parameters.layout import flatten
 
@@ -82,12 +82,7 @@ def copy_module(module: nn.Module) -> nn.Module:
 def convert(module: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
     """Move a module to a device, its real and complex numbers to a precision; returns it."""
 
-    def change(tensor: Tensor) -> Tensor:
-        if tensor.is_complex():
-            return tensor.to(device, complex_type(dtype))
-        return tensor.to(device, dtype if tensor.is_floating_point() else None)
-
-    return module._apply(change)
+    return module._apply(lambda tensor: tensor.to(device, type_in(tensor, dtype)))
 
 
 def _split_complex_parameters(module: nn.Module) -> None:

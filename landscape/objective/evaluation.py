@@ -11,12 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landscape.data.batches import Batch
-from landscape.objective.criterion import Criterion
+from landscape.objective.criterion import ADDS_UP, Criterion
 from landscape.objective.losses import LossFunction, count_correct
-from landscape.objective.model_call import tensor_output
-
-# The largest relative difference of a loss from the mean of its samples' losses in float32.
-ADDS_UP = 1e-4
+from landscape.objective.model_call import outputs_for, tensor_output
 
 
 @dataclass(frozen=True)
@@ -25,7 +22,8 @@ class Evaluation:
 
     Attributes:
         loss: the mean loss; non-finite losses are returned unchanged.
-        accuracy: in per cent; nan where the task has no classes.
+        accuracy: in per cent of the labels that are classes, which are numbered from 0; nan where
+            the task has none.
         loss_stderr: the sampling error of the loss, the standard deviation of the per-sample
             losses / sqrt(N), or, where samples don't count equally, that of the weighted mean.
             Where the loss can't be evaluated sample by sample it is over batches, and nan for
@@ -79,11 +77,13 @@ def evaluate_batches(
             by_sample.is_known = False
         else:
             by_sample.add(*terms)
-        correct = count_correct(tensor_output(outputs), batch.targets)
-        if correct is not None:
-            add("correct", correct)
+        counts = count_correct(tensor_output(outputs), batch.targets)
+        if counts is not None:
+            add("correct", counts[0])
+            add("labels", counts[1])
         for name, metric in metrics.items():
-            add(f"metric {name}", metric(outputs, batch.targets).double() * batch.size)
+            measured = metric(outputs_for(metric, outputs), batch.targets)
+            add(f"metric {name}", measured.double() * batch.size)
     values = dict(zip(totals, torch.stack(list(totals.values())).tolist(), strict=True))
     loss = values["loss"] / weight
     stderr = by_sample.standard_error(values, loss)
@@ -91,10 +91,16 @@ def evaluate_batches(
         stderr = _error_over_batches([each.item() for each in batch_losses], batch_weights, loss)
     return Evaluation(
         loss=loss,
-        accuracy=100.0 * values["correct"] / samples if "correct" in values else math.nan,
+        accuracy=_percentage(values["correct"], values["labels"])
+        if "labels" in values
+        else math.nan,
         loss_stderr=stderr,
         metrics={name: values[f"metric {name}"] / samples for name in metrics},
     )
+
+
+def _percentage(count: float, total: float) -> float:
+    return 100.0 * count / total if total else math.nan
 
 
 def sample_loss_vector(
@@ -104,15 +110,14 @@ def sample_loss_vector(
 
     None, too, where samples don't count equally.
     """
-    losses = []
+    losses, shares = [], []
     for batch in batches:
-        if not criterion.counts_samples_equally(batch):
+        each = criterion.equal_sample_losses(forward(batch), batch)
+        if each is None:
             return None
-        terms = criterion.sample_terms(forward(batch), batch)
-        if terms is None:
-            return None
-        losses.append((terms[0] / terms[1]).detach().double().cpu().numpy())
-    return np.concatenate(losses)
+        losses.append(each.detach().double().cpu().numpy())
+        shares.append(batch.weight / batch.size)
+    return np.concatenate(losses) if np.allclose(shares, shares[0]) else None
 
 
 class _Spread:

@@ -110,13 +110,16 @@ def sample_losses(
     return answer if isinstance(answer, Tensor) else None
 
 
-def count_correct(outputs: Any, targets: Any) -> Tensor | None:
-    """How many outputs are largest at the target class; None where the task has no classes."""
+def count_correct(outputs: Any, targets: Any) -> tuple[Tensor, Tensor] | None:
+    """How many outputs are largest at the target class, and how many targets are classes.
+
+    Numbers below 0 mark samples without a class. None where the task has no classes.
+    """
     if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor):
         return None
     if targets.is_floating_point() or outputs.dim() != 2 or targets.dim() != 1:
         return None
-    return (outputs.argmax(1) == targets).sum()
+    return (outputs.argmax(1) == targets).sum(), (targets >= 0).sum()
 
 
 def _resolve(name: str, known: dict[str, LossFunction], flag: str) -> LossFunction:

@@ -1,6 +1,7 @@
 """Calling a model with the inputs of a batch, and what is taken from its outputs."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -48,8 +49,12 @@ def loss_of_model(outputs: Any, targets: Any) -> Tensor:  # noqa: ARG001
     return loss
 
 
-def takes_tensor(loss: Any) -> bool:
-    """Whether a loss is one of torch's or this toolkit's, which take the logits alone."""
-    kind = type(loss).__module__ if isinstance(loss, nn.Module) else ""
-    module = kind or getattr(loss, "__module__", "")
-    return loss is not loss_of_model and str(module).startswith(("torch.nn.", "landscape."))
+def outputs_for(function: Any, outputs: Any) -> Any:
+    """The outputs as a loss or metric takes them: torch's and this toolkit's take the logits."""
+    if isinstance(outputs, Tensor) or function is loss_of_model:
+        return outputs
+    if isinstance(function, partial):
+        function = function.func
+    place = type(function) if isinstance(function, nn.Module) else function
+    is_known = str(getattr(place, "__module__", "")).startswith(("torch.nn.", "landscape."))
+    return tensor_output(outputs) if is_known else outputs

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from landscape.data.batches import Batch, is_cuttable
+from landscape.data.batches import Batch
 from landscape.errors import InputError
 from landscape.objective.batching_check import check_independent_of_batching
 from landscape.objective.checks import check_no_batch_statistics, check_same_value
@@ -25,9 +25,10 @@ from landscape.parameters.layout import flatten
 SAMPLES = 16
 # Steps of the central difference relative to the norm of the weights, the first that agrees counts:
 # a kink of the loss spoils the longer ones, rounding the shorter ones.
-STEPS = {torch.float64: (1e-5, 1e-6, 1e-4, 1e-7, 1e-3)}
-# The same for losses of lower precision.
-LONG_STEPS = (1e-3, 1e-4, 1e-2, 3e-5)
+STEPS = {
+    torch.float64: (1e-5, 1e-6, 1e-4, 1e-7, 1e-3),
+    torch.float32: (1e-3, 1e-4, 1e-2, 3e-5),
+}
 # The largest difference of slope and gradient norm, relative to the norm.
 SLOPE_TOLERANCE = 1e-3
 # A step for which rounding may be more, relative to the norm, says nothing.
@@ -56,13 +57,13 @@ class Proof:
         with torch.set_grad_enabled(self.with_gradients):
             twin, batch, value = Twin.with_loss(self.module, self.criterion, _smallest(batches[0]))
         with differentiable(twin.module):
-            gradient = self._gradient(twin, batch, value)
+            gradient = self._proved_gradient(twin, batch, value)
         with torch.set_grad_enabled(self.with_gradients):
             if math.isfinite(value) and bool(gradient.isfinite().all()):
                 _check_slope(twin, batch, value, gradient)
             check_independent_of_batching(twin, self.module, self.criterion, batches)
 
-    def _gradient(self, twin: Twin, batch: Batch, value: float) -> Tensor:
+    def _proved_gradient(self, twin: Twin, batch: Batch, value: float) -> Tensor:
         """The gradient of a batch's loss, which is that of the twin's parameters and no others."""
         module, criterion = twin.module, twin.criterion
         outputs = criterion.call(module, batch)
@@ -79,7 +80,7 @@ class Proof:
 
 def _smallest(batch: Batch) -> list[Batch]:
     """The first samples of a batch, and all of it, for a model that takes no part of one."""
-    few = batch.slice(0, SAMPLES) if batch.size > SAMPLES and is_cuttable(batch) else batch
+    few = batch.slice(0, SAMPLES) if batch.size > SAMPLES and not batch.is_whole else batch
     return [few, batch] if few.size < batch.size else [batch]
 
 
@@ -114,10 +115,10 @@ def check_leaves(twin: Twin, batch: Batch, value: Tensor, what: str) -> None:
 
 def _foreign_leaves(module: nn.Module, value: Tensor) -> list[Tensor]:
     """The leaves that a value depends on by differentiable operations, but for the parameters."""
-    own = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
+    memory = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
 
     def is_foreign(leaf: Tensor) -> bool:
-        return leaf.layout != torch.strided or leaf.untyped_storage().data_ptr() not in own
+        return leaf.layout != torch.strided or leaf.untyped_storage().data_ptr() not in memory
 
     leaves: list[Tensor] = []
     if value.grad_fn is None:
@@ -162,11 +163,14 @@ def _gradient(module: nn.Module, loss: Tensor) -> Tensor:
 
 
 def _check_slope(twin: Twin, batch: Batch, value: float, gradient: Tensor) -> None:
-    """Compare the slope of the loss along its gradient with the gradient's norm."""
+    """Compare the slope of the loss along its gradient with the gradient's norm.
+
+    Nothing is compared where the gradient is 0, or so small that all steps drown in rounding.
+    """
     norm = torch.linalg.vector_norm(gradient).item()
     scale = max(torch.linalg.vector_norm(twin.theta).item(), 1e-3)
     slope = math.nan
-    for step in STEPS.get(twin.value_type, LONG_STEPS) if norm else ():
+    for step in STEPS.get(twin.value_type, STEPS[torch.float32]) if norm else ():
         h = step * scale
         ahead, behind = (
             twin.loss_at(batch, twin.theta + sign * h / norm * gradient).item() for sign in (1, -1)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from landscape.data.batches import Batch, is_cuttable, rebatch
+from landscape.data.batches import Batch, rebatch
 from landscape.data.batching import choose_batch_size
 from landscape.data.resident import is_batched, resident_batches
 from landscape.errors import InputError
@@ -83,7 +83,7 @@ class Reading:
 
     def _fitted(self, batches: list[Batch], data: Any, call: Callable[[Batch], Any]) -> list[Batch]:
         """Unbatched samples in batches whose intermediate results stay small."""
-        if self.batch_size or self.whole or is_batched(data) or not is_cuttable(batches[0]):
+        if self.batch_size or self.whole or is_batched(data) or batches[0].is_whole:
             return batches
         first = batches[0].slice(0, 1)
         try:
@@ -99,7 +99,7 @@ def _weighed(batches: list[Batch], criterion: Criterion, module: nn.Module) -> l
     Raises:
         InputError: if none counts, or if the weight of a batch isn't known.
     """
-    if len(batches) == 1 and not is_cuttable(batches[0]) and criterion.weight is None:
+    if len(batches) == 1 and batches[0].is_whole and criterion.weight is None:
         return batches  # a mean of one
 
     def weigh(batch: Batch) -> float:

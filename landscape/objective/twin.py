@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.data.batches import Batch
-from landscape.data.resident import complex_type
-from landscape.data.structures import map_structure
+from landscape.data.structures import map_structure, type_in
 from landscape.objective.criterion import Criterion
 from landscape.objective.eval_copy import convert, copy_module, share_storage
 from landscape.objective.first_call import MISTAKES
@@ -61,8 +60,8 @@ class Twin:
         Returns:
             The twin, the batch in its type, and the loss, which is not nan for want of labels.
         """
-        own = next(p.dtype for p in module.parameters() if p.is_floating_point())
-        for dtype in dict.fromkeys((torch.float64, own)):
+        own_type = next(p.dtype for p in module.parameters() if p.is_floating_point())
+        for dtype in dict.fromkeys((torch.float64, own_type)):
             twin = cls(module, criterion, dtype)
             for batch in map(twin.cast, candidates):
                 try:
@@ -78,9 +77,7 @@ class Twin:
         """A batch with floating tensors in the twin's type."""
 
         def change(tensor: Tensor) -> Tensor:
-            if tensor.is_complex():
-                return tensor.to(complex_type(self.dtype))
-            return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
+            return tensor.to(type_in(tensor, self.dtype))
 
         inputs, targets = (
             map_structure(change, structure) for structure in (batch.inputs, batch.targets)

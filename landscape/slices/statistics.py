@@ -12,9 +12,7 @@ from torch import nn
 
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
-from landscape.objective.model_call import call_model
 from landscape.objective.objective import Objective
-from landscape.runtime.devices import full_precision
 
 Norm = nn.modules.batchnorm._BatchNorm
 
@@ -44,12 +42,12 @@ def reestimate_statistics(objective: Objective, batches: Sequence[Batch]) -> Non
         for norm in norms:
             norm.reset_running_stats()  # nan and inf of another point would stay
             norm.train()
-        with torch.no_grad(), full_precision():
+        with objective.evaluating():
             for batch in batches:
                 seen += batch.size
                 for norm in norms:
                     norm.momentum = batch.size / seen
-                call_model(objective.module, batch)
+                objective.forward(batch)
     except ValueError as error:
         raise NotMeasurableError(
             f"--bn reestimate: {error}; choose another --batch-size"

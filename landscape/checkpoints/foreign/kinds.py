@@ -85,9 +85,9 @@ def describe_file(path: Path) -> str:
             f"{path} is a web page (HTML), not weights; the download went wrong (a login or an "
             "error page): download the file itself"
         )
-    if text.startswith((b"{", b"[")) and (said := _json(path)) is not None:
+    if text.startswith((b"{", b"[")) and (content := _json(path)) is not None:
         return (
-            f"{path} is JSON text, not weights (it says: {_brief(json.dumps(said))}); give the "
+            f"{path} is JSON text, not weights (it says: {_brief(json.dumps(content))}); give the "
             "file of the weights"
         )
     for start, words in _BINARY.items():

@@ -73,10 +73,10 @@ def read_shards(index: Path, read: Callable[[Path], Any]) -> dict[str, Any]:
     """
     content: dict[str, Any] = {}
     for shard in shards_of(index):
-        part = read(shard)
-        if not isinstance(part, dict):
-            raise InputError(f"{shard} holds a {type(part).__name__}, not weights by name")
-        content.update(part)
+        weights = read(shard)
+        if not isinstance(weights, dict):
+            raise InputError(f"{shard} holds a {type(weights).__name__}, not weights by name")
+        content.update(weights)
     absent = [name for name in json.loads(index.read_bytes())["weight_map"] if name not in content]
     if absent:
         raise InputError(f"{index} promises {absent[0]}, which none of its files holds")

@@ -142,11 +142,10 @@ def read_user_data(
     if len(batches) > 1 or joined.is_whole or not is_pair:
         if normalization is not None:
             raise InputError("--mean and --std are for pictures, which these data are not")
-        return BatchedSamples(tuple(_labelled(batch) for batch in batches))
-    targets = joined.targets
-    if not targets.is_floating_point():
-        targets = targets.long()
-    return TensorSamples(joined.inputs, targets, (), normalization)
+        return BatchedSamples(
+            tuple(replace(batch, targets=_as_labels(batch.targets)) for batch in batches)
+        )
+    return TensorSamples(joined.inputs, _as_labels(joined.targets), (), normalization)
 
 
 def _pieces(batch: Batch) -> Iterator[Batch]:
@@ -158,9 +157,9 @@ def _pieces(batch: Batch) -> Iterator[Batch]:
         yield batch.slice(start, min(start + _READ_AT_ONCE, batch.size))
 
 
-def _labelled(batch: Batch) -> Batch:
-    """Integer targets as class numbers, which torch's losses take as 64-bit integers alone."""
-    targets = batch.targets
-    if isinstance(targets, Tensor) and targets.dtype in (torch.int32, torch.int16, torch.uint8):
-        return replace(batch, targets=targets.long())
-    return batch
+def _as_labels(targets: Any) -> Any:
+    """Whole numbers as 64-bit integers, the only ones that torch's losses take as classes."""
+    is_whole = isinstance(targets, Tensor) and not (
+        targets.is_floating_point() or targets.is_complex()
+    )
+    return targets.long() if is_whole else targets

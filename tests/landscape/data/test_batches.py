@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from landscape.data.batches import Batch, map_tensors, tensors_of
+from landscape.data.batches import Batch, map_tensors
 from landscape.data.resident import resident_batches
+from landscape.data.structures import tensors_in
 from landscape.errors import InputError
 
 CPU = torch.device("cpu")
@@ -50,7 +51,7 @@ def test_only_floating_tensors_become_the_type_asked_for():
 def test_inputs_may_be_a_dict_or_a_list_of_tensors():
     data = [({"a": INPUTS, "b": [INPUTS, TARGETS]}, TARGETS)]
     (batch,) = resident_batches(data, 3, CPU, torch.float64)
-    assert [t.dtype for t in tensors_of(batch.inputs)] == [
+    assert [t.dtype for t in tensors_in(batch.inputs)] == [
         torch.float64,
         torch.float64,
         torch.int64,

@@ -81,9 +81,13 @@ def test_metrics_are_means_over_the_batch(name):
 
 
 def test_correct_outputs_are_counted():
-    assert count_correct(OUTPUTS, TARGETS).item() == 1
-    assert count_correct(OUTPUTS, torch.tensor([0, 2])).item() == 2
-    assert count_correct(OUTPUTS, torch.tensor([2, 0])).item() == 0
+    assert count_correct(OUTPUTS, TARGETS) == (1, 2)
+    assert count_correct(OUTPUTS, torch.tensor([0, 2])) == (2, 2)
+    assert count_correct(OUTPUTS, torch.tensor([2, 0])) == (0, 2)
+
+
+def test_labels_that_are_no_classes_are_not_counted():
+    assert count_correct(OUTPUTS, torch.tensor([0, -100])) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from landscape.curvature.operators import CurvatureOperator
+from landscape.curvature.preactivation import preactivation_hessians
 from landscape.curvature.products import LocalProducts, ProductRequest
 from landscape.curvature.sampling import sample_slices, sampling_errors
 from landscape.curvature.sharding import shard_of
-from landscape.errors import InputError
+from landscape.errors import InputError, NotMeasurableError
+from landscape.hooks.dense_layers import dense_layers
 from landscape.objective.reductions import divisor_from_targets
 from tests.landscape.objective.problems import Objective64, batches, close, mlp, vectors
 from tests.oracles.by_rows import gradient_and_hessian
@@ -232,3 +234,47 @@ def test_batching_never_matters(sizes, seed, ignored):
     data = list(zip(inputs.split(sizes), targets.split(sizes), strict=True))
     objective = Objective64(model, data, loss)
     assert objective.loss() == pytest.approx(loss(model(inputs), targets).item(), rel=1e-10)
+
+
+# --------------------------------------------------------------- where samples have to count alike
+
+
+@pytest.mark.parametrize("name", ["class weights", "a lambda", "ignored labels"])
+def test_what_takes_each_sample_once_is_refused(name):
+    model, loss, inputs, targets = problem(name)
+    objective = Objective64(model, batches(inputs, targets, 4), loss)
+    with pytest.raises(NotMeasurableError, match="counts the samples equally"):
+        CurvatureOperator(objective, matrix="fisher").matvec(objective.theta)
+    layers, _ = dense_layers(objective)
+    with pytest.raises(NotMeasurableError, match="counts the samples equally"):
+        sample_hessians(objective, layers)
+
+
+def sample_hessians(objective, layers):
+    with objective.second_derivatives():
+        for batch in objective.batches:
+            preactivation_hessians(objective, layers, batch)
+
+
+def test_a_ragged_mean_over_elements_counts_samples_alike():
+    inputs, targets = vectors(17)[0], torch.randn(17, 3, dtype=torch.float64)
+    objective = Objective64(mlp(), batches(inputs, targets, 4), nn.MSELoss())
+    vector = objective.theta / objective.theta.norm()
+    gradients = torch.stack(
+        [
+            gradient_and_hessian(
+                objective.module, lambda model, k=k: F.mse_loss(model(inputs[k]), targets[k])
+            )[1]
+            for k in range(17)
+        ]
+    )
+    fisher = gradients.T @ gradients / 17
+    close(CurvatureOperator(objective, matrix="fisher") @ vector, fisher @ vector, 1e-10)
+
+
+def test_accuracy_is_that_of_the_labels_that_count():
+    model, loss, inputs, targets = problem("ignored labels")
+    counted = targets >= 0
+    right = (model(inputs).argmax(1) == targets)[counted].double().mean().item()
+    accuracy = Objective64(model, batches(inputs, targets, 4), loss).evaluate().accuracy
+    assert accuracy == pytest.approx(100 * right, rel=1e-12)
