@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib import import_module
@@ -69,6 +69,8 @@ class Analysis(Generic[S, R]):
             the first one does it alone.
         precisions: what ``--precision`` may be.
         file_settings: the settings that name files, whose content is part of the question.
+        reads: lists further files that an objective and settings make it read, which are part of
+            the question, too.
         second_checkpoint: of a pair, the setting that names the second checkpoint.
         reference: the setting that names a checkpoint to compare with; where it is empty, the first
             checkpoint of the same architecture is taken.
@@ -94,6 +96,7 @@ class Analysis(Generic[S, R]):
     is_distributed: bool = False
     precisions: tuple[str, ...] = ("fp32", "fp64")
     file_settings: tuple[str, ...] = ()
+    reads: Callable[[Objective, S], Sequence[Path]] | None = None
     second_checkpoint: str = ""
     reference: str = ""
     adapts: tuple[str, ...] = ()

@@ -88,7 +88,7 @@ def find_stored(
 def _hash_files(
     analysis: Analysis[Any, Any], settings: Any, objective: Objective
 ) -> dict[str, str]:
-    """The content of the files, or patterns of files, that the settings name."""
+    """The content of the files that the settings name, and of others that the analysis reads."""
     origin = objective.origin
     spec = ModelSpec(str(origin.get("model") or ""), dict(origin.get("model_args") or {}))
     hashes: dict[str, str] = {}
@@ -97,4 +97,6 @@ def _hash_files(
         for word in (value,) if isinstance(value, str) else value:
             if word:
                 hashes |= hash_checkpoints(word, spec)
+    for file in analysis.reads(objective, settings) if analysis.reads else ():
+        hashes |= hash_checkpoints(str(file), spec)
     return hashes

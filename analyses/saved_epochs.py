@@ -1,11 +1,18 @@
 """The setting that names the saved epochs of a training, which several questions have."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from analyses.drawing.numbers import epochs_unit
 from landscape.results.provenance import Provenance
 from landscape.runtime.options import option
+
+if TYPE_CHECKING:
+    from landscape.checkpoints.epochs import SavedEpochs
+    from landscape.objective.objective import Objective
 
 
 def epochs_option() -> Any:
@@ -25,7 +32,25 @@ def as_words(epochs: Any) -> tuple[str, ...]:
     """One pattern, as it may be given from Python, or several words, as a tuple."""
     if isinstance(epochs, str):
         return (epochs,) if epochs else ()
-    return tuple(map(str, epochs))
+    return tuple(word for word in map(str, epochs) if word)
+
+
+def find_saved_epochs(objective: Objective, settings: Any, *, quiet: bool = False) -> SavedEpochs:
+    """The saved epochs that ``settings.epochs`` names, or else those of the objective's training.
+
+    Raises:
+        InputError: Nothing matches, or the names give no order.
+    """
+    from landscape.checkpoints.epochs import saved_epochs  # imports torch; settings need none
+
+    checkpoint = objective.origin.get("checkpoint")
+    words = as_words(settings.epochs)
+    return saved_epochs(Path(checkpoint) if checkpoint else None, words, quiet=quiet)
+
+
+def epoch_files(objective: Objective, settings: Any) -> list[Path]:
+    """The files of the saved epochs."""
+    return [epoch.path for epoch in find_saved_epochs(objective, settings, quiet=True).members]
 
 
 class OfSavedEpochs(Protocol):

@@ -1,8 +1,7 @@
-"""What every test shares: a seed, the shared data folder, and timm where it can be imported."""
+"""What every test shares: a seed, the shared data folder, and the libraries of the dev extra."""
 
 import gc
-import warnings
-from functools import partial
+import logging
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -11,10 +10,7 @@ import hypothesis
 import pytest
 import torch
 
-from landscape.errors import InputError
-from landscape.models.huggingface import import_optional
-from landscape.models.torchvision_models import import_torchvision
-from landscape.runtime.optional_imports import with_torchvision
+from landscape.runtime.optional_imports import import_optional
 from landscape.runtime.progress import hide_messages
 from tests.profile import SLOW, repeats
 
@@ -59,42 +55,42 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def timm() -> ModuleType:
-    """timm, or a skip: it is an optional dependency."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return with_torchvision(partial(import_module, "timm"))
-    except (ImportError, RuntimeError) as error:
-        pytest.skip(f"timm can't be imported: {error}")
+    """The library timm."""
+    imported("timm.data")
+    return import_module("timm")
 
 
 @pytest.fixture(scope="session")
 def transformers() -> ModuleType:
-    """transformers, or a skip: it is an optional dependency."""
-    return _optional("transformers")
+    """The library transformers, silent."""
+    imported("transformers.trainer_callback")
+    module = imported("transformers")
+    logs = module.utils.logging
+    logs.set_verbosity(logs.CRITICAL)
+    logs.disable_progress_bar()
+    return module
 
 
 @pytest.fixture(scope="session")
-def peft(transformers: ModuleType) -> ModuleType:
-    """peft, or a skip: it is an optional dependency."""
-    return _optional("peft")
+def peft(transformers: ModuleType) -> ModuleType:  # noqa: ARG001 - which it imports
+    """The library peft."""
+    return imported("peft")
+
+
+@pytest.fixture(scope="session")
+def lightning() -> ModuleType:
+    """The library lightning, silent."""
+    module = imported("lightning")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    return module
 
 
 @pytest.fixture(scope="session")
 def torchvision() -> ModuleType:
-    """torchvision with its models and transforms, or a skip."""
-    try:
-        return import_torchvision()
-    except (ImportError, RuntimeError) as error:
-        pytest.skip(f"torchvision can't be imported: {error}")
+    """The models of torchvision, with their transforms."""
+    return imported("torchvision.models")
 
 
-def _optional(name: str) -> ModuleType:
-    try:
-        module = import_optional(name)
-    except InputError as error:
-        pytest.skip(str(error))
-    logs = import_optional("transformers").utils.logging
-    logs.set_verbosity(logs.CRITICAL)
-    logs.disable_progress_bar()
-    return module
+def imported(name: str) -> ModuleType:
+    """A library that the product can do without, but the tests can't."""
+    return import_optional(name, needed_by="a test", install="make .venv/installed-dev")

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from analyses.analysis import Analysis
+from analyses.saved_epochs import epoch_files
 from analyses.sharpness.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ ANALYSIS: "Analysis[Settings, Sharpness]" = Analysis(
     },
     settings=Settings,
     result="Sharpness",
-    file_settings=("epochs",),
+    reads=epoch_files,
 )
 compute, of, tabulate, draw = ANALYSIS.compute, ANALYSIS.of, ANALYSIS.tabulate, ANALYSIS.draw
 

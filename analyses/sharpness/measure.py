@@ -7,16 +7,15 @@ the run's learning rate is stable (Cohen et al., ICLR 2021; for SAM Long and Bar
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from analyses.run_context import RunContext
+from analyses.saved_epochs import find_saved_epochs
 from analyses.sharpness.result import Sharpness
 from analyses.sharpness.settings import Settings
-from landscape.checkpoints.epochs import saved_epochs
 from landscape.checkpoints.logs.training_log import find_log
 from landscape.checkpoints.weights import read_weights
 from landscape.curvature.operators import CurvatureOperator
@@ -44,15 +43,13 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Sh
     Raises:
         NotMeasurableError: if there are no saved epochs.
     """
-    origin = objective.origin.get("checkpoint")
-    checkpoint = Path(origin) if origin else None
-    saved = saved_epochs(checkpoint, settings.epochs)
+    saved = find_saved_epochs(objective, settings)
+    name = objective.origin.get("checkpoint") or "the model"
     if not saved.members:
         raise NotMeasurableError(
-            f"{origin or 'the model'} has no saved epochs: train with --save-every 1, or name "
-            "files with --epochs"
+            f"{name} has no saved epochs: train with --save-every 1, or name files with --epochs"
         )
-    log = find_log(saved.members[-1].path if settings.epochs else checkpoint or Path())
+    log = find_log(saved.members[-1].path)
     training = log.config.get("training", {}) if log is not None else {}
     rates = log.learning_rates(saved.unit) if log is not None else {}
     vector = None

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from analyses.analysis import Analysis
+from analyses.saved_epochs import epoch_files
 from analyses.slices.settings import SLICE_PRECISIONS
 from analyses.trajectory.settings import Settings
 
@@ -31,7 +32,8 @@ ANALYSIS: "Analysis[Settings, Trajectory]" = Analysis(
     result="Trajectory",
     is_distributed=True,
     precisions=SLICE_PRECISIONS,
-    file_settings=("directions", "toward_x", "toward_y", "epochs"),
+    file_settings=("directions", "toward_x", "toward_y"),
+    reads=epoch_files,
     has_defaults_in_report=True,
 )
 compute, of, tabulate, draw = ANALYSIS.compute, ANALYSIS.of, ANALYSIS.tabulate, ANALYSIS.draw

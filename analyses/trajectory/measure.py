@@ -7,19 +7,19 @@ losses and the distance are measured, so that they are not confused.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from analyses.run_context import RunContext
+from analyses.saved_epochs import find_saved_epochs
 from analyses.slices.directions import make_directions
 from analyses.slices.grid import Axis, Grid
 from analyses.slices.measure import measure_slice
 from analyses.trajectory.result import Trajectory
 from analyses.trajectory.settings import Settings
-from landscape.checkpoints.epochs import SavedEpoch, saved_epochs
+from landscape.checkpoints.epochs import SavedEpoch
 from landscape.checkpoints.weights import Weights, read_weights
 from landscape.directions.derived import Projection, principal_plane, project
 from landscape.directions.direction import Direction
@@ -72,14 +72,14 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Tr
 
 def _saved_epochs(objective: Objective, settings: Settings) -> tuple[SavedEpoch, ...]:
     """The saved epochs, in order."""
-    checkpoint = objective.origin.get("checkpoint")
-    saved = saved_epochs(Path(checkpoint) if checkpoint else None, settings.epochs).members
+    saved = find_saved_epochs(objective, settings).members
+    name = objective.origin.get("checkpoint") or "the model"
     if settings.epochs and len(saved) < 3:
         words = " ".join(map(repr, settings.epochs))
         raise InputError(f"--epochs {words} matches {len(saved)} files; a plane needs 3")
     if len(saved) < 3:
         raise NotMeasurableError(
-            f"{checkpoint or 'the model'} has {len(saved)} saved epochs, a plane needs 3: "
+            f"{name} has {len(saved)} saved epochs, a plane needs 3: "
             "train with --save-every 1, or name files with --epochs"
         )
     return saved

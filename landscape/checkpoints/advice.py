@@ -78,7 +78,7 @@ def advise(weights: StateDict, contents: Any, network: nn.Module, requested: Req
         The sentence; empty where nothing is known.
     """
     if any(match.is_complete for match in find_matches(weights.tensors, Expected.of(network))):
-        return "Give the floating-point weights that it was made from"
+        return "Names and shapes fit: give the file of the floating-point weights themselves"
     shapes = {name: tensor.shape for name, tensor in weights.tensors.items()}
     lookalike = recognise(shapes)
     expected = Expected.of(network)

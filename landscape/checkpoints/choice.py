@@ -1,5 +1,6 @@
 """Choosing the weights in a checkpoint that are a network's."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,7 +85,7 @@ class Choice:
         left_out = [name for name in match.left_out if name != AVERAGE_COUNTER]
         if not self.is_chosen or not (
             self.key
-            or self.candidate.is_averaged
+            or self.is_averaged
             or other_parts
             or match.removed - WRAPPERS
             or match.added
@@ -94,7 +95,7 @@ class Choice:
         ):
             return ""
         where = f"under {self.key}" if self.key else "at the top level"
-        kind = AVERAGED if self.candidate.is_averaged else NOT_AVERAGED
+        kind = AVERAGED if self.is_averaged else NOT_AVERAGED
         lines = [f"the weights are those {where} ({kind})"]
         if other_parts:
             lines.append(f"names are taken without {match.prefix}")
@@ -146,19 +147,16 @@ def choose_weights(content: Any, expected: Expected, path: Path, key: str = "") 
         related = [state for state in states if state.key.rpartition(".")[2] in parts]
         fitting = [c for c in _candidates([joined(related)], expected) if c.match.is_complete]
     if not fitting:
-        return _choice(max(candidates, key=_nearness), key)
+        nearest = max(candidates, key=lambda candidate: _nearness(candidate, expected))
+        return Choice(nearest, key or nearest.weights.key)
     ranked = sorted(fitting, key=_rank)
     _refuse_ambiguous(ranked, path)
     first = ranked[0]
     # Where one state dict has several copies, the key has to tell which.
     copies = [other for other in ranked if other.weights is first.weights]
-    chosen = _choice(first, key or (first.location if len(copies) > 1 else ""))
+    chosen = Choice(first, key or (first.location if len(copies) > 1 else first.weights.key))
     unfit = (c for c in candidates if c.is_averaged and not c.match.is_complete and c.weights.key)
     return replace(chosen, others=tuple(ranked[1:]), unfit=() if key else tuple(unfit))
-
-
-def _choice(candidate: Candidate, key: str) -> Choice:
-    return Choice(candidate, key or candidate.weights.key)
 
 
 def _candidates(states: Sequence[StateDict], expected: Expected) -> list[Candidate]:
@@ -173,10 +171,17 @@ def _rank(candidate: Candidate) -> tuple[int, int]:
     return (0, 0) if candidate.is_averaged else preference(candidate.location)
 
 
-def _nearness(candidate: Candidate) -> tuple[int, int, int, int]:
-    """How well a candidate fits; of equals, the one that would be taken if they did."""
-    first, second = preference(candidate.location)
-    return *candidate.match.score, -first, -second
+def _nearness(candidate: Candidate, expected: Expected) -> tuple[int, ...]:
+    """How near weights come that don't fit: by names, then by shapes, then by their number.
+
+    Of equals it is the one that would be taken if they fitted.
+    """
+    fitting, surplus = candidate.match.score
+    tensors = candidate.weights.tensors
+    wanted = Counter(expected.shapes.values())
+    shared = (wanted & Counter(tensor.shape for tensor in tensors.values())).total()
+    first, second = _rank(candidate)
+    return fitting, shared, surplus if fitting else len(tensors), -first, -second
 
 
 def _refuse_ambiguous(ranked: Sequence[Candidate], path: Path) -> None:

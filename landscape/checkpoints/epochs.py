@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from landscape.checkpoints.run import run_of
+from landscape.checkpoints.run import epochs_unit, run_of
 from landscape.errors import InputError
 
 LOGGER = logging.getLogger(__name__)
@@ -87,7 +87,8 @@ def saved_epochs(
         return SavedEpochs((), "epoch")
     run = run_of(checkpoint)
     if run is not None:
-        return SavedEpochs(tuple(SavedEpoch(*pair) for pair in run.epochs()), "epoch")
+        unit = epochs_unit(run.read_config()) if run.exists() else "epoch"
+        return SavedEpochs(tuple(SavedEpoch(*pair) for pair in run.epochs()), unit)
     return order_epochs(_beside(checkpoint))
 
 
@@ -172,7 +173,7 @@ def _is_of_trainer(path: Path) -> bool:
 def _telling_texts(paths: Sequence[Path]) -> list[str]:
     """The part of each path in which the numbers are: its name, or that of a folder above it."""
     depth = 0
-    columns = [list(reversed(path.parts)) for path in paths]
+    columns = [list(reversed(path.absolute().parts)) for path in paths]
     shortest = min(map(len, columns))
     while depth < shortest - 1 and len({column[depth] for column in columns}) == 1:
         depth += 1

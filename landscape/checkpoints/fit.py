@@ -55,7 +55,7 @@ def find_problems(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
             for name in shared
             if state[name].shape != expected.shapes[name]
         ],
-        "integers instead of weights (quantised?)": [
+        "integers instead of weights": [
             f"{name} {str(state[name].dtype).removeprefix('torch.')}"
             for name in shared
             if present[name].is_floating_point() and _is_integer(state[name])

@@ -9,11 +9,9 @@ from landscape.checkpoints.run import LAST
 from landscape.checkpoints.trained_models import (
     hash_weights,
     is_function,
-    is_model_folder,
     load_second,
 )
 from landscape.models.catalog import ModelSpec
-from landscape.models.pretrained_folder import weight_files
 from landscape.results.files import sha256
 
 
@@ -37,8 +35,6 @@ def hash_checkpoints(word: str, spec: ModelSpec | None = None) -> dict[str, str]
 
 
 def _files(path: Path) -> list[Path]:
-    if is_model_folder(path):
-        return weight_files(path)
     if path.is_dir() and (path / LAST).is_file():
         return [path / LAST]
     weights = weights_in(path) if path.is_dir() else path

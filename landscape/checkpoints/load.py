@@ -226,7 +226,8 @@ def _choose(
     if not choice.candidate.match.is_complete:
         converted = converted_names(network, choice.candidate.weights.tensors)
         if converted is not None:
-            return replace(choose_weights(converted, expected, path), key=choice.key)
+            renamed = choose_weights(converted, expected, path)
+            return replace(renamed, key=choice.key, is_average_file=choice.is_averaged)
     return choice
 
 

@@ -136,7 +136,7 @@ _STATES = {
         "It is quantised: give the floating-point weights that it was made from"
     ),
     r"_flat_param$": "It holds FSDP's flattened weights: save them with FULL_STATE_DICT",
-    r"_mask$": "It is pruned: call torch.nn.utils.prune.remove before it is saved, or prune the "
+    r"_orig$": "It is pruned: call torch.nn.utils.prune.remove before it is saved, or prune the "
     "network in the same way",
     r"parametrizations\.|\.weight_[gv]$": "A layer of it is reparametrised, by weight_norm or "
     "such: do the same to the network, or remove it before it is saved",

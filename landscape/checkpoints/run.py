@@ -23,8 +23,8 @@ import torch
 
 from landscape.checkpoints.foreign.shards import weights_in
 from landscape.checkpoints.foreign.torch_file import read_torch_file
-from landscape.checkpoints.trained_models import is_model_folder
 from landscape.errors import InputError, SaveError
+from landscape.models.pretrained_folder import is_pretrained_folder
 from landscape.results.files import make_directory, replacing, sweep
 
 CONFIG, METRICS, LAST, BEST = "config.json", "metrics.csv", "last.pt", "best.pt"
@@ -55,7 +55,7 @@ def run_of(path: Path) -> "RunDirectory | None":
     if path.is_dir():
         if (path / LAST).is_file():
             return RunDirectory(path)
-        is_foreign = is_model_folder(path) or weights_in(path) is not None
+        is_foreign = is_pretrained_folder(path) or weights_in(path) is not None
         return None if is_foreign else RunDirectory(path)
     folder = path.parent
     belongs_to_run = path.name in (LAST, BEST, EMA)

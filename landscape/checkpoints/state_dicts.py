@@ -29,9 +29,12 @@ KNOWN_KEYS = (
 _AVERAGED = {"ema", "averaged", "average", "avg", "swa", "polyak", "teacher"}
 _COPIES = {"momentum", "target", "key", "k"}
 _EARLIER = {"init", "initial", "first", "old", "previous", "prev"}
-_NOT_WEIGHTS = {
-    *("optimizer", "optimizers", "optim", "opt", "scheduler", "scaler"),
-    *("grad", "grads", "gradient", "gradients", "exp", "fisher", "mask", "masks"),
+# What is no weights, though it may have their names and shapes: by a word of the key, and by all of
+# it, since a network may have a mask_decoder.
+_OPTIMIZERS = {"optimizer", "optimizers", "optim", "scheduler", "scaler"}
+_BESIDE_WEIGHTS = {
+    *("grad", "grads", "gradient", "gradients", "fisher", "mask", "masks"),
+    *("exp_avg", "exp_avg_sq", "momentum_buffer"),
 }
 _DEEPEST, _MOST_MAPPINGS = 6, 1000
 # A step counter that torch's AveragedModel puts beside the weights.
@@ -116,15 +119,12 @@ def is_averaged(location: str) -> bool:
 def preference(location: str) -> tuple[int, int]:
     """The rank of a key or prefix among several whose weights fit; the lowest is taken.
 
-    Averaged weights come first, as in timm; then those under :data:`KNOWN_KEYS`, in their order;
-    then others; last the momentum encoders and targets of self-supervised training, and initial
-    weights.
+    Those under :data:`KNOWN_KEYS` come first, in their order; then others; last the momentum
+    encoders and targets of self-supervised training, and initial weights.
     """
     words = _words(location)
     last = location.rstrip(".").rpartition(".")[2]
     place = KNOWN_KEYS.index(last) if last in KNOWN_KEYS else len(KNOWN_KEYS)
-    if words & _AVERAGED:
-        return 0, place
     return (3 if words & _EARLIER else 2 if words & _COPIES else 1), place
 
 
@@ -165,9 +165,8 @@ def _mappings(content: Any) -> Iterator[tuple[str, Mapping[Any, Any]]]:
                 continue
             yield key, mapping
             for name, inner in mapping.items():
-                if isinstance(inner, Mapping | nn.Module | list | tuple) and not (
-                    _words(str(name)) & _NOT_WEIGHTS
-                ):
+                is_place = isinstance(inner, Mapping | nn.Module | list | tuple)
+                if is_place and not _is_beside_weights(str(name)):
                     below.append((f"{key}.{name}" if key else str(name), inner))
         level = below
 
@@ -192,6 +191,10 @@ def _state_dict(key: str, mapping: Mapping[Any, Any]) -> StateDict:
         else:
             others.append(str(name))
     return StateDict(key, tensors, tuple(others))
+
+
+def _is_beside_weights(name: str) -> bool:
+    return name.lower() in _BESIDE_WEIGHTS or bool(_words(name) & _OPTIMIZERS)
 
 
 def _is_optimizer(mapping: Mapping[Any, Any]) -> bool:

@@ -14,7 +14,6 @@ from landscape.models.pretrained_folder import (
     ADAPTER_CONFIG,
     PREFIX,
     is_pretrained_folder,
-    weight_file,
 )
 from landscape.results.hashing import hash_tensors
 from landscape.runtime.user_files import is_user_function
@@ -23,14 +22,6 @@ from landscape.runtime.user_files import is_user_function
 def is_function(path: Path) -> bool:
     """Whether a CHECKPOINT is FILE.py:FUNCTION, which returns a trained model."""
     return is_user_function(str(path))
-
-
-def is_model_folder(path: Path) -> bool:
-    """Whether a CHECKPOINT is a folder of another tool with weights in it, and no run."""
-    if not path.is_dir():
-        return False
-    is_run = (path / "last.pt").is_file()  # of landscape.checkpoints.run, which imports this
-    return is_pretrained_folder(path) or (weight_file(path) is not None and not is_run)
 
 
 def brings_model(path: Path, model: str | None) -> bool:
@@ -87,11 +78,11 @@ def load_second(path: Path, spec: ModelSpec | None) -> nn.Module:
     if spec is None or (is_function(path) and not is_user_function(spec.name)):
         return load_trained(path, None, {})[1]
     is_adapter = (path / ADAPTER_CONFIG).is_file()
-    is_of_base = is_adapter and not is_adapter_name(spec.name)
+    is_of_base = is_adapter and not _is_adapter_name(spec.name)
     return load_trained(path, spec.name if is_of_base else None, spec.arguments)[1]
 
 
-def is_adapter_name(name: str) -> bool:
+def _is_adapter_name(name: str) -> bool:
     """Whether ``hf:DIR`` names an adapter rather than a base model."""
     return (Path(name.removeprefix(PREFIX)) / ADAPTER_CONFIG).is_file()
 

@@ -36,7 +36,7 @@ def transfer_weights(
     choice = read_weights_file(path, model, weights_key=weights_key)
     state = choice.state
     fresh = model.state_dict()
-    changes = [choice.describe()] if choice.describe() else []
+    changes = [note] if (note := choice.describe()) else []
     for name in [name for name in fresh if name.rpartition(".")[0] == head]:
         if name in state and state[name].shape != fresh[name].shape:
             changes.append(

@@ -14,8 +14,9 @@ from torch import nn
 
 from landscape.errors import InputError
 from landscape.models.huggingface import (
+    INSTALL,
+    NEEDED_BY,
     class_of,
-    import_optional,
     load_pretrained,
     quiet_and_offline,
     without_cache,
@@ -25,6 +26,7 @@ from landscape.models.pretrained_folder import (
     is_pretrained_folder,
     read_json,
 )
+from landscape.runtime.optional_imports import import_optional
 
 LOGGER = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ def load_adapter(folder: Path, arguments: Mapping[str, Any], base: Path | None =
             f"{folder / ADAPTER_CONFIG} names code to import (megatron_config), which is not run; "
             "build the model yourself in FILE.py:FUNCTION and pass that"
         )
-    peft = import_optional("peft")
+    peft = import_optional("peft", needed_by=NEEDED_BY, install=INSTALL)
     with quiet_and_offline() as transformers, torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model_class = _base_class(transformers, content, base)

@@ -25,11 +25,12 @@ from landscape.models.pretrained_folder import (
     read_json,
     refuse_remote_kernels,
 )
-from landscape.runtime.optional_imports import with_torchvision
+from landscape.runtime.optional_imports import import_optional
 
 LOGGER = logging.getLogger(__name__)
 
 INSTALL = "pip install 'loss-landscape-toolkit[huggingface]'"
+NEEDED_BY = "a Hugging Face folder"
 
 
 def build_pretrained_architecture(folder: Path, arguments: Mapping[str, Any]) -> nn.Module:
@@ -181,7 +182,7 @@ def quiet_and_offline() -> Iterator[ModuleType]:
     Raises:
         InputError: It can't be imported.
     """
-    transformers = import_optional("transformers")
+    transformers = import_transformers()
     logs = transformers.utils.logging
     constants: Any = import_module("huggingface_hub.constants")
     verbosity, shows_progress = logs.get_verbosity(), logs.is_progress_bar_enabled()
@@ -200,22 +201,12 @@ def quiet_and_offline() -> Iterator[ModuleType]:
             logs.enable_progress_bar()
 
 
-def import_optional(name: str) -> ModuleType:
-    """Import transformers or peft; InputError where it is missing."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with contextlib.suppress(ImportError):  # both do without torchvision
-                with_torchvision(lambda: import_module("torchvision"))
-            module = import_module(name)
-            if name == "transformers":
-                _ = module.PreTrainedModel  # imported only now
-    except (ImportError, RuntimeError) as error:
-        raise InputError(
-            f"a Hugging Face folder needs {name}, which can't be imported ({_line(error)}); "
-            f"install it with: {INSTALL}"
-        ) from error
-    return module
+def import_transformers() -> ModuleType:
+    """The library transformers; InputError where it is missing."""
+    transformers = import_optional("transformers", needed_by=NEEDED_BY, install=INSTALL)
+    # Its names are imported when they are used; this module is behind all models.
+    import_optional("transformers.modeling_utils", needed_by=NEEDED_BY, install=INSTALL)
+    return transformers
 
 
 def _check_folder(folder: Path) -> None:

@@ -12,14 +12,6 @@ from landscape.errors import InputError
 
 PREFIX = "hf:"
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
-WEIGHT_FILES = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-    "adapter_model.safetensors",
-    "adapter_model.bin",
-)
 
 
 def is_pretrained_folder(path: Path) -> bool:
@@ -33,19 +25,6 @@ def is_pretrained_folder(path: Path) -> bool:
     except InputError:  # a damaged one may be that of a run directory
         return False
     return "architectures" in config or "model_type" in config
-
-
-def weight_file(folder: Path) -> Path | None:
-    """The file in a folder that holds, or lists the files that hold, its weights."""
-    return next((folder / name for name in WEIGHT_FILES if (folder / name).is_file()), None)
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """Every file of weights in a folder, in the order of their names."""
-    return sorted(
-        path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin")
-        and path.name.startswith(("model", "pytorch_model", "adapter_model"))
-    )  # fmt: skip
 
 
 def read_json(file: Path) -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """Models of timm by name, and the pictures that each is made for."""
 
-import warnings
 from collections.abc import Mapping
-from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -11,7 +9,7 @@ from torch import nn
 
 from landscape.errors import InputError
 from landscape.models.picture_format import PictureFormat
-from landscape.runtime.optional_imports import with_torchvision
+from landscape.runtime.optional_imports import import_optional
 
 PREFIX = "timm:"
 
@@ -59,14 +57,6 @@ def timm_pictures(name: str, arguments: Mapping[str, Any]) -> PictureFormat | No
 
 
 def _import(name: str) -> ModuleType:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            timm = with_torchvision(partial(import_module, "timm"))
-            import_module("timm.data")
-    except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision doesn't fit torch
-        raise InputError(
-            f"--model timm:{name} needs timm, which can't be imported ({error}); "
-            "install it with: pip install 'loss-landscape-toolkit[timm]'"
-        ) from error
-    return timm
+    install = "pip install 'loss-landscape-toolkit[timm]'"
+    import_optional("timm.data", needed_by=f"--model {PREFIX}{name}", install=install)
+    return import_module("timm")

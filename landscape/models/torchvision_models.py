@@ -3,8 +3,6 @@
 import warnings
 from collections.abc import Mapping
 from difflib import get_close_matches
-from functools import partial
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +10,7 @@ from torch import nn
 
 from landscape.errors import InputError
 from landscape.models.picture_format import PictureFormat
-from landscape.runtime.optional_imports import with_torchvision
+from landscape.runtime.optional_imports import import_optional
 
 PREFIX = "torchvision:"
 
@@ -73,18 +71,9 @@ def _check_name(models: ModuleType, name: str) -> None:
         raise InputError(f"torchvision has no model {name!r}{hint}")
 
 
-def import_torchvision() -> ModuleType:
-    """torchvision.models; raises ImportError or RuntimeError where it doesn't fit this torch."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return with_torchvision(partial(import_module, "torchvision.models"))
-
-
 def _import(name: str) -> ModuleType:
-    try:
-        return import_torchvision()
-    except (ImportError, RuntimeError) as error:
-        raise InputError(
-            f"--model torchvision:{name} needs torchvision, which can't be imported ({error}); "
-            "install the one that goes with this torch"
-        ) from error
+    return import_optional(
+        "torchvision.models",
+        needed_by=f"--model {PREFIX}{name}",
+        install="pip install torchvision, in the version that goes with this torch",
+    )

@@ -4,14 +4,19 @@ A torchvision built for CUDA can't be imported beside a torch for CPUs only: it 
 that were never loaded. Networks such as timm's need none of these operators.
 """
 
+import contextlib
 import logging
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
+from types import ModuleType
 from typing import TypeVar
 
 import torch
+
+from landscape.errors import InputError
 
 LOGGER = logging.getLogger(__name__)
 
@@ -44,3 +49,29 @@ def with_torchvision(load: Callable[[], Loaded]) -> Loaded:
         import_module("torchvision")
     LOGGER.info("torchvision's compiled operators don't fit this torch: it is used without them")
     return load()
+
+
+def import_optional(name: str, *, needed_by: str, install: str) -> ModuleType:
+    """Import a library that is no requirement, whether or not torchvision fits this torch.
+
+    Args:
+        name: The module.
+        needed_by: What needs it, for the message.
+        install: The command that installs it.
+
+    Raises:
+        InputError: It is missing, or can't be imported.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # First, since others take torchvision's failure for their own, and it may be missing.
+            with contextlib.suppress(ImportError):
+                with_torchvision(partial(import_module, "torchvision"))
+            return import_module(name)
+    except (ImportError, RuntimeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"{needed_by} needs {name.partition('.')[0]}, which can't be imported ({reason}); "
+            f"install it with: {install}"
+        ) from error

@@ -1,9 +1,9 @@
 """A tracker as a callback of Lightning."""
 
-from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
-from landscape.errors import InputError
+from landscape.runtime.optional_imports import import_optional
 from landscape.tracking.protocol import MeasuresAt
 
 
@@ -13,14 +13,10 @@ def make_callback(tracker: MeasuresAt) -> Any:
     Raises:
         InputError: Lightning is not installed.
     """
-    for name in ("lightning.pytorch", "pytorch_lightning"):
-        try:
-            lightning = import_module(name)
-            break
-        except ImportError:
-            continue
-    else:
-        raise InputError("lightning is not installed: pip install lightning")
+    name = "lightning.pytorch" if find_spec("lightning") else "pytorch_lightning"
+    lightning = import_optional(
+        name, needed_by="a callback of its Trainer", install="pip install lightning"
+    )
 
     class TrackerCallback(lightning.Callback):  # type: ignore[misc, name-defined]
         """Calls a tracker."""
@@ -28,7 +24,8 @@ def make_callback(tracker: MeasuresAt) -> Any:
         last = -1  # the last step; with accumulated gradients several batches belong to one
 
         def on_train_start(self, trainer: Any, module: Any) -> None:
-            self._at(0 if trainer.global_step == 0 else None, trainer, module)
+            if trainer.global_step == 0:
+                self._at(0, trainer, module)
             self.last = trainer.global_step
 
         def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
@@ -40,8 +37,8 @@ def make_callback(tracker: MeasuresAt) -> Any:
             if tracker.unit == "epoch":
                 self._at(trainer.current_epoch + 1, trainer, module)
 
-        def _at(self, number: int | None, trainer: Any, module: Any) -> None:
-            if number is not None and trainer.is_global_zero:
+        def _at(self, number: int, trainer: Any, module: Any) -> None:
+            if trainer.is_global_zero:
                 optimizer = trainer.optimizers[0] if trainer.optimizers else None
                 tracker.at(number, module, optimizer)
 

@@ -1,10 +1,8 @@
 """A tracker as a callback of the Trainer of Hugging Face's transformers."""
 
-from importlib import import_module
 from typing import Any
 
-from landscape.errors import InputError
-from landscape.runtime.optional_imports import with_torchvision
+from landscape.runtime.optional_imports import import_optional
 from landscape.tracking.protocol import MeasuresAt
 
 
@@ -14,10 +12,11 @@ def make_callback(tracker: MeasuresAt) -> Any:
     Raises:
         InputError: transformers is not installed.
     """
-    try:
-        transformers = with_torchvision(lambda: import_module("transformers.trainer_callback"))
-    except ImportError as error:
-        raise InputError("transformers is not installed: pip install transformers") from error
+    transformers = import_optional(
+        "transformers.trainer_callback",
+        needed_by="a callback of its Trainer",
+        install="pip install transformers",
+    )
 
     class TrackerCallback(transformers.TrainerCallback):  # type: ignore[misc, name-defined]
         """Calls a tracker."""

@@ -7,33 +7,14 @@ large. What is more than such a container of values needs ``--trust``.
 
 import argparse
 import datetime
-import importlib
 import pathlib
+import pickle
 import types
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-_NUMBERS = (
-    "?",
-    "b",
-    "B",
-    "h",
-    "H",
-    "i",
-    "I",
-    "l",
-    "L",
-    "q",
-    "Q",
-    "e",
-    "f",
-    "d",
-    "F",
-    "D",
-    "S",
-    "U",
-)
 _FACTORIES = (list, dict, int, float, str, bool, tuple, frozenset)  # of a defaultdict
 _RECORDS = (argparse.Namespace, types.SimpleNamespace)
 _DATES = (datetime.datetime, datetime.date, datetime.time, datetime.timedelta, datetime.timezone)
@@ -63,16 +44,49 @@ def _new_list(*_start_and_length: object) -> list[Any]:
     return []
 
 
+class _NumberType:
+    """Stands for ``numpy.dtype``: numbers and texts of the usual kinds alone."""
+
+    def __init__(self, code: object, *_align_and_copy: object) -> None:
+        self.type = np.dtype(str(code))
+        if self.type.kind not in "biufcSU":
+            raise pickle.UnpicklingError(f"Unsupported class numpy.dtype of kind {self.type.kind}")
+
+    def __setstate__(self, state: Sequence[Any]) -> None:
+        """Take the order of bytes from a dtype's state, and nothing else."""
+        self.type = self.type.newbyteorder(state[1])
+
+
+class _Numbers(np.ndarray[Any, Any]):
+    """Stands for ``numpy.ndarray``: filled with a file's bytes, never made with a file's shape."""
+
+    def __new__(cls, *_: object) -> "_Numbers":
+        """Refuse what ``numpy.ndarray(shape, dtype, buffer)`` would make."""
+        raise pickle.UnpicklingError("Unsupported class numpy.ndarray, called by the file itself")
+
+    def __setstate__(self, state: Sequence[Any]) -> None:
+        """Take shape, type and bytes of an array of numbers; numpy compares their sizes."""
+        _, shape, kind, is_fortran, data = state
+        super().__setstate__((1, shape, kind.type, is_fortran, data))
+
+
+def _empty_array(*_class_shape_and_code: object) -> np.ndarray[Any, Any]:
+    return np.ndarray.__new__(_Numbers, 0)
+
+
+def _scalar(kind: _NumberType, data: bytes = b"") -> Any:
+    return np.frombuffer(data, kind.type)[0] if kind.type.itemsize else kind.type.type()
+
+
 def _numpy_types() -> list[Any]:
-    """Numbers and arrays of numbers, under the names of numpy 1 and 2."""
-    try:
-        core = importlib.import_module("numpy._core.multiarray")
-    except ImportError:  # numpy 1
-        core = importlib.import_module("numpy.core.multiarray")
-    named = [
-        (getattr(core, function), f"numpy.{package}.multiarray.{function}")
+    """Numbers and arrays of numbers, under the names of numpy 1 and 2.
+
+    None of numpy's own constructors sees what a file says: with a made-up type or buffer they read
+    any place in memory.
+    """
+    functions = [
+        (function, f"numpy.{package}.multiarray.{name}")
         for package in ("core", "_core")
-        for function in ("scalar", "_reconstruct")
+        for name, function in (("scalar", _scalar), ("_reconstruct", _empty_array))
     ]
-    kinds = {type(np.dtype(code)) for code in _NUMBERS}
-    return [*named, np.dtype, np.ndarray, *kinds]
+    return [*functions, (_NumberType, "numpy.dtype"), (_Numbers, "numpy.ndarray")]

@@ -111,15 +111,14 @@ def describe_file(path: Path) -> str:
             f"{path} is a text, not weights (it says: {_brief(head.decode())}); give the file of "
             "the weights"
         )
-    return damaged(path)
+    return damaged(path, "checkpoint of a known format")
 
 
-def damaged(path: Path) -> str:
-    """The sentence about a file that starts as it should, and can't be read."""
+def damaged(path: Path, expected: str = "torch checkpoint") -> str:
+    """The sentence about a file that can't be read as what it was ``expected`` to be."""
     return (
-        f"{path} is truncated or not a torch checkpoint ({path.stat().st_size:,} bytes that start "
-        f"with {_head(path)[:4].hex(' ')}); copy, download or save it again; --debug shows what "
-        "torch said"
+        f"{path} is truncated or not a {expected} ({path.stat().st_size:,} bytes that start "
+        f"with {_head(path)[:4].hex(' ')}); copy, download or save it again"
     )
 
 

@@ -24,4 +24,4 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return dict(load_file(path))
     except (SafetensorError, OSError, KeyError) as error:  # KeyError: a type torch has not
-        raise InputError(damaged(path)) from error
+        raise InputError(damaged(path, "safetensors file")) from error

@@ -9,7 +9,7 @@ from landscape.checkpoints.foreign.distributed import METADATA
 from landscape.checkpoints.wording import list_some
 from landscape.errors import InputError
 
-# The files of weights that a folder of Hugging Face or diffusers may hold, the safest first.
+# The files of weights that a folder of Hugging Face, peft or diffusers may hold, the safest first.
 FILES = (
     "model.safetensors",
     "model.safetensors.index.json",
@@ -20,6 +20,8 @@ FILES = (
     "pytorch_model.bin.index.json",
     "diffusion_pytorch_model.bin",
     "open_clip_pytorch_model.bin",
+    "adapter_model.safetensors",
+    "adapter_model.bin",
 )
 _ENDINGS = (".pt", ".pth", ".pth.tar", ".th", ".ckpt", ".bin", ".safetensors", ".npz", ".pkl")
 
@@ -36,8 +38,6 @@ def describe_folder(folder: Path) -> str:
     files = [path.name for path in folder.iterdir() if path.name.endswith(_ENDINGS)]
     if (folder / "saved_model.pb").is_file():
         return ", but a TensorFlow SavedModel; save the weights from torch"
-    if (folder / "adapter_config.json").is_file():
-        return ", but adapters of peft, which need their network; give it as --model hf:DIR"
     if files:
         return f"; give one of its files instead: {list_some(sorted(files))}"
     return ", and no checkpoints either; give a run directory or a file of weights"

@@ -69,7 +69,7 @@ def read_torch_file(path: Path, *, trust: bool = False) -> Any:
             raise InputError(
                 f"{path} can't be loaded: the objects in it raised {type(error).__name__}: {reason}"
             ) from error
-        raise InputError(damaged(path)) from error
+        raise InputError(f"{damaged(path)}; --debug shows what torch said") from error
 
 
 def _load(file: BinaryIO, *, trust: bool) -> Any:

@@ -6,6 +6,7 @@ epoch are put together.
 
 import csv
 import math
+from bisect import bisect_left
 from pathlib import Path
 
 from landscape.checkpoints.logs.columns import Columns, merge_rows
@@ -31,24 +32,38 @@ def read_table(file: Path) -> Columns:
         raise InputError(
             f"{file} is no training log: expected a header with epoch or step, and rows below it"
         )
-    if "epoch" not in names:
-        columns = merge_rows(rows, "step", means=False)
-        return {"epoch": columns["step"], **columns}
-    if "step" in names:
+    key = "epoch" if "epoch" in names else "step"
+    if {"epoch", "step"} <= names:
         _fill_epochs(rows)
-    columns = merge_rows(rows, "epoch", means=True)
-    if "epoch" not in columns:
-        raise InputError(f"{file} has no numbers in its epoch column")
-    return columns
+    columns = merge_rows(rows, key, means=key == "epoch")
+    if key not in columns:
+        raise InputError(f"{file} has no numbers in its {key} column")
+    return {"epoch": columns[key], **columns}
+
+
+def is_log(file: Path) -> bool:
+    """Whether a file's name is followed by what a log of its kind starts with.
+
+    Other programs write a summary.csv, too; only a table's header tells.
+    """
+    if file.suffix != ".csv":
+        return True
+    try:
+        with file.open(newline="") as lines:
+            header = next(csv.reader(lines), [])
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return True  # damaged, which reading says
+    return bool({"epoch", "step"} & set(header))
 
 
 def _fill_epochs(rows: list[dict[str, float]]) -> None:
     """Give rows without an epoch that of the first row at or after their step that has one."""
     known = sorted((row["step"], row["epoch"]) for row in rows if not _lacks(row, "epoch", "step"))
+    steps = [step for step, _ in known]
     for row in rows:
-        if _lacks(row, "epoch") and not _lacks(row, "step"):
-            later = (epoch for step, epoch in known if step >= row["step"])
-            row["epoch"] = next(later, known[-1][1] if known else math.nan)
+        if known and _lacks(row, "epoch") and not _lacks(row, "step"):
+            place = bisect_left(steps, row["step"])
+            row["epoch"] = known[min(place, len(known) - 1)][1]
 
 
 def _lacks(row: dict[str, float], *names: str) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from landscape.checkpoints.epochs import order_epochs
 from landscape.checkpoints.logs.columns import Columns, by_our_names
-from landscape.checkpoints.logs.table import read_table
+from landscape.checkpoints.logs.table import is_log, read_table
 from landscape.checkpoints.logs.trainer_state import TRAINER_STATE, read_trainer_state
 from landscape.checkpoints.run import METRICS, run_of
 from landscape.errors import InputError
@@ -63,7 +63,7 @@ def find_log(path: Path) -> TrainingLog | None:
         return _read(path)
     for folder in _places(path):
         for name in FOREIGN_LOGS:
-            if (folder / name).is_file():
+            if (folder / name).is_file() and is_log(folder / name):
                 return _read(folder / name)
     return None
 

@@ -1,12 +1,13 @@
 """The saved epochs of a trajectory: their order, and what is refused."""
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from analyses import trajectory
+from analyses import sharpness, trajectory
 from analyses.trajectory.settings import Settings
 from landscape.errors import InputError, NotMeasurableError
 from landscape.objective.objective import Objective
@@ -59,3 +60,15 @@ def test_an_epoch_of_another_network_is_named(tmp_path):
     torch.save(torch.nn.Linear(2, 2).state_dict(), tmp_path / "model_2.pt")
     with pytest.raises(InputError, match=r"model_2\.pt does not fit the model"):
         trajectory.compute(objective(), Settings(epochs=pattern))
+
+
+@pytest.mark.parametrize("analysis", [sharpness.ANALYSIS, trajectory.ANALYSIS])
+def test_the_files_that_are_read_are_part_of_the_question(analysis, tmp_path):
+    """Also those that lie beside the checkpoint, and none that are left out."""
+    for name in ("epoch=0.ckpt", "epoch=1.ckpt", "epoch=2.ckpt", "last.ckpt"):
+        (tmp_path / name).touch()
+    objective = SimpleNamespace(origin={"checkpoint": str(tmp_path / "epoch=1.ckpt")})
+    expected = [tmp_path / f"epoch={k}.ckpt" for k in range(3)]
+    assert analysis.reads(objective, analysis.settings()) == expected
+    by_pattern = analysis.settings(epochs=(str(tmp_path / "*.ckpt"),))
+    assert analysis.reads(SimpleNamespace(origin={}), by_pattern) == expected

@@ -142,7 +142,7 @@ TORCHVISION = {"encoder.layers.encoder_layer_0.ln_1.weight": torch.ones(2)}
         ),
         (
             lambda s: {k: (v * 50).to(torch.int8) if v.dim() > 1 else v for k, v in s.items()},
-            r"integers instead of weights \(quantised\?\): conv.weight int8.*Give the floating",
+            r"integers instead of weights: conv.weight int8.*give the file of the floating",
         ),
         (
             lambda s: {**s, "fc1.weight": s["fc1.weight"] + 1j},

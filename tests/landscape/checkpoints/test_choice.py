@@ -209,3 +209,34 @@ def test_a_key_may_have_dots_and_may_name_what_holds_the_weights():
     choice = choose({"ema": average}, key="ema")
     assert choice.key == "ema"
     assert_weights(choice.state, expected)
+
+
+# ---------------------------------------------------------------------------- what does not fit
+
+
+def test_the_nearest_weights_are_those_of_a_network_and_not_of_a_callback():
+    """Lightning keeps tensors of its callbacks beside the weights, in smaller mappings."""
+    network = {
+        "enc.weight": torch.ones(7, 3),
+        "enc.bias": torch.ones(7),
+        "dec.weight": torch.ones(2),
+    }
+    content = {"callbacks": {"best": {"kth_value": torch.ones(())}}, "state_dict": network}
+    assert choose(content).key == "state_dict"
+
+
+def test_a_part_may_be_called_as_what_is_no_weights():
+    class Masked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.enc, self.mask_decoder = nn.Linear(2, 3), nn.Linear(3, 2)
+
+    network = Masked()
+    content = {name: part.state_dict() for name, part in network.named_children()}
+    assert_weights(choose(content, network).state, network.state_dict())
+    assert choose({"exp": network.state_dict()}, network).key == "exp"
+
+
+def test_masks_are_no_weights_even_if_they_alone_fit():
+    content = {"masks": state(), "weights": {"other": torch.ones(2)}}
+    assert not choose(content).candidate.match.is_complete

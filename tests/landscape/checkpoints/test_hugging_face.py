@@ -1,6 +1,7 @@
 """Files of transformers into its models: tied weights, and names that it changes when it saves."""
 
 import logging
+from importlib import import_module
 
 import pytest
 import torch
@@ -8,14 +9,7 @@ from torch import nn
 
 from landscape.checkpoints.load import load_checkpoint
 from landscape.errors import InputError
-from landscape.runtime.optional_imports import with_torchvision
 from tests.landscape.checkpoints.networks import assert_weights
-
-
-@pytest.fixture(scope="module")
-def transformers():
-    with_torchvision(lambda: pytest.importorskip("torchvision"))  # which transformers imports
-    return pytest.importorskip("transformers")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +52,7 @@ def test_a_folder_into_its_model(saved, wrap, capfd):
 
 def test_nothing_is_drawn_in_place_of_missing_weights(saved, tmp_path):
     folder, model = saved
-    safetensors = pytest.importorskip("safetensors.torch")
+    safetensors = import_module("safetensors.torch")
     tensors = safetensors.load_file(folder / "model.safetensors")
     del tensors["classifier.bias"]
     torch.save(tensors, tmp_path / "x.bin")

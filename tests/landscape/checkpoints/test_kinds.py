@@ -60,8 +60,8 @@ FILES = {
     "some.zip": (zip_bytes("a.pt", "b.pt"), r"is a zip archive \(a.pt, b.pt\)"),
     "model.keras": (zip_bytes("config.json", "model.weights.h5"), "is a Keras model"),
     "picture.pt": (b"\x89PNG\r\n\x1a\n", "is a picture"),
-    "noise.pt": (np.random.default_rng(0).bytes(1000), "is truncated or not a torch checkpoint"),
-    "zeros.pt": (bytes(100), "is truncated or not a torch checkpoint"),
+    "noise.pt": (np.random.default_rng(0).bytes(1000), "is truncated or not a checkpoint of a kno"),
+    "zeros.pt": (bytes(100), "is truncated or not a checkpoint of a known format"),
     "half.pt": (zip_bytes("archive/data.pkl")[:-30], "is truncated: an archive of 101 bytes"),
 }
 

@@ -4,7 +4,9 @@ import datetime
 import pickle
 import types
 import warnings
+import zipfile
 from collections import OrderedDict
+from importlib import import_module
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
@@ -48,7 +50,7 @@ def test_the_older_file_format(file):
 
 
 def test_safetensors(tmp_path):
-    save_file = pytest.importorskip("safetensors.torch").save_file
+    save_file = import_module("safetensors.torch").save_file
     expected = {"a.weight": torch.randn(3, 2, dtype=torch.float64), "b": torch.randn(4).half()}
     save_file(expected, tmp_path / "a.safetensors")
     content = read_contents(tmp_path / "a.safetensors")
@@ -100,6 +102,36 @@ def test_plain_values_beside_the_weights_need_no_trust(file, kind, newer):
     if isinstance(value, collections.deque):
         value = list(value)
     assert np.array_equal(loaded, value) if isinstance(value, np.ndarray) else loaded == value
+
+
+MAKE_ARRAY, MAKE_TYPE = b"cnumpy\nndarray\n", b"cnumpy\ndtype\n"
+ATTACKS = {
+    "an array at any address": MAKE_ARRAY
+    + b"((I1\nt"
+    + MAKE_TYPE
+    + b"(X\x02\x00\x00\x00O8tRC\x08\x10\x00\x00\x00\x00\x00\x00\x00tR",
+    "an array of any size": MAKE_ARRAY + b"((I100000000000\nttR",
+    "a type of objects": MAKE_TYPE + b"(X\x02\x00\x00\x00O8tR",
+    "a type of negative size": MAKE_TYPE
+    + b"(X\x02\x00\x00\x00S1I00\nI01\ntR(I3\nX\x01\x00\x00\x00|NNNI-5\nI1\nI0\ntb",
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_arrays_that_a_file_makes_up_are_not_made(file, attack):
+    """They would read, or ask for, any memory."""
+    torch.save({"weight": torch.ones(2)}, file)
+    with zipfile.ZipFile(file) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in contents.items():
+            made_up = b"\x80\x02" + ATTACKS[attack] + b"."
+            archive.writestr(name, made_up if name.endswith("data.pkl") else content)
+    try:
+        loaded = read_torch_file(file)
+    except InputError:
+        return
+    assert loaded.type.itemsize > 0  # an empty stand-in for a type, which has no values
 
 
 class WindowsPath:
@@ -200,7 +232,7 @@ def test_a_truncated_file_is_refused(file, kept, newer, trust):
 
 @pytest.mark.parametrize("kept", [0.0, 0.01, 0.5])
 def test_truncated_safetensors_are_refused(tmp_path, kept):
-    save = pytest.importorskip("safetensors.torch").save
+    save = import_module("safetensors.torch").save
     content = save(state())
     file = tmp_path / "a.safetensors"
     file.write_bytes(content[: int(kept * len(content))])
@@ -209,7 +241,7 @@ def test_truncated_safetensors_are_refused(tmp_path, kept):
 
 
 def test_the_content_tells_the_format_and_not_the_name(tmp_path):
-    save_file = pytest.importorskip("safetensors.torch").save_file
+    save_file = import_module("safetensors.torch").save_file
     expected = state()
     save_file(expected, tmp_path / "pytorch_model.bin")
     torch.save(expected, tmp_path / "model.safetensors")

@@ -103,6 +103,7 @@ def test_of_hugging_face(tmp_path):
         ("summary.csv", "", "is no training log: expected a header with epoch or step"),
         ("summary.csv", "a,b\n1,2\n", "is no training log"),
         ("summary.csv", "epoch,loss\n,\n", "has no numbers in its epoch column"),
+        ("summary.csv", "step,loss\n,1.0\n", "has no numbers in its step column"),
         ("trainer_state.json", "{", "is damaged"),
         ("trainer_state.json", "[]", "is damaged: expected an object"),
         ("trainer_state.json", "{}", "has no log_history"),
@@ -113,7 +114,20 @@ def test_of_hugging_face(tmp_path):
 def test_damaged_logs_are_one_line(tmp_path, name, content, said):
     (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=said):
-        find_log(tmp_path)
+        find_log(tmp_path / name)
+
+
+def test_another_table_of_that_name_is_passed_over(tmp_path):
+    (tmp_path / "summary.csv").write_text("layer,params\nconv,3\n")
+    assert find_log(tmp_path) is None
+    (tmp_path / "metrics.csv").write_text("epoch,loss\n1,0.5\n")
+    assert find_log(tmp_path).path == tmp_path / "metrics.csv"
+
+
+def test_many_rows_of_a_monitor_take_no_time(tmp_path):
+    rows = [f"{step},,0.1" for step in range(20_000)] + ["19999,4,"]
+    (tmp_path / "metrics.csv").write_text("step,epoch,lr\n" + "\n".join(rows) + "\n")
+    assert find_log(tmp_path).columns["epoch"].tolist() == [4.0]
 
 
 def test_a_binary_file_is_no_log(tmp_path):

@@ -1,34 +1,16 @@
 """A tracker as Lightning's callback: what it records, and the training that stays the same."""
 
-import logging
 import sys
-import warnings
-from functools import partial
-from importlib import import_module
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 from landscape import SAM, InputError, Tracker
-from landscape.runtime.optional_imports import with_torchvision
 from landscape.runtime.random_state import preserved_random_state
 from tests.landscape.tracking.training import loader, make, samples
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's own
-
-
-@pytest.fixture(scope="module")
-def lightning():
-    """Lightning, or a skip: it is an optional dependency."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = with_torchvision(partial(import_module, "lightning"))
-    except ImportError as error:
-        pytest.skip(f"lightning can't be imported: {error}")
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    return module
 
 
 def train(lightning, callbacks, optimizer=torch.optim.Adam, **options):
@@ -110,5 +92,5 @@ def test_sam_is_an_optimizer_of_lightning(lightning):
 def test_without_lightning(monkeypatch, tmp_path):
     for name in ("lightning.pytorch", "pytorch_lightning"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(InputError, match="lightning is not installed: pip install lightning"):
+    with pytest.raises(InputError, match="needs .*lightning, which .* pip install lightning"):
         Tracker(tmp_path / "run", samples()).lightning_callback()

@@ -1,33 +1,15 @@
 """A tracker as a callback of Hugging Face's Trainer, whose training stays the same."""
 
 import sys
-import warnings
-from functools import partial
-from importlib import import_module
 
 import pytest
 import torch
 
 from landscape import InputError, Tracker
-from landscape.runtime.optional_imports import with_torchvision
 from landscape.runtime.random_state import preserved_random_state
 from tests.landscape.tracking.training import samples
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the Trainer's own
-
-
-@pytest.fixture(scope="module")
-def transformers():
-    """transformers with its Trainer, or a skip: it is an optional dependency."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = with_torchvision(partial(import_module, "transformers"))
-            _ = module.Trainer
-    except (ImportError, RuntimeError) as error:
-        pytest.skip(f"transformers can't be imported: {error}")
-    module.logging.set_verbosity_error()
-    return module
 
 
 def tokens():
@@ -83,5 +65,5 @@ def test_the_training_is_the_same_to_the_bit(transformers, unit, tmp_path):
 
 def test_without_transformers(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "transformers.trainer_callback", None)
-    with pytest.raises(InputError, match="transformers is not installed: pip install"):
+    with pytest.raises(InputError, match="needs transformers, which .* pip install"):
         Tracker(tmp_path / "run", samples()).transformers_callback()

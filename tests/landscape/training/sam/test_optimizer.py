@@ -1,6 +1,7 @@
 """SAM as an optimizer: its steps against the papers' formulas and another implementation."""
 
 import copy
+from importlib import import_module
 
 import pytest
 import torch
@@ -193,7 +194,7 @@ def test_closures_may_clear_the_gradients_themselves():
 @pytest.mark.parametrize("adaptive", [False, True], ids=["sam", "adaptive"])
 def test_against_pytorch_optimizer(adaptive):
     """Its adaptive form has no eta."""
-    pytorch_optimizer = pytest.importorskip("pytorch_optimizer")
+    pytorch_optimizer = import_module("pytorch_optimizer")
     ours, theirs = Problem(), Problem()
     method = "asam" if adaptive else "sam"
     optimizer = SAM(ours.model.parameters(), torch.optim.SGD, 0.3, method=method, eta=0.0, **SGD)
@@ -211,7 +212,7 @@ def test_against_pytorch_optimizer(adaptive):
 
 def test_looksam_against_pytorch_optimizer():
     """It takes the norms of each tensor by itself, so there is one here."""
-    pytorch_optimizer = pytest.importorskip("pytorch_optimizer")
+    pytorch_optimizer = import_module("pytorch_optimizer")
     ours, theirs = (Problem(lambda: nn.Linear(6, 3, bias=False)) for _ in range(2))
     optimizer = SAM(
         ours.model.parameters(), torch.optim.SGD, 0.3, method="looksam", every=3, alpha=0.5, lr=0.2
