@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -210,12 +211,14 @@ def _training_facts(checkpoint: Checkpoint) -> dict[str, Any]:
         return {}
     facts: dict[str, Any] = {}
     settings = checkpoint.config.get("training", {})
-    names = ("opt", "rho", "epochs", "seed", "momentum")
+    names = ("opt", "rho", "sam", "epochs", "seed", "momentum")
     training = {name: settings.get(name) for name in names}
     run, file = run_of(checkpoint.path), checkpoint.path
     rows = run.read_metrics() if run is not None else []
     if rows and file.name == LAST:
-        facts["validation_accuracy"] = rows[-1]["val_accuracy"]
+        accuracy = rows[-1]["val_accuracy"]
+        if math.isfinite(accuracy):  # a Tracker may not know it
+            facts["validation_accuracy"] = accuracy
         training["lr"] = rows[-1]["lr"]
     if file.stem.isdecimal():
         training["lr"] = {int(row["epoch"]): row["lr"] for row in rows}.get(int(file.stem))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from analyses.hessian.component_curvature import NO_COMPONENTS, Components
 from analyses.hessian.settings import Settings
-from landscape.curvature.stability import gradient_descent_edge, sam_edge
+from landscape.curvature.stability import gradient_descent_edge, has_known_edge, sam_edge
 from landscape.eigen.quadrature import Quadrature
 from landscape.estimates import Estimate
 from landscape.results.provenance import Provenance
@@ -133,7 +133,7 @@ class Spectrum(Result):
         """
         training = self.provenance.origin.get("training") or {}
         rate = training.get("lr")
-        if training.get("opt") != "sgd" or not rate:
+        if not has_known_edge(training) or not rate:
             return {}
         momentum = training.get("momentum") or 0.0
         edges = {"lr": rate, "edge": gradient_descent_edge(rate, momentum)}

@@ -137,10 +137,12 @@ def _subject(result: Result) -> dict[str, str]:
 
 
 def _training(settings: Mapping[str, Any] | None) -> str:
-    if not settings:
+    if not settings or not settings.get("opt"):
         return "elsewhere"
-    sam = f"SAM ρ = {settings['rho']:g}" if settings.get("rho") else "no SAM"
-    return f"{settings['opt']}, {sam}, {settings['epochs']} epochs"
+    words = [settings["opt"], f"SAM ρ = {settings['rho']:g}" if settings.get("rho") else "no SAM"]
+    if settings.get("epochs"):  # a Tracker does not know how many there will be
+        words.append(f"{settings['epochs']} epochs")
+    return ", ".join(words)
 
 
 def _encoded(picture: Picture) -> str:

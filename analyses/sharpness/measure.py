@@ -19,7 +19,7 @@ from analyses.sharpness.settings import Settings
 from landscape.checkpoints.logs.training_log import find_log
 from landscape.checkpoints.weights import read_weights
 from landscape.curvature.operators import CurvatureOperator
-from landscape.curvature.stability import sam_edge
+from landscape.curvature.stability import has_known_edge, sam_edge
 from landscape.eigen.lanczos import lanczos
 from landscape.errors import NotMeasurableError
 from landscape.objective.objective import Objective
@@ -96,7 +96,7 @@ def _measure(
 
 def _edge(training: Mapping[str, Any], rate: float, gradient_norm: float) -> float:
     """The largest stable curvature; nan but for SGD, as an adaptive one's is not known here."""
-    if training.get("opt") != "sgd" or not rate > 0:
+    if not has_known_edge(training) or not rate > 0:
         return math.nan
     momentum = training.get("momentum", 0.0)
     return sam_edge(rate, training.get("rho", 0.0), gradient_norm, momentum)

@@ -6,6 +6,21 @@ distance from the minimum by 1 - eta lambda: it is stable up to lambda = 2 / eta
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def has_known_edge(training: Mapping[str, Any]) -> bool:
+    """Whether the edge of a training's optimizer follows from its settings.
+
+    It does for gradient descent, with SAM or without; that of an adaptive optimizer depends on its
+    preconditioner, and those of the other SAM methods are not known here.
+
+    Args:
+        training: the entries ``opt``, ``rho`` and ``sam`` of a run's settings.
+    """
+    is_plain_sam = not training.get("rho") or (training.get("sam") or "sam") == "sam"
+    return training.get("opt") == "sgd" and is_plain_sam
 
 
 def gradient_descent_edge(rate: float, momentum: float = 0.0) -> float:

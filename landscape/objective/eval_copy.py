@@ -40,7 +40,7 @@ def make_eval_copy(model: nn.Module, device: torch.device, dtype: torch.dtype) -
             f"{lazy[0]} of {type(model).__name__} has no shape yet (a lazy module); call the model "
             "once on a batch before measuring it"
         )
-    model = _unwrapped(model)
+    model = unwrapped(model)
     if any(parameter.is_meta for parameter in model.parameters()):
         raise InputError(
             f"{type(model).__name__} is on the meta device, where weights have no values; load it "
@@ -56,8 +56,8 @@ def make_eval_copy(model: nn.Module, device: torch.device, dtype: torch.dtype) -
         ) from error
     for module in list(eval_copy.modules()):
         for name, child in list(module.named_children()):
-            if _unwrapped(child) is not child:
-                setattr(module, name, _unwrapped(child))
+            if unwrapped(child) is not child:
+                setattr(module, name, unwrapped(child))
         if isinstance(module, nn.Embedding | nn.EmbeddingBag):
             module.sparse = False
         _split_complex_parameters(module)
@@ -104,7 +104,7 @@ def _as_complex(module: nn.Module, name: str) -> Tensor:
     return torch.view_as_complex(pairs)
 
 
-def _unwrapped(model: nn.Module) -> nn.Module:
+def unwrapped(model: nn.Module) -> nn.Module:
     """The module within torch.compile's and the data-parallel wrappers."""
     while True:
         if hasattr(model, "_orig_mod"):

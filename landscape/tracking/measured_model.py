@@ -4,6 +4,7 @@ import torch.distributed as dist
 from torch import nn
 
 from landscape.errors import InputError
+from landscape.objective.eval_copy import unwrapped
 
 
 def submodule(model: nn.Module, path: str) -> nn.Module:
@@ -12,10 +13,8 @@ def submodule(model: nn.Module, path: str) -> nn.Module:
     Raises:
         InputError: There is no such submodule, or its parameters are spread over processes.
     """
-    if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
-        model = model.module
     try:
-        module = model.get_submodule(path)
+        module = unwrapped(model).get_submodule(path)
     except AttributeError as error:
         raise InputError(f"the model has no submodule {path!r}: {error}") from error
     if any(type(p).__name__ in ("DTensor", "FlatParameter") for p in module.parameters()):

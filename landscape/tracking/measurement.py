@@ -18,7 +18,7 @@ COLUMNS = {
     "lambda_1": ("lambda_1", "lambda_1_residual"),
     "trace": ("trace", "trace_stderr"),
     "grad_norm": ("grad_norm",),
-    "surrogate_gap": ("rho", "surrogate_gap"),
+    "surrogate_gap": ("surrogate_gap",),
 }
 TOLERANCE = 1e-3
 
@@ -60,36 +60,40 @@ class Measurement:
         return tuple(column for name in self.quantities for column in COLUMNS[name])
 
     def measure(
-        self, objective: Objective, hint: Tensor | None = None
+        self, objective: Objective, loss: float, hint: Tensor | None = None
     ) -> tuple[dict[str, float], Tensor | None]:
         """Measure the objective at its own weights.
 
         Args:
             objective: The loss on the fixed sample.
+            loss: Its value.
             hint: The first eigenvector at weights nearby, which saves products.
 
         Returns:
             The numbers by column, and the first eigenvector, of shape (P,), if it was measured.
         """
         values: dict[str, float] = {}
-        gradient = objective.gradient()
-        norm = torch.linalg.vector_norm(gradient.double()).item()
-        if "grad_norm" in self.quantities:
-            values["grad_norm"] = norm
-        if "surrogate_gap" in self.quantities:
-            moved = objective.theta + gradient * (self.rho / norm if norm else 0.0)
-            values["rho"] = self.rho
-            values["surrogate_gap"] = objective.loss(moved) - objective.loss()
+        has_hint = hint is not None and hint.shape == objective.theta.shape
+        start = hint if has_hint else None  # of Lanczos
+        takes_gradient = {"grad_norm", "surrogate_gap"} & set(self.quantities)
+        if takes_gradient or ("lambda_1" in self.quantities and not has_hint):
+            gradient = objective.gradient()
+            norm = torch.linalg.vector_norm(gradient.double()).item()
+            start = hint if has_hint else gradient
+            if "grad_norm" in self.quantities:
+                values["grad_norm"] = norm
+            if "surrogate_gap" in self.quantities:
+                moved = objective.theta + gradient * (self.rho / norm if norm else 0.0)
+                values["surrogate_gap"] = objective.loss(moved) - loss
         operator = CurvatureOperator(objective)
         vector = None
         if "lambda_1" in self.quantities:
-            is_usable = hint is not None and hint.shape == gradient.shape
             pairs = lanczos(
                 operator,
                 1,
                 torch.Generator().manual_seed(self.seed),
                 tolerance=TOLERANCE,
-                hint=hint if is_usable else gradient,
+                hint=start,
                 multiplicity=False,
             )
             vector = pairs.vectors[:, 0]

@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from landscape.objective.objective import Objective
 from landscape.results.files import make_directory
 from landscape.results.provenance import versions
 from landscape.results.result import plain
+from landscape.runtime.devices import is_out_of_memory
 from landscape.runtime.isolation import isolated
 from landscape.tracking.measured_model import is_first_rank, submodule
 from landscape.tracking.measurement import QUANTITIES, Measurement
@@ -109,11 +111,13 @@ class Tracker:
             raise InputError(f"unknown unit {unit!r}; expected step or epoch")
         if split not in ("train", "val"):
             raise InputError(f"unknown split {split!r}; expected train or val")
-        self.every, self.unit = every, unit
+        self.every, self.unit, self.steps = every, unit, 0
         self.rows: list[dict[str, float]] = []
-        self.steps = 0
         self._measurement = Measurement(tuple(quantities), rho, probes, seed)
         self._module, self._split, self._keeps = module, split, keep_weights
+        unknown = sorted(set(objective) - set(signature(Objective).parameters))
+        if unknown:
+            raise InputError(f"neither Tracker nor Objective takes an argument {unknown[0]!r}")
         self._objective = objective if loss is None else {"loss": loss, **objective}
         self._data = data
         self._run = RunDirectory(Path(folder))
@@ -208,18 +212,19 @@ class Tracker:
                 objective = self._make_objective(model)
                 values |= self._numbers(objective)
                 if self._keeps:
-                    stored = objective.module.state_dict()
+                    stored = submodule(model, self._module).state_dict()
                     state = {k: v.cpu().clone() for k, v in stored.items() if isinstance(v, Tensor)}
             self._config["num_parameters"] = objective.num_parameters
             self._is_verified = True
-        except (LandscapeError, torch.OutOfMemoryError) as error:
-            if not self._is_verified:
+        except (LandscapeError, RuntimeError) as error:
+            is_expected = not isinstance(error, RuntimeError) or is_out_of_memory(error)
+            if not (is_expected and self._is_verified):
                 raise
             LOGGER.warning(f"{self._run.path}: {self.unit} {number} is not measured: {error}")
         values["measuring_seconds"] = time.perf_counter() - started
         try:
             self._write(values, state, training_facts(optimizer))
-        except LandscapeError as error:
+        except (LandscapeError, OSError) as error:
             if len(self.rows) < 2:
                 raise
             LOGGER.warning(f"{self.unit} {number} is not recorded: {error}")
@@ -238,20 +243,18 @@ class Tracker:
         sample = objective.sample_hash()
         if self._config["tracker"].setdefault("sample_sha256", sample) != sample:
             raise InputError(
-                f"the sample is not that of the record in {self._run.path}; pass data that come in "
-                "the same order every time"
+                f"the sample is not that of {self._run.path}; pass data in the same order each time"
             )
         if self._data is not None:
             self._data = [batch.as_given for batch in objective.batches]
         return objective
 
     def _numbers(self, objective: Objective) -> dict[str, float]:
-        values, self._vector = self._measurement.measure(objective, self._vector)
         evaluation = objective.evaluate()
+        values, self._vector = self._measurement.measure(objective, evaluation.loss, self._vector)
         if self._split == "val":
-            return {**values, "val_loss": evaluation.loss, "val_accuracy": evaluation.accuracy}
-        return {
-            **values,
+            return values | {"val_loss": evaluation.loss, "val_accuracy": evaluation.accuracy}
+        return values | {
             "train_loss": evaluation.loss,
             "train_error": 100.0 - evaluation.accuracy,
         }
@@ -279,15 +282,16 @@ class Tracker:
         """Write weights, then the row that says so; after a resumption, in place of later ones."""
         number = int(values["epoch"])
         training = training or self._config["training"]
-        if not self._is_open or self._config["training"] != training:
+        if not self._is_open:
             make_directory(self._run.path)
             self._run.sweep()
+        if not self._is_open or self._config["training"] != training:
             self._config["training"] = training
             self._run.write_config(self._config)
-            for later, file in self._run.epochs():
-                if later > number:
-                    file.unlink()
             self._is_open = True
+        for later, file in self._run.epochs():
+            if later > number:  # rows after it are dropped below
+                file.unlink()
         self.rows = [row for row in self.rows if row["epoch"] < number] + [values]
         if state:
             self._run.save_epoch(number, state)

@@ -34,6 +34,4 @@ def training_facts(optimizer: torch.optim.Optimizer | None) -> dict[str, Any]:
     facts["opt"] = type(base).__name__.lower()
     if isinstance(base, torch.optim.SGD):
         facts["momentum"] = base.param_groups[0]["momentum"]
-        if facts.get("sam", "sam") != "sam":
-            facts["opt"] = f"sgd with {facts['sam']}"  # whose edge is not known
     return facts

@@ -81,11 +81,7 @@ class TrainingState:
         self.stepper.optimizer.load_state_dict(content["optimizer"])
         if self.average is not None:
             self.average.load(content["ema"])
-        if self.stepper.looksam is not None:
-            direction = content["looksam"]
-            self.stepper.looksam.direction = (
-                None if direction is None else [tensor.to(device) for tensor in direction]
-            )
+        self.stepper.load_direction(content.get("looksam"))
         if isinstance(self.stepper.model, Projected):
             self.stepper.model.projection.load_state_dict(content["projection"])
         rows = [dict(row) for row in content["metrics"]]

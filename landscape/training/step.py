@@ -1,5 +1,6 @@
 """One step of a training: a gradient, plain or sharpness-aware, and the optimizer."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 import torch
@@ -61,6 +62,11 @@ class Stepper:
     def looksam(self) -> LookSam | None:
         """The state of LookSAM, if that is the method."""
         return None if self._sharp_gradient is None else self._sharp_gradient.sam.passes.looksam
+
+    def load_direction(self, direction: Sequence[Tensor] | None) -> None:
+        """Resume LookSAM, if that is the method, from its ``direction``."""
+        if self._sharp_gradient is not None:
+            self._sharp_gradient.sam.passes.load_direction(direction)
 
     def step(self, inputs: Tensor, targets: Tensor, number: int, rho: float, seed: int) -> Tensor:
         """Take a step with this rank's samples of a batch.

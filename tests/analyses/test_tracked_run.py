@@ -75,3 +75,10 @@ def test_a_record_that_does_not_name_its_model_needs_the_flag(done, refused, tra
     assert not (tmp_path / "out").exists()
     model = ("--model", f"{user}:make", "--model-args", "width=4")
     done("norms", tmp_path / "run", "--data", f"{user}:data", *model, *words)
+
+
+def test_a_report_of_the_record(done, tracked, tmp_path):
+    _, _, run = tracked
+    done("report", run, "--only", "curves,norms", "--output-dir", tmp_path, "--format", "md")
+    page = (tmp_path / "report.md").read_text()
+    assert "sgd, no SAM" in page

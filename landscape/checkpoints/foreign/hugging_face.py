@@ -21,13 +21,10 @@ def converted_names(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[s
         The state dict of such a model with these weights; None if there is no such model in
         ``network``, or the weights are not exactly its own.
     """
-    library = sys.modules.get("transformers")
-    if library is None:  # then the network can't be one of its models
-        return None
-    models = (m for m in network.modules() if isinstance(m, library.PreTrainedModel))
-    model = next(models, None)
+    model: Any = next((part for part in network.modules() if _is_of_transformers(part)), None)
     if model is None:
         return None
+    library = sys.modules["transformers"]
     try:
         with _quiet(library), torch.random.fork_rng(devices=[]):
             loaded, report = type(model).from_pretrained(
@@ -40,6 +37,12 @@ def converted_names(network: nn.Module, tensors: Mapping[str, Tensor]) -> dict[s
         return None
     # What is missing has been drawn at random.
     return None if any(report.values()) else dict(loaded.state_dict())
+
+
+def _is_of_transformers(module: nn.Module) -> bool:
+    """Whether a module is a model of transformers, which is not imported to find out."""
+    names = ((cls.__module__, cls.__name__) for cls in type(module).__mro__)
+    return ("transformers.modeling_utils", "PreTrainedModel") in names
 
 
 @contextmanager

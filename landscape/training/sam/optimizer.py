@@ -1,5 +1,6 @@
 """Sharpness-aware minimisation as a torch optimizer, for any training loop."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -166,7 +167,8 @@ class SAM(WrappingOptimizer):
 
         Returns:
             Whether a second pass is needed: not in a step without perturbation, nor where gradients
-            overflowed under a GradScaler, which then skips the step.
+            overflowed under a GradScaler, which then skips the step. With a GradScaler a pass that
+            is not needed has to be left out, as its gradients would be added to the first.
 
         Raises:
             InputError: No parameter has a gradient, one is sparse, or the weights are at w + e.
@@ -181,10 +183,11 @@ class SAM(WrappingOptimizer):
             if not is_sharp:
                 return False  # the gradients stay, since the scaler has to find some
             self._current.scale.unscale_first(present)
-            overflows = not all(bool(g.isfinite().all()) for g in present)
+            overflows = not bool(torch.stack([g.isfinite().all() for g in present]).all())
             if self._per_device:
                 (overflows,) = all_processes(present[0].device).any_of(overflows)
             if overflows:
+                present[0].fill_(math.inf)  # so that the scaler of every process skips the step
                 return False
         if is_sharp:
             self.perturb([g if zero_grad or g is None else g.clone() for g in gradients])
@@ -260,8 +263,8 @@ class SAM(WrappingOptimizer):
             raise InputError("the weights are perturbed; save after second_step()")
         looksam = self.passes.looksam
         direction = None if looksam is None else looksam.direction
-        own = {"method": self.method, "rho": self.rho, "steps": self.steps, "direction": direction}
-        return {**self.base_optimizer.state_dict(), "sam": own}
+        sam_state = dict(method=self.method, rho=self.rho, steps=self.steps, direction=direction)
+        return {**self.base_optimizer.state_dict(), "sam": sam_state}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Resume from :meth:`state_dict`, or start from the state of a base optimizer.
@@ -269,22 +272,19 @@ class SAM(WrappingOptimizer):
         Raises InputError if the state is that of another method.
         """
         state = dict(state_dict)
-        own = state.pop("sam", None)
-        if own is not None and own["method"] != self.method:
-            raise InputError(f"the state is that of {own['method']}, this is {self.method}")
+        sam_state = state.pop("sam", None)
+        if sam_state is not None and sam_state["method"] != self.method:
+            raise InputError(f"the state is that of {sam_state['method']}, this is {self.method}")
         self.begin_step()
         self.base_optimizer.load_state_dict(state)
-        if own is not None:
-            self.rho, self.steps = own["rho"], own["steps"]
-            self.passes.load_direction(own["direction"])
+        if sam_state is not None:
+            self.rho, self.steps = sam_state["rho"], sam_state["steps"]
+            self.passes.load_direction(sam_state["direction"])
 
     def _finish(self) -> None:
         """Take the base optimizer's step, unless gradients overflowed under a GradScaler."""
-        if (
-            self._current.is_under_way
-            and self._current.scale is None
-            and hasattr(self, "found_inf")
-        ):
+        is_unscaled = self._current.is_under_way and self._current.scale is None
+        if is_unscaled and hasattr(self, "found_inf"):  # which GradScaler sets
             self.restore()
             raise InputError(
                 "a GradScaler has to unscale the gradients of both passes: pass it to "

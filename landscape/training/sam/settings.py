@@ -73,16 +73,6 @@ class SamSettings:
         if self.rho == 0.0 and (self.sam != "sam" or self.rho_end):
             raise InputError("--sam and --rho-end need a radius: pass --rho too, such as --rho 0.1")
 
-    @property
-    def correction(self) -> float:
-        """The weight of GSAM's or LookSAM's correction; 0 for the other variants."""
-        return ALPHA.get(self.sam, 0.0) if self.sam_alpha is None else self.sam_alpha
-
-    @property
-    def interval(self) -> int:
-        """The number of steps from one perturbation to the next."""
-        return EVERY.get(self.sam, 1) if self.sam_every is None else self.sam_every
-
     def rho_at(self, step: int, steps_per_epoch: int, total: int, rate: float) -> float:
         """The radius at a step; 0 for a plain step.
 

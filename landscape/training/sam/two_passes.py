@@ -154,12 +154,16 @@ class TwoPasses:
             self._replace(trained, close_surrogate_gap(gradients, plain, self._alpha))
 
     def load_direction(self, direction: Sequence[Tensor] | None) -> None:
-        """Resume LookSAM, if that is the method, from its ``direction``."""
+        """Resume LookSAM, if that is the method; forget a direction of other parameters."""
         if self.looksam is None:
             return
         trained = [p for p in self.parameters if p.requires_grad]
-        pairs = zip(direction or [], trained, strict=direction is not None)
-        self.looksam.direction = [d.to(p).clone() for d, p in pairs] if direction else None
+        fits = direction is not None and [d.shape for d in direction] == [p.shape for p in trained]
+        self.looksam.direction = (
+            [d.to(p).clone() for d, p in zip(direction or (), trained, strict=True)]
+            if fits
+            else None
+        )
 
     def _dense(self, gradient: Tensor | None, number: int) -> Tensor:
         """A gradient, or zeros for a parameter that does not enter the loss."""

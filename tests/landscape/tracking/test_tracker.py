@@ -12,6 +12,7 @@ from torch import nn
 
 from landscape import SAM, InputError, Objective, Tracker
 from landscape.checkpoints.run import RunDirectory
+from landscape.curvature.stability import has_known_edge
 from landscape.errors import SaveError
 from landscape.runtime.random_state import preserved_random_state
 from tests.landscape.tracking.training import Noisy, loader, make, samples
@@ -149,7 +150,7 @@ def test_a_record_is_resumed_where_the_training_is(tmp_path):
     assert [row["epoch"] for row in run.read_metrics()] == [1, 2, 3, 4]
     assert [number for number, _ in run.epochs()] == [1, 2, 3, 4]
     other = Tracker(tmp_path / "run", (samples()[0][:8], samples()[1][:8]), resume=True)
-    with pytest.raises(InputError, match="the sample is not that of the record"):
+    with pytest.raises(InputError, match="the sample is not that of "):
         other.step(training.model)
 
 
@@ -206,7 +207,9 @@ def test_what_the_optimizer_says_of_the_training(tmp_path):
     training = {"rho": 0.1, "sam": "sam", "opt": "sgd", "momentum": 0.8}
     assert run.read_config()["training"] == training
     tracker.step(model, SAM(model.parameters(), base, rho=0.1, method="asam"))
-    assert run.read_config()["training"]["opt"] == "sgd with asam"
+    training = run.read_config()["training"]
+    assert training["sam"] == "asam"
+    assert not has_known_edge(training)
     accuracies = [row["val_accuracy"] for row in run.read_metrics()]
     np.testing.assert_equal(accuracies, [math.nan, 50.0, math.nan])
 
@@ -235,3 +238,45 @@ def test_mistakes_are_told_in_one_line(tmp_path):
     refused("no submodule 'head'", module="head")
     with pytest.raises(InputError, match="no parameters to measure"):
         Tracker(tmp_path / "run", samples()).step(nn.ReLU())
+
+
+class Complex(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.randn(6, 3, dtype=torch.cfloat))
+
+    def forward(self, x):
+        return (x.to(torch.cfloat) @ self.weight).abs()
+
+
+@pytest.mark.parametrize("make_model", [Complex, lambda: make().bfloat16()])
+def test_the_weights_are_kept_as_the_model_has_them(tmp_path, make_model):
+    model = make_model()
+    Tracker(tmp_path / "run", samples(), quantities=("grad_norm",)).step(model)
+    stored = RunDirectory(tmp_path / "run").load("epochs/0001.pt")
+    stored = stored.get("model", stored)
+    expected = model.state_dict()
+    assert {name: stored[name].dtype for name in expected} == {
+        name: tensor.dtype for name, tensor in expected.items()
+    }
+    model.load_state_dict({name: stored[name] for name in expected})
+
+
+def test_an_argument_that_nothing_takes_is_refused_at_once(tmp_path):
+    with pytest.raises(InputError, match="takes an argument 'probe'"):
+        Tracker(tmp_path / "run", samples(), probe=2)
+
+
+def test_a_submodule_within_several_wrappers(tmp_path):
+    class Compiled(torch.nn.Module):
+        """What torch.compile returns, in the respect that matters."""
+
+        def __init__(self, model):
+            super().__init__()
+            self._orig_mod = model
+
+    network = torch.nn.Sequential()
+    network.add_module("net", make())
+    tracker = Tracker(tmp_path / "run", samples(), quantities=("grad_norm",), module="net")
+    tracker.step(Compiled(torch.nn.DataParallel(network)))
+    assert tracker.rows[0]["grad_norm"] > 0

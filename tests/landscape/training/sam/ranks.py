@@ -4,6 +4,7 @@ Arguments: the method, the form, and a file to meet at.
 """
 
 import json
+import math
 import os
 import sys
 
@@ -32,8 +33,18 @@ def train(rank, method, form, file):
         model=model,
         per_device=form != "shared",
     )
-    for _ in range(3):
-        if form == "two steps":
+    scaler = None
+    for number in range(3):
+        if form == "overflow":
+            scaler = scaler or torch.amp.GradScaler("cpu", init_scale=256.0)
+            scale = math.inf if rank == 0 and number == 1 else 1.0
+
+            def closure(scale=scale, scaler=scaler):
+                scaler.scale(problem.loss(rows) * scale).backward()
+
+            optimizer.step(closure, scaler=scaler)
+            scaler.update()
+        elif form == "two steps":
             optimizer.zero_grad()
             with optimizer.first_pass():
                 problem.loss(rows).backward()

@@ -43,11 +43,7 @@ class PerDevice(ByThePaper):
     [("gsam", "shared"), ("gsam", "closure"), ("looksam", "two steps")],
 )
 def test_both_ranks_take_the_steps_of_the_paper(method, form, tmp_path):
-    script = [sys.executable, "-m", "tests.landscape.training.sam.ranks"]
-    words = [*script, method, form, str(tmp_path / "meet")]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 0, done.stderr
-    first, second = json.loads(done.stdout)
+    first, second = weights_of_ranks(method, form, tmp_path)
     assert first == second
     problem = Problem()
     kind = ByThePaper if form == "shared" else PerDevice
@@ -58,3 +54,26 @@ def test_both_ranks_take_the_steps_of_the_paper(method, form, tmp_path):
     torch.testing.assert_close(
         torch.tensor(first, dtype=torch.float64), paper.w, rtol=0, atol=1e-12
     )
+
+
+@pytest.mark.parametrize("method", ["sam", "gsam"])
+def test_an_overflow_in_one_rank_is_a_skipped_step_in_both(method, tmp_path):
+    first, second = weights_of_ranks(method, "overflow", tmp_path)
+    assert first == second
+    problem = Problem()
+    options = {"rate": 0.3, "alpha": ALPHA[method], "every": 2}
+    paper = PerDevice(problem.loss_of, problem.vector(), method, 0.2, **options)
+    for _ in range(2):  # the second of three steps is skipped
+        paper.step()
+    torch.testing.assert_close(
+        torch.tensor(first, dtype=torch.float64), paper.w, rtol=0, atol=1e-12
+    )
+
+
+def weights_of_ranks(method, form, tmp_path):
+    """The weights of two processes after three steps, as lists."""
+    script = [sys.executable, "-m", "tests.landscape.training.sam.ranks"]
+    words = [*script, method, form, str(tmp_path / "meet")]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
