@@ -17,22 +17,24 @@ from landscape.objective.objective import Objective
 from landscape.objective.twin import Twin
 from landscape.runtime.isolation import isolated
 
-# The step relative to the norm of the weights, in units of the fourth root of the rounding. Shorter
-# ones meet single kinks of ReLU networks, each of which weighs more the shorter the step.
-SHARES = {torch.float64: 1.0}
+# The longest step is the norm of the weights times the fourth root of the rounding. It is halved so
+# often at most, and no more where so many halvings in a row made the error no smaller.
+HALVINGS = 7
+VAIN_HALVINGS = 2
 
 
 def second_difference(objective: Objective, vector: Tensor) -> Estimate:
     """(L(theta + h v) - 2 L(theta) + L(theta - h v)) / h^2, in float64 if the model takes it.
 
-    It is extrapolated from the steps h and 2h, so that the fourth derivative drops out.
+    The step h is halved until what that changes, after an extrapolation by which the fourth
+    derivative drops out, and what rounding may change are least together.
 
     Args:
         objective: the loss L.
         vector: the unit vector v, of shape (P,).
 
     Returns:
-        The second difference; its ``stderr`` is what the step changed, and what rounding may.
+        The second difference; its ``stderr`` is what the last halving changed, plus rounding.
 
     Example:
         >>> pairs = lanczos(CurvatureOperator(objective), 1, torch.Generator().manual_seed(0))
@@ -40,12 +42,8 @@ def second_difference(objective: Objective, vector: Tensor) -> Estimate:
         >>> abs(difference.value - pairs.eigenvalues[0].item()) < 1e-3
         True
     """
-    first, with_gradients = objective.batches[0], objective.needs_gradients
-    with isolated(), torch.set_grad_enabled(with_gradients):
-        twin, _, _ = Twin.with_loss(objective.module, objective.criterion, [first])
-        # Where truncation, of order h^2, and rounding, of order 1/h^2, meet.
-        norm = max(torch.linalg.vector_norm(twin.theta).item(), 1.0)
-        step = SHARES.get(twin.value_type, 0.3) * norm * twin.epsilon**0.25
+    with isolated(), torch.set_grad_enabled(objective.needs_gradients):
+        twin, _, _ = Twin.with_loss(objective.module, objective.criterion, objective.batches[:1])
         direction = vector.to(twin.theta)
 
         def loss(distance: float) -> float:
@@ -57,6 +55,22 @@ def second_difference(objective: Objective, vector: Tensor) -> Estimate:
             return total / objective.total_weight
 
         middle = loss(0.0)
-        near, far = ((loss(h) - 2 * middle + loss(-h)) / (h * h) for h in (step, 2 * step))
-    rounding = 4 * twin.epsilon * abs(middle) / (step * step)
-    return Estimate((4 * near - far) / 3, math.hypot((near - far) / 3, rounding))
+        norm = max(torch.linalg.vector_norm(twin.theta).item(), 1.0)
+        step = norm * twin.epsilon**0.25
+        best, vain = Estimate(math.nan, math.inf), 0
+        differences: list[float] = []
+        extrapolated: list[float] = []
+        for _ in range(HALVINGS + 1):
+            differences.append((loss(step) - 2 * middle + loss(-step)) / (step * step))
+            if len(differences) > 1:
+                extrapolated.append((4 * differences[-1] - differences[-2]) / 3)
+            if len(extrapolated) > 1:
+                rounding = 4 * twin.epsilon * abs(middle) / (step * step)
+                error = abs(extrapolated[-1] - extrapolated[-2]) + rounding
+                vain = 0 if error < best.stderr else vain + 1
+                if error < best.stderr:
+                    best = Estimate(extrapolated[-1], error)
+                if vain == VAIN_HALVINGS:
+                    break
+            step /= 2
+    return best

@@ -203,10 +203,9 @@ def quiet_and_offline() -> Iterator[ModuleType]:
 
 def import_transformers() -> ModuleType:
     """The library transformers; InputError where it is missing."""
-    transformers = import_optional("transformers", needed_by=NEEDED_BY, install=INSTALL)
     # Its names are imported when they are used; this module is behind all models.
     import_optional("transformers.modeling_utils", needed_by=NEEDED_BY, install=INSTALL)
-    return transformers
+    return import_module("transformers")
 
 
 def _check_folder(folder: Path) -> None:

@@ -62,16 +62,18 @@ def import_optional(name: str, *, needed_by: str, install: str) -> ModuleType:
     Raises:
         InputError: It is missing, or can't be imported.
     """
+    library = name.partition(".")[0]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # First, since others take torchvision's failure for their own, and it may be missing.
             with contextlib.suppress(ImportError):
                 with_torchvision(partial(import_module, "torchvision"))
+            import_module(library)
             return import_module(name)
     except (ImportError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"{needed_by} needs {name.partition('.')[0]}, which can't be imported ({reason}); "
+            f"{needed_by} needs {library}, which can't be imported ({reason}); "
             f"install it with: {install}"
         ) from error
