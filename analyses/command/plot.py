@@ -20,7 +20,7 @@ from analyses.drawing.pictures import Picture, save_pictures
 from analyses.drawing.style import styled
 from analyses.formats.export import export
 from analyses.replicates import replicate_labels
-from analyses.report.page import write_markdown, write_numbers, write_page
+from analyses.report.page import write_markdown, write_numbers, write_page, write_rows
 from analyses.report.paper.summary import Summary, summarise
 from analyses.run_context import RunContext
 from analyses.runner import measure
@@ -214,6 +214,7 @@ def _draw(
             show(write_page(results, pictures, folder / f"{name}.html", summary))
         if {"html", "md"} & formats or name == "report":
             show(write_numbers(results, folder / f"{name}.json", summary))
+            show(write_rows(results, folder / f"{name}.csv", summary))
         if "md" in formats:
             show(write_markdown(results, pictures, folder / f"{name}.md", summary))
     for members in results.values():
