@@ -91,7 +91,10 @@ PARAMETERS = {
     "impulse_noise": {
         "share": Parameter((0.01, 0.02, 0.03, 0.05, 0.07), (0.03, 0.06, 0.09, 0.17, 0.27)),
     },
-    "defocus_blur": {"radius": Parameter((0.3, 0.4, 0.5, 1.0, 1.5), (3, 4, 6, 8, 10), power=1)},
+    "defocus_blur": {
+        "radius": Parameter((0.3, 0.4, 0.5, 1.0, 1.5), (3, 4, 6, 8, 10), power=1),
+        "edge": Parameter((0.4, 0.5, 0.6, 0.2, 0.1), (0.1, 0.5, 0.5, 0.5, 0.5), power=1),
+    },
     "glass_blur": {
         "sigma": Parameter((0.05, 0.25, 0.4, 0.25, 0.4), (0.7, 0.9, 1.0, 1.1, 1.5), power=1),
         "reach": Parameter((1, 1, 1, 1, 1), (1, 2, 2, 3, 4), power=1),
