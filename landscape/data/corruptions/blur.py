@@ -42,7 +42,7 @@ def disk(radius: float, edge: float) -> Tensor:
 
 
 def _mirrored(size: int, pad: int) -> Tensor:
-    """The places of an axis of ``size`` pixels, and of ``pad`` on each side, mirrored at the last."""
+    """The places along an axis of ``size`` pixels with ``pad`` mirrored ones on each side."""
     period = max(1, 2 * (size - 1))
     places = torch.arange(-pad, size + pad) % period
     return torch.minimum(places, period - places)
@@ -73,14 +73,12 @@ def glass_blur(
     return gaussian_blur(blurred.flatten(2).gather(2, index).view_as(images), sigma)
 
 
-def scattered(
-    n: int, height: int, width: int, reach: float, generator: torch.Generator
-) -> Tensor:
+def scattered(n: int, height: int, width: int, reach: float, generator: torch.Generator) -> Tensor:
     """The number of the pixel that each of the H W pixels becomes in a pass, (n, H W)."""
     distance = max(reach, 1.0)
     margin = math.ceil(distance)
-    rows = torch.arange(margin + 1, height - margin + 1)
-    columns = torch.arange(margin + 1, width - margin + 1)
+    rows = torch.arange(height)[margin + 1 : height - margin + 1]
+    columns = torch.arange(width)[margin + 1 : width - margin + 1]
     visited = (rows.unsqueeze(1) * width + columns).flatten()
     drawn = 2 * torch.rand(2, n, len(visited), generator=generator) - 1
     down, right = (distance * drawn).floor().long()

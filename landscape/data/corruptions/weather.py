@@ -8,7 +8,6 @@ layer of snow is not rounded to bytes.
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from landscape.data.corruptions.blur import clipped_zoom, smear
@@ -87,23 +86,24 @@ def plasma(n: int, height: int, width: int, decay: float, generator: torch.Gener
     the amplitude times a number that also has this amplitude, an octave divides the noise by the
     square of ``decay``.
     """
-    step = 2 ** max(1, math.ceil(math.log2(max(height, width))))
-    heights = torch.zeros(n, step, step)
-    amplitude = 1.0
 
-    def displaced(total: Tensor) -> Tensor:
+    def displaced(total: Tensor, amplitude: float) -> Tensor:
         noise = 2 * torch.rand(total.shape, generator=generator) - 1
         return total / 4 + amplitude * noise
 
+    step, amplitude = 2 ** max(1, math.ceil(math.log2(max(height, width)))), 1.0
+    heights = torch.zeros(n, step, step)
     while step > 1:
         half = step // 2
         corners = heights[:, ::step, ::step]
         beside = corners + corners.roll(-1, 2)
         below = corners + corners.roll(-1, 1)
-        centres = displaced(beside + beside.roll(-1, 1))
+        centres = displaced(beside + beside.roll(-1, 1), amplitude)
         heights[:, half::step, half::step] = centres
-        heights[:, ::step, half::step] = displaced(beside + centres + centres.roll(1, 1))
-        heights[:, half::step, ::step] = displaced(below + centres + centres.roll(1, 2))
+        beside += centres + centres.roll(1, 1)
+        below += centres + centres.roll(1, 2)
+        heights[:, ::step, half::step] = displaced(beside, amplitude)
+        heights[:, half::step, ::step] = displaced(below, amplitude)
         step, amplitude = half, amplitude / decay**2
     low, high = heights.amin((1, 2), keepdim=True), heights.amax((1, 2), keepdim=True)
     return ((heights - low) / (high - low))[:, None, :height, :width]
