@@ -94,9 +94,14 @@ def scattered(n: int, height: int, width: int, reach: float, generator: torch.Ge
     partners += pixels * (inside[partners] & (moves > 0))
     source = torch.arange(pixels).repeat(n, 1)
     source[:, visited] = partners
-    while (unknown := source >= pixels).any():
-        source = torch.where(unknown, source.gather(1, source % pixels), source)
-    return source
+    flat = source.flatten()
+    open_ended = (flat >= pixels).nonzero().squeeze(1)
+    while len(open_ended):
+        first_of_picture = open_ended // pixels * pixels
+        followed = flat[flat[open_ended] - pixels + first_of_picture]
+        flat[open_ended] = followed
+        open_ended = open_ended[followed >= pixels]
+    return flat.view(n, pixels)
 
 
 def motion_blur(
