@@ -1,6 +1,7 @@
 """Decoding of picture files to bytes of one size, in threads: Pillow releases the GIL."""
 
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -85,13 +86,13 @@ def _inside(picture: Image.Image, image_size: int, box: Sequence[int]) -> Image.
     if reduced >= 2:
         picture.draft("RGB", (int(full[0] / reduced), int(full[1] / reduced)))
     x_scale, y_scale = (now / then for now, then in zip(picture.size, full, strict=True))
-    edges = (
-        left * x_scale,
-        top * y_scale,
-        (left + width) * x_scale,
-        (top + height) * y_scale,
-    )
-    rgb = _to_rgb(picture).resize((image_size, image_size), Image.Resampling.BILINEAR, box=edges)
+    x, y = left * x_scale, top * y_scale
+    right, bottom = x + width * x_scale, y + height * y_scale
+    # The filter would reach beyond the box, so that the picture is cut to it first.
+    cut = (math.floor(x), math.floor(y), math.ceil(right), math.ceil(bottom))
+    edges = (x - cut[0], y - cut[1], right - cut[0], bottom - cut[1])
+    rgb = _to_rgb(picture).crop(cut)
+    rgb = rgb.resize((image_size, image_size), Image.Resampling.BILINEAR, box=edges)
     return rgb.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if is_mirrored else rgb
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from landscape.data.augmentation.crop_flip import crop_and_flip
 from landscape.data.augmentation.inception_crop import boxes_of, crop_tensors, draw_crops
-from landscape.data.augmentation.mixup import mixup
+from landscape.data.augmentation.mixup import draw_shares, mixup
 from landscape.data.augmentation.randaugment import rand_augment
 from landscape.data.feed import stream_seed
 from landscape.data.samples import Normalization, Samples, TensorSamples, count_classes
@@ -16,14 +16,15 @@ from landscape.errors import InputError
 from landscape.training.augmentation.settings import AugmentSettings
 
 # Streams of random numbers, so that one kind of draw does not change another.
-CROP, RANDAUGMENT, MIXUP = 11, 12, 13
+CROP, RANDAUGMENT, MIXUP, MIXUP_BATCH = 11, 12, 13, 14
 
 
 class Augmentation:
     """Augments one batch after the other; every draw is a function of seed, epoch, step and view.
 
     Crops are drawn for the batch of all ranks together, so that they don't depend on the number of
-    ranks. RandAugment and mixup are drawn by each rank for its own samples.
+    ranks; nor does mixup's weight, if there is one a batch. RandAugment, mixup's partners and other
+    weights are drawn by each rank for its own samples.
 
     Args:
         settings: What to do.
@@ -92,8 +93,12 @@ class Augmentation:
         """Apply mixup, if it is on, which turns the targets into shares of shape (n, classes)."""
         if self.settings.mixup == 0:
             return inputs, targets
+        alpha = self.settings.mixup
         generator = self._generator(MIXUP, (epoch, step, self._rank))
-        return mixup(inputs, targets, self._classes, self.settings.mixup, 1.0, generator)
+        shares = None
+        if self.settings.mixup_lambda == "batch":
+            shares = draw_shares(1, alpha, self._generator(MIXUP_BATCH, (epoch, step)))
+        return mixup(inputs, targets, self._classes, alpha, 1.0, generator, shares)
 
     def _crops(self, count: int, key: Sequence[int]) -> Tensor:
         """This rank's crops among those that are drawn for the whole batch."""

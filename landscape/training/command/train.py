@@ -14,7 +14,13 @@ from torch import nn
 from landscape.checkpoints.run import BEST, CONFIG, EPOCHS, LAST, METRICS, RunDirectory
 from landscape.checkpoints.transfer import transfer_weights
 from landscape.data.catalog import data_facts, load_data
-from landscape.data.samples import Samples, TensorSamples, check_targets, count_classes
+from landscape.data.samples import (
+    Samples,
+    TensorSamples,
+    balanced_share,
+    check_targets,
+    count_classes,
+)
 from landscape.errors import InputError
 from landscape.models.catalog import resolve_model
 from landscape.models.probe import count_outputs, find_classifier
@@ -34,6 +40,9 @@ from landscape.training.scale.data_parallel import join_data_parallel_group
 from landscape.training.state import Row
 
 LOGGER = logging.getLogger(__name__)
+
+# The key in config.json of m, the number of samples that share a perturbation of SAM.
+PERTURBATION = "samples_per_perturbation"
 
 
 def train_command(arguments: argparse.Namespace) -> None:
@@ -96,9 +105,12 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
     with join_data_parallel_group(ranks, device) as group:
         if ranks.is_first:
             make_directory(run.path)
-            if not resumes:
+            config = _config(plan, model, training, ranks.world_size)
+            if resumes:
+                _tell_of_other_perturbations(run.read_config(), config)
+            else:
                 run.clear()
-                run.write_config(_config(plan, model, data_facts(training), ranks.world_size))
+                run.write_config(config)
         rows = train(
             model,
             training,
@@ -192,19 +204,35 @@ def _are_the_same(training: Samples, validation: Samples) -> bool:
     )
 
 
-def _config(
-    plan: Plan, model: nn.Module, facts: Mapping[str, Any], processes: int
-) -> dict[str, Any]:
+def _config(plan: Plan, model: nn.Module, training: Samples, processes: int) -> dict[str, Any]:
     """The content of config.json."""
+    settings = plan.training
+    count = len(training)
+    if settings.train_fraction < 1:
+        count = len(balanced_share(training.targets, settings.train_fraction, settings.seed))
+    batch_size = min(settings.batch_size, count)
+    m = settings.samples_per_perturbation(batch_size, processes) if settings.rho else None
     return {
         **plan.config(),
         "num_parameters": sum(p.numel() for p in model.parameters()),
-        "data_facts": dict(facts),
+        "data_facts": dict(data_facts(training)),
         "processes": processes,
+        PERTURBATION: m,
         "versions": versions(),
         "git_commit": git_commit(),
         "created": now(),
     }
+
+
+def _tell_of_other_perturbations(saved: Mapping[str, Any], present: Mapping[str, Any]) -> None:
+    """Say so if SAM's perturbations are shared by another number of samples than before."""
+    before, after = saved.get(PERTURBATION), present[PERTURBATION]
+    if before is not None and before != after:
+        LOGGER.info(
+            f"{after} samples share a perturbation of SAM from here on, {before} did before, "
+            f"because the run goes on with {present['processes']} processes instead of "
+            f"{saved.get('processes')}"
+        )
 
 
 def _evaluate(evaluation: FinalEvaluation, words: Sequence[str], run: RunDirectory) -> None:
