@@ -19,7 +19,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from landscape.errors import InputError
@@ -113,17 +112,19 @@ def invert(pictures: Tensor) -> Tensor:
 
 def posterize(pictures: Tensor, bits: int) -> Tensor:
     """Keep the highest ``bits`` of each byte, at least 1 and at most 8."""
-    return pictures - pictures % 2 ** (8 - min(max(bits, 1), 8))
+    step = 2 ** (8 - min(max(bits, 1), 8))
+    return (pictures / step).floor() * step
 
 
 def solarize(pictures: Tensor, threshold: int) -> Tensor:
     """Invert the pixels of ``threshold``, modulo 256, and above."""
-    return torch.where(pictures < threshold % 256, pictures, 255 - pictures)
+    # |255 - v| where the pixel is inverted, and |0 - v| elsewhere: faster than a choice.
+    return (255 * (pictures >= threshold % 256) - pictures).abs()
 
 
 def solarize_add(pictures: Tensor, addition: int) -> Tensor:
     """Add ``addition`` to the pixels below 128."""
-    return torch.where(pictures < 128, (pictures + addition).clamp(max=255), pictures)
+    return (pictures + addition * (pictures < 128)).clamp(max=255)
 
 
 def color(pictures: Tensor, factor: float) -> Tensor:
@@ -152,8 +153,9 @@ def sharpness(pictures: Tensor, factor: float) -> Tensor:
     smooth = pictures.clone()
     inner = smooth[:, :, 1:-1, 1:-1]
     # Pillow's SMOOTH is a 3 by 3 window of ones with 5 in the middle, over 13.
-    total = F.avg_pool2d(pictures, 3, stride=1, divisor_override=1) + 4 * inner
-    inner.copy_((total / 13).floor())
+    columns = pictures[..., :-2] + pictures[..., 1:-1] + pictures[..., 2:]
+    total = columns[:, :, :-2] + columns[:, :, 1:-1] + columns[:, :, 2:]
+    inner.copy_(((total + 4 * inner) / 13).floor())
     return _blend(smooth, pictures, factor)
 
 
@@ -208,7 +210,7 @@ def cutout(pictures: Tensor, reach: tuple[int, int], centres: Tensor) -> Tensor:
     )
     is_covered = (row - reach[0] <= y) & (y < row + reach[0])
     is_covered = is_covered & (column - reach[1] <= x) & (x < column + reach[1])
-    return torch.where(is_covered.unsqueeze(1), GREY, pictures)
+    return pictures.masked_fill(is_covered.unsqueeze(1), GREY)
 
 
 def _per_picture(values: Tensor, pictures: Tensor) -> Tensor:
@@ -232,7 +234,7 @@ def _sample(pictures: Tensor, x: Tensor, y: Tensor) -> Tensor:
     index = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
     index = index.expand(len(pictures), height, width).unsqueeze(1).expand_as(pictures)
     picked = pictures.flatten(2).gather(2, index.flatten(2)).view_as(pictures)
-    return torch.where(is_inside.unsqueeze(-3), picked, GREY)
+    return picked.masked_fill_(~is_inside.unsqueeze(-3), GREY)
 
 
 def _nearest(positions: Tensor) -> Tensor:

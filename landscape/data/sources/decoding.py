@@ -91,7 +91,7 @@ def _inside(picture: Image.Image, image_size: int, box: Sequence[int]) -> Image.
     # The filter would reach beyond the box, so that the picture is cut to it first.
     cut = (math.floor(x), math.floor(y), math.ceil(right), math.ceil(bottom))
     edges = (x - cut[0], y - cut[1], right - cut[0], bottom - cut[1])
-    rgb = _to_rgb(picture).crop(cut)
+    rgb = _to_rgb(picture.crop(cut))
     rgb = rgb.resize((image_size, image_size), Image.Resampling.BILINEAR, box=edges)
     return rgb.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if is_mirrored else rgb
 
