@@ -7,7 +7,7 @@ it differs from Pillow:
 - ``contrast`` blends towards the level (number of pixels) / 256, at most 255, and not towards the
   mean: the code sums the histogram where it means to average. It is 196 for 224 x 224 pixels.
 - ``solarize`` compares with a byte, in which a threshold of 256 becomes 0, and one of 384 becomes
-  128 (big_vision's issue 110).
+  128.
 - Pictures that move take the nearest pixel, and grey (128) from outside.
 - Every operation ends with whole grey levels, rounded down.
 
@@ -132,8 +132,8 @@ def color(pictures: Tensor, factor: float) -> Tensor:
     if pictures.shape[1] == 1:
         return pictures
     weights = pictures.new_tensor(LUMA).view(3, 1, 1)
-    brightness = (weights * (pictures * (1 / 255))).sum(1, keepdim=True)
-    return _blend((255.5 * brightness).floor(), pictures, factor)
+    luma = (weights * (pictures * (1 / 255))).sum(1, keepdim=True)
+    return _blend((255.5 * luma).floor(), pictures, factor)
 
 
 def contrast(pictures: Tensor, factor: float) -> Tensor:
