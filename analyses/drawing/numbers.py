@@ -7,6 +7,29 @@ from typing import Protocol
 from landscape.results.provenance import Provenance
 
 
+class NumberText(str):
+    """A number as it is printed, which keeps its value: rows of replicates are averaged by it.
+
+    Attributes:
+        value: the number.
+        form: the words around it, with ``{}`` in its place.
+    """
+
+    value: float
+    form: str
+
+    def __new__(cls, text: str, value: float, form: str = "{}") -> "NumberText":
+        """The text of a value."""
+        made = super().__new__(cls, text)
+        made.value = value
+        made.form = form
+        return made
+
+    def within(self, form: str) -> "NumberText":
+        """The same with words around it: ``form`` has ``{}`` in its place."""
+        return NumberText(form.replace("{}", self), self.value, form)
+
+
 class HasProvenance(Protocol):
     """Anything with a provenance, such as a result."""
 
@@ -34,14 +57,24 @@ def epochs_unit(results: Sequence[HasProvenance]) -> str:
     return " or ".join(sorted(units))
 
 
-def number(value: float, digits: int = 3) -> str:
+def number(value: float, digits: int = 3) -> NumberText:
     """A value to ``digits`` significant digits; only very small or large ones have an exponent."""
     if not math.isfinite(value):
-        return str(value)
+        return NumberText(str(value), value)
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
-        return f"{value:.{digits - 1}e}"
+        return NumberText(f"{value:.{digits - 1}e}", value)
     decimals = digits - 1 - (math.floor(math.log10(abs(value))) if value else 0)
-    return f"{value:.{max(decimals, 0)}f}"
+    return fixed(value, max(decimals, 0))
+
+
+def fixed(value: float, decimals: int) -> NumberText:
+    """A value with so many decimals."""
+    return NumberText(f"{value:.{decimals}f}", value)
+
+
+def count(value: int, total: int | None = None) -> NumberText:
+    """A whole number with commas, and "of" how many where there is a ``total``."""
+    return NumberText(f"{value:,}" + ("" if total is None else f" of {total:,}"), value)
 
 
 def short_number(value: float) -> str:
@@ -49,22 +82,14 @@ def short_number(value: float) -> str:
     return f"{float(f'{value:.2g}'):g}"
 
 
-def with_error(value: float, error: float) -> str:
+def with_error(value: float, error: float) -> NumberText:
     """Value ± error, both to the error's second digit; "(no error)" if the error is not finite."""
-    if not math.isfinite(error):
-        return f"{number(value)} (no error)"
-    if error == 0 or not math.isfinite(value):
-        return f"{number(value)} ± {number(error)}"
-    if abs(value) >= 1e5 and error >= 1:
-        power = math.floor(math.log10(abs(value)))
-        return f"({with_error(value / 10**power, error / 10**power)})e{power}"
-    decimals = max(0, 1 - math.floor(math.log10(error)))
-    if decimals > 6 and abs(value) < 1e-3:
-        return f"{value:.3e} ± {error:.1e}"
-    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+    return NumberText(_with_error(value, error), value)
 
 
-def with_residual(value: float, residual: float, converged: bool, error: float = math.nan) -> str:
+def with_residual(
+    value: float, residual: float, converged: bool, error: float = math.nan
+) -> NumberText:
     """A value of an iteration with its relative residual, and a remark if it has not converged.
 
     With ``error`` it is value ± error; otherwise it has two to five digits, as many as the residual
@@ -72,6 +97,20 @@ def with_residual(value: float, residual: float, converged: bool, error: float =
     """
     certain = 1 - math.floor(math.log10(residual)) if 0 < residual < 1 else 2
     digits = max(2, min(5, certain)) if residual else 5
-    text = number(value, digits) if math.isnan(error) else with_error(value, error)
-    text = f"{text} ({residual:.0e})"
-    return text if converged else f"{text}, not converged"
+    shown = number(value, digits) if math.isnan(error) else with_error(value, error)
+    text = f"{shown} ({residual:.0e})"
+    return NumberText(text if converged else f"{text}, not converged", value)
+
+
+def _with_error(value: float, error: float) -> str:
+    if not math.isfinite(error):
+        return f"{number(value)} (no error)"
+    if error == 0 or not math.isfinite(value):
+        return f"{number(value)} ± {number(error)}"
+    if abs(value) >= 1e5 and error >= 1:
+        power = math.floor(math.log10(abs(value)))
+        return f"({_with_error(value / 10**power, error / 10**power)})e{power}"
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    if decimals > 6 and abs(value) < 1e-3:
+        return f"{value:.3e} ± {error:.1e}"
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.style import figure, line_styles
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import figure
 from analyses.linearity.result import Linearity
 
 
@@ -17,14 +18,15 @@ def draw(results: Sequence[Linearity], options: PlotOptions | None = None) -> di
     page = figure(7.6, 2.9 + 0.18 * (len(results) > 3))
     panels = page.subplots(1, 3)
     handles: dict[str, Any] = {}
-    for result, style in zip(results, line_styles(len(results)), strict=True):
+    for curve in curves_of(results):
+        result, style = curve.result, curve.style
         curves = (
             (100 * result.missing, 100 * result.missing_stderr),
             (result.loss, result.loss_stderr),
             (result.gradient_norm, result.gradient_norm_stderr),
         )
         for panel, (values, errors) in zip(panels, curves, strict=True):
-            (handles[result.label],) = panel.plot(result.t, values, **style)
+            (handles[curve.name],) = panel.plot(result.t, values, **style)
             panel.fill_between(
                 result.t,
                 values - errors,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analyses.drawing.numbers import with_error
+from analyses.drawing.numbers import fixed, with_error
 from analyses.robustness.result import ATTACKS, Robustness, families_of, family_title, sets_of
 from landscape.data.corruptions.catalog import SEVERITIES
 from landscape.robustness.scores import Score
@@ -50,7 +50,7 @@ def _overview(result: Robustness, results: Sequence[Robustness]) -> dict[str, st
     lengths = {f"{result.settings.step_of(float(radius)):g}" for radius in result.radii}
     length = f"{next(iter(lengths))}/255" if len(lengths) == 1 else "radius/16"
     row["PGD steps"] = f"{result.settings.attack_steps} of {length}" if lengths else "none"
-    row["seconds"] = f"{result.provenance.seconds:.1f}"
+    row["seconds"] = fixed(result.provenance.seconds, 1)
     return row
 
 
@@ -68,7 +68,8 @@ def _row_of_sets(result: Robustness, names: Sequence[str]) -> dict[str, str]:
         row[name] = _cell(score)
         if score is not None and score.among_present is not None:
             error = score.among_present_error or 0.0
-            row[name] += f" (among its classes {with_error(score.among_present, error)})"
+            among = with_error(score.among_present, error)
+            row[name] += f" (among its classes {among})"
     return row
 
 
