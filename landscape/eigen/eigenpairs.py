@@ -11,7 +11,6 @@ from landscape.eigen.operator import SymmetricOperator
 from landscape.eigen.sums import unit
 from landscape.errors import InputError
 
-
 # Which pairs: those of largest magnitude, with the largest and the smallest eigenvalue besides.
 WITH_ENDS = "magnitude with ends"
 

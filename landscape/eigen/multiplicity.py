@@ -79,7 +79,6 @@ class RitzPairs:
             self.steps + hidden.steps,
         )
 
-
     def split(self, count: int) -> "tuple[RitzPairs, RitzPairs]":
         """The first ``count`` pairs, on which all products were spent, and the others."""
         return (
