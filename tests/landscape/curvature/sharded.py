@@ -26,7 +26,7 @@ def measure(name: str, ranks: Ranks = ALONE) -> dict | None:
         return None
     return {
         "eigenvalues": spectrum.eigenvalues.tolist(),
-        "components": spectrum.components.eigenvalues.tolist(),
+        "components": spectrum.components.largest.values.tolist(),
         "gradient": spectrum.gradient_norm,
     }
 

@@ -3,10 +3,12 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyses.hessian.eigenvalues import Eigenvalues
 from analyses.report.paper.catalog import CLAIMS, flatter_and_better, judge
 from analyses.report.paper.claims import Comparison, gains, with_sam, within
 from analyses.report.paper.quantities import LOWER_BOUND, ROWS, Quantity, Row, quantity
@@ -117,12 +119,18 @@ def test_components_of_one_network():
     assert within("last_block", "embedding", "ViT")(members)[0].verdict == "contradicts"
 
 
-def test_a_negative_curvature_is_no_sharpness():
-    one = network_of("vit", "vit", 0.0, -4.0)
+def test_the_largest_eigenvalue_is_compared_and_not_a_larger_negative_one():
+    negative = replace(spectrum("vit", "vit", 0.0, 4.0, 0.1), eigenvalues=np.array([-9.0]))
+    one = Network("vit", {"hessian": negative})
     other = network_of("vit-sam", "vit", 0.1, 1.0)
     (found,) = with_sam("sharpness", more=False)([one, other])
-    assert found.verdict == "can't decide"
-    assert "negative" in found.text
+    assert [value.value for value in found.values] == [4.0, 1.0]
+
+
+def test_a_largest_eigenvalue_that_is_not_known_is_not_compared():
+    unknown = replace(spectrum("vit", "vit", 0.0, 4.0, 0.1), ends=Eigenvalues.unknown(2))
+    one = Network("vit", {"hessian": unknown})
+    assert with_sam("sharpness", more=False)([one, network_of("b", "vit", 0.1, 1.0)]) == []
 
 
 def test_gains_have_both_errors(monkeypatch):
