@@ -132,7 +132,10 @@ def _block(place: float) -> Callable[[Spectrum | ComponentCurvature], Quantity |
 
 
 def _train_loss(result: Any) -> Quantity:
-    return _of(result, result.loss, result.loss_stderr, "cross-entropy, eval mode; sampling error")
+    """The loss at the weights, of clean samples: not what a training logged on its batches."""
+    penalty = f" + {result.settings.l2:g}/2 ‖θ‖²" if result.settings.l2 else ""
+    method = f"{result.provenance.loss_name}{penalty} at w, eval mode, clean samples"
+    return _of(result, result.loss, result.loss_stderr, f"{method}; sampling error")
 
 
 def _active(result: Sparsity) -> Quantity:
@@ -224,7 +227,7 @@ _OF_COMPONENTS = ("components", "hessian")
 ROWS: dict[str, Row] = {
     "parameters": Row("parameters", (), _parameters),
     "sharpness": Row("λ_max of the Hessian", ("hessian", "components"), _sharpness),
-    "train_loss": Row("training loss", ("hessian",), _train_loss),
+    "train_loss": Row("training loss at w, L_train", ("hessian",), _train_loss),
     "kappa": Row("κ of the tangent kernel", ("ntk",), _kappa),
     "noisy_loss": Row("loss under weight noise, L^N", ("flatness",), _noisy_loss(_reference)),
     "noisiest_loss": Row("L^N at the largest σ", ("flatness",), _noisy_loss(_largest)),
