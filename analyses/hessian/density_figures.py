@@ -74,7 +74,7 @@ def _title(result: Spectrum) -> str:
     """The label, and below it both ends of the spectrum as far as they are known."""
     values = {"max": result.ends.values[LARGEST], "min": result.ends.values[SMALLEST]}
     ends = [
-        rf"$\lambda_\mathrm{{{name}}}$ = {number(float(value))}"
+        f"λ_{name} = {number(float(value))}"
         for name, value in values.items()
         if not math.isnan(value)
     ]

@@ -30,7 +30,7 @@ def draw(results: Sequence[Sharpness], options: PlotOptions | None = None) -> di
         panels[1].plot(epochs, result.column("cosine"), marker="o", markersize=3, **style)
     panels[0].set_yscale("log", nonpositive="mask")
     plain_log_ticks(panels[0].yaxis)
-    panels[0].set_ylabel(with_unit("$\\lambda_\\mathrm{max}$; dotted: edge", results))
+    panels[0].set_ylabel(with_unit("λ_max; dotted: edge", results))
     panels[1].set(ylim=(0, 1), xlabel=what_is_counted(results), ylabel="|cos(gradient, v)|")
     panels[1].xaxis.set_major_locator(MaxNLocator(integer=True))
     for panel in panels:
