@@ -210,12 +210,8 @@ def _activation_norm(place: int) -> Callable[[Norms], Quantity | None]:
 
 def _kappa(result: TangentKernel) -> Quantity:
     value, error, is_bound = result.kappa()
-    settings = result.settings
-    where = "at initialisation" if settings.ntk_at == "init" else "at the checkpoint"
-    size = f"{result.samples.shape[1]} samples × {len(result.outputs)} outputs"
-    method = f"full kernel {where}, {size}; standard error over {len(result.samples)} seeds"
-    caveat = LOWER_BOUND if is_bound else ""
-    return Quantity(value, error, method, "", result.analysis, caveat)
+    method = f"{result.method}; standard error over {len(result.samples)} seeds"
+    return Quantity(value, error, method, "", result.analysis, LOWER_BOUND if is_bound else "")
 
 
 _OF_COMPONENTS = ("components", "hessian")

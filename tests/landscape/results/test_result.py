@@ -146,7 +146,10 @@ EXPECTED = {
         "eigenvalues": ("nats", ["rank"]),
         "components/sampling_errors": ("nats", ["component"]),
     },
-    "ntk": {"full": ("", ["seed", "rank"]), "logit": ("", ["seed", "output", "rank"])},
+    "ntk": {
+        "full": ("squared logit", ["seed", "rank"]),
+        "logit": ("squared logit", ["seed", "output", "rank"]),
+    },
     "flatness": {
         "average/fixed/losses": ("nats", ["sigma", "draw"]),
         "worst/l2/one_step": ("nats", ["radius"]),
