@@ -141,8 +141,9 @@ def _active(result: Sparsity) -> Quantity:
 
 
 def _first_active(result: Sparsity) -> Quantity:
-    method = "share > 0 after the first activation; standard error over samples"
-    return _of(result, 100 * float(result.active[0]), 100 * float(result.stderr[0]), method)
+    first = result.mlp_layers[0]
+    method = f"share > 0 after {result.layers[first]}; standard error over samples"
+    return _of(result, 100 * float(result.active[first]), 100 * float(result.stderr[first]), method)
 
 
 def _accuracy(result: Robustness) -> Quantity:
@@ -196,7 +197,7 @@ def _weight_norm(result: Norms) -> Quantity:
 
 
 def _activation_norm(place: int) -> Callable[[Norms], Quantity | None]:
-    """After the activation function of the first, middle or last MLP."""
+    """After the activation function of the first, middle or last MLP; a Mixer's of channels."""
 
     def read(result: Norms) -> Quantity | None:
         if not result.first_middle_last:
@@ -215,6 +216,7 @@ def _kappa(result: TangentKernel) -> Quantity:
 
 
 _OF_COMPONENTS = ("components", "hessian")
+_MLP = "MLP (Mixer: channel mixing)"
 ROWS: dict[str, Row] = {
     "parameters": Row("parameters", (), _parameters),
     "sharpness": Row("λ_max of the Hessian", ("hessian", "components"), _sharpness),
@@ -228,9 +230,9 @@ ROWS: dict[str, Row] = {
     ),
     "missing_rate": Row("missing rate R, %", ("linearity",), _missing_rate),
     "weight_norm": Row("‖w‖", ("norms",), _weight_norm),
-    "first_activation": Row("‖a‖, first MLP", ("norms",), _activation_norm(0)),
-    "middle_activation": Row("‖a‖, middle MLP", ("norms",), _activation_norm(1)),
-    "last_activation": Row("‖a‖, last MLP", ("norms",), _activation_norm(2)),
+    "first_activation": Row(f"‖a‖, first {_MLP}", ("norms",), _activation_norm(0)),
+    "middle_activation": Row(f"‖a‖, middle {_MLP}", ("norms",), _activation_norm(1)),
+    "last_activation": Row(f"‖a‖, last {_MLP}", ("norms",), _activation_norm(2)),
     "embedding": Row("λ_max, embedding", _OF_COMPONENTS, _component("embedding", "stem")),
     "mixing": Row(
         "λ_max, attention or token mixing",
@@ -242,5 +244,5 @@ ROWS: dict[str, Row] = {
     "middle_block": Row("λ_max, middle block", _OF_COMPONENTS, _block(0.5)),
     "last_block": Row("λ_max, last block", _OF_COMPONENTS, _block(1.0)),
     "active": Row("active neurons, %", ("sparsity",), _active),
-    "first_active": Row("active neurons in the first layer, %", ("sparsity",), _first_active),
+    "first_active": Row(f"active neurons, first {_MLP}, %", ("sparsity",), _first_active),
 }
