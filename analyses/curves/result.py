@@ -14,7 +14,14 @@ from landscape.checkpoints.run import METRIC_COLUMNS
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
-UNITS = {"train_error": "%", "val_accuracy": "%", "ema_val_accuracy": "%", "seconds": "s"}
+UNITS = {
+    "train_error": "%",
+    "val_accuracy": "%",
+    "ema_val_accuracy": "%",
+    "seconds": "s",
+    "images_per_second": "images/s",
+}
+OF_THE_LOSS = ("train_loss", "val_loss", "ema_val_loss", "grad_norm", "surrogate_gap")
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,15 @@ class Curves(Result):
         return epochs[is_logged], values[is_logged]
 
     def arrays(self) -> dict[str, Array]:
-        """Every column by its name."""
+        """Every column by its name.
+
+        The losses that landscape-train minimises are all cross-entropies; of other tools' the unit
+        is unknown.
+        """
+        unit = "nats" if self.provenance.origin.get("training") else ""
+        units = {**UNITS, **dict.fromkeys(OF_THE_LOSS, unit)}
         return {
-            name: Array(values, UNITS.get(name, ""), ("epoch",))
+            name: Array(values, units.get(name, ""), ("epoch",))
             for name, values in self.columns.items()
         }
 

@@ -85,7 +85,7 @@ class Spectrum(Result):
             "residuals": Array(self.residuals, "relative", ("rank",)),
             "converged": Array(self.converged, "", ("rank",)),
             "density_nodes": Array(quadrature.nodes, unit, ("probe", "node")),
-            "density_weights": Array(quadrature.weights, "", ("probe", "node")),
+            "density_weights": Array(quadrature.weights, "fraction", ("probe", "node")),
             "trace_samples": Array(quadrature.traces, unit, ("probe",)),
             **components.arrays(unit),
             **estimates,

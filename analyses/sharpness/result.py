@@ -30,7 +30,8 @@ class Sharpness(Result):
     def arrays(self) -> dict[str, Array]:
         """The columns by name."""
         unit = self.provenance.loss_unit
-        units = {"eigenvalue": unit, "loss": unit, "gradient_norm": unit, "edge": unit}
+        units = dict.fromkeys(("eigenvalue", "loss", "gradient_norm", "edge"), unit)
+        units["residual"] = "relative"
         return {
             name: Array(self.column(name), units.get(name, ""), ("saved epoch",))
             for name in COLUMNS

@@ -61,11 +61,11 @@ class Sparsity(Result):
             "active": Array(self.active, "fraction", of_layer),
             "stderr": Array(self.stderr, "fraction", of_layer),
             "above": Array(self.above, "fraction", ("threshold", *estimate)),
-            "neurons": Array(self.neurons, "", of_layer),
+            "neurons": Array(self.neurons, "neurons", of_layer),
             "dead": Array(self.dead, "fraction", of_layer),
             "histogram": Array(self.histogram, "neurons", ("layer", "share of the time active")),
-            "rank": Array(self.rank, "", estimate),
-            "components": Array(self.components, "", estimate),
+            "rank": Array(self.rank, "dimensions", estimate),
+            "components": Array(self.components, "dimensions", estimate),
         }
 
     @classmethod

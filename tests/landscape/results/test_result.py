@@ -157,7 +157,11 @@ EXPECTED = {
     "norms": {"whole": ("l2 norm", ["layer", "mean and standard error"])},
     "recursion": {"eigenvalues": ("nats", ["layer", "sample"]), "blocks": ("nats", ["layer"])},
     "similarity": {"grams": ("", ["layer", "sample", "sample"])},
-    "linearity": {"missing": ("fraction", ["t"]), "pairs": ("", ["pair", "end"])},
+    "linearity": {
+        "missing": ("fraction", ["t"]),
+        "gradient_norm": ("nats", ["t"]),
+        "pairs": ("", ["pair", "end"]),
+    },
 }
 
 
@@ -168,3 +172,28 @@ def test_units_and_axes(tmp_path, name):
         for path, (unit, axes) in EXPECTED[name].items():
             assert file[path].attrs["unit"] == unit
             assert json.loads(file[path].attrs["axes"]) == axes
+
+
+# Arrays of floating-point numbers that have no unit, or several in one array.
+WITHOUT_UNIT = {
+    "curves": {"epoch", "lr", "rho"},
+    "flatness": {
+        "worst/l2/alignment",
+        "worst/adaptive-l2/alignment",
+        "worst/adaptive-linf/alignment",
+    },
+    "hessian": {"cosine", "eigenvectors"},
+    "sharpness": {"epoch", "cosine", "lr"},
+    "similarity": {"grams", "weights"},
+    "surface": {"direction_cosine"},
+    "line": {"direction_cosine"},
+    "interpolate": {"direction_cosine", "path/train_barrier"},
+}
+
+
+@every_result
+def test_every_other_number_has_a_unit(name):
+    for path, array in result(name).arrays().items():
+        values = np.asarray(array.values)
+        if values.dtype.kind == "f" and "direction/" not in path and not array.unit:
+            assert path in WITHOUT_UNIT.get(name, set()), path
