@@ -145,7 +145,7 @@ def rows_of(family: str, model: nn.Module) -> Iterator[Row]:
         ValueError: A tensor falls under no rule or several, or a rule has no tensor.
     """
     matrices = dict(matrices_of(model))
-    placed = []
+    placed: list[str] = []
     for pattern, rule in PUBLISHED[family].items():
         own = {name: values for name, values in matrices.items() if re.fullmatch(pattern, name)}
         if not own:
