@@ -108,8 +108,8 @@ class Attention(Result):
         by_head, error = ("layer", "head"), "value and standard error"
         return {
             "layers": Array(np.array(self.layers, dtype=object), "", ("layer",)),
-            "heads": Array(self.heads, "", ("layer",)),
-            "keys": Array(self.keys, "", ("layer",)),
+            "heads": Array(self.heads, "heads", ("layer",)),
+            "keys": Array(self.keys, "tokens", ("layer",)),
             "entropy": Array(self.entropy, "nat", by_head),
             "entropy_stderr": Array(self.entropy_stderr, "nat", by_head),
             "layer_stderr": Array(self.layer_stderr, "nat", ("layer",)),

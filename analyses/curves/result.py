@@ -16,7 +16,14 @@ from landscape.results.result import Array, Result
 
 # The losses of landscape-train in words.
 LOSSES = {"softmax": "softmax cross-entropy", "sigmoid": "sigmoid cross-entropy, sum of classes"}
-UNITS = {"train_error": "%", "val_accuracy": "%", "ema_val_accuracy": "%", "seconds": "s"}
+UNITS = {
+    "train_error": "%",
+    "val_accuracy": "%",
+    "ema_val_accuracy": "%",
+    "seconds": "s",
+    "images_per_second": "images/s",
+}
+OF_THE_LOSS = ("train_loss", "val_loss", "ema_val_loss", "grad_norm", "surrogate_gap")
 
 
 @dataclass(frozen=True)
@@ -72,9 +79,15 @@ class Curves(Result):
         return ", ".join([self.loss_name, *(words for words, holds in conditions.items() if holds)])
 
     def arrays(self) -> dict[str, Array]:
-        """Every column by its name."""
+        """Every column by its name.
+
+        The losses that landscape-train minimises are all cross-entropies; of other tools' the unit
+        is unknown.
+        """
+        unit = "nats" if self.provenance.origin.get("training") else ""
+        units = {**UNITS, **dict.fromkeys(OF_THE_LOSS, unit)}
         return {
-            name: Array(values, UNITS.get(name, ""), ("epoch",))
+            name: Array(values, units.get(name, ""), ("epoch",))
             for name, values in self.columns.items()
         }
 

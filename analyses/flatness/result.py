@@ -103,11 +103,13 @@ class Flatness(Result):
         }
         for kind, average in self.average.items():
             group = f"average/{kind}"
-            arrays[f"{group}/sigmas"] = Array(average.sigmas, "", ("sigma",))
+            size = "standard deviation" if kind == "fixed" else "relative"
+            arrays[f"{group}/sigmas"] = Array(average.sigmas, size, ("sigma",))
             arrays[f"{group}/losses"] = Array(average.losses, unit, ("sigma", "draw"))
         for ball, worst in self.worst.items():
             group = f"worst/{ball}"
-            arrays[f"{group}/radii"] = Array(worst.radii, "", ("radius",))
+            radius = "l2 norm" if ball == "l2" else "relative"
+            arrays[f"{group}/radii"] = Array(worst.radii, radius, ("radius",))
             arrays[f"{group}/losses"] = Array(worst.losses, unit, ("radius",))
             arrays[f"{group}/one_step"] = Array(worst.one_step, unit, ("radius",))
             arrays[f"{group}/alignment"] = Array(worst.alignment, "", ("radius",))

@@ -97,7 +97,7 @@ class Spectrum(Result):
             **self.leading.arrays(unit, "", "rank"),
             **self.ends.arrays(unit, ENDS, "largest, smallest"),
             "density_nodes": Array(quadrature.nodes, unit, ("probe", "node")),
-            "density_weights": Array(quadrature.weights, "", ("probe", "node")),
+            "density_weights": Array(quadrature.weights, "fraction", ("probe", "node")),
             "trace_samples": Array(quadrature.traces, unit, ("probe",)),
             **components.arrays(unit),
             **held_out_arrays(self.held_out, unit),

@@ -37,7 +37,7 @@ def draw(results: Sequence[Linearity], options: PlotOptions | None = None) -> di
             )
     panels[0].set_ylabel("misses (%)")
     panels[1].set_ylabel(with_unit("loss of the mixture", results))
-    panels[2].set_ylabel("‖∂ loss / ∂ input‖")
+    panels[2].set_ylabel(with_unit("‖∂ loss / ∂ input‖", results))
     for panel in panels:
         panel.set_ylim(bottom=0)
         panel.set_xlabel("share of the second input")

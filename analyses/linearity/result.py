@@ -36,7 +36,8 @@ class Linearity(Result):
         missing_stderr: (T,).
         loss: (T,), the loss of the mixture.
         loss_stderr: (T,).
-        gradient_norm: (T,), the norm of its gradient with respect to the input.
+        gradient_norm: (T,), the norm of its gradient with respect to the input, which is a number
+            without unit after normalisation: the unit is that of the loss.
         gradient_norm_stderr: (T,).
         pairs: (P, 2), the numbers of the samples.
         targets: (P, 2), their classes.
@@ -60,9 +61,11 @@ class Linearity(Result):
     def arrays(self) -> dict[str, Array]:
         """Every array by its name."""
         unit = self.provenance.loss_unit
-        units = {"missing": "fraction", "missing_stderr": "fraction"}
-        units |= dict.fromkeys(("loss", "loss_stderr"), unit)
-        along = {name: Array(getattr(self, name), units.get(name, ""), ("t",)) for name in ALONG}
+        shares = ("t", "missing", "missing_stderr")
+        along = {
+            name: Array(getattr(self, name), "fraction" if name in shares else unit, ("t",))
+            for name in ALONG
+        }
         return {
             **along,
             "pairs": Array(self.pairs, "", ("pair", "end")),

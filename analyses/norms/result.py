@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -11,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.norms.settings import Settings
+from landscape.hooks.layer_names import feature_mlps
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
-
-# An MLP's activations, but not those of a token-mixing MLP.
-MLP = re.compile(r"mlp(?!_tokens)")
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,8 @@ class Norms(Result):
     def mlp_layers(self) -> list[int]:
         """The indices of the MLPs' activations, token mixing excepted; of all if there are none."""
         activations = [n for n, is_block in enumerate(self.is_block) if not is_block]
-        return [n for n in activations if MLP.search(self.layers[n])] or activations
+        chosen = feature_mlps([self.layers[n] for n in activations])
+        return [activations[k] for k in chosen]
 
     def post_activation(self, k: int) -> tuple[float, float]:
         """The mean norm of a sample's whole a_k and its standard error.

@@ -21,6 +21,6 @@ def tabulate(results: Sequence[Norms]) -> dict[str, list[dict[str, str]]]:
         mlps = result.first_middle_last or (0, 0, 0)
         for name, k in zip(("first", "middle", "last"), mlps, strict=True):
             text = with_error(*result.post_activation(k)) if k else "none"
-            row[f"norm of {name} activation ± standard error"] = text
+            row[f"norm after {name} MLP (Mixer: channel mixing) ± standard error"] = text
         rows.append(row)
     return {"": rows}

@@ -23,7 +23,9 @@ ANALYSIS: "Analysis[Settings, TangentKernel]" = Analysis(
             "is the ratio of the largest to the smallest eigenvalue: gradient descent learns the "
             "directions of small eigenvalues that much later. Errors are standard errors over "
             "seeds: other fresh weights, or at a checkpoint other samples. κ grows with the number "
-            "of samples and outputs, so compare only values of the same numbers."
+            "of samples and outputs, so compare only values of the same numbers. BatchNorm "
+            "normalises a fresh network by statistics of the samples, unless the table says "
+            "otherwise."
         ),
         "ntk": (
             "Left, the eigenvalues of the full kernel over samples and outputs, relative to the "

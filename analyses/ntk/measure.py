@@ -2,8 +2,14 @@
 
 Theta = J J' over n samples and K outputs; kappa = lambda_max / lambda_min says how unevenly
 gradient descent learns the directions of function space (Xiao et al., ICML 2020). The paper takes
-it at initialisation. It does not say how many samples and which outputs it took nor how it reduced
-them, so its values cannot be matched, only their order.
+it at initialisation. It does not say how many samples and which outputs it took, how it reduced
+them and by what BatchNorm normalised, so its values cannot be matched, only their order.
+
+At initialisation BatchNorm's stored statistics are 0 and 1, so that it would not normalise at all:
+the network measured would be another one than is trained. By default they are re-estimated from the
+kernel's samples first. Then each sample still has outputs of its own, as the kernel's definition
+wants it; with batch statistics, as in TE-NAS, the derivatives of a sample's outputs also go through
+the other samples.
 """
 
 from __future__ import annotations
@@ -15,16 +21,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analyses.ntk.result import VARIANTS, TangentKernel
-from analyses.ntk.settings import Settings
+from analyses.ntk.result import TangentKernel
+from analyses.ntk.settings import VARIANTS, Settings
 from analyses.run_context import RunContext
 from landscape.data.batches import Batch, map_tensors, merge
 from landscape.errors import InputError, NotMeasurableError
-from landscape.measures.tangent_kernel import tangent_kernel
+from landscape.measures.batch_statistics import (
+    forget_statistics,
+    norms_with_statistics,
+    reestimate_statistics,
+)
+from landscape.measures.tangent_kernel import LogitSum, tangent_kernel
 from landscape.models.catalog import ModelSpec
+from landscape.models.initialisation import lecun_normal_
 from landscape.models.outputs import logits_of
 from landscape.models.probe import find_classifier
 from landscape.objective.eval_copy import make_eval_copy
+from landscape.objective.model_call import call_model
 from landscape.objective.objective import Objective
 from landscape.runtime.devices import DTYPES
 from landscape.runtime.progress import track
@@ -52,11 +65,12 @@ def measure(
             the objective's origin does not name the model.
 
     Returns:
-        The spectra of the full kernel, of its sum over outputs and of each output's own kernel.
+        The spectra of the full kernel, of its sum over outputs, of each output's own kernel and of
+        that of the sum of all logits.
 
     Raises:
-        NotMeasurableError: if the outputs are not of shape (samples, outputs), or if nothing says
-            how to initialise the network.
+        NotMeasurableError: if the outputs are not of shape (samples, outputs), if nothing says how
+            to initialise the network, or if the samples are too few for BatchNorm.
     """
     dtype = DTYPES[settings.ntk_precision]
     data = merge(objective.batches)
@@ -67,16 +81,22 @@ def measure(
     label = objective.label or "model"
     at_init = settings.ntk_at == "init"
     networks = _initialised(objective, settings, initialise) if at_init else None
+    normalised = ""
     for k in track(range(settings.ntk_seeds), f"tangent kernel of {label} (seeds)"):
         samples = _draw(data.size, num_samples, settings.seed + (0 if at_init else k))
         batch = _cast(data.take(samples), dtype)
         module = objective.module if networks is None else next(networks)
-        kernel = tangent_kernel(make_eval_copy(module, objective.device, dtype), batch, outputs)
+        module = make_eval_copy(module, objective.device, dtype)
+        normalised = _normalise(objective, module, batch, settings.statistics)
+        together = normalised == "batch"
+        kernel = tangent_kernel(module, batch, outputs, together=together)
         blocks = kernel.view(num_samples, len(outputs), num_samples, len(outputs))
         spectra["full"].append(_spectrum(kernel))
         spectra["summed"].append(_spectrum(blocks.diagonal(dim1=1, dim2=3).sum(-1)))
         logits = [_spectrum(blocks[:, j, :, j]) for j in range(len(outputs))]
         spectra["logit"].append(np.stack(logits))
+        of_sum = tangent_kernel(LogitSum(module), batch, [0], together=together)
+        spectra["logit_sum"].append(_spectrum(of_sum))
         samples_by_seed.append(samples.numpy())
     return TangentKernel(
         samples=np.stack(samples_by_seed),
@@ -84,7 +104,28 @@ def measure(
         full=np.stack(spectra["full"]),
         summed=np.stack(spectra["summed"]),
         logit=np.stack(spectra["logit"]),
+        logit_sum=np.stack(spectra["logit_sum"]),
+        statistics=normalised,
     )
+
+
+def _normalise(objective: Objective, module: nn.Module, batch: Batch, statistics: str) -> str:
+    """Make BatchNorm normalise by these statistics, and return them; ``none`` without BatchNorm."""
+    norms = norms_with_statistics(module)
+    if not norms:
+        return "none"
+    if statistics == "fixed":
+        return statistics
+    try:
+        with objective.evaluating():
+            if statistics == "batch":
+                forget_statistics(norms)
+                call_model(module, batch)  # raises for a batch without a variance
+            else:
+                reestimate_statistics(norms, lambda part: call_model(module, part), [batch])
+    except ValueError as error:
+        raise NotMeasurableError(f"--ntk-bn {statistics}: {error}; take more samples") from error
+    return statistics
 
 
 def _choose_outputs(objective: Objective, settings: Settings) -> list[int]:
@@ -178,7 +219,11 @@ def _fresh(
 
 
 def _draw_head(module: nn.Module, batch: Batch) -> None:
-    """Give a head whose weights are all zero Xavier-uniform ones."""
+    """Give a head whose weights are all zero lecun-normal ones.
+
+    That is what big_vision's models do with ``head_zeroinit=False``, and Flax where a dense layer
+    says nothing.
+    """
     if not isinstance(batch.inputs, Tensor):
         return
     example = batch.inputs[:1].cpu()
@@ -186,9 +231,8 @@ def _draw_head(module: nn.Module, batch: Batch) -> None:
         head = module.get_submodule(find_classifier(module, example))
     except InputError:
         return
-    weight = head.weight
-    if isinstance(weight, Tensor) and not weight.any():
-        nn.init.xavier_uniform_(weight)
+    if isinstance(head, nn.Linear) and not head.weight.any():
+        lecun_normal_(head)
 
 
 def _spectrum(kernel: Tensor) -> Spectrum:

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from analyses.ntk.settings import Settings
+from analyses.ntk.settings import VARIANTS, Settings
 from landscape.estimates import Estimate
 from landscape.measures.tangent_kernel import condition_number
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 from landscape.runtime.devices import DTYPES
 
-VARIANTS = ("full", "summed", "logit")
+KERNELS = {
+    "full": "full kernel",
+    "summed": "kernel summed over outputs",
+    "logit": "mean of the outputs' own kernels",
+    "logit_sum": "kernel of the sum of the logits",
+}
+# What BatchNorm normalised by.
+STATISTICS = {
+    "reestimate": "statistics of the samples",
+    "batch": "the batch",
+    "fixed": "stored statistics",
+    "none": "",
+}
 
 
 @dataclass(frozen=True)
@@ -28,37 +40,54 @@ class TangentKernel(Result):
         full: (S, n K), those of the kernel over pairs of samples and outputs.
         summed: (S, n), those of its sum over outputs.
         logit: (S, K, n), those of each output's own kernel.
+        logit_sum: (S, n), those of the kernel of the sum of all logits.
         samples: (S, n), the numbers of the samples.
         outputs: (K,), the numbers of the outputs.
+        statistics: what BatchNorm normalised by, one of those of
+            :attr:`~analyses.ntk.settings.Settings.statistics`; ``none`` without BatchNorm.
     """
 
     full: NDArray[np.float64]
     summed: NDArray[np.float64]
     logit: NDArray[np.float64]
+    logit_sum: NDArray[np.float64]
     samples: NDArray[np.int64]
     outputs: NDArray[np.int64]
+    statistics: str
 
     analysis: ClassVar[str] = "ntk"
     settings_type: ClassVar[type[Any]] = Settings
 
     def arrays(self) -> dict[str, Array]:
         """Every array by its name."""
+        unit = "squared logit"
         return {
-            "full": Array(self.full, "", ("seed", "rank")),
-            "summed": Array(self.summed, "", ("seed", "rank")),
-            "logit": Array(self.logit, "", ("seed", "output", "rank")),
+            "full": Array(self.full, unit, ("seed", "rank")),
+            "summed": Array(self.summed, unit, ("seed", "rank")),
+            "logit": Array(self.logit, unit, ("seed", "output", "rank")),
+            "logit_sum": Array(self.logit_sum, unit, ("seed", "rank")),
             "samples": Array(self.samples, "", ("seed", "sample")),
             "outputs": Array(self.outputs, "", ("output",)),
+            "statistics": Array(np.array(self.statistics, dtype=object)),
         }
 
     @classmethod
     def from_arrays(
         cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
     ) -> Self:
-        """The inverse of :meth:`arrays`."""
-        names = ("full", "summed", "logit", "samples", "outputs")
+        """The inverse of :meth:`arrays`.
+
+        A file of an earlier version was measured with the stored statistics and without the sum of
+        the logits.
+        """
+        if "statistics" not in arrays:
+            settings = replace(settings, ntk_bn="fixed")
+            unknown = np.full_like(arrays["summed"], np.nan)
+            arrays = {**arrays, "statistics": np.array("fixed"), "logit_sum": unknown}
+        names = ("full", "summed", "logit", "logit_sum", "samples", "outputs")
         return cls(
             **{name: arrays[name] for name in names},
+            statistics=str(arrays["statistics"]),
             label=label,
             settings=settings,
             provenance=provenance,
@@ -68,7 +97,8 @@ class TangentKernel(Result):
         """The condition numbers by seed, (S,), and whether any of them is a lower bound.
 
         Args:
-            variant: one of :data:`VARIANTS`; for ``logit`` the mean over outputs is returned.
+            variant: one of :data:`~analyses.ntk.settings.VARIANTS`; for ``logit`` the mean over
+                outputs is returned.
         """
         dtype = DTYPES[self.settings.ntk_precision]
         spectra = torch.from_numpy(getattr(self, variant))
@@ -77,15 +107,28 @@ class TangentKernel(Result):
         values = np.array([[value for value, _ in seed] for seed in ratios]).mean(1)
         return values, any(is_bound for seed in ratios for _, is_bound in seed)
 
-    def kappa(self, variant: str = "full") -> tuple[float, float, bool]:
+    def kappa(self, variant: str = "") -> tuple[float, float, bool]:
         """The mean over seeds, its standard error (nan for one seed), and whether it is a bound.
 
         Args:
-            variant: one of :data:`VARIANTS`.
+            variant: one of :data:`~analyses.ntk.settings.VARIANTS`; by default that of the
+                settings.
         """
-        values, is_bound = self.kappas(variant)
+        values, is_bound = self.kappas(variant or self.settings.ntk_reduction)
         mean = Estimate.of(values)
         return mean.value, mean.stderr, is_bound
+
+    @property
+    def method(self) -> str:
+        """How the kappa of the settings was measured, in words."""
+        settings, (_, count) = self.settings, self.samples.shape
+        outputs = "" if settings.ntk_reduction == "logit_sum" else f" × {len(self.outputs)} outputs"
+        where = "at initialisation" if settings.ntk_at == "init" else "at the checkpoint"
+        norm = STATISTICS[self.statistics]
+        return (
+            f"{KERNELS[settings.ntk_reduction]} {where}, {count} samples{outputs}"
+            f"{norm and f'; BatchNorm by {norm}'}"
+        )
 
     def headline(self) -> dict[str, Any]:
         """For each variant the condition number, its error and whether it is a lower bound."""
@@ -99,8 +142,10 @@ class TangentKernel(Result):
                 "by_seed": self.kappas(variant)[0],
             }
         return {
-            "kappa": variants["full"]["condition_number"],
-            "kappa_stderr": variants["full"]["stderr"],
+            "kappa": variants[self.settings.ntk_reduction]["condition_number"],
+            "kappa_stderr": variants[self.settings.ntk_reduction]["stderr"],
+            "kappa_of": self.settings.ntk_reduction,
+            "batch_norm": self.statistics,
             **variants,
             "samples": self.samples.shape[1],
             "outputs": len(self.outputs),

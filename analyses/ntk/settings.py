@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from landscape.errors import InputError
 from landscape.runtime.options import option
 
+# What becomes of the pairs of a sample and an output: the kernel over all of them, its sum over
+# outputs, each output's own, and that of the sum of the logits.
+VARIANTS = ("full", "summed", "logit", "logit_sum")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -29,9 +33,24 @@ class Settings:
     ntk_head: str = option(
         "random",
         "at init, what becomes of a head that starts at zero, as published for ViT and Mixer: "
-        "random: drawn like other dense layers; zero: left at zero, where all layers but the head "
-        "have no derivatives",
+        "random: drawn lecun-normal, as big_vision does for a head that is not zero; zero: left at "
+        "zero, where all layers but the head have no derivatives",
         choices=("random", "zero"),
+    )
+    ntk_bn: str = option(
+        "auto",
+        "what BatchNorm normalises by. reestimate: statistics estimated from the kernel's samples; "
+        "batch: those of the samples as one batch, through which derivatives go, as in training "
+        "(TE-NAS); fixed: the stored ones, 0 and 1 in a network that was never trained; auto: "
+        "reestimate at init, fixed at a checkpoint",
+        choices=("auto", "reestimate", "batch", "fixed"),
+    )
+    ntk_reduction: str = option(
+        "full",
+        "the kernel that κ is of, in JSON and the paper's tables; all are measured. full: over "
+        "pairs of samples and outputs; summed: its sum over outputs; logit: each output's own; "
+        "logit_sum: of the sum of all logits (TE-NAS)",
+        choices=VARIANTS,
     )
     ntk_precision: str = option(
         "fp64",
@@ -39,6 +58,13 @@ class Settings:
         choices=("fp64", "fp32"),
     )
     seed: int = 0
+
+    @property
+    def statistics(self) -> str:
+        """What BatchNorm normalises by: ``reestimate``, ``batch`` or ``fixed``."""
+        if self.ntk_bn != "auto":
+            return self.ntk_bn
+        return "reestimate" if self.ntk_at == "init" else "fixed"
 
     def __post_init__(self) -> None:
         """Raise InputError if a count is too small for a kernel."""

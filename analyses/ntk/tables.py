@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analyses.drawing.numbers import with_error
-from analyses.ntk.result import TangentKernel
+from analyses.ntk.result import STATISTICS, TangentKernel
 
-COLUMNS = {"full": "κ, full kernel", "summed": "κ, summed over outputs", "logit": "κ of a logit"}
+COLUMNS = {
+    "full": "κ, full kernel",
+    "summed": "κ, summed over outputs",
+    "logit": "κ of a logit",
+    "logit_sum": "κ of the sum of logits",
+}
 
 
 def tabulate(results: Sequence[TangentKernel]) -> dict[str, list[dict[str, str]]]:
@@ -18,6 +23,7 @@ def tabulate(results: Sequence[TangentKernel]) -> dict[str, list[dict[str, str]]
                 "checkpoint": result.label,
                 **{title: _kappa(result, variant) for variant, title in COLUMNS.items()},
                 "at": result.settings.ntk_at,
+                "BatchNorm by": STATISTICS[result.statistics] or "–",
                 "seeds": str(len(result.samples)),
                 "samples × outputs": f"{result.samples.shape[1]} × {len(result.outputs)}",
             }

@@ -52,6 +52,7 @@ class Sharpness(Result):
         unit = self.provenance.loss_unit
         without_unit = {"epoch", "residual", "smallest_residual", "cosine", "lr"}
         units = {name: unit for name in COLUMNS if name not in without_unit}
+        units |= dict.fromkeys(("residual", "smallest_residual"), "relative")
         return {
             name: Array(self.column(name), units.get(name, ""), ("saved epoch",))
             for name in COLUMNS

@@ -52,7 +52,7 @@ class Similarity(Result):
 
     def arrays(self) -> dict[str, Array]:
         """The arrays by name."""
-        measure_axes = ("measure", "value and error")
+        measure_axes, unit = ("measure", "value and error"), self.provenance.loss_unit
         return {
             "layers": Array(np.array(self.layers, dtype=object), "", ("layer",)),
             "grams": Array(self.grams, "", ("layer", "sample", "sample")),
@@ -61,9 +61,9 @@ class Similarity(Result):
             "symmetries": Array(np.array(list(self.symmetries), dtype=object), "", ("kind",)),
             "symmetry_counts": Array(np.array(list(self.symmetries.values()), int), "", ("kind",)),
             "measures": Array(np.array(list(MEASURES), dtype=object), "", ("measure",)),
-            "before": Array(self.before, "", measure_axes),
-            "after": Array(self.after, "", measure_axes),
-            "ratios": Array(self.ratios, "", measure_axes),
+            "before": Array(self.before, unit, measure_axes),
+            "after": Array(self.after, unit, measure_axes),
+            "ratios": Array(self.ratios, "relative", measure_axes),
         }
 
     @classmethod

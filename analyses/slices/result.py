@@ -12,6 +12,18 @@ from numpy.typing import NDArray
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
+# Of all numbers that are neither losses nor metrics.
+UNITS = {
+    "x_moved": "relative",
+    "y_moved": "relative",
+    "error": "relative",
+    "eig_residual": "relative",
+    "x": "x direction",
+    "y": "y direction",
+    "distance": "l2 norm",
+    "explained": "fraction",
+}
+
 Arrays = Mapping[str, NDArray[Any]]
 Floats = NDArray[np.float64]
 
@@ -103,20 +115,27 @@ class Slice(Result):
             **{f"origin/{name}": Array(v, self._unit(name)) for name, v in self.at_origin.items()},
             **{name: Array(values) for name, values in self.directions.items()},
             **{
-                f"tensors/{k}": Array(column, "", ("tensor",)) for k, column in self.tensors.items()
+                f"tensors/{name}": Array(column, self._unit(name), ("tensor",))
+                for name, column in self.tensors.items()
             },
             "value_names": Array(np.array([*self.values], dtype=object), "", ("value",)),
             "split": Array(self.split),
-            **{f"evaluation/{name}": Array(value) for name, value in self.mode.items()},
+            **{
+                f"evaluation/{name}": Array(value, self._unit(name))
+                for name, value in self.mode.items()
+            },
             "direction_cosine": Array(self.direction_cosine),
             "measured": Array(self.measured.astype(np.uint8), "", axes),
-            **{f"error/{name}": Array(error, "", axes) for name, error in self.errors.items()},
+            **{
+                f"error/{name}": Array(error, self._unit_of_error(name), axes)
+                for name, error in self.errors.items()
+            },
             **{
                 f"repeats/{name}": Array(values, self._unit(name), ("repeat", *axes))
                 for name, values in self.repeats.items()
             },
             **{
-                f"path/{name}": Array(values, "", self.path_axes)
+                f"path/{name}": Array(values, self._unit(name), self.path_axes)
                 for name, values in self.path.items()
             },
             "dir_file": Array(self._direction_file()),
@@ -194,9 +213,14 @@ class Slice(Result):
         return words
 
     def _unit(self, name: str) -> str:
-        if name.endswith(("_loss", "_loss_stderr")):
+        if name.endswith(("loss", "_loss_stderr", "_eig")):
             return self.provenance.loss_unit
-        return "%" if name.endswith("_acc") else ""
+        if name.endswith("_confidence"):
+            return "fraction"
+        return "%" if name.endswith(("_acc", "_top5_error")) else UNITS.get(name, "")
+
+    def _unit_of_error(self, name: str) -> str:
+        return "relative" if name.endswith("_loss") else self._unit(name)
 
     def _direction_file(self) -> str:
         """The file in which the original tool looks for the directions: this one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.sparsity.settings import Settings
+from landscape.hooks.layer_names import feature_mlps, mlp_kind
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
@@ -61,11 +61,11 @@ class Sparsity(Result):
             "active": Array(self.active, "fraction", of_layer),
             "stderr": Array(self.stderr, "fraction", of_layer),
             "above": Array(self.above, "fraction", ("threshold", *estimate)),
-            "neurons": Array(self.neurons, "", of_layer),
+            "neurons": Array(self.neurons, "neurons", of_layer),
             "dead": Array(self.dead, "fraction", of_layer),
             "histogram": Array(self.histogram, "neurons", ("layer", "share of the time active")),
-            "rank": Array(self.rank, "", estimate),
-            "components": Array(self.components, "", estimate),
+            "rank": Array(self.rank, "dimensions", estimate),
+            "components": Array(self.components, "dimensions", estimate),
         }
 
     @classmethod
@@ -102,6 +102,11 @@ class Sparsity(Result):
         """The mean active fraction over layers, each of the same weight."""
         return float(self.active.mean())
 
+    @property
+    def mlp_layers(self) -> list[int]:
+        """The indices of the MLPs' activations, token mixing excepted; of all if there are none."""
+        return feature_mlps(self.layers)
+
     def headline(self) -> dict[str, Any]:
         """Active fractions, dead neurons and ranks by layer, and the mean active fraction."""
 
@@ -128,6 +133,5 @@ def series(result: Sparsity) -> dict[str, list[int]]:
     """The indices of the layers by kind: a Mixer's token and channel MLPs are two series."""
     kinds: dict[str, list[int]] = defaultdict(list)
     for position, layer in enumerate(result.layers):
-        match = re.search(r"mlp(_tokens|_channels)?", layer)
-        kinds[match[0] if match else "activation"].append(position)
+        kinds[mlp_kind(layer) or "activation"].append(position)
     return dict(kinds)

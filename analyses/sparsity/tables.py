@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from analyses.drawing.numbers import number, with_error
 from analyses.sparsity.result import Sparsity
 
+MLP = "MLP (Mixer: channel mixing), %, ± standard error"
+
 
 def tabulate(results: Sequence[Sparsity]) -> dict[str, list[dict[str, str]]]:
     """One table with a row for each checkpoint; it has a column for each threshold of any."""
@@ -17,12 +19,13 @@ def tabulate(results: Sequence[Sparsity]) -> dict[str, list[dict[str, str]]]:
 
 
 def _row(result: Sparsity) -> dict[str, str]:
+    first, last = result.mlp_layers[0], result.mlp_layers[-1]
     row = {
         "checkpoint": result.label,
         "layers": str(len(result.layers)),
         "mean active, %": f"{100 * result.mean:.1f}",
-        "first layer, %, ± standard error": _per_cent(result.active[0], result.stderr[0]),
-        "last layer, %, ± standard error": _per_cent(result.active[-1], result.stderr[-1]),
+        f"first {MLP}": _per_cent(result.active[first], result.stderr[first]),
+        f"last {MLP}": _per_cent(result.active[last], result.stderr[last]),
     }
     for threshold, above in zip(result.settings.thresholds, result.above, strict=True):
         row[f"mean above {threshold:g} × rms, %"] = f"{100 * above[:, 0].mean():.1f}"

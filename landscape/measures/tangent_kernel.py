@@ -32,6 +32,22 @@ SHARE_OF_MEMORY = 0.25
 COLUMNS = 2**18
 
 
+class LogitSum(nn.Module):
+    """A model whose only output is the sum of another's logits.
+
+    Its tangent kernel is that of TE-NAS (Chen, Gong and Wang, ICLR 2021): the Gram matrix of the
+    gradients of the sum of a sample's logits.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs: Any, **named_inputs: Any) -> Tensor:
+        """The sums, of shape (samples, 1)."""
+        return _check_shape(self.module(*inputs, **named_inputs)).sum(1, keepdim=True)
+
+
 @dataclass(frozen=True)
 class Tile:
     """Rows of the Jacobian: the derivatives of some outputs of some samples, sample by sample."""
@@ -51,6 +67,7 @@ def tangent_kernel(
     batch: Batch,
     outputs: Sequence[int],
     *,
+    together: bool = False,
     budget: int | None = None,
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> Tensor:
@@ -61,6 +78,9 @@ def tangent_kernel(
             that the outputs do not depend on.
         batch: n samples.
         outputs: the numbers of the K outputs that J has rows for.
+        together: call the module with all samples at once, as it needs where they depend on each
+            other: where BatchNorm normalises by the batch. A row then costs a backward pass of n
+            samples.
         budget: bytes of rows in memory; by default a share of the free memory.
         watch: called with the number of pairs of tiles that are done, and that of all.
 
@@ -80,19 +100,21 @@ def tangent_kernel(
     row_bytes = sum(p.numel() * p.element_size() for p in parameters)
     device = parameters[0].device
     budget = int(SHARE_OF_MEMORY * free_memory(device)) if budget is None else budget
+
+    def rows_of(tile: Tile) -> Tensor:
+        if together:
+            return _rows_together(module, batch, tile)
+        return jacobian_rows(module, batch.slice(tile.start, tile.stop), tile.outputs)
+
     tiles = list(_tiles(batch.size, outputs, max(1, budget // (2 * row_bytes))))
     position = {number: k for k, number in enumerate(outputs)}
     kernel = torch.zeros(2 * (batch.size * len(outputs),), dtype=torch.float64)
     done, total = 0, len(tiles) * (len(tiles) + 1) // 2
     for k, tile in enumerate(tiles):
-        rows = jacobian_rows(module, batch.slice(tile.start, tile.stop), tile.outputs)
+        rows = rows_of(tile)
         here = tile.places(len(outputs), position)
         for second in islice(tiles, k, None):
-            second_rows = (
-                rows
-                if second is tile
-                else jacobian_rows(module, batch.slice(second.start, second.stop), second.outputs)
-            )
+            second_rows = rows if second is tile else rows_of(second)
             there = second.places(len(outputs), position)
             block = _gram(rows, second_rows).cpu()
             kernel[here.unsqueeze(1), there] = block
@@ -169,16 +191,29 @@ def _vmapped(module: nn.Module, inputs: Tensor, outputs: Sequence[int]) -> Tenso
     return torch.cat([pieces[name].reshape(rows, -1) for name in named], dim=1)
 
 
+def _rows_together(module: nn.Module, batch: Batch, tile: Tile) -> Tensor:
+    """A tile's rows, of one call with all samples."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    with full_precision(), sdpa_kernel(SDPBackend.MATH), differentiable(module):
+        logits = _check_shape(call_model(module, batch))
+        return _derivatives(
+            [logits[k, j] for k in range(tile.start, tile.stop) for j in tile.outputs], parameters
+        )
+
+
 def _looped(module: nn.Module, sample: Batch, outputs: Sequence[int]) -> Tensor:
     parameters = [p for p in module.parameters() if p.requires_grad]
     logits = _check_shape(call_model(module, sample))[0]
+    return _derivatives([logits[k] for k in outputs], parameters)
+
+
+def _derivatives(values: Sequence[Tensor], parameters: Sequence[Tensor]) -> Tensor:
+    """The derivatives of scalars of one graph, a row each."""
     rows = [
-        flatten(
-            torch.autograd.grad(logits[k], parameters, retain_graph=True, materialize_grads=True)
-        )
-        for k in outputs
+        torch.autograd.grad(value, parameters, retain_graph=True, materialize_grads=True)
+        for value in values
     ]
-    return torch.stack(rows)
+    return torch.stack([flatten(row) for row in rows])
 
 
 def _check_shape(outputs: Any) -> Tensor:

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from landscape.errors import InputError
+from landscape.models.initialisation import lecun_normal_
 
 # Dosovitskiy et al. (2021) and Tolstikhin et al. (2021) both use 1e-6.
 LAYER_NORM_EPS = 1e-6
@@ -40,13 +41,17 @@ class PatchEmbed(nn.Module):
     def __init__(self, patch_size: int, channels: int, dim: int) -> None:
         super().__init__()
         self.proj = nn.Conv2d(channels, dim, kernel_size=patch_size, stride=patch_size)
+        lecun_normal_(self.proj)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.proj(images).flatten(2).transpose(1, 2)
 
 
 class Mlp(nn.Module):
-    """Two dense layers with an activation between: from ``dim`` to ``hidden`` and back."""
+    """Two dense layers with an activation between: from ``dim`` to ``hidden`` and back.
+
+    The family that it belongs to initialises its weights.
+    """
 
     def __init__(self, dim: int, hidden: int, activation: str, dropout: float = 0.0) -> None:
         super().__init__()
@@ -61,7 +66,13 @@ class Mlp(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Stochastic depth (Huang et al., 2016): drops a residual branch, sample by sample."""
+    """Stochastic depth (Huang et al., ECCV 2016): drops a residual branch, sample by sample.
+
+    A branch that is kept is divided by the keep rate, as in timm, so that its mean over draws is
+    that of evaluation. The Mixer of big_vision does not divide: there a branch of rate p has the
+    mean 1 - p in training and 1 in evaluation. At its rate of 0.1 for the last block the branches
+    of a training step differ by a factor of at most 1.11.
+    """
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -73,10 +84,3 @@ class DropPath(nn.Module):
         keep = 1.0 - self.rate
         mask = x.new_empty((x.shape[0],) + (1,) * (x.dim() - 1)).bernoulli_(keep)
         return x * mask / keep
-
-
-def init_dense(module: nn.Module) -> None:
-    """Initialise a dense layer as both papers do: Xavier-uniform weights and zero biases."""
-    if isinstance(module, nn.Linear):
-        nn.init.xavier_uniform_(module.weight)
-        nn.init.zeros_(module.bias)

@@ -1,13 +1,18 @@
-"""MLP-Mixer (Tolstikhin et al., NeurIPS 2021). The parameter names are those of timm."""
+"""MLP-Mixer (Tolstikhin et al., NeurIPS 2021). The parameter names are those of timm.
+
+Weights are drawn as in the authors' code (google-research/vision_transformer, models_mixer.py, and
+big_vision, mlp_mixer.py), which leaves them to Flax: stem and dense layers lecun-normal, biases 0;
+the head is 0.
+"""
 
 from torch import Tensor, nn
 
+from landscape.models.initialisation import lecun_normal_
 from landscape.models.layers import (
     LAYER_NORM_EPS,
     DropPath,
     Mlp,
     PatchEmbed,
-    init_dense,
     token_grid,
 )
 
@@ -31,6 +36,9 @@ class MixerBlock(nn.Module):
         self.norm2 = nn.LayerNorm(dim, eps=LAYER_NORM_EPS)
         self.mlp_channels = Mlp(dim, channel_dim, activation, dropout)
         self.drop_path = DropPath(drop_path)
+        for mlp in (self.mlp_tokens, self.mlp_channels):
+            lecun_normal_(mlp.fc1)
+            lecun_normal_(mlp.fc2)
 
     def forward(self, x: Tensor) -> Tensor:
         mixed = self.mlp_tokens(self.norm1(x).transpose(1, 2)).transpose(1, 2)
@@ -42,8 +50,9 @@ class MlpMixer(nn.Module):
     """Images (N, channels, image_size, image_size) to logits (N, num_classes).
 
     ``drop_path`` is the stochastic-depth rate of the last block; it grows linearly from 0 at the
-    first. ``head_bias`` is the initial value of the head's biases; -10 suits the sigmoid loss, for
-    which most answers are no.
+    first. A branch that is kept is scaled as :class:`~landscape.models.layers.DropPath` says.
+    ``head_bias`` is the initial value of the head's biases; -10 suits the sigmoid loss, for which
+    most answers are no.
     """
 
     def __init__(
@@ -80,7 +89,6 @@ class MlpMixer(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=LAYER_NORM_EPS)
         self.head = nn.Linear(dim, num_classes)
 
-        self.apply(init_dense)
         nn.init.zeros_(self.head.weight)  # as published: the loss starts at log(num_classes)
         nn.init.constant_(self.head.bias, head_bias)
 

@@ -2,6 +2,10 @@
 
 The parameter names are those of timm and torchvision. Every ReLU is a separate module that is
 called once a pass, so that activations can be told apart.
+
+Weights are drawn as in the authors' code of SAM (google-research/sam, imagenet_models/resnet.py),
+which leaves them to Flax: convolutions and head lecun-normal, biases 0, scales of BatchNorm 1.
+There the last scale of each block is 0, which ``zero_init_residual`` does here.
 """
 
 from collections.abc import Sequence
@@ -10,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landscape.errors import InputError
+from landscape.models.initialisation import lecun_normal_
 
 
 class BasicBlock(nn.Module):
@@ -26,6 +31,11 @@ class BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(width)
         self.act2 = nn.ReLU()
         self.downsample = _shortcut(channels, width, stride)
+
+    @property
+    def last_norm(self) -> nn.BatchNorm2d:
+        """The BatchNorm before the shortcut is added."""
+        return self.bn2
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
@@ -53,6 +63,11 @@ class Bottleneck(nn.Module):
         self.act3 = nn.ReLU()
         self.downsample = _shortcut(channels, out, stride)
 
+    @property
+    def last_norm(self) -> nn.BatchNorm2d:
+        """The BatchNorm before the shortcut is added."""
+        return self.bn3
+
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.act1(self.bn1(self.conv1(x)))
@@ -73,7 +88,9 @@ class ResNet(nn.Module):
     ``layers`` is the number of blocks of each stage; ``width`` the channels of the first stage,
     which double from stage to stage. ``stem`` is ``imagenet`` (7x7 convolution of stride 2,
     max-pooling) or ``small`` (3x3 of stride 1, for images of up to 32 pixels). ``image_size`` is
-    accepted because the other families take it; the network takes images of any size.
+    accepted because the other families take it; the network takes images of any size. With
+    ``zero_init_residual`` the scale of each block's last BatchNorm starts at 0, so that every block
+    starts as its shortcut (Goyal et al., 2017).
     """
 
     def __init__(
@@ -86,6 +103,7 @@ class ResNet(nn.Module):
         stem: str = "imagenet",
         channels: int = 3,
         image_size: int | None = None,
+        zero_init_residual: bool = False,
     ) -> None:
         super().__init__()
         if block not in BLOCKS:
@@ -115,8 +133,10 @@ class ResNet(nn.Module):
         self.fc = nn.Linear(incoming, num_classes)
 
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                lecun_normal_(module)
+            elif zero_init_residual and isinstance(module, BasicBlock | Bottleneck):
+                nn.init.zeros_(module.last_norm.weight)
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.maxpool(self.act1(self.bn1(self.conv1(images))))

@@ -1,16 +1,22 @@
-"""Vision Transformer (Dosovitskiy et al., ICLR 2021). The parameter names are those of timm."""
+"""Vision Transformer (Dosovitskiy et al., ICLR 2021). The parameter names are those of timm.
+
+Weights are drawn as in the authors' code (google-research/vision_transformer, models_vit.py): the
+patch embedding lecun-normal; queries, keys, values, the projection after attention and the MLPs
+Xavier-uniform, each matrix by itself; biases 0, but those of the MLPs normal of deviation 1e-6; the
+position embedding normal of deviation 0.02; class token and head 0.
+"""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landscape.errors import InputError
+from landscape.models.initialisation import xavier_uniform_
 from landscape.models.layers import (
     LAYER_NORM_EPS,
     DropPath,
     Mlp,
     PatchEmbed,
-    init_dense,
     token_grid,
 )
 
@@ -25,6 +31,8 @@ class Attention(nn.Module):
         self.heads = heads
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
+        xavier_uniform_(self.qkv, matrices=3)
+        xavier_uniform_(self.proj)
 
     def forward(self, x: Tensor) -> Tensor:
         n, tokens, dim = x.shape
@@ -47,6 +55,8 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(dim, eps=LAYER_NORM_EPS)
         self.mlp = Mlp(dim, mlp_dim, activation, dropout)
         self.drop_path = DropPath(drop_path)
+        for layer in (self.mlp.fc1, self.mlp.fc2):
+            xavier_uniform_(layer, bias_std=1e-6)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.drop_path(self.drop(self.attn(self.norm1(x))))
@@ -57,8 +67,9 @@ class VisionTransformer(nn.Module):
     """Images (N, channels, image_size, image_size) to logits (N, num_classes).
 
     ``drop_path`` is the stochastic-depth rate of the last block; it grows linearly from 0 at the
-    first. ``head_bias`` is the initial value of the head's biases; -10 suits the sigmoid loss, for
-    which most answers are no.
+    first. A branch that is kept is scaled as :class:`~landscape.models.layers.DropPath` says.
+    ``head_bias`` is the initial value of the head's biases; -10 suits the sigmoid loss, for which
+    most answers are no.
     """
 
     def __init__(
@@ -90,7 +101,6 @@ class VisionTransformer(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=LAYER_NORM_EPS)
         self.head = nn.Linear(dim, num_classes)
 
-        self.apply(init_dense)
         nn.init.normal_(self.pos_embed, std=0.02)
         nn.init.zeros_(self.head.weight)  # as published: the loss starts at log(num_classes)
         nn.init.constant_(self.head.bias, head_bias)

@@ -72,7 +72,7 @@ CLAIMS = (
         between("active", "ViT", "ResNet"),
     ),
     Claim(
-        "SAM thins out the activations in a Mixer's first layer.",
+        "SAM thins out the activations in a Mixer's first MLP (channel mixing).",
         "Figure 2",
         with_sam("first_active", more=False, families=("Mixer",)),
     ),

@@ -151,8 +151,9 @@ def _active(result: Sparsity) -> Quantity:
 
 
 def _first_active(result: Sparsity) -> Quantity:
-    method = "share > 0 after the first activation; standard error over samples"
-    return _of(result, 100 * float(result.active[0]), 100 * float(result.stderr[0]), method)
+    first = result.mlp_layers[0]
+    method = f"share > 0 after {result.layers[first]}; standard error over samples"
+    return _of(result, 100 * float(result.active[first]), 100 * float(result.stderr[first]), method)
 
 
 def _accuracy(result: Robustness) -> Quantity:
@@ -206,7 +207,7 @@ def _weight_norm(result: Norms) -> Quantity:
 
 
 def _activation_norm(place: int) -> Callable[[Norms], Quantity | None]:
-    """After the activation function of the first, middle or last MLP."""
+    """After the activation function of the first, middle or last MLP; a Mixer's of channels."""
 
     def read(result: Norms) -> Quantity | None:
         if not result.first_middle_last:
@@ -220,24 +221,21 @@ def _activation_norm(place: int) -> Callable[[Norms], Quantity | None]:
 
 def _kappa(result: TangentKernel) -> Quantity:
     value, error, is_bound = result.kappa()
-    settings = result.settings
-    where = "at initialisation" if settings.ntk_at == "init" else "at the checkpoint"
-    size = f"{result.samples.shape[1]} samples × {len(result.outputs)} outputs"
-    method = f"full kernel {where}, {size}; standard error over {len(result.samples)} seeds"
-    caveat = LOWER_BOUND if is_bound else ""
+    method = f"{result.method}; standard error over {len(result.samples)} seeds"
     return Quantity(
         value,
         error,
         method,
         "",
         result.analysis,
-        caveat,
+        LOWER_BOUND if is_bound else "",
         dof=len(result.samples) - 1,
-        is_of_training=settings.ntk_at != "init",
+        is_of_training=result.settings.ntk_at != "init",
     )
 
 
 _OF_COMPONENTS = ("components", "hessian")
+_MLP = "MLP (Mixer: channel mixing)"
 ROWS: dict[str, Row] = {
     "parameters": Row("parameters", (), _parameters),
     "sharpness": Row("λ_max of the Hessian", ("hessian", "components"), _sharpness),
@@ -251,9 +249,9 @@ ROWS: dict[str, Row] = {
     ),
     "missing_rate": Row("missing rate R, %", ("linearity",), _missing_rate),
     "weight_norm": Row("‖w‖", ("norms",), _weight_norm),
-    "first_activation": Row("‖a‖, first MLP", ("norms",), _activation_norm(0)),
-    "middle_activation": Row("‖a‖, middle MLP", ("norms",), _activation_norm(1)),
-    "last_activation": Row("‖a‖, last MLP", ("norms",), _activation_norm(2)),
+    "first_activation": Row(f"‖a‖, first {_MLP}", ("norms",), _activation_norm(0)),
+    "middle_activation": Row(f"‖a‖, middle {_MLP}", ("norms",), _activation_norm(1)),
+    "last_activation": Row(f"‖a‖, last {_MLP}", ("norms",), _activation_norm(2)),
     "embedding": Row("λ_max, embedding", _OF_COMPONENTS, _component("embedding", "stem")),
     "mixing": Row(
         "λ_max, attention or token mixing",
@@ -265,7 +263,7 @@ ROWS: dict[str, Row] = {
     "middle_block": Row("λ_max, middle block", _OF_COMPONENTS, _block(0.5)),
     "last_block": Row("λ_max, last block", _OF_COMPONENTS, _block(1.0)),
     "active": Row("active neurons, %", ("sparsity",), _active),
-    "first_active": Row("active neurons in the first layer, %", ("sparsity",), _first_active),
+    "first_active": Row(f"active neurons, first {_MLP}, %", ("sparsity",), _first_active),
 }
 # Numbers that are never negative, of which ratios say more than differences.
 POSITIVE_SCALES = frozenset(

@@ -7,11 +7,13 @@ norm is over all parameters as one vector (equation 2). Any base optimizer then 
 the gradient at w + e (Algorithm 1).
 
 Adaptive SAM (Kwon et al., ICML 2021) measures e in units of the weights: with the elementwise
-T = |w| + eta, the perturbation is e = rho T^2 g / ||T g||_2 (equation 9).
+T = |w| + eta, the perturbation is e = rho T^2 g / ||T g||_2 (equation 9). In its authors' code
+(SamsungLabs/ASAM, asam.py) that holds for parameters with "weight" in their name; for the others,
+such as biases, T = 1.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -47,13 +49,20 @@ class SharpnessAware:
         self._moved: list[int] = []
 
     @torch.no_grad()
-    def perturb(self, gradients: Gradients, rho: float | Sequence[float]) -> None:
+    def perturb(
+        self,
+        gradients: Gradients,
+        rho: float | Sequence[float],
+        scaled: Container[int] | None = None,
+    ) -> None:
         """Move the parameters to w + e; they stay where they are if all gradients are 0.
 
         Args:
             gradients: One for each parameter; None counts as 0. They are overwritten by e / rho.
             rho: The length of e; or one for each parameter, by which its part of g / ||g|| is
                 multiplied. Parameters of radius 0 stay, and the norm is over the others.
+            scaled: The ids of the parameters that T scales, if the perturbation is adaptive; None
+                for all.
 
         Raises:
             RuntimeError: The parameters are perturbed already.
@@ -75,14 +84,17 @@ class SharpnessAware:
         if not weights:
             return
         torch._foreach_copy_([self._saved[number] for number in self._moved], weights)
-        scales = None
+        scales, adapted = [], []
         if self.eta is not None:
-            scales = torch._foreach_abs(weights)
-            torch._foreach_add_(scales, self.eta)
-            torch._foreach_mul_(direction, scales)
+            chosen = [k for k, w in enumerate(weights) if scaled is None or id(w) in scaled]
+            adapted = [direction[k] for k in chosen]
+            if chosen:
+                scales = list(torch._foreach_abs([weights[k] for k in chosen]))
+                torch._foreach_add_(scales, self.eta)
+                torch._foreach_mul_(adapted, scales)
         norm = norm_of(direction)
-        if scales is not None:
-            torch._foreach_mul_(direction, scales)
+        if adapted:
+            torch._foreach_mul_(adapted, scales)
         # Scaled to length 1 first, so that tiny and huge gradients neither vanish nor overflow.
         torch._foreach_mul_(direction, torch.where(norm > 0, 1 / norm, 0.0))
         for radius in {radii[number] for number in self._moved}:
@@ -128,12 +140,13 @@ def same_dtype(scalars: Sequence[Tensor]) -> list[Tensor]:
     return [scalar.double() for scalar in scalars]
 
 
-def names_in_scope(model: nn.Module, scope: str) -> set[str]:
-    """The names of the trainable parameters that are perturbed.
+def names_in_scope(model: nn.Module, scope: str, flag: str = "--sam-scope") -> set[str]:
+    """The names of the trainable parameters that are meant.
 
     Args:
         model: The model.
         scope: ``all``, ``norms``, or a regular expression that is searched for in the names.
+        flag: What the scope was given by, for messages.
 
     Raises:
         InputError: ``scope`` is no regular expression, or matches no parameter.
@@ -148,10 +161,10 @@ def names_in_scope(model: nn.Module, scope: str) -> set[str]:
         try:
             names = {name for name in layout.names if re.search(scope, name)}
         except re.error as error:
-            raise InputError(f"--sam-scope {scope!r} is no regular expression: {error}") from error
+            raise InputError(f"{flag} {scope!r} is no regular expression: {error}") from error
     if not names:
         raise InputError(
-            f"--sam-scope {scope} means no parameter of this model; expected all, norms or a "
+            f"{flag} {scope} means no parameter of this model; expected all, norms or a "
             f"regular expression for names such as {', '.join(layout.names[:3])}"
         )
     return names

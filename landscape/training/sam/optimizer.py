@@ -13,8 +13,8 @@ from landscape.errors import InputError
 from landscape.training.sam.ascent import Gradients
 from landscape.training.sam.base_optimizer import Parameters, WrappingOptimizer
 from landscape.training.sam.loss_scale import LossScale, StepUnderWay
-from landscape.training.sam.settings import EVERY, VARIANTS
-from landscape.training.sam.two_passes import TwoPasses, radii_of
+from landscape.training.sam.settings import EVERY
+from landscape.training.sam.two_passes import TwoPasses, check_arguments, radii_of
 from landscape.training.scale.data_parallel import all_processes
 
 
@@ -37,8 +37,11 @@ class SAM(WrappingOptimizer):
             are the base optimizer's.
         method: ``sam`` (Foret et al., 2021), ``asam`` (Kwon et al., 2021), ``gsam`` (Zhuang et al.,
             2022) or ``looksam`` (Liu et al., 2022).
-        alpha: The weight of the correction (default: 0.4 for gsam, 0.7 for looksam).
+        alpha: The weight of the correction (default: 0.6 for gsam, 0.7 for looksam).
         eta: Of asam: added to abs(w).
+        scaled: Of asam: the parameters that abs(w) + eta scales. By default those with "weight" in
+            their name, as in the authors' code; names are those of ``model`` or of named
+            parameters, and where there are none, all are scaled.
         every: Perturb in every Nth step (default: 1; 5 for looksam); the others have one pass.
         perturbed: Which parameters are perturbed; by default all.
         model: The model. Its BatchNorm layers keep their running statistics in the second pass.
@@ -81,24 +84,18 @@ class SAM(WrappingOptimizer):
         eta: float = 0.01,
         every: int | None = None,
         perturbed: Iterable[Tensor] | None = None,
+        scaled: Iterable[Tensor] | None = None,
         model: nn.Module | None = None,
         per_device: bool = False,
         **arguments: Any,
     ) -> None:
-        if rho is None:
-            raise InputError("SAM needs the radius of its perturbation: pass rho, such as rho=0.05")
-        if method not in VARIANTS:
-            raise InputError(f"unknown method {method!r}; expected one of {', '.join(VARIANTS)}")
-        if every is not None and every < 1:
-            raise InputError(f"every has to be positive, got {every}")
-        if per_device and model is None:
-            raise InputError("per_device needs the model, in DistributedDataParallel: pass model=")
+        check_arguments(rho, method, every, per_device=per_device, has_model=model is not None)
         super().__init__(params, base_optimizer, arguments)
-        self.rho = rho
+        self.rho = 0.0 if rho is None else rho
         self.method = method
         self.every = EVERY.get(method, 1) if every is None else every
         self.steps = 0
-        self.passes = TwoPasses(self.parameters, method, alpha, eta, model)
+        self.passes = TwoPasses(self.parameters, method, alpha, eta, model, scaled)
         self._perturbed = None if perturbed is None else {id(p) for p in perturbed}
         self._model = model
         self._per_device = per_device
@@ -248,7 +245,7 @@ class SAM(WrappingOptimizer):
                 perturbations of their own.
         """
         self._current.is_under_way = True
-        self.passes.perturb(gradients, self._radii(), weight)
+        self.passes.perturb(gradients, self._radii(), weight, self.param_groups)
 
     def restore(self) -> None:
         """Move the weights back to w, bit by bit, if they are at w + e."""

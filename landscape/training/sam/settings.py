@@ -7,9 +7,10 @@ from landscape.runtime.options import option, refuse_negative
 from landscape.training.schedules import decay
 
 VARIANTS = ("sam", "asam", "gsam", "looksam")
-# What --sam-alpha and --sam-every default to: 0.4 is GSAM's for ViT (its Table 4), 0.7 and 5
-# LookSAM's (its section 5.1).
-ALPHA = {"gsam": 0.4, "looksam": 0.7}
+# What --sam-alpha and --sam-every default to: 0.6 is that of GSAM's published configuration, of
+# ViT-B/32 (big_vision, configs/proj/gsam/vit_i1k_gsam_no_aug.py), 0.7 and 5 are LookSAM's (its
+# section 5.1).
+ALPHA = {"gsam": 0.6, "looksam": 0.7}
 EVERY = {"looksam": 5}
 
 
@@ -56,9 +57,15 @@ class SamSettings:
         None, "perturb every Nth step; the others are plain (default: 1; 5 for looksam)", parse=int
     )
     sam_alpha: float | None = option(
-        None, "weight of the correction (default: 0.4 for gsam, 0.7 for looksam)", parse=float
+        None, "weight of the correction (default: 0.6 for gsam, 0.7 for looksam)", parse=float
     )
     sam_eta: float = option(0.01, "asam: added to |w|")
+    sam_scaled: str = option(
+        "weight",
+        "asam: which parameters |w| scales, by a regular expression for their names; weight: as in "
+        "the authors' code, where biases are perturbed as in SAM; all: every one",
+        metavar="NAMES",
+    )
 
     def __post_init__(self) -> None:
         """Raise InputError for invalid values."""

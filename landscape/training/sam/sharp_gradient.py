@@ -10,6 +10,7 @@ from torch import Tensor
 from landscape.training.passes import MicroBatch, Passes
 from landscape.training.sam.ascent import names_in_scope, norm_of
 from landscape.training.sam.optimizer import SAM
+from landscape.training.sam.two_passes import SCALED
 
 
 class SharpGradient:
@@ -31,7 +32,11 @@ class SharpGradient:
     def __init__(self, passes: Passes, optimizer: torch.optim.Optimizer) -> None:
         settings = passes.settings
         scope = names_in_scope(passes.model, settings.sam_scope)
-        named = passes.model.named_parameters()
+        named = dict(passes.model.named_parameters())
+        scaled = None
+        if settings.sam == "asam" and settings.sam_scaled != SCALED:
+            names = names_in_scope(passes.model, settings.sam_scaled, "--sam-scaled")
+            scaled = [named[name] for name in names]
         self._settings = settings
         self._passes = passes
         self.sam = SAM(
@@ -42,7 +47,8 @@ class SharpGradient:
             alpha=settings.sam_alpha,
             eta=settings.sam_eta,
             every=settings.sam_every,
-            perturbed=[p for name, p in named if p.requires_grad and name in scope],
+            perturbed=[p for name, p in named.items() if p.requires_grad and name in scope],
+            scaled=scaled,
             model=passes.model,
             per_device=not settings.sam_sync,
         )

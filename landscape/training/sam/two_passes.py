@@ -1,7 +1,7 @@
 """The two passes of a step: to w + e and back, and what is made of both gradients."""
 
 import math
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,8 +11,11 @@ from torch import Tensor, nn
 from landscape.errors import InputError
 from landscape.training.sam.ascent import Gradients, SharpnessAware, frozen_batch_statistics
 from landscape.training.sam.corrections import LookSam, close_surrogate_gap
-from landscape.training.sam.settings import ALPHA
+from landscape.training.sam.settings import ALPHA, VARIANTS
 from landscape.training.scale.data_parallel import DataParallelGroup
+
+# What the names of parameters have in common that ASAM scales.
+SCALED = "weight"
 
 
 class TwoPasses:
@@ -24,6 +27,7 @@ class TwoPasses:
         alpha: The weight of the correction; None for the method's default.
         eta: Of asam: added to abs(w).
         model: Its BatchNorm layers keep their running statistics while the weights are at w + e.
+        scaled: Of asam: what abs(w) + eta scales; None for what the names say.
 
     Attributes:
         parameters: The parameters.
@@ -37,6 +41,7 @@ class TwoPasses:
         alpha: float | None,
         eta: float,
         model: nn.Module | None,
+        scaled: Iterable[Tensor] | None,
     ) -> None:
         self.parameters = parameters
         self._ascent = SharpnessAware([], eta if method == "asam" else None)
@@ -44,6 +49,7 @@ class TwoPasses:
         self._corrects = method in ("gsam", "looksam")
         self._alpha = ALPHA.get(method, 0.0) if alpha is None else alpha
         self._model = model
+        self._scaled = None if scaled is None else {id(p) for p in scaled}
         self._frozen_statistics = ExitStack()
         self._plain: list[Tensor | None] = []
         self.looksam = LookSam(self._alpha) if method == "looksam" else None
@@ -93,13 +99,20 @@ class TwoPasses:
         """Forget the gradients of an earlier step."""
         self._plain = []
 
-    def perturb(self, gradients: Gradients, radii: Sequence[float], weight: float) -> None:
+    def perturb(
+        self,
+        gradients: Gradients,
+        radii: Sequence[float],
+        weight: float,
+        groups: Sequence[Mapping[str, Any]],
+    ) -> None:
         """Move the weights to w + e.
 
         Args:
             gradients: One for each parameter; None counts as 0. They are overwritten.
             radii: The radius for each parameter.
             weight: The share of these gradients in that of the whole batch.
+            groups: The parameter groups, which may name their parameters.
         """
         if self._corrects:
             known = self._plain or [None] * len(gradients)
@@ -113,7 +126,10 @@ class TwoPasses:
                 if p is not None and g is not None
             ]
             torch._foreach_add_([p for p, _ in sums], [g for _, g in sums], alpha=weight)
-        self._ascent.perturb(gradients, radii)
+        scaled = self._scaled
+        if scaled is None and self._ascent.eta is not None:
+            scaled = scaled_by_name(groups, self._model)
+        self._ascent.perturb(gradients, radii, scaled)
         if self._model is not None:
             self._frozen_statistics.enter_context(frozen_batch_statistics(self._model))
 
@@ -175,6 +191,38 @@ class TwoPasses:
             present = self.parameters[number].grad
             if present is not None:
                 present.copy_(gradient)
+
+
+def check_arguments(
+    rho: float | None, method: str, every: int | None, *, per_device: bool, has_model: bool
+) -> None:
+    """Raise InputError for arguments of the optimizer that are missing or wrong."""
+    if rho is None:
+        raise InputError("SAM needs the radius of its perturbation: pass rho, such as rho=0.05")
+    if method not in VARIANTS:
+        raise InputError(f"unknown method {method!r}; expected one of {', '.join(VARIANTS)}")
+    if every is not None and every < 1:
+        raise InputError(f"every has to be positive, got {every}")
+    if per_device and not has_model:
+        raise InputError("per_device needs the model, in DistributedDataParallel: pass model=")
+
+
+def scaled_by_name(groups: Sequence[Mapping[str, Any]], model: nn.Module | None) -> set[int] | None:
+    """The ids of the parameters that ASAM scales in its authors' code: "weight" is in their name.
+
+    Args:
+        groups: The parameter groups, which may hold ``param_names``.
+        model: The model, whose names come first.
+
+    Returns:
+        None, for all, where no name is known or none has "weight" in it.
+    """
+    named: list[tuple[str, Tensor]] = []
+    for group in groups:
+        named += zip(group.get("param_names", ()), group["params"], strict=False)
+    if model is not None:
+        named = list(model.named_parameters())
+    return {id(p) for name, p in named if SCALED in name} or None
 
 
 def radii_of(

@@ -112,7 +112,7 @@ def test_surface_files(report, label):
     assert stored["train_acc"][1, 1] == numbers["accuracy"]
     assert stored["train_loss"].max() == numbers["max_loss"] > numbers["loss"]
     assert (stored["train_acc"] >= 0).all()
-    assert 10 < stored["train_acc"][1, 1] <= 100  # per cent
+    assert 1 < stored["train_acc"].max() <= 100  # per cent: a share is at most 1
 
 
 @pytest.mark.parametrize("label", ["plain", "sam"])

@@ -78,8 +78,11 @@ def test_a_rescaling_changes_what_is_not_relative():
     assert problem.weights_hash() == before
     ratios = dict(zip(MEASURES, result.ratios, strict=True))
     assert ratios["‖|w| g‖"][0] == pytest.approx(1.0, rel=1e-9)
-    # The packed biases of queries, keys and values are one filter, of which parts are rescaled.
-    assert ratios["filter noise"][0] == pytest.approx(1.0, abs=0.02)
+    # The packed biases of queries, keys and values are one filter, of which parts are rescaled. The
+    # mean rise is near 0 here, so it is compared on the scale of its error.
+    place = list(MEASURES).index("filter noise")
+    change = result.after[place, 0] - result.before[place, 0]
+    assert abs(change) < 0.02 * result.before[place, 1]
     for name in ("λ_max", "‖g‖"):
         assert abs(ratios[name][0] - 1) > 0.1
         assert ratios[name][1] < 0.05 * ratios[name][0]

@@ -46,7 +46,9 @@ def test_a_table_row_for_each():
     assert row["checkpoint"] == "plain"
     assert row["layers"] == "2"
     assert row["mean active, %"] == f"{100 * example.active.mean():.1f}"
-    assert row["last layer, %, ± standard error"].startswith(f"{100 * example.active[1]:.1f} ± ")
+    assert row["last MLP (Mixer: channel mixing), %, ± standard error"].startswith(
+        f"{100 * example.active[1]:.1f} ± "
+    )
 
 
 def test_a_file_of_an_earlier_version_answers_another_question(tmp_path):

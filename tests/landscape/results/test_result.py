@@ -147,7 +147,10 @@ EXPECTED = {
         "components/smallest/eigenvalues": ("nats", ["component"]),
         "components/sampling_errors": ("nats", ["component"]),
     },
-    "ntk": {"full": ("", ["seed", "rank"]), "logit": ("", ["seed", "output", "rank"])},
+    "ntk": {
+        "full": ("squared logit", ["seed", "rank"]),
+        "logit": ("squared logit", ["seed", "output", "rank"]),
+    },
     "flatness": {
         "average/fixed/losses": ("nats", ["sigma", "draw"]),
         "worst/l2/one_step": ("nats", ["radius"]),
@@ -155,7 +158,11 @@ EXPECTED = {
     "norms": {"whole": ("l2 norm", ["layer", "mean and standard error"])},
     "recursion": {"eigenvalues": ("nats", ["layer", "sample"]), "blocks": ("nats", ["layer"])},
     "similarity": {"grams": ("", ["layer", "sample", "sample"])},
-    "linearity": {"missing": ("fraction", ["t"]), "pairs": ("", ["pair", "end"])},
+    "linearity": {
+        "missing": ("fraction", ["t"]),
+        "gradient_norm": ("nats", ["t"]),
+        "pairs": ("", ["pair", "end"]),
+    },
 }
 
 
@@ -166,3 +173,28 @@ def test_units_and_axes(tmp_path, name):
         for path, (unit, axes) in EXPECTED[name].items():
             assert file[path].attrs["unit"] == unit
             assert json.loads(file[path].attrs["axes"]) == axes
+
+
+# Arrays of floating-point numbers that have no unit, or several in one array.
+WITHOUT_UNIT = {
+    "curves": {"epoch", "lr", "rho"},
+    "flatness": {
+        "worst/l2/alignment",
+        "worst/adaptive-l2/alignment",
+        "worst/adaptive-linf/alignment",
+    },
+    "hessian": {"cosine", "eigenvectors"},
+    "sharpness": {"epoch", "cosine", "lr"},
+    "similarity": {"grams", "weights"},
+    "surface": {"direction_cosine"},
+    "line": {"direction_cosine"},
+    "interpolate": {"direction_cosine", "path/train_barrier"},
+}
+
+
+@every_result
+def test_every_other_number_has_a_unit(name):
+    for path, array in result(name).arrays().items():
+        values = np.asarray(array.values)
+        if values.dtype.kind == "f" and "direction/" not in path and not array.unit:
+            assert path in WITHOUT_UNIT.get(name, set()), path

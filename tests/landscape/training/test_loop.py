@@ -199,7 +199,8 @@ def test_training_reduces_the_loss(name, settings, run):
     data = some("train", 128), some("test", 40)
     arguments = {} if name == "resnet-tiny" else {"depth": 1}
     rows = train(make(name, **arguments), *data, settings, run)
-    assert rows[0]["train_loss"] > 2.0
+    # A network that knows nothing has the loss log(10) = 2.30; a ResNet learns in its first epoch.
+    assert rows[0]["train_loss"] > (1.7 if name == "resnet-tiny" else 2.0)
     assert rows[-1]["train_loss"] < 0.7 * rows[0]["train_loss"]
     assert rows[-1]["val_loss"] < 0.8 * rows[0]["val_loss"]
     assert rows[-1]["train_error"] < 40 < rows[0]["train_error"]

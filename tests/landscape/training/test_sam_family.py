@@ -183,12 +183,13 @@ def test_corrections_of_gradients_that_are_zero_or_parallel():
 
 @pytest.mark.parametrize("adaptive", [False, True], ids=["sam", "adaptive"])
 def test_against_pytorch_optimizer(adaptive):
-    """Its adaptive form has no eta."""
+    """Its adaptive form has no eta and scales every parameter."""
     pytorch_optimizer = import_module("pytorch_optimizer")
     ours = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 4)).double()
     theirs = copy.deepcopy(ours)
     optimizer = torch.optim.SGD(ours.parameters(), lr=RATE, momentum=0.9)
-    settings = TrainSettings(rho=0.3, sam="asam" if adaptive else "sam", sam_eta=0.0)
+    method = "asam" if adaptive else "sam"
+    settings = TrainSettings(rho=0.3, sam=method, sam_eta=0.0, sam_scaled="all")
     task = Task(F.cross_entropy, lambda outputs, targets: outputs.argmax(1) != targets)
     stepper = Stepper(ours, optimizer, task, settings)
     reference = pytorch_optimizer.SAM(

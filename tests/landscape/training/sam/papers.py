@@ -10,10 +10,25 @@ class ByThePaper:
         loss: Maps w, of shape (P,), to the loss.
         w: The initial weights.
         radii: The radius of each weight, of shape (P,) or a number.
+        scaled: Of asam: which weights abs(w) + eta scales, of shape (P,); by default all.
     """
 
-    def __init__(self, loss, w, method, radii, *, rate, momentum=0.0, alpha=0.0, eta=0.01, every=1):
+    def __init__(
+        self,
+        loss,
+        w,
+        method,
+        radii,
+        *,
+        rate,
+        momentum=0.0,
+        alpha=0.0,
+        eta=0.01,
+        every=1,
+        scaled=True,
+    ):
         self.loss = loss
+        self.scaled = torch.as_tensor(scaled).expand(w.shape)
         self.w = w.detach().clone()
         self.method = method
         self.radii = torch.as_tensor(radii, dtype=w.dtype).expand(w.shape)
@@ -30,7 +45,9 @@ class ByThePaper:
     def step(self):
         g = self.gradient(self.w)
         if self.number % self.every == 0:
-            scale = self.w.abs() + self.eta if self.method == "asam" else torch.ones_like(g)
+            scale = torch.ones_like(g)
+            if self.method == "asam":
+                scale = torch.where(self.scaled, self.w.abs() + self.eta, scale)
             perturbed = self.radii > 0
             norm = (scale * g)[perturbed].norm()
             sharp = self.gradient(self.w + self.radii * scale**2 * g / norm)

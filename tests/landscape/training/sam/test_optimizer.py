@@ -11,7 +11,7 @@ from landscape import SAM
 from tests.landscape.training.sam.papers import ByThePaper
 from tests.landscape.training.sam.problems import EXACT, METHODS, SGD, Problem, two_steps
 
-ALPHA = {"gsam": 0.4, "looksam": 0.7}
+ALPHA = {"gsam": 0.6, "looksam": 0.7}
 
 
 @pytest.mark.parametrize("form", ["closure", "two steps", "instance"])
@@ -163,7 +163,7 @@ def test_a_second_pass_that_is_not_needed_does_no_harm():
 def test_gradients_can_be_clipped_before_the_step():
     problem, plain = Problem(), Problem()
     optimizer = SAM(problem.model.parameters(), torch.optim.SGD, 0.2, method="gsam", lr=0.3)
-    paper = ByThePaper(plain.loss_of, plain.vector(), "gsam", 0.2, rate=1.0, alpha=0.4)
+    paper = ByThePaper(plain.loss_of, plain.vector(), "gsam", 0.2, rate=1.0, alpha=0.6)
     start = paper.w
     paper.step()
     along = start - paper.w

@@ -11,7 +11,7 @@ from tests.architecture import ROOT
 from tests.landscape.training.sam.papers import ByThePaper
 from tests.landscape.training.sam.problems import Problem
 
-ALPHA = {"sam": 0.0, "gsam": 0.4, "looksam": 0.7}
+ALPHA = {"sam": 0.0, "gsam": 0.6, "looksam": 0.7}
 
 
 class PerDevice(ByThePaper):
