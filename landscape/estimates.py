@@ -1,6 +1,7 @@
-"""Means with their standard errors."""
+"""Means with their standard errors, degrees of freedom and intervals."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,15 +10,22 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean of independent samples and its standard error, which is nan for a single sample.
+    """A number with its standard error, and how well that is known.
+
+    Attributes:
+        value: the number.
+        stderr: its standard error; nan where none is known, as of a single sample.
+        dof: the degrees of freedom of the standard error, n - 1 for the mean of n samples;
+            infinite where it is not from a finite count, 0 for a single sample.
 
     Example:
         >>> Estimate.of([1.0, 4.0, 2.0, 7.0])
-        Estimate(value=3.5, stderr=1.3228756555322954)
+        Estimate(value=3.5, stderr=1.3228756555322954, dof=3.0)
     """
 
     value: float
     stderr: float
+    dof: float = math.inf
 
     @classmethod
     def of(cls, samples: ArrayLike, offset: float = 0.0) -> "Estimate":
@@ -31,8 +39,29 @@ class Estimate:
             The estimate; its ``stderr`` is the sample deviation (n - 1 in the denominator) over
             the square root of n.
         """
-        mean, stderr = mean_and_stderr(np.asarray(samples).reshape(-1))
-        return cls(float(mean) + offset, float(stderr))
+        values = np.asarray(samples).reshape(-1)
+        mean, stderr = mean_and_stderr(values)
+        return cls(float(mean) + offset, float(stderr), float(len(values) - 1))
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """The interval of Student's t around the value, which holds the truth in ``level`` of all.
+
+        Args:
+            level: the probability, between 0 and 1.
+
+        Returns:
+            The ends; nan where there is no standard error or no degree of freedom, and the value
+            itself where the standard error is 0.
+
+        Example:
+            >>> low, high = Estimate.of([1.0, 4.0, 2.0, 7.0]).interval(0.95)
+            >>> round(low, 2), round(high, 2)
+            (-0.71, 7.71)
+        """
+        if self.stderr == 0:
+            return self.value, self.value
+        half = float(t_quantile((1 + level) / 2, self.dof)) * self.stderr
+        return self.value - half, self.value + half
 
 
 def mean_and_stderr(
@@ -54,3 +83,48 @@ def mean_and_stderr(
     if count == 1:
         return mean, np.full(mean.shape, math.nan)
     return mean, np.asarray(values.std(axis, ddof=1) / math.sqrt(count))
+
+
+def t_quantile(probability: ArrayLike, dof: ArrayLike) -> NDArray[np.float64]:
+    """Quantiles of Student's t distribution, of the normal one for infinite degrees of freedom.
+
+    Args:
+        probability: below which a number lies, between 0 and 1.
+        dof: the degrees of freedom, which need not be whole.
+
+    Returns:
+        The quantiles, of the shape that the arguments have together; nan where there is no degree
+        of freedom.
+    """
+    from scipy.special import ndtri, stdtrit  # the commands show their help without it
+
+    probability, dof = np.broadcast_arrays(
+        np.asarray(probability, np.float64), np.asarray(dof, np.float64)
+    )
+    finite = np.where((dof > 0) & (dof < math.inf), dof, math.nan)
+    quantiles = np.where(dof == math.inf, ndtri(probability), stdtrit(finite, probability))
+    return np.asarray(quantiles, dtype=np.float64)
+
+
+def combined_dof(variances: Sequence[float], dofs: Sequence[float]) -> float:
+    """The degrees of freedom of a sum of independent variances, by Welch and Satterthwaite.
+
+    Args:
+        variances: each part of the variance of a number, its squared standard error.
+        dofs: the degrees of freedom of each.
+
+    Returns:
+        The degrees of freedom of the sum (Satterthwaite, Biometrics Bulletin 2, 1946), infinite
+        where no part with a finite number varies; nan where a part is not known.
+
+    Example:
+        >>> combined_dof([2.0, 2.0], [5.0, 5.0])
+        10.0
+    """
+    parts = [(variance, dof) for variance, dof in zip(variances, dofs, strict=True) if variance]
+    total = sum(variance for variance, _ in parts)
+    if math.isnan(total) or any(not dof > 0 for _, dof in parts):
+        return math.nan
+    # As shares of the total, whose squares don't underflow.
+    spread = sum((variance / total) ** 2 / dof for variance, dof in parts)
+    return 1 / spread if spread else math.inf

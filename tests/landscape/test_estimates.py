@@ -2,8 +2,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from landscape.estimates import Estimate, mean_and_stderr
+from landscape.estimates import Estimate, combined_dof, mean_and_stderr, t_quantile
 
 SAMPLES = np.array([1.0, 4.0, 2.0, 7.0])
 # Deviations -2.5, 0.5, -1.5, 3.5: variance 21 / 3, divided by 4.
@@ -17,7 +18,7 @@ def test_mean_and_standard_error():
 
 
 def test_an_offset_moves_the_value_alone():
-    assert Estimate.of(SAMPLES, 10.0) == Estimate(13.5, Estimate.of(SAMPLES).stderr)
+    assert Estimate.of(SAMPLES, 10.0) == Estimate(13.5, Estimate.of(SAMPLES).stderr, 3.0)
 
 
 def test_a_list_will_do():
@@ -32,7 +33,7 @@ def test_a_single_sample_has_no_error(samples):
 
 
 def test_equal_samples_have_the_error_0():
-    assert Estimate.of([3.0, 3.0, 3.0]) == Estimate(3.0, 0.0)
+    assert Estimate.of([3.0, 3.0, 3.0]) == Estimate(3.0, 0.0, 2.0)
 
 
 def test_single_precision_is_summed_in_double():
@@ -63,3 +64,64 @@ def test_the_error_of_one_sample_along_an_axis_is_nan():
     np.testing.assert_array_equal(means, 1)
     assert errors.shape == (3,)
     assert np.isnan(errors).all()
+
+
+@pytest.mark.parametrize("level", [0.5, 0.68, 0.95, 0.999])
+@pytest.mark.parametrize("count", [2, 4, 31])
+def test_the_interval_is_students(count, level):
+    samples = np.random.default_rng(count).standard_normal(count)
+    expected = stats.t.interval(level, count - 1, samples.mean(), stats.sem(samples))
+    assert Estimate.of(samples).interval(level) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_interval_of_a_known_error_is_the_normal_one():
+    expected = stats.norm.interval(0.95, 2.0, 0.1)
+    assert Estimate(2.0, 0.1).interval(0.95) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "estimate",
+    [
+        Estimate.of([2.0]),
+        Estimate(2.0, math.nan),
+        Estimate(2.0, 0.1, math.nan),
+        Estimate(2.0, 1, 0),
+    ],
+)
+def test_without_an_error_there_is_no_interval(estimate):
+    assert all(map(math.isnan, estimate.interval()))
+
+
+@pytest.mark.parametrize("dof", [0.0, 3.0, math.inf, math.nan])
+def test_an_exact_number_is_its_own_interval(dof):
+    assert Estimate(3.0, 0.0, dof).interval() == (3.0, 3.0)
+
+
+def test_quantiles_of_many_degrees_of_freedom_at_once():
+    dofs = np.array([1.0, 3.5, 1e6, math.inf, 0.0, math.nan])
+    expected = [*stats.t.ppf(0.975, dofs[:3]), stats.norm.ppf(0.975), math.nan, math.nan]
+    np.testing.assert_allclose(t_quantile(0.975, dofs), expected, rtol=1e-9)
+
+
+def test_combined_degrees_of_freedom_are_those_of_welchs_test():
+    first, second = np.random.default_rng(0).standard_normal((2, 12))
+    second = 5 * second[:7]
+    variances = [np.var(sample, ddof=1) / len(sample) for sample in (first, second)]
+    welch = stats.ttest_ind(first, second, equal_var=False)
+    assert combined_dof(variances, [11, 6]) == pytest.approx(welch.df, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("variances", "dofs", "expected"),
+    [
+        ([4.0], [3.0], 3.0),
+        ([4.0, 0.0], [3.0, 0.0], 3.0),  # what does not vary takes no part
+        ([4.0, 1.0], [math.inf, math.inf], math.inf),
+        ([1e-200, 1e-200], [5.0, 5.0], 10.0),
+        ([0.0, 0.0], [3.0, 3.0], math.inf),
+        ([4.0, 1.0], [3.0, 0.0], math.nan),
+        ([4.0, math.nan], [3.0, 3.0], math.nan),
+    ],
+)
+def test_combined_degrees_of_freedom(variances, dofs, expected):
+    assert combined_dof(variances, dofs) == pytest.approx(expected, nan_ok=True)
