@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+# The share of normal numbers within one standard deviation of their mean.
+ONE_ERROR = math.erf(math.sqrt(0.5))
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -60,7 +63,7 @@ class Estimate:
         """
         if self.stderr == 0:
             return self.value, self.value
-        half = float(t_quantile((1 + level) / 2, self.dof)) * self.stderr
+        half = float(half_width(self.stderr, self.dof, level))
         return self.value - half, self.value + half
 
 
@@ -83,6 +86,22 @@ def mean_and_stderr(
     if count == 1:
         return mean, np.full(mean.shape, math.nan)
     return mean, np.asarray(values.std(axis, ddof=1) / math.sqrt(count))
+
+
+def half_width(stderr: ArrayLike, dof: ArrayLike, level: float = ONE_ERROR) -> NDArray[np.float64]:
+    """Half of the width of intervals of Student's t, for the bands and bars of pictures.
+
+    Args:
+        stderr: standard errors, of any shape.
+        dof: their degrees of freedom.
+        level: the probability that an interval holds the truth; by default that of one standard
+            error of a normal number, 68.3 %.
+
+    Returns:
+        The half widths, of the shape that the arguments have together; nan without an error.
+    """
+    errors, quantiles = np.asarray(stderr, np.float64), t_quantile((1 + level) / 2, dof)
+    return np.where(errors == 0, 0.0, errors * quantiles)
 
 
 def t_quantile(probability: ArrayLike, dof: ArrayLike) -> NDArray[np.float64]:

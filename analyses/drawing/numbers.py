@@ -4,7 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import Protocol
 
+from landscape.estimates import Estimate
 from landscape.results.provenance import Provenance
+
+# Up to so many degrees of freedom, Student's t is told from the normal distribution.
+FEW = 30
 
 
 class HasProvenance(Protocol):
@@ -49,15 +53,38 @@ def short_number(value: float) -> str:
     return f"{float(f'{value:.2g}'):g}"
 
 
-def with_error(value: float, error: float) -> str:
-    """Value ± error, both to the error's second digit; "(no error)" if the error is not finite."""
+def with_error(value: float, error: float, dof: float = math.inf) -> str:
+    """Value ± standard error, both to the error's second digit; "(no error)" if it is not finite.
+
+    An error of few degrees of freedom is followed by the 95 % interval of Student's t, which is
+    wider than two such errors to each side.
+    """
+    text = _with_error(value, error)
+    if dof > FEW or not error > 0 or not math.isfinite(value + error):
+        return text
+    return f"{text} {interval_text(Estimate(value, error, dof).interval())}"
+
+
+def interval_text(ends: tuple[float, float]) -> str:
+    """A 95 % interval, to the second digit of its width."""
+    low, high = ends
+    if not math.isfinite(high - low):
+        return "(no interval)"
+    width = high - low
+    if width == 0 or max(abs(low), abs(high)) >= 1e5 or width < 1e-5:
+        return f"(95 %: {number(low)} to {number(high)})"
+    decimals = max(0, 1 - math.floor(math.log10(width)))
+    return f"(95 %: {low:.{decimals}f} to {high:.{decimals}f})"
+
+
+def _with_error(value: float, error: float) -> str:
     if not math.isfinite(error):
         return f"{number(value)} (no error)"
     if error == 0 or not math.isfinite(value):
         return f"{number(value)} ± {number(error)}"
     if abs(value) >= 1e5 and error >= 1:
         power = math.floor(math.log10(abs(value)))
-        return f"({with_error(value / 10**power, error / 10**power)})e{power}"
+        return f"({_with_error(value / 10**power, error / 10**power)})e{power}"
     decimals = max(0, 1 - math.floor(math.log10(error)))
     if decimals > 6 and abs(value) < 1e-3:
         return f"{value:.3e} ± {error:.1e}"

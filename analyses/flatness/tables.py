@@ -46,7 +46,8 @@ def _noise(result: Flatness, kind: str) -> str:
     at = f"(σ = {average.sigmas[k]:g})"
     if average.diverged[k]:
         return f"{average.diverged[k]} of {average.losses.shape[1]} draws not finite {at}"
-    return f"{with_error(float(average.mean[k]), float(average.stderr[k]))} {at}"
+    mean = average.estimates[k]
+    return f"{with_error(mean.value, mean.stderr, mean.dof)} {at}"
 
 
 def _worst(result: Flatness, ball: str) -> str:

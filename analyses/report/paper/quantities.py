@@ -182,11 +182,9 @@ def _noisy_loss(
             return None
         sigmas = result.average["fixed"].sigmas
         sigma = float(sigmas[place(sigmas)])
-        mean, error = result.average_at("fixed", sigma)
-        # Every draw's loss is a mean over the same sample.
-        error = math.hypot(error, result.loss_stderr)
-        method = f"Gaussian noise, σ = {sigma:g}; the error is that of draws and sample"
-        return _of(result, mean, error, method)
+        mean = result.average_at("fixed", sigma)
+        method = f"Gaussian noise, σ = {sigma:g}; standard error over samples and draws together"
+        return _of(result, mean.value, mean.stderr, method)
 
     return read
 
