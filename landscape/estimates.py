@@ -1,7 +1,7 @@
 """Means with their standard errors, degrees of freedom and intervals."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,6 +67,71 @@ class Estimate:
         return self.value - half, self.value + half
 
 
+@dataclass(frozen=True)
+class Proportion(Estimate):
+    """The mean of numbers between 0 and 1, such as a share of right answers.
+
+    Its interval is Wilson's, which lies within 0 and 1 and does not shrink to nothing where none or
+    all of the answers are right.
+
+    Example:
+        >>> perfect = Proportion.of([True] * 40)
+        >>> perfect.value, perfect.stderr
+        (1.0, 0.025)
+        >>> low, high = perfect.interval(0.95)
+        >>> round(low, 3), high
+        (0.912, 1.0)
+    """
+
+    @classmethod
+    def of(cls, samples: ArrayLike, offset: float = 0.0) -> "Proportion":
+        """The mean of independent samples between 0 and 1.
+
+        Args:
+            samples: at least one number, of shape (n,).
+            offset: not for proportions, which have nothing to add.
+
+        Returns:
+            The proportion p. Of yes and no its ``stderr`` is the binomial sqrt(p (1 - p) / n);
+            else it is from the spread of the samples, with n - 1 degrees of freedom. Where p is 0
+            or 1 it is 1 / n, about what one other answer would give.
+        """
+        values = np.asarray(samples, dtype=np.float64).reshape(-1) + offset
+        count, mean = len(values), float(values.mean())
+        if mean in (0.0, 1.0):
+            return cls(mean, 1 / count)
+        if ((values == 0) | (values == 1)).all():
+            return cls(mean, math.sqrt(mean * (1 - mean) / count))
+        return cls(mean, float(mean_and_stderr(values)[1]), float(count - 1))
+
+    @property
+    def effective_count(self) -> float:
+        """How many independent yes-or-no answers have this error: n itself where it is of such."""
+        if not self.stderr > 0:
+            return math.nan if math.isnan(self.stderr) else math.inf
+        return (self.value * (1 - self.value) or self.stderr) / self.stderr**2
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Wilson's interval (1927), of the effective count where the samples are not yes or no.
+
+        Args:
+            level: the probability, between 0 and 1.
+
+        Returns:
+            The ends, within 0 and 1; nan where there is no error.
+        """
+        if self.stderr == 0:
+            return self.value, self.value
+        square = float(t_quantile((1 + level) / 2, self.dof)) ** 2
+        count, p = self.effective_count, self.value
+        centre = (p + square / (2 * count)) / (1 + square / count)
+        root = math.sqrt(square * (p * (1 - p) + square / (4 * count)) / count)
+        half = root / (1 + square / count)
+        low = 0.0 if p == 0 else max(centre - half, 0.0)
+        high = 1.0 if p == 1 else min(centre + half, 1.0)
+        return (low, high) if math.isfinite(half) else (math.nan, math.nan)
+
+
 def mean_and_stderr(
     samples: ArrayLike, axis: int = -1
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -86,6 +151,19 @@ def mean_and_stderr(
     if count == 1:
         return mean, np.full(mean.shape, math.nan)
     return mean, np.asarray(values.std(axis, ddof=1) / math.sqrt(count))
+
+
+def intervals(estimates: Iterable[Estimate], level: float = ONE_ERROR) -> NDArray[np.float64]:
+    """The intervals of several estimates, for the bands and bars of pictures.
+
+    Args:
+        estimates: n of them.
+        level: as in :func:`half_width`.
+
+    Returns:
+        The lower and the upper ends, of shape (2, n); nan without an error.
+    """
+    return np.array([estimate.interval(level) for estimate in estimates]).reshape(-1, 2).T
 
 
 def half_width(stderr: ArrayLike, dof: ArrayLike, level: float = ONE_ERROR) -> NDArray[np.float64]:

@@ -4,11 +4,16 @@ import math
 from collections.abc import Sequence
 from typing import Protocol
 
-from landscape.estimates import Estimate
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.estimates import Estimate, Proportion, intervals
 from landscape.results.provenance import Provenance
 
 # Up to so many degrees of freedom, Student's t is told from the normal distribution.
 FEW = 30
+# With four answers of one kind or fewer the normal distribution is no guide to their share's error.
+FEWEST_ANSWERS = 4.5
 
 
 class HasProvenance(Protocol):
@@ -65,6 +70,18 @@ def with_error(value: float, error: float, dof: float = math.inf) -> str:
     return f"{text} {interval_text(Estimate(value, error, dof).interval())}"
 
 
+def share_text(share: Proportion) -> str:
+    """A share in per cent, ± standard error; near 0 and 100 its 95 % interval.
+
+    Near is where fewer than five answers are of the one kind, as many as the error holds.
+    """
+    fewest = min(share.value, 1 - share.value) * share.effective_count
+    if share.stderr == 0 or not fewest < FEWEST_ANSWERS:
+        return with_error(100 * share.value, 100 * share.stderr, share.dof)
+    low, high = share.interval()
+    return f"{number(100 * share.value)} {interval_text((100 * low, 100 * high))}"
+
+
 def interval_text(ends: tuple[float, float]) -> str:
     """A 95 % interval, to the second digit of its width."""
     low, high = ends
@@ -89,6 +106,22 @@ def _with_error(value: float, error: float) -> str:
     if decimals > 6 and abs(value) < 1e-3:
         return f"{value:.3e} ± {error:.1e}"
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
+
+
+def error_bars(estimates: Sequence[Estimate], scale: float = 1.0) -> NDArray[np.float64]:
+    """How far the 68 % intervals of several estimates reach down and up from them.
+
+    Args:
+        estimates: n of them.
+        scale: what they are multiplied by in the picture, such as 100 for per cent.
+
+    Returns:
+        The distances, of shape (2, n), as matplotlib takes them; 0 without an error.
+    """
+    low, high = intervals(estimates)
+    values = np.array([estimate.value for estimate in estimates])
+    distances = np.nan_to_num(np.stack([values - low, high - values]))
+    return np.asarray(scale * np.maximum(distances, 0.0))
 
 
 def with_residual(value: float, residual: float, converged: bool, error: float = math.nan) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analyses.drawing.numbers import with_error
+from analyses.drawing.numbers import share_text, with_error
 from analyses.robustness.result import ATTACKS, Robustness, families_of, family_title, sets_of
 from landscape.data.corruptions.catalog import SEVERITIES
 from landscape.robustness.scores import Score
@@ -66,11 +66,11 @@ def _row_of_sets(result: Robustness, names: Sequence[str]) -> dict[str, str]:
     for name in names:
         score = result.sets.get(name)
         row[name] = _cell(score)
-        if score is not None and score.among_present is not None:
-            error = score.among_present_error or 0.0
-            row[name] += f" (among its classes {with_error(score.among_present, error)})"
+        among_present = None if score is None else score.share_among_present
+        if among_present is not None:
+            row[name] += f" (among its classes {share_text(among_present)})"
     return row
 
 
 def _cell(score: Score | None) -> str:
-    return "not asked" if score is None else with_error(score.accuracy, score.standard_error)
+    return "not asked" if score is None else share_text(score.share)

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from landscape.estimates import Estimate, combined_dof, mean_and_stderr, t_quantile
+from landscape.estimates import (
+    Estimate,
+    Proportion,
+    combined_dof,
+    half_width,
+    intervals,
+    mean_and_stderr,
+    t_quantile,
+)
 
 SAMPLES = np.array([1.0, 4.0, 2.0, 7.0])
 # Deviations -2.5, 0.5, -1.5, 3.5: variance 21 / 3, divided by 4.
@@ -125,3 +133,60 @@ def test_combined_degrees_of_freedom_are_those_of_welchs_test():
 )
 def test_combined_degrees_of_freedom(variances, dofs, expected):
     assert combined_dof(variances, dofs) == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize("level", [0.68, 0.95])
+@pytest.mark.parametrize(("events", "count"), [(0, 12), (1, 12), (6, 12), (12, 12), (0, 1)])
+def test_the_interval_of_a_proportion_is_wilsons(events, count, level):
+    proportion = Proportion.of([True] * events + [False] * (count - events))
+    expected = stats.binomtest(events, count).proportion_ci(level, method="wilson")
+    assert proportion.interval(level) == pytest.approx(tuple(expected), abs=1e-12)
+    assert proportion.effective_count == pytest.approx(count, rel=1e-12)
+
+
+def test_the_error_of_a_proportion_is_binomial_and_never_0():
+    assert Proportion.of([0, 1, 1, 1]) == Proportion(0.75, math.sqrt(0.75 * 0.25 / 4))
+    assert Proportion.of([1, 1, 1, 1]) == Proportion(1.0, 0.25)
+    assert Proportion.of([0.0, 0.0]) == Proportion(0.0, 0.5)
+
+
+def test_a_mean_of_shares_has_the_error_of_their_spread():
+    shares = [0.5, 0.75, 0.25, 1.0, 0.5]
+    proportion = Proportion.of(shares)
+    mean = Estimate.of(shares)
+    assert (proportion.value, proportion.stderr, proportion.dof) == (0.6, mean.stderr, 4.0)
+    low, high = proportion.interval(0.99)
+    assert 0 < low < 0.6 < high < 1
+    many = Proportion(0.6, 1e-4, 4.0)
+    assert many.interval(0.95) == pytest.approx(Estimate(0.6, 1e-4, 4.0).interval(0.95), abs=1e-6)
+
+
+def test_proportions_without_an_error():
+    assert all(map(math.isnan, Proportion.of([0.5]).interval()))
+    assert Proportion.of([0.5, 0.5]).interval() == (0.5, 0.5)
+    assert math.isnan(Proportion(math.nan, math.nan).effective_count)
+
+
+def test_bands_are_the_intervals_of_one_standard_error():
+    level = stats.norm.cdf(1) - stats.norm.cdf(-1)
+    estimates = [Estimate(1.0, 0.5, 3.0), Estimate(2.0, 0.0, 3.0), Proportion(0.25, 0.1)]
+    low, high = intervals(estimates)
+    half = 0.5 * stats.t.ppf((1 + level) / 2, 3)
+    assert (low[0], high[0]) == pytest.approx((1 - half, 1 + half), rel=1e-12)
+    assert (low[1], high[1]) == (2.0, 2.0)
+    assert (low[2], high[2]) == Proportion(0.25, 0.1).interval(level)
+    widths = half_width([0.5, 0.0, math.nan, 0.5], [3.0, 0.0, 3.0, math.inf])
+    np.testing.assert_allclose(widths, [half, 0.0, math.nan, 0.5], rtol=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.002, 0.03, 0.5, 0.9, 0.995])
+def test_wilsons_interval_covers_as_often_as_it_says(share):
+    """Exactly, by the binomial distribution; on average over shares near each."""
+    count, level = 100, 0.95
+    covered = []
+    for p in np.linspace(0.8, 1.2, 41) * min(share, 1 - share):
+        truth = p if share < 0.5 else 1 - p
+        ends = intervals((Proportion.of(np.arange(count) < k) for k in range(count + 1)), level)
+        inside = (ends[0] <= truth) & (truth <= ends[1])
+        covered.append(stats.binom.pmf(np.arange(count + 1), count, truth)[inside].sum())
+    assert 0.93 < np.mean(covered) < 0.995

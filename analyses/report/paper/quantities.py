@@ -134,10 +134,8 @@ def _train_loss(result: Any) -> Quantity:
 
 
 def _active(result: Sparsity) -> Quantity:
-    count = len(result.active)
-    error = math.sqrt(float((result.stderr**2).sum())) / count
-    method = "share > 0, mean over layers; standard error over samples, of layers as if independent"
-    return _of(result, 100 * result.mean, 100 * error, method)
+    method = "share > 0, mean over layers; standard error over samples"
+    return _of(result, 100 * result.mean, 100 * result.mean_stderr, method)
 
 
 def _first_active(result: Sparsity) -> Quantity:
@@ -159,9 +157,9 @@ def _corruption_accuracy(result: Robustness) -> Quantity | None:
 
 
 def _missing_rate(result: Linearity) -> Quantity:
-    rate, error = result.missing_rate
+    rate = result.missing_rate
     method = f"midpoints of {len(result.pairs):,} pairs; standard error over pairs"
-    return _of(result, 100 * rate, 100 * error, method)
+    return _of(result, 100 * rate.value, 100 * rate.stderr, method)
 
 
 def _reference(sigmas: NDArray[np.float64]) -> int:

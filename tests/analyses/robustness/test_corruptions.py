@@ -54,11 +54,11 @@ def test_means_over_corruptions_and_their_errors():
     table = 100 * result.corrupted.astype(float)
     assert result.corruption_accuracy.accuracy == pytest.approx(table.mean())
     each = table.reshape(30, 75).mean(1)
-    error = each.std() / math.sqrt(30)
+    error = each.std(ddof=1) / math.sqrt(30)
     assert result.corruption_accuracy.standard_error == pytest.approx(error)
     for k, name in enumerate(FAMILIES):
         assert result.by_family[name].accuracy == pytest.approx(table[:, k].mean())
-        error = table[:, k].mean(1).std() / math.sqrt(30)
+        error = table[:, k].mean(1).std(ddof=1) / math.sqrt(30)
         assert result.by_family[name].standard_error == pytest.approx(error)
     for k, severity in enumerate(SEVERITIES):
         assert result.by_severity[severity].accuracy == pytest.approx(table[:, :, k].mean())
