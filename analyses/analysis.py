@@ -189,8 +189,14 @@ class Analysis(Generic[S, R]):
         return self.compute(Objective(model, data, **rest), self.settings(**chosen))
 
     def tabulate(self, results: Sequence[R]) -> dict[str, Rows]:
-        """The report's tables by caption, each a list of rows by column."""
-        return cast("dict[str, Rows]", self._room("tables").tabulate(results))
+        """The report's tables by caption, each a list of rows by column.
+
+        Replicates have a row together, of means and standard deviations.
+        """
+        from analyses.replicate_rows import average_replicates
+
+        tables = cast("dict[str, Rows]", self._room("tables").tabulate(results))
+        return average_replicates(tables, [result.label for result in results])
 
     def draw(self, results: Sequence[R], options: PlotOptions | None = None) -> dict[str, Figure]:
         """The pictures of all results together, by file name."""

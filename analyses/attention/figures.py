@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from analyses.attention.result import Attention, Maps
 from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.style import MAP, figure, line_styles
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import MAP, figure
+from analyses.replicates import examples_of
 
 Array = NDArray[np.float64]
 LabelledMaps = tuple[str, Maps]
@@ -31,7 +33,9 @@ LEAST_HEIGHT = 2.0  # inches, which the label of the colour bar takes
 
 def draw(results: Sequence[Attention], options: PlotOptions | None = None) -> dict[str, Figure]:
     """Maps, rollout and heads of the results that have maps, and the entropies of all results."""
-    mapped = [(result.label, result.maps) for result in results if result.maps is not None]
+    mapped = [
+        (result.label, result.maps) for result in examples_of(results) if result.maps is not None
+    ]
     pages = {}
     if mapped:
         # Weights are multiplied by the number of patches where grids differ, to be comparable.
@@ -126,7 +130,7 @@ def _entropies(results: Sequence[Attention]) -> Figure:
     rows = math.ceil(len(groups) / columns)
     page = figure(2.8 * columns + (1.2 if columns == 1 else 0.5), 2.5 * rows + 0.6)
     panels = page.subplots(rows, columns, sharey=True, squeeze=False)
-    styles = line_styles(len(results))
+    curves = curves_of(results)
     handles: dict[str, Any] = {}
     for panel in panels.flat[len(groups) :]:
         panel.set_axis_off()
@@ -134,10 +138,10 @@ def _entropies(results: Sequence[Attention]) -> Figure:
         numbers = np.arange(1, len(layers) + 1)
         (maximum,) = panel.plot(numbers, np.log(keys), color="0.4", linestyle=(0, (4, 3)), lw=1.0)
         for index in members:
-            result, style = results[index], styles[index]
+            result, style = results[index], curves[index].style
             low, high = np.nanmin(result.entropy, axis=1), np.nanmax(result.entropy, axis=1)
             panel.fill_between(numbers, low, high, color=style["color"], alpha=0.13, lw=0)
-            handles[result.label] = panel.errorbar(
+            handles[curves[index].name] = panel.errorbar(
                 numbers,
                 result.by_layer,
                 yerr=np.nan_to_num(result.layer_stderr),
@@ -153,7 +157,7 @@ def _entropies(results: Sequence[Attention]) -> Figure:
         panel.grid(axis="y", color="0.92")
     for row in panels:
         row[0].set_ylabel("attention entropy (nats)")
-    ordered = {result.label: handles[result.label] for result in results}
+    ordered = {curve.name: handles[curve.name] for curve in curves}
     add_legend(page, {**ordered, "log(keys)": maximum}, columns=6)
     return page
 

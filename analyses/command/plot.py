@@ -2,8 +2,8 @@
 
 import argparse
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from analyses.drawing.options import PlotOptions
 from analyses.drawing.pictures import Picture, save_pictures
 from analyses.drawing.style import styled
 from analyses.formats.export import export
-from analyses.report.page import write_markdown, write_numbers, write_page
+from analyses.replicates import replicate_labels
+from analyses.report.page import write_markdown, write_numbers, write_page, write_rows
 from analyses.report.paper.summary import Summary, summarise
 from analyses.run_context import RunContext
 from analyses.runner import measure
@@ -45,6 +46,21 @@ class Measured:
 
     results: dict[str, list[Result]]
     reasons: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def relabelled(self, labels: Mapping[str, str]) -> "Measured":
+        """The same under new ``labels``, by the old ones; those that are not there stay."""
+        return Measured(
+            {
+                name: [
+                    replace(entry, label=labels.get(entry.label, entry.label)) for entry in members
+                ]
+                for name, members in self.results.items()
+            },
+            {
+                (labels.get(label, label), analysis): reason
+                for (label, analysis), reason in self.reasons.items()
+            },
+        )
 
 
 def plot(arguments: argparse.Namespace) -> None:
@@ -159,6 +175,7 @@ def _show_files(result: Result, folder: Path) -> None:
 
 def _show(measured: Measured, arguments: argparse.Namespace, options: PlotOptions) -> None:
     """Draw the results and write the pages that were asked for."""
+    measured = measured.relabelled(replicate_labels(measured.results))
     results, summary = measured.results, None
     if arguments.analysis == "report":
         ordered = {name: results[name] for name in known_analyses() if name in results}
@@ -197,6 +214,7 @@ def _draw(
             show(write_page(results, pictures, folder / f"{name}.html", summary))
         if {"html", "md"} & formats or name == "report":
             show(write_numbers(results, folder / f"{name}.json", summary))
+            show(write_rows(results, folder / f"{name}.csv", summary))
         if "md" in formats:
             show(write_markdown(results, pictures, folder / f"{name}.md", summary))
     for members in results.values():

@@ -211,8 +211,7 @@ def _training_facts(checkpoint: Checkpoint) -> dict[str, Any]:
         return {}
     facts: dict[str, Any] = {}
     settings = checkpoint.config.get("training", {})
-    names = ("opt", "rho", "sam", "epochs", "seed", "momentum")
-    training = {name: settings.get(name) for name in names}
+    training = dict(settings)
     run, file = run_of(checkpoint.path), checkpoint.path
     rows = run.read_metrics() if run is not None else []
     if rows and file.name == LAST:
@@ -223,5 +222,6 @@ def _training_facts(checkpoint: Checkpoint) -> dict[str, Any]:
     if file.stem.isdecimal():
         training["lr"] = {int(row["epoch"]): row["lr"] for row in rows}.get(int(file.stem))
     facts["training"] = training
+    facts["training_data"] = checkpoint.config.get("data", {})
     facts["unit"] = epochs_unit(checkpoint.config)
     return facts

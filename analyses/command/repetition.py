@@ -8,19 +8,18 @@ from typing import Any
 
 from analyses.command.checkpoints import default_label
 from analyses.command.settings import MeasurementSettings
-from analyses.report.paper.subjects import Network
+from analyses.report.paper.subjects import Run
 from landscape.data.settings import DataSettings
 from landscape.runtime.options import given_options
 
 
-def plot_command(arguments: argparse.Namespace, analysis: str, networks: Sequence[Network]) -> str:
-    """The command that measures ``analysis`` on these networks as the report was asked to."""
+def plot_command(arguments: argparse.Namespace, analysis: str, runs: Sequence[Run]) -> str:
+    """The command that measures ``analysis`` on these runs as the report was asked to."""
     words = ["landscape-plot", analysis]
-    for network in networks:
-        path = str(network.origin.get("checkpoint", ""))
-        words.append(
-            path if default_label(Path(path)) == network.label else f"{network.label}={path}"
-        )
+    for run in runs:
+        path = str(run.origin.get("checkpoint", ""))
+        label = str(run.origin.get("label") or run.label)
+        words.append(path if default_label(Path(path)) == label else f"{label}={path}")
     if arguments.model:
         words += ["--model", arguments.model]
     if arguments.model_args:

@@ -10,7 +10,8 @@ from analyses.analysis import Takes
 from analyses.catalog import known_analyses
 from analyses.command.checkpoints import GivenCheckpoint, check_labels, parse_checkpoints
 from analyses.command.reader import CheckpointReader
-from analyses.command.stored import is_result_file, label_of, read_result
+from analyses.command.stored import analysis_of, is_result_file, label_of, read_result
+from analyses.replicates import SEPARATOR
 from landscape.checkpoints.epochs import saved_epochs
 from landscape.errors import InputError
 from landscape.models.pretrained_folder import PREFIX
@@ -48,7 +49,7 @@ def read_requests(
     Raises:
         InputError: for files and labels that can't be used.
     """
-    given = parse_checkpoints(_words(arguments), label_of)
+    given = parse_checkpoints(_words(arguments), label_of, analysis_of)
     files = [checkpoint for checkpoint in given if is_result_file(checkpoint.path)]
     checkpoints = [checkpoint for checkpoint in given if checkpoint not in files]
     is_report = arguments.analysis == "report"
@@ -128,7 +129,7 @@ def _pair_requests(
         reader.release(checkpoint)
     return [
         Request(
-            f"{first.label}-to-{second.label}",
+            f"{first.label}-to-{second.label}".replace(SEPARATOR, "-"),
             first,
             {name: _toward(name, chosen, second.path) for name, chosen in settings.items()},
         )

@@ -23,6 +23,11 @@ def label_of(path: Path) -> str:
     return stored or default_label(path)
 
 
+def analysis_of(path: Path) -> str:
+    """The analysis that a result file is of; "" for a checkpoint."""
+    return (_attribute(path, "analysis") or "foreign") if is_result_file(path) else ""
+
+
 def read_result(given: GivenCheckpoint, wanted: str = "") -> Result:
     """The result in a file, of this project or another tool, under the label that was given.
 

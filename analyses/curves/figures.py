@@ -10,7 +10,8 @@ from analyses.curves.result import Curves
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import epochs_unit
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.style import figure, line_styles
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import figure
 
 # The panels of each picture: a column of metrics.csv and the title of its axis.
 ERRORS = (("train_error", "training error (%)"), ("val_accuracy", "validation accuracy (%)"))
@@ -27,12 +28,13 @@ def _draw_columns(results: Sequence[Curves], columns: Sequence[tuple[str, str]])
     page = figure(6.8, 2.9)
     panels: Any = page.subplots(1, len(columns))
     handles: dict[str, Any] = {}
-    for result, style in zip(results, line_styles(len(results)), strict=True):
+    for curve in curves_of(results):
+        result, style = curve.result, curve.style
         for panel, (name, _) in zip(panels, columns, strict=True):
             epochs, values = result.logged(name)
             rows = drawn_epochs(len(epochs), result.settings.every)
             marker = "o" if len(rows) == 1 else None
-            (handles[result.label],) = panel.plot(
+            (handles[curve.name],) = panel.plot(
                 epochs[rows], values[rows], marker=marker, linewidth=1.4, **style
             )
     for panel, (name, title) in zip(panels, columns, strict=True):

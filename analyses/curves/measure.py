@@ -89,6 +89,7 @@ def measure_run(path: Path, label: str, settings: Settings) -> Curves:
             "data": data.get("data", ""),
             "recipe": config.get("recipe", ""),
             "training": training,
+            "training_data": data,
             "unit": epochs_unit(config),
         },
     )

@@ -16,6 +16,18 @@ FEW = 30
 FEWEST_ANSWERS = 4.5
 
 
+class NumberText(str):
+    """A number as it is printed, which keeps its value: rows of replicates are averaged by it."""
+
+    value: float
+
+    def __new__(cls, text: str, value: float) -> "NumberText":
+        """The text of a value."""
+        made = super().__new__(cls, text)
+        made.value = value
+        return made
+
+
 class HasProvenance(Protocol):
     """Anything with a provenance, such as a result."""
 
@@ -43,14 +55,24 @@ def epochs_unit(results: Sequence[HasProvenance]) -> str:
     return " or ".join(sorted(units))
 
 
-def number(value: float, digits: int = 3) -> str:
+def number(value: float, digits: int = 3) -> NumberText:
     """A value to ``digits`` significant digits; only very small or large ones have an exponent."""
     if not math.isfinite(value):
-        return str(value)
+        return NumberText(str(value), value)
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
-        return f"{value:.{digits - 1}e}"
+        return NumberText(f"{value:.{digits - 1}e}", value)
     decimals = digits - 1 - (math.floor(math.log10(abs(value))) if value else 0)
-    return f"{value:.{max(decimals, 0)}f}"
+    return fixed(value, max(decimals, 0))
+
+
+def fixed(value: float, decimals: int) -> NumberText:
+    """A value with so many decimals."""
+    return NumberText(f"{value:.{decimals}f}", value)
+
+
+def count(value: int, total: int | None = None) -> NumberText:
+    """A whole number with commas, and "of" how many where there is a ``total``."""
+    return NumberText(f"{value:,}" + ("" if total is None else f" of {total:,}"), value)
 
 
 def short_number(value: float) -> str:
@@ -58,7 +80,7 @@ def short_number(value: float) -> str:
     return f"{float(f'{value:.2g}'):g}"
 
 
-def with_error(value: float, error: float, dof: float = math.inf) -> str:
+def with_error(value: float, error: float, dof: float = math.inf) -> NumberText:
     """Value ± standard error, both to the error's second digit; "(no error)" if it is not finite.
 
     An error of few degrees of freedom is followed by the 95 % interval of Student's t, which is
@@ -66,11 +88,12 @@ def with_error(value: float, error: float, dof: float = math.inf) -> str:
     """
     text = _with_error(value, error)
     if dof > FEW or not error > 0 or not math.isfinite(value + error):
-        return text
-    return f"{text} {interval_text(Estimate(value, error, dof).interval())}"
+        return NumberText(text, value)
+    ends = Estimate(value, error, dof).interval()
+    return NumberText(f"{text} {interval_text(ends)}", value)
 
 
-def share_text(share: Proportion) -> str:
+def share_text(share: Proportion) -> NumberText:
     """A share in per cent, ± standard error; near 0 and 100 its 95 % interval.
 
     Near is where fewer than five answers are of the one kind, as many as the error holds.
@@ -79,7 +102,8 @@ def share_text(share: Proportion) -> str:
     if share.stderr == 0 or not fewest < FEWEST_ANSWERS:
         return with_error(100 * share.value, 100 * share.stderr, share.dof)
     low, high = share.interval()
-    return f"{number(100 * share.value)} {interval_text((100 * low, 100 * high))}"
+    text = f"{number(100 * share.value)} {interval_text((100 * low, 100 * high))}"
+    return NumberText(text, 100 * share.value)
 
 
 def interval_text(ends: tuple[float, float]) -> str:
@@ -92,20 +116,6 @@ def interval_text(ends: tuple[float, float]) -> str:
         return f"(95 %: {number(low)} to {number(high)})"
     decimals = max(0, 1 - math.floor(math.log10(width)))
     return f"(95 %: {low:.{decimals}f} to {high:.{decimals}f})"
-
-
-def _with_error(value: float, error: float) -> str:
-    if not math.isfinite(error):
-        return f"{number(value)} (no error)"
-    if error == 0 or not math.isfinite(value):
-        return f"{number(value)} ± {number(error)}"
-    if abs(value) >= 1e5 and error >= 1:
-        power = math.floor(math.log10(abs(value)))
-        return f"({_with_error(value / 10**power, error / 10**power)})e{power}"
-    decimals = max(0, 1 - math.floor(math.log10(error)))
-    if decimals > 6 and abs(value) < 1e-3:
-        return f"{value:.3e} ± {error:.1e}"
-    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
 def error_bars(estimates: Sequence[Estimate], scale: float = 1.0) -> NDArray[np.float64]:
@@ -124,7 +134,9 @@ def error_bars(estimates: Sequence[Estimate], scale: float = 1.0) -> NDArray[np.
     return np.asarray(scale * np.maximum(distances, 0.0))
 
 
-def with_residual(value: float, residual: float, converged: bool, error: float = math.nan) -> str:
+def with_residual(
+    value: float, residual: float, converged: bool, error: float = math.nan
+) -> NumberText:
     """A value of an iteration with its relative residual, and a remark if it has not converged.
 
     With ``error`` it is value ± error; otherwise it has two to five digits, as many as the residual
@@ -132,6 +144,20 @@ def with_residual(value: float, residual: float, converged: bool, error: float =
     """
     certain = 1 - math.floor(math.log10(residual)) if 0 < residual < 1 else 2
     digits = max(2, min(5, certain)) if residual else 5
-    text = number(value, digits) if math.isnan(error) else with_error(value, error)
-    text = f"{text} ({residual:.0e})"
-    return text if converged else f"{text}, not converged"
+    shown = number(value, digits) if math.isnan(error) else with_error(value, error)
+    text = f"{shown} ({residual:.0e})"
+    return NumberText(text if converged else f"{text}, not converged", value)
+
+
+def _with_error(value: float, error: float) -> str:
+    if not math.isfinite(error):
+        return f"{number(value)} (no error)"
+    if error == 0 or not math.isfinite(value):
+        return f"{number(value)} ± {number(error)}"
+    if abs(value) >= 1e5 and error >= 1:
+        power = math.floor(math.log10(abs(value)))
+        return f"({_with_error(value / 10**power, error / 10**power)})e{power}"
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    if decimals > 6 and abs(value) < 1e-3:
+        return f"{value:.3e} ± {error:.1e}"
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"

@@ -12,7 +12,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.style import figure, line_styles, plain_log_ticks
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import figure, plain_log_ticks
 from analyses.flatness.result import Flatness
 from analyses.flatness.settings import BALLS
 from landscape.estimates import half_width
@@ -64,14 +65,15 @@ def _draw_noise(axes: Axes, kind: str, results: Sequence[Flatness]) -> dict[str,
     """The mean loss by sigma with its 68 % interval as a band; returns the curves by label."""
     handles: dict[str, Any] = {}
     grid: set[float] = set()
-    for result, style in zip(results, line_styles(len(results)), strict=True):
+    for curve in curves_of(results):
+        result, style = curve.result, curve.style
         if kind not in result.average:
             continue
         average = result.average[kind]
         sigmas, mean = average.sigmas, average.mean
         error = np.nan_to_num(half_width(average.stderr, average.dof))
         grid |= set(sigmas.tolist())
-        (handles[result.label],) = axes.plot(sigmas, mean, marker="o", markersize=3, **style)
+        (handles[curve.name],) = axes.plot(sigmas, mean, marker="o", markersize=3, **style)
         axes.fill_between(
             sigmas, mean - error, mean + error, color=style["color"], alpha=0.2, linewidth=0
         )
@@ -84,12 +86,13 @@ def _draw_ball(axes: Axes, ball: str, results: Sequence[Flatness]) -> dict[str, 
     """The highest loss by radius and SAM's single step; returns the curves by label."""
     handles: dict[str, Any] = {}
     grid: set[float] = set()
-    for result, style in zip(results, line_styles(len(results)), strict=True):
+    for curve in curves_of(results):
+        result, style = curve.result, curve.style
         if ball not in result.worst:
             continue
         worst = result.worst[ball]
         grid |= set(worst.radii.tolist())
-        (handles[result.label],) = axes.plot(
+        (handles[curve.name],) = axes.plot(
             worst.radii, worst.losses, marker="o", markersize=3, **style
         )
         axes.plot(

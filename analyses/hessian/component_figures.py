@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.numbers import with_unit
-from analyses.drawing.style import figure, line_styles, plain_log_ticks
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import figure, plain_log_ticks
 from analyses.hessian.component_curvature import HasComponents, component_names
 
 
@@ -19,12 +20,13 @@ def component_curvatures(results: Sequence[HasComponents]) -> Figure:
     page = figure(5.8, 0.7 + 0.21 * len(rows) + 0.12 * len(results))
     axes = page.subplots()
     handles: dict[str, Any] = {}
-    for result, style in zip(results, line_styles(len(results)), strict=True):
+    for curve in curves_of(results):
+        result, style = curve.result, curve.style
         components = result.components
         values = np.array([*components.eigenvalues, result.eigenvalues[0]])
         residuals = np.array([*components.residuals, result.residuals[0]])
         places = np.array([rows.index(name) for name in (*components.names, "whole network")])
-        handles[result.label] = axes.errorbar(
+        handles[curve.name] = axes.errorbar(
             np.abs(values),
             places,
             xerr=np.minimum(residuals, 0.999) * np.abs(values),

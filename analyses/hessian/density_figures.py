@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.numbers import number, with_unit
-from analyses.drawing.style import COLOURS, figure, grid_shape, line_styles
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import COLOURS, figure, grid_shape
 from analyses.hessian.result import Spectrum
+from analyses.replicates import examples_of
 
 Array = NDArray[np.float64]
 
@@ -46,7 +48,8 @@ def log_densities(
 
 
 def linear_densities(results: Sequence[Spectrum]) -> Figure:
-    """A panel for each checkpoint with a linear horizontal axis of its own."""
+    """A panel for each checkpoint, of replicates for the first, with a linear axis of its own."""
+    results = examples_of(results)
     rows, columns = grid_shape(len(results))
     page = figure(2.5 * max(columns, 2) + 0.8, 2.1 * rows + 0.3)
     panels = page.subplots(rows, columns, squeeze=False)
@@ -78,7 +81,8 @@ def tails(results: Sequence[Spectrum]) -> Figure:
     thresholds = np.geomspace(SMALLEST * largest, 1.02 * largest, 400)
     handles: dict[str, Any] = {}
     floor = min(0.5 / result.provenance.num_parameters for result in results)
-    for result, style in zip(results, line_styles(len(results)), strict=True):
+    for curve in curves_of(results):
+        result, style = curve.result, curve.style
         for panel, sign in zip(panels, (1, -1), strict=True):
             mean, error = result.quadrature.beyond(sign * thresholds)
             error = np.nan_to_num(error)  # a single probe has none, and no band
@@ -87,7 +91,7 @@ def tails(results: Sequence[Spectrum]) -> Figure:
             panel.fill_between(
                 thresholds, *band, where=mean > 0, color=style["color"], alpha=0.2, linewidth=0
             )
-            (handles[result.label],) = panel.plot(thresholds, shown, **style)
+            (handles[curve.name],) = panel.plot(thresholds, shown, **style)
     for panel, direction in zip(panels, ("upwards", "downwards"), strict=True):
         panel.set(xscale="log", yscale="log", title=f"curved {direction} by more than |λ|")
         panel.set_xlabel(with_unit("|λ|", results))

@@ -9,10 +9,12 @@ from matplotlib.figure import Figure, SubFigure
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.style import figure, grid_shape, line_styles
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import figure, grid_shape
 from analyses.hessian.component_figures import component_curvatures
 from analyses.hessian.density_figures import linear_densities, log_densities, tails
 from analyses.hessian.result import Spectrum
+from analyses.replicates import examples_of
 
 
 def draw(results: Sequence[Spectrum], options: PlotOptions | None = None) -> dict[str, Figure]:
@@ -43,11 +45,12 @@ def spectra(results: Sequence[Spectrum]) -> Figure:
         page = figure(5.8, 2.8)
         _eigenvalues(page, results)
         return page
-    rows, columns = grid_shape(len(with_density))
+    examples = examples_of(with_density)
+    rows, columns = grid_shape(len(examples))
     page = figure(2.5 * max(columns, 2) + 0.8, 2.8 + 2.1 * rows)
     halves: Any = page.subfigures(2, 1, height_ratios=(2.8, 2.1 * rows))
     _eigenvalues(halves[0], results)
-    log_densities(halves[1], with_density, rows, columns)
+    log_densities(halves[1], examples, rows, columns)
     return page
 
 
@@ -55,11 +58,12 @@ def _eigenvalues(page: Figure | SubFigure, results: Sequence[Spectrum]) -> None:
     """Magnitudes by rank with residuals as error bars; the signs and failures are marked."""
     axes = page.subplots()
     handles: dict[str, Any] = {}
-    for result, style in zip(results, line_styles(len(results)), strict=True):
+    for curve in curves_of(results):
+        result, style = curve.result, curve.style
         ranks = np.arange(1, len(result.eigenvalues) + 1)
         magnitudes = np.abs(result.eigenvalues)
         errors = np.minimum(result.residuals, 0.999) * magnitudes
-        handles[result.label] = axes.errorbar(
+        handles[curve.name] = axes.errorbar(
             ranks, magnitudes, yerr=errors, marker="o", markersize=4, **style
         )
         for chosen, marker in ((result.eigenvalues < 0, "v"), (~result.converged, "x")):

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.style import figure, line_styles
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import figure
 from analyses.linearity.result import Linearity
 from landscape.estimates import Proportion, half_width, intervals
 
@@ -22,18 +23,19 @@ def draw(results: Sequence[Linearity], options: PlotOptions | None = None) -> di
     page = figure(7.6, 2.9 + 0.18 * (len(results) > 3))
     panels = page.subplots(1, 3)
     handles: dict[str, Any] = {}
-    for result, style in zip(results, line_styles(len(results)), strict=True):
+    for curve in curves_of(results):
+        result, style = curve.result, curve.style
         shares = map(Proportion, result.missing.tolist(), result.missing_stderr.tolist())
         means = (
             (result.loss, result.loss_stderr),
             (result.gradient_norm, result.gradient_norm_stderr),
         )
-        curves = [(100 * result.missing, 100 * intervals(shares))]
+        panel_curves = [(100 * result.missing, 100 * intervals(shares))]
         for mean, error in means:
             half = half_width(error, len(result.pairs) - 1)
-            curves.append((mean, np.stack([mean - half, mean + half])))
-        for panel, (values, band) in zip(panels, curves, strict=True):
-            (handles[result.label],) = panel.plot(result.t, values, **style)
+            panel_curves.append((mean, np.stack([mean - half, mean + half])))
+        for panel, (values, band) in zip(panels, panel_curves, strict=True):
+            (handles[curve.name],) = panel.plot(result.t, values, **style)
             panel.fill_between(result.t, *band, color=style["color"], alpha=0.15, linewidth=0)
     panels[0].set_ylabel("misses (%)")
     panels[1].set_ylabel(with_unit("loss of the mixture", results))

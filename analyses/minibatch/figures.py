@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.style import figure, line_styles
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import figure
 from analyses.minibatch.result import MinibatchSpectra
 
 
@@ -23,10 +24,11 @@ def draw(
     high = max(float(result.eigenvalues.max()) for result in results)
     edges = np.linspace(min(low, 0.0), max(high, 1e-12), 41)
     handles: dict[str, Any] = {}
-    for result, style in zip(results, line_styles(len(results)), strict=True):
+    for curve in curves_of(results):
+        result, style = curve.result, curve.style
         shares, _ = np.histogram(result.eigenvalues, edges)
         percent = 100 * shares / result.eigenvalues.size
-        handles[result.label] = axes.stairs(
+        handles[curve.name] = axes.stairs(
             percent, edges, color=style["color"], linestyle=style["linestyle"], linewidth=1.5
         )
     axes.axvline(0, color="0.6", linewidth=0.8)

@@ -9,7 +9,8 @@ from matplotlib.ticker import MaxNLocator
 
 from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.style import figure, line_styles
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import figure
 from analyses.norms.result import Norms
 from landscape.parameters.components import ORDER
 
@@ -22,18 +23,18 @@ def draw(results: Sequence[Norms], options: PlotOptions | None = None) -> dict[s
     page = figure(7.6, max(3.2, 0.19 * len(names) + 1.2))
     left, right = page.subplots(1, 2)
     handles: dict[str, Any] = {}
-    offsets = np.linspace(-0.25, 0.25, len(results)) if len(results) > 1 else [0.0]
-    for result, style, offset in zip(results, line_styles(len(results)), offsets, strict=True):
-        rows = [names.index(name) + offset for name in result.components]
-        left.plot(result.norms, rows, "o", markersize=5, color=style["color"])
+    for curve in curves_of(results):
+        result = curve.result
+        rows = [names.index(name) + curve.offset for name in result.components]
+        left.plot(result.norms, rows, "o", markersize=5, color=curve.colour)
         mlps = result.mlp_layers
-        handles[result.label] = right.errorbar(
+        handles[curve.name] = right.errorbar(
             np.arange(1, len(mlps) + 1),
             result.whole[mlps, 0],
             yerr=np.nan_to_num(result.whole[mlps, 1]),
             marker="o",
             markersize=3.5,
-            **style,
+            **curve.style,
         )
     left.set_yticks(range(len(names)), [plain_text(name) for name in names])
     left.invert_yaxis()

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.style import figure, line_styles, plain_log_ticks
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import figure, plain_log_ticks
 from analyses.ntk.result import TangentKernel
 
 TITLES = {"full": "full kernel", "summed": "summed over outputs", "logit": "mean of logits"}
@@ -19,17 +20,16 @@ def draw(results: Sequence[TangentKernel], options: PlotOptions | None = None) -
     page = figure(7.6, 3.0)
     panels: Any = page.subplots(1, 3)
     handles: dict[str, Any] = {}
-    offsets = np.linspace(-0.25, 0.25, len(results)) if len(results) > 1 else np.zeros(1)
-    styles = line_styles(len(results))
-    for result, style, offset in zip(results, styles, offsets, strict=True):
+    for curve in curves_of(results):
+        result, style = curve.result, curve.style
         for panel, variant in zip(panels, ("full", "summed"), strict=False):
             values = getattr(result, variant)[0]
             relative = np.where(values > 0, values / values[0], np.nan)
-            (handles[result.label],) = panel.plot(np.arange(1, len(values) + 1), relative, **style)
+            (handles[curve.name],) = panel.plot(np.arange(1, len(values) + 1), relative, **style)
         for place, variant in enumerate(TITLES):
             value, error, is_bound = result.kappa(variant)
             panels[2].errorbar(
-                place + offset,
+                place + curve.offset,
                 value,
                 yerr=np.nan_to_num(error),
                 marker="^" if is_bound else "o",

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from analyses.drawing.lettering import plain_text
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.style import figure, line_styles, plain_log_ticks
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import figure, plain_log_ticks
 from analyses.recursion.result import Recursion, series
 
 ROWS = ("‖a‖² of a sample", "|λ| of ℋ", "|f'(h)| > 0.1 (%)", "|λ| of the block")
@@ -42,8 +43,9 @@ def draw(results: Sequence[Recursion], options: PlotOptions | None = None) -> di
     panels = page.subplots(len(ROWS), len(kinds), sharex="col", sharey="row", squeeze=False)
     names: dict[str, Any] = {}
     roles: dict[str, Any] = {}
-    for result, style in zip(results, line_styles(len(results)), strict=True):
-        names[plain_text(result.label)] = Line2D([], [], **style)
+    for curve in curves_of(results):
+        result, style = curve.result, curve.style
+        names[plain_text(curve.name)] = Line2D([], [], **style)
         for (kind, role), members in series(result).items():
             column = panels[:, kinds.index(kind)]
             _draw_series(column, result, members, role, style)
@@ -59,7 +61,7 @@ def draw(results: Sequence[Recursion], options: PlotOptions | None = None) -> di
         for row, axes in enumerate(column):
             _set_scale(axes, row)
     width = LEGEND_KEY + LEGEND_LETTER * max(map(len, names))
-    columns = max(1, min(len(results), int(page.get_figwidth() / width)))
+    columns = max(1, min(len(names), int(page.get_figwidth() / width)))
     page.legend(names.values(), names.keys(), loc="outside lower center", ncols=columns)
     page.legend(
         roles.values(),

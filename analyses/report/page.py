@@ -7,6 +7,7 @@ numbers as JSON.
 from __future__ import annotations
 
 import base64
+import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from analyses.catalog import known_analyses
 from analyses.drawing.numbers import number
 from analyses.drawing.pictures import Picture
 from analyses.formats.pages import POLICY, render
+from analyses.replicates import group_of, seed_of
 from analyses.report.paper.figures import numbered_figures, surface_scenes_of
 from analyses.report.paper.summary import Summary
 from landscape.results.files import replacing
@@ -62,6 +64,38 @@ def write_numbers(results: Results, path: Path, summary: Summary | None = None) 
         content["paper"] = summary.plain()
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
+    return path
+
+
+def write_rows(results: Results, path: Path, summary: Summary | None = None) -> Path:
+    """Write every single number of the headlines as CSV, a row for each number and run.
+
+    The numbers of the paper's tables, with their errors, follow under the analysis they are from.
+    """
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(("analysis", "network", "run", "seed", "quantity", "value", "error"))
+        for name, measured in results.items():
+            for result in measured:
+                run = (group_of(result.label), result.label, seed_of(result))
+                for quantity, value in result.headline().items():
+                    if isinstance(value, int | float) and not isinstance(value, bool):
+                        writer.writerow((name, *run, quantity, value, ""))
+        for rows in summary.tables.values() if summary else ():
+            for row in rows:
+                for cell in row.cells:
+                    for run, number in cell.measurement.by_run.items() if cell.measurement else ():
+                        writer.writerow(
+                            (
+                                number.source,
+                                group_of(run.label),
+                                run.label,
+                                run.seed,
+                                row.title,
+                                number.value,
+                                number.error,
+                            )
+                        )
     return path
 
 

@@ -11,7 +11,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.numbers import error_bars
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.style import figure, line_styles
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import figure
 from analyses.robustness.result import ATTACKS, Robustness, families_of, family_title, sets_of
 from landscape.robustness.scores import Score
 
@@ -24,29 +25,28 @@ def draw(results: Sequence[Robustness], options: PlotOptions | None = None) -> d
     page = figure(7.2, 5.2 if columns else 2.8)
     outer = page.add_gridspec(2 if columns else 1, 1)
     below = page.add_subplot(outer[-1, 0])
-    styles = line_styles(len(results))
-    handles = _draw_categories(below, results, styles)
+    handles = _draw_categories(below, results)
     if columns:
         above = outer[0, 0].subgridspec(1, columns).subplots(sharey=True, squeeze=False)[0]
         if has_corruptions:
-            handles |= _draw_severities(above[0], results, styles)
+            handles |= _draw_severities(above[0], results)
         if has_attacks:
             for panel, attack in zip(above[-2:], ATTACKS, strict=True):
-                handles |= _draw_radii(panel, results, styles, attack)
+                handles |= _draw_radii(panel, results, attack)
         above[0].set_ylabel("accuracy (%)")
         above[0].set_ylim(0, 102)
     add_legend(page, handles, columns=6)
     return {"robustness": page}
 
 
-def _draw_severities(
-    panel: Axes, results: Sequence[Robustness], styles: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _draw_severities(panel: Axes, results: Sequence[Robustness]) -> dict[str, Any]:
     """Accuracy by severity, from the unmodified pictures on; returns the curves by label."""
     handles = {
-        result.label: _draw_curve(panel, {0: result.accuracy, **result.by_severity}, style)
-        for result, style in zip(results, styles, strict=True)
-        if result.families
+        curve.name: _draw_curve(
+            panel, {0: curve.result.accuracy, **curve.result.by_severity}, curve.style
+        )
+        for curve in curves_of(results)
+        if curve.result.families
     }
     panel.set_title("corruptions, mean over families")
     panel.set_xlabel("severity")
@@ -54,15 +54,13 @@ def _draw_severities(
     return handles
 
 
-def _draw_radii(
-    panel: Axes, results: Sequence[Robustness], styles: list[dict[str, Any]], attack: str
-) -> dict[str, Any]:
+def _draw_radii(panel: Axes, results: Sequence[Robustness], attack: str) -> dict[str, Any]:
     """Accuracy by radius of an attack, from 0 on; returns the curves by label."""
     handles = {}
-    for result, style in zip(results, styles, strict=True):
-        if len(result.radii):
-            scores = {0.0: result.accuracy, **result.by_radius(attack)}
-            handles[result.label] = _draw_curve(panel, dict(sorted(scores.items())), style)
+    for curve in curves_of(results):
+        if len(curve.result.radii):
+            scores = {0.0: curve.result.accuracy, **curve.result.by_radius(attack)}
+            handles[curve.name] = _draw_curve(panel, dict(sorted(scores.items())), curve.style)
     steps = {result.settings.attack_steps for result in results if len(result.radii)}
     suffix = f", {steps.pop()} steps" if attack == "pgd" and len(steps) == 1 else ""
     panel.set_title(ATTACKS[attack] + suffix)
@@ -85,15 +83,14 @@ def _draw_curve(panel: Axes, scores: Mapping[Any, Score], style: dict[str, Any])
     )
 
 
-def _draw_categories(
-    panel: Axes, results: Sequence[Robustness], styles: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _draw_categories(panel: Axes, results: Sequence[Robustness]) -> dict[str, Any]:
     """Dots side by side for each family and set; returns their handles by label."""
     families = families_of(results)
     sets = [name for name in sets_of(results) if "/" not in name]
     titles = ["clean", *map(family_title, families), *map(plain_text, sets)]
     handles: dict[str, Any] = {}
-    for number, (result, style) in enumerate(zip(results, styles, strict=True)):
+    for curve in curves_of(results):
+        result = curve.result
         by_family = result.by_family
         scores = [
             result.accuracy,
@@ -101,15 +98,15 @@ def _draw_categories(
             *(result.sets.get(name) for name in sets),
         ]
         measured = [(x, score) for x, score in enumerate(scores) if score is not None]
-        shift = 0.7 * ((number + 0.5) / len(results) - 0.5)
-        handles[result.label] = panel.errorbar(
+        shift = 1.2 * curve.offset
+        handles[curve.name] = panel.errorbar(
             [x + shift for x, _ in measured],
             [score.accuracy for _, score in measured],
             yerr=error_bars([score.share for _, score in measured], 100),
             marker="o",
             markersize=3.5 if len(results) <= 8 else 2,
             elinewidth=1,
-            color=style["color"],
+            color=curve.colour,
             linestyle="none",
         )
     for edge in np.arange(len(titles) - 1) + 0.5:

@@ -10,7 +10,8 @@ from matplotlib.ticker import MaxNLocator
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.style import figure, line_styles, plain_log_ticks
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import figure, plain_log_ticks
 from analyses.saved_epochs import what_is_counted
 from analyses.sharpness.result import Sharpness
 
@@ -20,10 +21,11 @@ def draw(results: Sequence[Sharpness], options: PlotOptions | None = None) -> di
     page = figure(6.2, 4.0)
     panels: Any = page.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     handles: dict[str, Any] = {}
-    for result, style in zip(results, line_styles(len(results)), strict=True):
+    for curve in curves_of(results):
+        result, style = curve.result, curve.style
         epochs, values = result.column("epoch"), np.abs(result.column("eigenvalue"))
         errors = np.minimum(result.column("residual"), 0.999) * values
-        handles[result.label] = panels[0].errorbar(
+        handles[curve.name] = panels[0].errorbar(
             epochs, values, yerr=errors, marker="o", markersize=3, **style
         )
         panels[0].plot(epochs, result.column("edge"), color=style["color"], linestyle=":")

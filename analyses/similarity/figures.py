@@ -8,7 +8,9 @@ from matplotlib.figure import Figure
 
 from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.style import MAP, figure, grid_shape, line_styles, plain_log_ticks
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import MAP, figure, grid_shape, plain_log_ticks
+from analyses.replicates import examples_of
 from analyses.similarity.result import (
     MEASURES,
     Similarity,
@@ -39,7 +41,8 @@ def draw(results: Sequence[Similarity], options: PlotOptions | None = None) -> d
 
 
 def layer_maps(results: Sequence[Similarity]) -> Figure:
-    """CKA of all layers, a map for each network."""
+    """CKA of all layers, a map for each network; of replicates for the first."""
+    results = examples_of(results)
     rows, columns = grid_shape(len(results))
     page = figure(2.3 * max(columns, 2) + 0.7, 2.3 * rows)
     panels: Any = page.subplots(rows, columns, squeeze=False)
@@ -77,22 +80,22 @@ def network_map(results: Sequence[Similarity]) -> Figure:
 
 def invariance(results: Sequence[Similarity]) -> Figure:
     """Each measure after the rescalings relative to before."""
-    shown = [result for result in results if result.symmetries]
     page = figure(5.8, 2.6)
     panel = page.subplots()
     handles: dict[str, Any] = {}
-    offsets = np.linspace(-0.25, 0.25, len(shown)) if len(shown) > 1 else np.zeros(1)
-    styles = line_styles(len(results))
-    for result, offset in zip(shown, offsets, strict=True):
+    for curve in curves_of(results):
+        result = curve.result
+        if not result.symmetries:
+            continue
         ratios = np.abs(result.ratios)
-        handles[result.label] = panel.errorbar(
+        handles[curve.name] = panel.errorbar(
             ratios[:, 0],
-            np.arange(len(MEASURES)) + offset,
+            np.arange(len(MEASURES)) + curve.offset,
             xerr=np.minimum(np.nan_to_num(ratios[:, 1]), 0.9 * np.nan_to_num(ratios[:, 0])),
             marker="o",
             markersize=4.5,
             linestyle="none",
-            color=styles[results.index(result)]["color"],
+            color=curve.colour,
         )
     panel.axvline(1, color="0.5", linewidth=0.8)
     panel.set_yticks(range(len(MEASURES)), list(MEASURES))

@@ -11,7 +11,8 @@ from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import is_logarithmic
-from analyses.drawing.style import DASHES, figure, line_styles, plain_log_ticks
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import DASHES, figure, plain_log_ticks
 from analyses.slices.result import Slice
 from analyses.slices.settings import axis_label
 
@@ -29,10 +30,11 @@ def curves(results: Sequence[Slice], along: str, options: PlotOptions | None = N
     loss_axes, accuracy_axes = page.subplots(1, 2)
     handles: dict[str, Any] = {}
     losses = []
-    for result, style in zip(results, line_styles(len(results)), strict=True):
+    for curve in curves_of(results):
+        result, style = curve.result, curve.style
         for number, split in enumerate(result.splits):
             dashed = style if len(result.splits) == 1 else {**style, "linestyle": DASHES[number]}
-            name = result.label if len(result.splits) == 1 else f"{result.label}, {split}"
+            name = curve.name if len(result.splits) == 1 else f"{curve.name}, {split}"
             handles[name] = _curve(loss_axes, result, f"{split}_loss", dashed)
             _curve(accuracy_axes, result, f"{split}_acc", dashed)
             losses.append(result.values[f"{split}_loss"])

@@ -11,7 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import error_bars
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.style import figure, line_styles
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import figure
 from analyses.sparsity.result import BINS, Sparsity, series
 from landscape.estimates import half_width
 
@@ -41,7 +42,7 @@ def _active_neurons(results: Sequence[Sparsity]) -> Figure:
     rows = math.ceil(len(groups) / columns)
     page = figure(2.3 * max(columns, 2) + 0.6, 2.4 * rows + 0.5)
     panels = page.subplots(rows, columns, sharey=True, squeeze=False)
-    styles = line_styles(len(results))
+    curves = curves_of(results)
     handles: dict[str, Any] = {}
     for panel in panels.flat[len(groups) :]:
         panel.set_axis_off()
@@ -55,9 +56,9 @@ def _active_neurons(results: Sequence[Sparsity]) -> Figure:
                 yerr=error_bars([result.shares[layer] for layer in layers], 100),
                 marker="o",
                 markersize=3.5,
-                **styles[index],
+                **curves[index].style,
             )
-            handles.setdefault(result.label, bars)
+            handles.setdefault(curves[index].name, bars)
         panel.set_title(TITLES.get(kind, kind))
         panel.set_xlabel("block" if kind.startswith("mlp") else "activation layer")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
@@ -75,11 +76,12 @@ def _single_neurons(results: Sequence[Sparsity]) -> Figure:
     dead, rank, often = page.subplots(1, 3)
     handles: dict[str, Any] = {}
     centres = (np.arange(BINS) + 0.5) * 100 / BINS
-    for result, style in zip(results, line_styles(len(results)), strict=True):
+    for curve in curves_of(results):
+        result, style = curve.result, curve.style
         layers = np.arange(1, len(result.layers) + 1)
         marked = {**style, "marker": "o", "markersize": 3.5}
         dead.plot(layers, 100 * result.dead, **marked)
-        handles[result.label] = rank.errorbar(
+        handles[curve.name] = rank.errorbar(
             layers,
             result.rank[:, 0],
             yerr=np.nan_to_num(half_width(result.rank[:, 1], result.jackknife_dof)),

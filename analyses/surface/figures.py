@@ -15,6 +15,7 @@ from analyses.drawing.numbers import short_number, with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import masked, shared_scale
 from analyses.drawing.style import MAP, figure, grid_shape, plain_log_ticks
+from analyses.replicates import examples_of
 from analyses.surface.map_figures import convexity_map, error_map, profiles
 from analyses.surface.panel_figures import mark_centre, panels_of
 from analyses.surface.result import Surface
@@ -26,7 +27,7 @@ def draw(results: Sequence[Surface], options: PlotOptions | None = None) -> dict
     """Contours and 3D surfaces on one scale, and maps of what else was measured.
 
     Args:
-        results: surfaces, each a panel of every picture.
+        results: surfaces, each a panel of every picture; of replicates the first one is.
         options: the scale and range of the loss.
 
     Returns:
@@ -35,6 +36,8 @@ def draw(results: Sequence[Surface], options: PlotOptions | None = None) -> dict
     """
     options = options or PlotOptions()
     name = results[0].analysis
+    spread = profiles(results) if any(result.repeats for result in results) else None
+    results = examples_of(results)
     pages = {
         name: contours(results, options),
         f"{name}_lines": contours(results, options, filled=False),
@@ -47,8 +50,8 @@ def draw(results: Sequence[Surface], options: PlotOptions | None = None) -> dict
         pages[f"{name}_convexity"] = convexity_map(results)
     if any(result.errors for result in results):
         pages[f"{name}_error"] = error_map(results)
-    if any(result.repeats for result in results):
-        pages[f"{name}_repeats"] = profiles(results)
+    if spread is not None:
+        pages[f"{name}_repeats"] = spread
     return pages
 
 

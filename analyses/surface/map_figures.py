@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import with_unit
-from analyses.drawing.style import figure, line_styles, plain_log_ticks
+from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.style import figure, plain_log_ticks
 from analyses.surface.panel_figures import panels_of
 from analyses.surface.result import Surface
 
@@ -70,12 +71,13 @@ def profiles(results: Sequence[Surface]) -> Figure:
     panel = page.subplots()
     handles = {}
     positive = True
-    for result, style in zip(results, line_styles(len(results)), strict=True):
+    for curve in curves_of(results):
+        result, style = curve.result, curve.style
         if not result.repeats:
             continue
         radii, rings = _rings(result)
         positive = positive and bool((rings > 0).all())
-        (handles[result.label],) = panel.plot(radii, rings.mean(0), **style)
+        (handles[curve.name],) = panel.plot(radii, rings.mean(0), **style)
         panel.fill_between(
             radii, rings.min(0), rings.max(0), color=style["color"], alpha=0.2, linewidth=0
         )

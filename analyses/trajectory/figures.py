@@ -16,6 +16,7 @@ from analyses.drawing.numbers import short_number, with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import masked, shared_scale
 from analyses.drawing.style import COLOURS, MAP, figure, plain_log_ticks
+from analyses.replicates import examples_of
 from analyses.saved_epochs import what_is_counted
 from analyses.trajectory.result import Trajectory
 
@@ -23,7 +24,11 @@ LOSS_COLOUR, PATH_COLOUR = COLOURS[:2]
 
 
 def draw(results: Sequence[Trajectory], options: PlotOptions | None = None) -> dict[str, Figure]:
-    """For each run the path over the contours, beside the losses and the distance by epoch."""
+    """For each run the path over the contours, beside the losses and the distance by epoch.
+
+    Of replicates the first is shown.
+    """
+    results = examples_of(results)
     rows = len(results)
     page = figure(8.6, 3.4 * rows)
     panels = page.subplots(rows, 2, squeeze=False, width_ratios=(1.15, 1))

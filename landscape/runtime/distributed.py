@@ -46,6 +46,11 @@ class Ranks:
         """Whether this is rank 0."""
         return self.rank == 0
 
+    def within(self, name: str) -> "Ranks":
+        """The same processes with exchanges of their own, whose keys don't meet those of others."""
+        store = None if self.store is None else PrefixStore(name, self.store)
+        return Ranks(self.rank, self.world_size, store)
+
     def broadcast(self, key: str, value: Any = None) -> Any:
         """Send rank 0's ``value`` to every rank; the others wait for it.
 

@@ -134,7 +134,7 @@ class Training:
         self.outputs = Outputs(run, state, settings, group)
         self.outputs.start(resume)
         method = f"{settings.sam.upper()} rho={settings.rho:g}" if settings.rho else "plain"
-        purpose = f"training {name} ({settings.opt}, {method})"
+        purpose = f"training {name} ({settings.opt}, {method}, seed {settings.seed})"
         count = group.ranks.world_size
         where = str(device) if count == 1 else f"{count} processes, {device.type}"
         LOGGER.info(f"{purpose}: {settings.epochs} epochs of {len(training):,} samples on {where}")

@@ -4,15 +4,21 @@ from collections.abc import Sequence
 
 from analyses.report.paper.claims import (
     Claim,
-    Comparison,
     Judgement,
     between,
+    corrected,
     gains,
     with_sam,
     within,
 )
 from analyses.report.paper.subjects import Network, sam_pairs
 
+FLATTER = Claim(
+    "SAM finds flatter minima: λ_max falls.",
+    "Table 1",
+    with_sam("sharpness", more=False),
+)
+BETTER = Claim("SAM raises held-out accuracy.", "Table 2", with_sam("accuracy", more=True))
 CLAIMS = (
     Claim(
         "Without SAM a ViT converges to a sharper minimum than a ResNet, and a Mixer to a sharper "
@@ -26,11 +32,7 @@ CLAIMS = (
         "Table 1",
         between("kappa", "ResNet", "ViT", "Mixer"),
     ),
-    Claim(
-        "SAM finds flatter minima: λ_max falls.",
-        "Table 1",
-        with_sam("sharpness", more=False),
-    ),
+    FLATTER,
     Claim(
         "SAM flattens the surroundings on average, too: the loss under weight noise "
         "falls; here at two sizes of noise, since the paper does not state its own.",
@@ -38,7 +40,7 @@ CLAIMS = (
         with_sam("noisy_loss", "noisiest_loss", more=False),
     ),
     Claim("SAM raises the training loss.", "Table 1", with_sam("train_loss", more=True)),
-    Claim("SAM raises held-out accuracy.", "Table 2", with_sam("accuracy", more=True)),
+    BETTER,
     Claim(
         "SAM raises the accuracy on corrupted pictures.",
         "Table 2",
@@ -83,18 +85,25 @@ CLAIMS = (
 
 
 def judge(networks: Sequence[Network]) -> list[Judgement]:
-    """What these networks say of every claim."""
-    return [Judgement(claim, claim.compare(networks)) for claim in CLAIMS]
+    """What these networks say of every claim, corrected for all comparisons together."""
+    return corrected([Judgement(claim, claim.compare(networks)) for claim in CLAIMS])
 
 
-def flatter_and_better(networks: Sequence[Network]) -> list[str]:
-    """For each pair, in words, whether the flatter network is also the more accurate one."""
-    flatter = with_sam("sharpness", more=False)
-    better = with_sam("accuracy", more=True)
+def flatter_and_better(networks: Sequence[Network], judgements: Sequence[Judgement]) -> list[str]:
+    """For each pair, in words, whether the flatter network is also the more accurate one.
+
+    Args:
+        networks: of a page.
+        judgements: what :func:`judge` says of them.
+    """
     sentences = []
     for plain, sam in sam_pairs(networks):
         verdicts = [
-            comparison.verdict for comparison in _first(flatter([plain, sam]), better([plain, sam]))
+            comparison.verdict
+            for judgement in judgements
+            if judgement.claim in (FLATTER, BETTER)
+            for comparison in judgement.comparisons
+            if (comparison.first.label, comparison.second.label) == (plain.label, sam.label)
         ]
         if len(verdicts) < 2 or "can't decide" in verdicts:
             words = "the numbers can't decide whether the flatter one is the better one"
@@ -104,7 +113,3 @@ def flatter_and_better(networks: Sequence[Network]) -> list[str]:
             words = "the flatter one is the less accurate one"
         sentences.append(f"{plain.label} and {sam.label}: {words}.")
     return sentences
-
-
-def _first(*comparisons: list[Comparison]) -> list[Comparison]:
-    return [members[0] for members in comparisons if members]

@@ -1,68 +1,28 @@
 """Which of the paper's claims a set of networks supports, contradicts or can't decide.
 
-A claim says of two networks which has more of something. It is decided by the two numbers and
-their errors alone: by the difference in standard errors, taken as independent. The errors are of
-the sample and the probes; how much training again would change a network they do not say.
+A claim says of two methods which has more of something. A method is known by runs that differ in
+their seed: from one run of each nothing is decided. Holm's correction makes the probability that
+anything on a page is decided by chance at most the stated level.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from analyses.report.paper.quantities import ROWS, Quantity, quantity
-from analyses.report.paper.subjects import Network, sam_pairs
-
-# A difference of so many standard errors decides: by chance alone one in twenty would.
-DECISIVE = 2.0
-
-VERDICTS = ("supports", "contradicts", "can't decide")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two numbers of which the claim says that the second is ``more`` (or less) than the first."""
-
-    first: str
-    second: str
-    values: tuple[Quantity, Quantity]
-    more: bool
-
-    @property
-    def in_errors(self) -> float:
-        """The second minus the first in standard errors; nan where an error is not known."""
-        first, second = self.values
-        difference = second.value - first.value
-        error = math.hypot(first.error, second.error)
-        if error == 0:
-            return math.copysign(math.inf, difference) if difference else 0.0
-        return difference / error
-
-    @property
-    def verdict(self) -> str:
-        """One of :data:`VERDICTS`."""
-        if self._caveat or not abs(self.in_errors) > DECISIVE:
-            return "can't decide"
-        return "supports" if (self.in_errors > 0) == self.more else "contradicts"
-
-    @property
-    def text(self) -> str:
-        """The numbers, and how far they are apart."""
-        first, second = self.values
-        apart = self.in_errors
-        if self._caveat:
-            note = self._caveat
-        elif math.isnan(apart):
-            note = "no error is known"
-        elif math.isinf(apart):
-            note = "both exact"
-        else:
-            note = f"{abs(apart):.1f} standard errors apart"
-        return f"{self.first} {first.text}, {self.second} {second.text} ({note})"
-
-    @property
-    def _caveat(self) -> str:
-        return next((value.caveat for value in self.values if value.caveat), "")
-
+from analyses.drawing.numbers import with_error
+from analyses.report.paper.comparisons import (
+    ONE_RUN,
+    VERDICTS,
+    Comparison,
+    Side,
+    compare_measurements,
+    compared,
+    seed_of_run,
+)
+from analyses.report.paper.inference import MeanEstimate, holm
+from analyses.report.paper.measurements import measure_over_runs
+from analyses.report.paper.quantities import ROWS
+from analyses.report.paper.subjects import Network, name_of_run, sam_pairs
 
 Compare = Callable[[Sequence[Network]], list[Comparison]]
 
@@ -95,6 +55,8 @@ class Judgement:
         total = len(self.comparisons)
         if not total:
             return "not measured"
+        if all(comparison.needs_runs for comparison in self.comparisons):
+            return ONE_RUN
         kinds = {verdict: count for verdict, count in self.counts.items() if count}
         if len(kinds) == 1:
             (only,) = kinds
@@ -108,26 +70,57 @@ class Judgement:
 _ALONE = {"supports": "supported", "contradicts": "contradicted", "can't decide": "undecided"}
 
 
+def corrected(judgements: Sequence[Judgement]) -> list[Judgement]:
+    """The same with the p values of all comparisons that are tested, corrected together."""
+    tested = [
+        comparison
+        for judgement in judgements
+        for comparison in judgement.comparisons
+        if comparison.difference is not None
+    ]
+    p_values = [each.difference.p for each in tested if each.difference is not None]
+    adjusted = dict(zip(map(id, tested), holm(p_values), strict=True))
+    return [
+        replace(
+            judgement,
+            comparisons=[
+                replace(comparison, adjusted=adjusted.get(id(comparison), math.nan))
+                for comparison in judgement.comparisons
+            ],
+        )
+        for judgement in judgements
+    ]
+
+
 def with_sam(*names: str, more: bool, families: tuple[str, ...] = ()) -> Compare:
-    """SAM against none, for each pair of networks of one architecture; of all ``families`` if
-    none is named."""
+    """SAM against none, for each pair of networks of one architecture, seed by seed.
+
+    Args:
+        names: the quantities.
+        more: whether SAM is claimed to have more of them.
+        families: whose networks are compared; all if none is named.
+    """
 
     def compare(networks: Sequence[Network]) -> list[Comparison]:
-        return _comparisons(
+        return compared(
             (
                 (plain, sam, name)
                 for plain, sam in sam_pairs(networks)
                 if not families or plain.family in families
                 for name in names
             ),
-            more,
+            seed_of_run,
+            more=more,
         )
 
     return compare
 
 
 def between(name: str, *families: str) -> Compare:
-    """Networks without SAM, of families that the claim puts in ascending order."""
+    """Networks without SAM, of families that the claim puts in ascending order.
+
+    A seed is nothing that two architectures have in common, so the runs are not paired.
+    """
 
     def compare(networks: Sequence[Network]) -> list[Comparison]:
         chosen = [network for network in networks if network.with_sam is False]
@@ -142,21 +135,28 @@ def between(name: str, *families: str) -> Compare:
             for other in families[k + 1 :]
             for high in members[other]
         )
-        return _comparisons(pairs, more=True)
+        return compared(pairs, lambda _: None, more=True)
 
     return compare
 
 
 def within(first: str, second: str, *families: str) -> Compare:
-    """Two numbers of one network, of which the claim says that the second is less."""
+    """Two numbers of each run, of which the claim says that the second is less."""
 
     def compare(networks: Sequence[Network]) -> list[Comparison]:
         comparisons = []
         for network in networks:
-            larger, smaller = quantity(network, first), quantity(network, second)
-            if network.family in families and larger is not None and smaller is not None:
-                names = f"{network.label}: {ROWS[first].title}", ROWS[second].title
-                comparisons.append(Comparison(*names, (larger, smaller), more=False))
+            larger = measure_over_runs(network, first)
+            smaller = measure_over_runs(network, second)
+            if network.family not in families or larger is None or smaller is None:
+                continue
+            # A network of one block has no other to compare it with.
+            if larger.values != smaller.values:
+                larger = replace(larger, label=f"{network.label}: {ROWS[first].title}")
+                smaller = replace(smaller, label=ROWS[second].title)
+                comparisons.append(
+                    compare_measurements(larger, smaller, first, name_of_run, more=False)
+                )
         return comparisons
 
     return compare
@@ -166,30 +166,40 @@ def gains(name: str, low: str, *families: str) -> Compare:
     """What SAM adds in a ``low`` family, and in others of which the claim says that it is more."""
 
     def compare(networks: Sequence[Network]) -> list[Comparison]:
-        gained = [(plain, _gain(plain, sam, name)) for plain, sam in sam_pairs(networks)]
+        gained = [
+            (plain.family, gain)
+            for plain, sam in sam_pairs(networks)
+            for gain in _gain(plain, sam, name)
+        ]
         return [
-            Comparison(f"{first.label} gains", f"{second.label} gains", (less, more), more=True)
-            for first, less in gained
-            if first.family == low and less is not None
-            for second, more in gained
-            if second.family in families and more is not None
+            Comparison(less, more, more=True)
+            for family, less in gained
+            if family == low
+            for other, more in gained
+            if other in families
         ]
 
     return compare
 
 
-def _gain(plain: Network, sam: Network, name: str) -> Quantity | None:
-    before, after = quantity(plain, name), quantity(sam, name)
-    if before is None or after is None:
-        return None
-    error = math.hypot(before.error, after.error)
-    return replace(after, value=after.value - before.value, error=error)
+def _gain(plain: Network, sam: Network, name: str) -> list[Side]:
+    """What SAM adds, as a side that is not paired with any other; none if it was not measured."""
+    return [
+        _gained(f"{sam.label} gains", comparison)
+        for comparison in compared([(plain, sam, name)], seed_of_run, more=True, may_be_ratio=False)
+    ]
 
 
-def _comparisons(pairs: Iterable[tuple[Network, Network, str]], more: bool) -> list[Comparison]:
-    comparisons = []
-    for first, second, name in pairs:
-        values = quantity(first, name), quantity(second, name)
-        if values[0] is not None and values[1] is not None:
-            comparisons.append(Comparison(first.label, second.label, (values[0], values[1]), more))
-    return comparisons
+def _gained(label: str, comparison: Comparison) -> Side:
+    first, second = comparison.first, comparison.second
+    variance = first.measurement_variance + second.measurement_variance
+    caveat = first.caveat or second.caveat
+    # The error of measurement is added once, when gains are compared.
+    gain = comparison.over_runs(0.0)
+    if gain is None:
+        return Side(label, f"{first.text} to {second.text}", {}, None, variance, caveat)
+    text = (
+        f"{with_error(gain.value, math.hypot(gain.stderr, math.sqrt(variance)))} (standard error)"
+    )
+    mean = MeanEstimate(gain.value, gain.stderr**2, gain.dof)
+    return Side(label, text, {}, mean, variance, caveat)

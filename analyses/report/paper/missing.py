@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from analyses.report.paper.figures import FIGURES
 from analyses.report.paper.quantities import ROWS
-from analyses.report.paper.subjects import Network
+from analyses.report.paper.subjects import Network, Run
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,17 @@ class Missing:
 def find_missing(
     networks: Sequence[Network],
     reasons: Mapping[tuple[str, str], str],
-    command: Callable[[str, Sequence[Network]], str],
+    command: Callable[[str, Sequence[Run]], str],
 ) -> list[Missing]:
     """One entry for each analysis and reason; ``command`` says how to make it."""
     sources = [row.analyses for row in ROWS.values() if row.analyses]
     sources += [(analysis,) for pictures in FIGURES.values() for analysis in pictures.values()]
-    lacking: dict[tuple[str, str], list[Network]] = {}
+    lacking: dict[tuple[str, str], list[Run]] = {}
     for wanted in dict.fromkeys(sources):
-        for network in networks:
-            if not set(wanted) & set(network.results):
-                reason = reasons.get((network.label, wanted[0]), "")
-                lacking.setdefault((wanted[0], reason), []).append(network)
+        for run in (run for network in networks for run in network.runs):
+            if not set(wanted) & set(run.results):
+                reason = reasons.get((run.label, wanted[0]), "")
+                lacking.setdefault((wanted[0], reason), []).append(run)
     return [
         Missing(
             analysis,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analyses.drawing.numbers import number, with_error
 from analyses.flatness.result import reference
-from analyses.report.paper.subjects import Network
+from analyses.report.paper.subjects import Run
 from landscape.parameters.components import ORDER
 from landscape.results.result import Result
 
@@ -36,6 +36,8 @@ NEGATIVE = "the curvature of largest magnitude is negative"
 class Quantity:
     """A number with its ``error``: 0 where it is exact for its sample, nan where none is known.
 
+    ``dof`` are the degrees of freedom of the error, nan where they are not known.
+    ``is_of_training`` is False for what does not depend on the training.
     ``method`` says how it was measured and what the error is; ``sample`` on what. ``source`` is
     the analysis that it is from. ``caveat`` says why it can't be compared, where it can't.
     """
@@ -46,6 +48,8 @@ class Quantity:
     sample: str
     source: str
     caveat: str = ""
+    dof: float = math.nan
+    is_of_training: bool = True
 
     @property
     def text(self) -> str:
@@ -66,12 +70,12 @@ class Row:
     read: Callable[[Any], Quantity | None]
 
 
-def quantity(network: Network, name: str) -> Quantity | None:
-    """A number of a network by its name in :data:`ROWS`; None where it was not measured."""
+def quantity(run: Run, name: str) -> Quantity | None:
+    """A number of a run by its name in :data:`ROWS`; None where it was not measured."""
     row = ROWS[name]
-    for source in row.analyses or tuple(network.results):
-        if source in network.results:
-            measured = row.read(network.results[source])
+    for source in row.analyses or tuple(run.results):
+        if source in run.results:
+            measured = row.read(run.results[source])
             if measured is not None and not math.isnan(measured.value):
                 return measured
     return None
@@ -85,7 +89,8 @@ def _of(result: Result, value: float, error: float, method: str, **fields: Any) 
 
 
 def _parameters(result: Result) -> Quantity:
-    return Quantity(result.provenance.num_parameters, 0.0, "counted", "", result.analysis)
+    count = result.provenance.num_parameters
+    return Quantity(count, 0.0, "counted", "", result.analysis, is_of_training=False)
 
 
 def _sharpness(result: Spectrum | ComponentCurvature) -> Quantity:
@@ -211,7 +216,16 @@ def _kappa(result: TangentKernel) -> Quantity:
     size = f"{result.samples.shape[1]} samples × {len(result.outputs)} outputs"
     method = f"full kernel {where}, {size}; standard error over {len(result.samples)} seeds"
     caveat = LOWER_BOUND if is_bound else ""
-    return Quantity(value, error, method, "", result.analysis, caveat)
+    return Quantity(
+        value,
+        error,
+        method,
+        "",
+        result.analysis,
+        caveat,
+        dof=len(result.samples) - 1,
+        is_of_training=settings.ntk_at != "init",
+    )
 
 
 _OF_COMPONENTS = ("components", "hessian")
@@ -244,3 +258,20 @@ ROWS: dict[str, Row] = {
     "active": Row("active neurons, %", ("sparsity",), _active),
     "first_active": Row("active neurons in the first layer, %", ("sparsity",), _first_active),
 }
+# Numbers that are never negative, of which ratios say more than differences.
+POSITIVE_SCALES = frozenset(
+    {
+        "sharpness",
+        "kappa",
+        "weight_norm",
+        "first_activation",
+        "middle_activation",
+        "last_activation",
+        "embedding",
+        "mixing",
+        "mlp",
+        "first_block",
+        "middle_block",
+        "last_block",
+    }
+)

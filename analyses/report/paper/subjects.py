@@ -1,10 +1,11 @@
-"""The networks of a report, each with all that was measured on it."""
+"""The networks of a report, each with its runs and all that was measured on them."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from analyses.replicates import group_of, name_of, seed_of
 from analyses.report.paper.reported import trained_with_sam
 from landscape.results.result import Result
 
@@ -15,8 +16,8 @@ FAMILIES = {
 }
 
 
-@dataclass(frozen=True)
-class Network:
+@dataclass(frozen=True, eq=False)
+class Run:
     """A checkpoint under its label and its results by analysis."""
 
     label: str
@@ -26,6 +27,29 @@ class Network:
     def origin(self) -> Mapping[str, Any]:
         """Where model and weights came from."""
         return next(iter(self.results.values())).provenance.origin
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of its training; None if it is not known."""
+        return next((seed for r in self.results.values() if (seed := seed_of(r)) is not None), None)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network that was trained once or several times, with another seed each time.
+
+    Attributes:
+        label: the name of the group of replicates, or the label of the only run.
+        runs: at least one.
+    """
+
+    label: str
+    runs: tuple[Run, ...]
+
+    @property
+    def origin(self) -> Mapping[str, Any]:
+        """Where model and weights of the first run came from."""
+        return self.runs[0].origin
 
     @property
     def family(self) -> str:
@@ -40,12 +64,23 @@ class Network:
 
 
 def networks(results: Mapping[str, Sequence[Result]]) -> list[Network]:
-    """The networks in the order in which they were given."""
+    """The networks in the order in which they were given; replicates are runs of one."""
     by_label: dict[str, dict[str, Result]] = {}
     for name, members in results.items():
         for result in members:
             by_label.setdefault(result.label, {})[name] = result
-    return [Network(label, members) for label, members in by_label.items()]
+    groups: dict[str, list[Run]] = {}
+    for label, measured in by_label.items():
+        groups.setdefault(group_of(label), []).append(Run(label, measured))
+    return [
+        Network(runs[0].label if len(runs) == 1 else group, tuple(runs))
+        for group, runs in groups.items()
+    ]
+
+
+def name_of_run(run: Run) -> str:
+    """What tells a run from its replicates; its label where it has none."""
+    return name_of(run.label) or run.label
 
 
 def sam_pairs(networks: Iterable[Network]) -> list[tuple[Network, Network]]:

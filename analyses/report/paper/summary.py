@@ -6,9 +6,10 @@ from typing import Any
 
 from analyses.report.paper.catalog import flatter_and_better, judge
 from analyses.report.paper.claims import Judgement
+from analyses.report.paper.comparisons import Comparison
 from analyses.report.paper.missing import Missing, find_missing
-from analyses.report.paper.subjects import Network, networks
-from analyses.report.paper.tables import TableRow, paper_tables
+from analyses.report.paper.subjects import Network, Run, networks
+from analyses.report.paper.tables import Cell, TableRow, paper_tables
 from landscape.results.result import Result
 
 
@@ -23,15 +24,12 @@ class Summary:
     missing: list[Missing]
 
     def plain(self) -> dict[str, Any]:
-        """As JSON types: each number with its error, method, sample, and the paper's figure."""
+        """As JSON types: each run's number with its error, method and sample, and the paper's."""
         return {
             "tables": {
                 caption: {
                     row.title: {
-                        network.label: {
-                            **(asdict(cell.quantity) if cell.quantity else {"value": None}),
-                            "as_reported": cell.reported or None,
-                        }
+                        network.label: _plain_cell(cell)
                         for network, cell in zip(self.networks, row.cells, strict=True)
                     }
                     for row in rows
@@ -43,9 +41,7 @@ class Summary:
                     "claim": entry.claim.statement,
                     "where": entry.claim.where,
                     "verdict": entry.verdict,
-                    "comparisons": [
-                        {"text": each.text, "verdict": each.verdict} for each in entry.comparisons
-                    ],
+                    "comparisons": [_plain_comparison(each) for each in entry.comparisons],
                 }
                 for entry in self.judgements
             ],
@@ -57,7 +53,7 @@ class Summary:
 def summarise(
     results: Mapping[str, Sequence[Result]],
     reasons: Mapping[tuple[str, str], str],
-    command: Callable[[str, Sequence[Network]], str],
+    command: Callable[[str, Sequence[Run]], str],
 ) -> Summary:
     """Read the results as the paper would.
 
@@ -65,10 +61,42 @@ def summarise(
     measure an analysis on some networks.
     """
     members = networks(results)
+    judgements = judge(members)
     return Summary(
         networks=members,
-        judgements=judge(members),
-        flatter=flatter_and_better(members),
+        judgements=judgements,
+        flatter=flatter_and_better(members, judgements),
         tables=paper_tables(members),
         missing=find_missing(members, reasons, command),
     )
+
+
+def _plain_cell(cell: Cell) -> dict[str, Any]:
+    """The number of each run, and their mean and deviation."""
+    measurement = cell.measurement
+    return {
+        "mean": measurement.mean if measurement else None,
+        "standard_deviation": measurement.deviation if measurement else None,
+        "runs": [
+            {"run": run.label, "seed": run.seed, **asdict(measured)}
+            for run, measured in (measurement.by_run.items() if measurement else ())
+        ],
+        "as_reported": cell.reported or None,
+    }
+
+
+def _plain_comparison(comparison: Comparison) -> dict[str, Any]:
+    tested = comparison.difference
+    numbers: dict[str, Any] = {}
+    if tested is not None:
+        numbers = {
+            "scale": "logarithm" if comparison.is_ratio else "as measured",
+            "difference": tested.value,
+            "standard_error": tested.stderr,
+            "interval": tested.interval(),
+            "degrees_of_freedom": tested.dof,
+            "is_paired": tested.is_paired,
+            "p": tested.p,
+            "p_after_holm": comparison.adjusted,
+        }
+    return {"text": comparison.text, "verdict": comparison.verdict, **numbers}

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analyses.report.paper.quantities import ROWS, Quantity, quantity
+from analyses.report.paper.measurements import Measurement, measure_over_runs
+from analyses.report.paper.quantities import ROWS
 from analyses.report.paper.reported import as_reported
 from analyses.report.paper.subjects import Network
 
@@ -45,13 +46,13 @@ TABLES: dict[str, tuple[str, ...]] = {
 class Cell:
     """A measurement, if there is one, and the paper's own figure for this network, or ""."""
 
-    quantity: Quantity | None
+    measurement: Measurement | None
     reported: str
 
     @property
     def text(self) -> str:
         """What is printed; a dash where nothing was measured."""
-        return self.quantity.text if self.quantity else "–"
+        return self.measurement.text if self.measurement else "–"
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,7 @@ class TableRow:
     @property
     def method(self) -> str:
         """Methods and samples, each once."""
-        measured = [cell.quantity for cell in self.cells if cell.quantity]
-        methods = [
-            f"{number.method}; {number.sample}" if number.sample else number.method
-            for number in measured
-        ]
+        methods = (method for c in self.cells if c.measurement for method in c.measurement.methods)
         return " / ".join(dict.fromkeys(methods))
 
 
@@ -84,5 +81,8 @@ def paper_tables(networks: Sequence[Network]) -> dict[str, list[TableRow]]:
 def _row(name: str, networks: Sequence[Network]) -> TableRow:
     return TableRow(
         ROWS[name].title,
-        [Cell(quantity(network, name), as_reported(network.origin, name)) for network in networks],
+        [
+            Cell(measure_over_runs(network, name), as_reported(network.origin, name))
+            for network in networks
+        ],
     )

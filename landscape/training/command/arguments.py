@@ -18,6 +18,8 @@ examples:
   landscape-train --model vit-tiny --data digits --rho 0.1 \\
                   --output-dir checkpoints/my-vit-sam
   landscape-train --resume --output-dir checkpoints/my-vit-sam
+  landscape-train --recipe vit-tiny-digits --seeds 0 1 2 \\
+                  --output-dir checkpoints/vit
   landscape-train --recipe resnet-tiny-cifar10 \\
                   --data-dir cifar-10-python.tar.gz --output-dir checkpoints/resnet
   torchrun --nproc-per-node 8 --no-python \\
@@ -52,6 +54,15 @@ def build_parser() -> Parser:
     )
     parser.add_argument(
         "--resume", action="store_true", help="continue the run in RUN; needs no other flag"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="train once with each of these seeds, into RUN/seed-N: replicates, from which the "
+        "spread of a result over trainings is known",
     )
     parser.add_argument("--force", action="store_true", help="replace the run in RUN")
     parser.add_argument(

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,21 +12,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from landscape.checkpoints.run import BEST, CONFIG, EPOCHS, LAST, METRICS, RunDirectory
+from landscape.checkpoints.replicates import replicate_runs
+from landscape.checkpoints.run import LAST, RunDirectory
 from landscape.checkpoints.transfer import transfer_weights
 from landscape.data.catalog import data_facts, load_data
 from landscape.data.samples import Samples, TensorSamples, check_targets, count_classes
 from landscape.errors import InputError
-from landscape.models.catalog import resolve_model
+from landscape.models.catalog import ModelSpec, resolve_model
 from landscape.models.probe import count_outputs, find_classifier
 from landscape.results.files import make_directory
 from landscape.results.provenance import git_commit, now, versions
 from landscape.runtime.console import show
 from landscape.runtime.devices import resolve_device
-from landscape.runtime.distributed import Ranks, join_ranks
+from landscape.runtime.distributed import join_ranks
 from landscape.runtime.progress import show_messages
 from landscape.training.augmentation.augment import Augmentation
-from landscape.training.command.plan import Plan, remembered_plan, requested_plan
+from landscape.training.command.plan import Plan
+from landscape.training.command.runs import RequestedRun, requested_runs
 from landscape.training.final_evaluation import FinalEvaluation
 from landscape.training.interruption import StopRequest, StopRequested, stop_requests
 from landscape.training.loop import train
@@ -37,7 +40,7 @@ LOGGER = logging.getLogger(__name__)
 
 
 def train_command(arguments: argparse.Namespace) -> None:
-    """Train as the command line says, and print the result; a request to stop is no error.
+    """Train as the command line says, and print the results; a request to stop is no error.
 
     Raises:
         LandscapeError: The input is wrong, the training diverged, or a file can't be written.
@@ -46,9 +49,9 @@ def train_command(arguments: argparse.Namespace) -> None:
         try:
             _train(arguments, request)
         except StopRequested as stop:
-            run = RunDirectory(arguments.output_dir)
-            if (run.path / LAST).is_file():
-                what = f"saved; continue with: landscape-train --resume --output-dir {run.path}"
+            folder: Path = arguments.output_dir
+            if (folder / LAST).is_file() or replicate_runs(folder):
+                what = f"saved; continue with: landscape-train --resume --output-dir {folder}"
             else:
                 what = "nothing was trained yet; the same command starts again"
             if os.environ.get("RANK", "0") == "0":
@@ -59,112 +62,83 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
     ranks = join_ranks()
     if not ranks.is_first:
         show_messages(quiet=True)
-    run = RunDirectory(arguments.output_dir)
-    if arguments.resume and arguments.force:
-        raise InputError("--resume and --force exclude each other; pass one of them")
-    resumes = ranks.broadcast("training/resumes", _resumes(run, arguments, ranks))
-    plan = remembered_plan(run, arguments) if resumes else requested_plan(arguments)
-    training, validation = load_data(plan.data, "train"), load_data(plan.data, "test")
+    runs = requested_runs(arguments, ranks)
+    data = runs[0].plan.data
+    training, validation = load_data(data, "train"), load_data(data, "test")
     if count_classes(training) is None:
         raise InputError(
             "landscape-train needs targets that are class numbers (integers), got "
             f"{training.targets.dtype} of shape {tuple(training.targets.shape)}"
         )
-    plan, model = _make_model(plan, training, validation, resumes)
+    spec, model = _make_model(runs[0], training, validation)
+    runs = [replace(run, plan=replace(run.plan, spec=spec)) for run in runs]
 
     # Everything is checked before anything is replaced.
-    settings = plan.training
+    settings = runs[0].plan.training
     device = resolve_device(settings.device)
     Augmentation(settings, training, settings.seed)
     if settings.rho:
         names_in_scope(model, settings.sam_scope)
-    evaluation = FinalEvaluation(
-        model,
-        validation,
-        device,
-        validation.input_shape[-1],
-        plan.data.crop,
-        settings.attack / 255,
-        settings.seed,
-    )
-    evaluation.check(arguments.eval)
+    _evaluation(runs[0], model, validation, device).check(arguments.eval)
     if _are_the_same(training, validation):
         LOGGER.info(
-            f"{plan.data.data} gives the same samples for training and validation; a parameter "
-            "called split tells its function which to give"
-        )
-    with join_data_parallel_group(ranks, device) as group:
-        if ranks.is_first:
-            make_directory(run.path)
-            if not resumes:
-                run.clear()
-                run.write_config(_config(plan, model, data_facts(training), ranks.world_size))
-        rows = train(
-            model,
-            training,
-            validation,
-            settings,
-            run,
-            resume=resumes,
-            name=plan.recipe or plan.model_name,
-            group=group,
-            request=request,
+            f"{data.data} gives the same samples for training and validation; a parameter called "
+            "split tells its function which to give"
         )
     if ranks.is_first:
-        if arguments.eval:
-            _evaluate(evaluation, arguments.eval, run)
-        _show_result(run, rows[-1])
+        for run in runs:
+            _begin(run, model, data_facts(training), ranks.world_size)
+    last_rows = []
+    for number, run in enumerate(runs):
+        if number:
+            _, model = _make_model(run, training, validation)
+        with join_data_parallel_group(ranks.within(f"run/{number}"), device) as group:
+            rows = train(
+                model,
+                training,
+                validation,
+                run.plan.training,
+                run.directory,
+                resume=run.resumes,
+                name=run.plan.recipe or run.plan.model_name,
+                group=group,
+                request=request,
+            )
+        last_rows.append(rows[-1])
+        if ranks.is_first:
+            if arguments.eval:
+                evaluation = _evaluation(run, model, validation, device)
+                _evaluate(evaluation, arguments.eval, run.directory)
+            _show_result(run.directory, rows[-1])
+    if ranks.is_first and len(runs) > 1:
+        _show_spread(arguments.output_dir, last_rows)
 
 
-def _resumes(run: RunDirectory, arguments: argparse.Namespace, ranks: Ranks) -> bool:
-    """Whether the run in the output directory is resumed; decided by rank 0.
-
-    It is also resumed after one of the processes died, when torchrun starts the same command again.
-
-    Raises:
-        InputError: There is a run, which is neither to be resumed nor to be replaced.
-    """
-    if not ranks.is_first:
-        return False
-    restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
-    if restarts and run.exists():
-        return True
-    if not arguments.resume and not arguments.force:
-        _refuse_to_overwrite(run)
-    return bool(arguments.resume)
-
-
-def _refuse_to_overwrite(run: RunDirectory) -> None:
-    """Raise InputError if the output directory holds a run."""
-    if not run.path.exists():
-        return
-    present = [name for name in (CONFIG, LAST, BEST, METRICS) if (run.path / name).exists()]
-    if run.epochs():
-        present.append(EPOCHS)
-    if present:
-        raise InputError(
-            f"{run.path} already holds a run ({', '.join(present)}); continue it with --resume, "
-            "replace it with --force, or choose another --output-dir"
-        )
+def _begin(run: RequestedRun, model: nn.Module, facts: Mapping[str, Any], processes: int) -> None:
+    """Create the run directory, and write what a run is resumed from."""
+    make_directory(run.directory.path)
+    if not run.resumes:
+        run.directory.clear()
+        run.directory.write_config(_config(run.plan, model, facts, processes))
 
 
 def _make_model(
-    plan: Plan, training: Samples, validation: Samples, resumes: bool
-) -> tuple[Plan, nn.Module]:
+    run: RequestedRun, training: Samples, validation: Samples
+) -> tuple[ModelSpec, nn.Module]:
     """Make the model that fits the data, with the weights that training starts from.
 
     Returns:
-        The plan with all arguments of the model, and the model.
+        What the model is made from, with all its arguments, and the model.
 
     Raises:
         InputError: The model, the data or the ``--init`` checkpoint don't fit each other.
     """
+    plan = run.plan
     torch.manual_seed(plan.training.seed)
-    if not resumes:
-        facts = data_facts(training)
-        spec = resolve_model(plan.spec.name, plan.spec.arguments, facts, fit_to_data=True)
-        plan = replace(plan, spec=spec)
-    model = plan.spec.build()
+    spec = plan.spec
+    if not run.resumes:
+        spec = resolve_model(spec.name, spec.arguments, data_facts(training), fit_to_data=True)
+    model = spec.build()
     example = training.fetch(torch.zeros(1, dtype=torch.int64))
     num_outputs = count_outputs(model, example)
     if num_outputs is None:
@@ -175,13 +149,13 @@ def _make_model(
     check_targets(training, num_outputs, "the training data")
     check_targets(validation, num_outputs, "the validation data")
     init = plan.training.init
-    if init and not resumes:
+    if init and not run.has_weights:
         head = find_classifier(model, example)
         for change in transfer_weights(
             model, head, Path(init), weights_key=plan.training.weights_key
         ):
             LOGGER.info(f"{init}: {change}")
-    return plan, model
+    return spec, model
 
 
 def _are_the_same(training: Samples, validation: Samples) -> bool:
@@ -207,6 +181,22 @@ def _config(
     }
 
 
+def _evaluation(
+    run: RequestedRun, model: nn.Module, validation: Samples, device: torch.device
+) -> FinalEvaluation:
+    """What evaluates a model of the run on further sets."""
+    settings = run.plan.training
+    return FinalEvaluation(
+        model,
+        validation,
+        device,
+        validation.input_shape[-1],
+        run.plan.data.crop,
+        settings.attack / 255,
+        settings.seed,
+    )
+
+
 def _evaluate(evaluation: FinalEvaluation, words: Sequence[str], run: RunDirectory) -> None:
     """Write the accuracies on further sets, and print a line for each."""
     scores = evaluation.scores(words)
@@ -223,3 +213,17 @@ def _show_result(run: RunDirectory, row: Row) -> None:
         f"{run.path}: epoch {int(row['epoch'])}, train loss {row['train_loss']:.4f}, "
         f"val loss {row['val_loss']:.4f}, val accuracy {row['val_accuracy']:.2f}%"
     )
+
+
+def _show_spread(folder: Path, rows: Sequence[Row]) -> None:
+    """Print means and standard deviations over the seeds."""
+    cells = []
+    for column, title, digits in (
+        ("train_loss", "train loss", 4),
+        ("val_loss", "val loss", 4),
+        ("val_accuracy", "val accuracy (%)", 2),
+    ):
+        values = [row[column] for row in rows]
+        mean, deviation = statistics.fmean(values), statistics.stdev(values)
+        cells.append(f"{title} {mean:.{digits}f} ± {deviation:.{digits}f}")
+    show(f"{folder}: {len(rows)} seeds, mean ± standard deviation: {', '.join(cells)}")

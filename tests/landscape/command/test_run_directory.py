@@ -33,7 +33,10 @@ def test_the_command_prints_one_result_and_its_progress_to_standard_error(finish
         f"{folder}: epoch 2, train loss {row['train_loss']:.4f}, "
         f"val loss {row['val_loss']:.4f}, val accuracy {row['val_accuracy']:.2f}%\n"
     )
-    assert "training vit-tiny (adamw, SAM rho=0.1): 2 epochs of 1,442 samples" in process.stderr
+    assert (
+        "training vit-tiny (adamw, SAM rho=0.1, seed 0): 2 epochs of 1,442 samples"
+        in process.stderr
+    )
     assert "epoch 2: loss" in process.stderr
 
 

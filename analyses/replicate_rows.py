@@ -1,0 +1,61 @@
+"""Tables over replicates: one row for a group, of means and standard deviations."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Collection, Mapping, Sequence
+
+from analyses.drawing.numbers import NumberText, with_error
+from analyses.replicates import group_of
+
+Rows = list[dict[str, str]]
+
+
+def average_replicates(tables: Mapping[str, Rows], labels: Collection[str]) -> dict[str, Rows]:
+    """Replace the rows of replicates by one row for each group, in the place of its first.
+
+    A number becomes mean ± standard deviation over the replicates; a text stays if all have the
+    same, and otherwise is a list.
+
+    Args:
+        tables: rows by caption; the first cell of a row is the label of a network.
+        labels: of all networks in these tables.
+    """
+    sizes: dict[str, int] = {}
+    for label in labels:
+        sizes[group_of(label)] = sizes.get(group_of(label), 0) + 1
+    groups = {label: group_of(label) for label in labels if sizes[group_of(label)] > 1}
+    return {caption: _average(rows, groups) for caption, rows in tables.items()}
+
+
+def _average(rows: Rows, groups: Mapping[str, str]) -> Rows:
+    by_group: dict[str, Rows] = {}
+    for number, row in enumerate(rows):
+        label = next(iter(row.values()), "")
+        by_group.setdefault(
+            f"group {groups[label]}" if label in groups else f"{number}", []
+        ).append(row)
+    return [
+        _combined(members, groups) if key.startswith("group ") else members[0]
+        for key, members in by_group.items()
+    ]
+
+
+def _combined(rows: Rows, groups: Mapping[str, str]) -> dict[str, str]:
+    first_column = next(iter(rows[0]))
+    title = f"{groups[rows[0][first_column]]}, mean ± SD of {len(rows)} runs"
+    columns = dict.fromkeys(column for row in rows for column in row)
+    return {
+        column: title if column == first_column else _cell([row.get(column, "–") for row in rows])
+        for column in columns
+    }
+
+
+def _cell(texts: Sequence[str]) -> str:
+    if len(set(texts)) == 1:
+        return texts[0]
+    values = [text.value for text in texts if isinstance(text, NumberText)]
+    if len(values) == len(texts) and all(map(math.isfinite, values)):
+        return with_error(statistics.fmean(values), statistics.stdev(values))
+    return "; ".join(dict.fromkeys(texts))

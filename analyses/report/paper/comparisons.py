@@ -1,0 +1,213 @@
+"""Two methods compared by a number of several runs each.
+
+With several runs of each, Student's t decides, over pairs of one seed where both have it and after
+Welch where they don't. The error of measurement enters in full: all runs were measured on one
+sample, so it does not average out. Positive scales, such as curvatures and norms, are compared by
+their logarithms.
+"""
+
+import math
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
+
+from analyses.drawing.numbers import number
+from analyses.report.paper.inference import (
+    LEVEL,
+    Difference,
+    MeanEstimate,
+    difference,
+    paired_difference,
+)
+from analyses.report.paper.measurements import Measurement, measure_over_runs
+from analyses.report.paper.quantities import POSITIVE_SCALES
+from analyses.report.paper.subjects import Network, Run
+
+VERDICTS = ("supports", "contradicts", "can't decide")
+ONE_RUN = "can't decide from one run of each"
+NO_SPREAD = "the runs don't differ at all"
+NOT_FINITE = "a number is not finite"
+
+# What tells which runs of two networks belong together; None for a run that has no partner.
+Key = Callable[[Run], Hashable | None]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two things that are compared: numbers of several runs.
+
+    Attributes:
+        label: what it is.
+        text: its numbers as they are printed.
+        by_key: the number of each run, by what pairs it with a run of the other side.
+        mean: over the runs; None where there is a single one.
+        measurement_variance: the square of the error of measurement.
+        caveat: why it can't be compared; "" where it can.
+    """
+
+    label: str
+    text: str
+    by_key: Mapping[Hashable, float]
+    mean: MeanEstimate | None
+    measurement_variance: float
+    caveat: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two sides of which the claim says that the second has ``more`` (or less) than the first.
+
+    Attributes:
+        first: a side.
+        second: the other one.
+        more: what the claim says of the second.
+        is_ratio: whether the sides are logarithms.
+        adjusted: the p value after Holm's correction over all comparisons of a page; nan before.
+    """
+
+    first: Side
+    second: Side
+    more: bool
+    is_ratio: bool = False
+    adjusted: float = math.nan
+
+    @property
+    def difference(self) -> Difference | None:
+        """The second minus the first; None where it can't be tested."""
+        first, second = self.first, self.second
+        if first.caveat or second.caveat:
+            return None
+        tested = self.over_runs(first.measurement_variance + second.measurement_variance)
+        return None if tested is None or math.isnan(tested.t) else tested
+
+    def over_runs(self, measurement_variance: float) -> Difference | None:
+        """The difference with the error that spread over runs and measurement give it.
+
+        Returns:
+            None where there are too few runs.
+        """
+        first, second = self.first, self.second
+        shared = [key for key in first.by_key if key in second.by_key]
+        if len(shared) > 1:
+            before, after = ([side.by_key[key] for key in shared] for side in (first, second))
+            return paired_difference(before, after, measurement_variance)
+        if first.mean is None or second.mean is None:
+            return None
+        return difference(first.mean, second.mean, measurement_variance)
+
+    @property
+    def needs_runs(self) -> bool:
+        """Whether further runs, with other seeds, are what is missing."""
+        sides = (self.first, self.second)
+        return any(side.mean is None and not side.caveat for side in sides)
+
+    @property
+    def verdict(self) -> str:
+        """One of :data:`VERDICTS`."""
+        tested = self.difference
+        if tested is None or not self.adjusted < LEVEL:
+            return "can't decide"
+        return "supports" if (tested.value > 0) == self.more else "contradicts"
+
+    @property
+    def text(self) -> str:
+        """The numbers, the difference with its interval, and how it was tested."""
+        sides = ", ".join(f"{side.label} {side.text}" for side in (self.first, self.second))
+        return f"{sides}: {self._test}"
+
+    @property
+    def _test(self) -> str:
+        tested = self.difference
+        if tested is None:
+            caveat = self.first.caveat or self.second.caveat
+            return caveat or (ONE_RUN if self.needs_runs else NO_SPREAD)
+        low, high = tested.interval()
+        if self.is_ratio:
+            value, low, high = map(_exponential, (tested.value, low, high))
+            effect = f"ratio {number(value)}"
+        else:
+            effect = f"difference {number(tested.value)}"
+        name = "paired t" if tested.is_paired else "Welch's t"
+        dof = f"{tested.dof:.3g}" if tested.dof < 1000 else "> 1000"
+        share = f"{100 * (1 - LEVEL):g} %"
+        return (
+            f"{effect} [{number(low)}, {number(high)}] ({share}), {name}({dof}) = "
+            f"{number(tested.t)}, p = {number(tested.p, 2)}, after Holm {number(self.adjusted, 2)}"
+        )
+
+
+def seed_of_run(run: Run) -> int | None:
+    """What pairs the runs of two trainings of one architecture."""
+    return run.seed
+
+
+def compared(
+    pairs: Iterable[tuple[Network, Network, str]],
+    key: Key,
+    *,
+    more: bool,
+    may_be_ratio: bool = True,
+) -> list[Comparison]:
+    """A comparison for each pair of networks and the name of a quantity that both have.
+
+    Args:
+        pairs: first and second network, and the quantity.
+        key: what tells which of their runs belong together.
+        more: whether the claim says that the second has more of it.
+        may_be_ratio: whether quantities of a positive scale are compared by their logarithms.
+    """
+    comparisons = []
+    for first, second, name in pairs:
+        measured = measure_over_runs(first, name), measure_over_runs(second, name)
+        if measured[0] is not None and measured[1] is not None:
+            comparisons.append(
+                compare_measurements(
+                    measured[0], measured[1], name, key, more=more, may_be_ratio=may_be_ratio
+                )
+            )
+    return comparisons
+
+
+def compare_measurements(
+    first: Measurement,
+    second: Measurement,
+    name: str,
+    key: Key,
+    *,
+    more: bool,
+    may_be_ratio: bool = True,
+) -> Comparison:
+    """The comparison of two measurements; the arguments are those of :func:`compared`."""
+    is_positive = min(*first.values, *second.values) > 0
+    is_ratio = may_be_ratio and name in POSITIVE_SCALES and is_positive
+    return Comparison(
+        _side(first, key, is_ratio), _side(second, key, is_ratio), more=more, is_ratio=is_ratio
+    )
+
+
+def _side(measurement: Measurement, key: Key, is_ratio: bool) -> Side:
+    caveat = measurement.caveat
+    if not caveat and not all(map(math.isfinite, measurement.values)):
+        caveat = NOT_FINITE
+    if caveat:
+        return Side(measurement.label, measurement.text, {}, None, 0.0, caveat)
+    by_key: dict[Hashable, float] = {}
+    values, variances = [], []
+    for run, measured in measurement.by_run.items():
+        value = math.log(measured.value) if is_ratio else measured.value
+        error = measured.error / measured.value if is_ratio else measured.error
+        values.append(value)
+        variances.append(0.0 if math.isnan(error) else error**2)
+        paired_by = key(run)
+        if paired_by is not None:
+            by_key[paired_by] = value
+    variance = sum(variances) / len(variances)
+    mean = MeanEstimate.of(values) if len(values) > 1 else None
+    only = measurement.first
+    if not only.is_of_training and only.dof > 0 and not math.isnan(only.error):
+        # Its own draws, of initial networks, are its replicates.
+        mean, variance, by_key = MeanEstimate(values[0], variances[0], only.dof), 0.0, {}
+    return Side(measurement.label, measurement.text, by_key, mean, variance)
+
+
+def _exponential(value: float) -> float:
+    return math.exp(value) if value < 700 else math.inf

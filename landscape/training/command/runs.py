@@ -1,0 +1,141 @@
+"""The runs that a command line of ``landscape-train`` asks for: one, or one for each seed."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from landscape.checkpoints.replicates import replicate_run, replicate_runs
+from landscape.checkpoints.run import BEST, CONFIG, EPOCHS, LAST, METRICS, RunDirectory
+from landscape.errors import InputError
+from landscape.runtime.distributed import Ranks
+from landscape.training.command.plan import Plan, remembered_plan, requested_plan
+
+
+@dataclass(frozen=True)
+class RequestedRun:
+    """A run directory, what is trained there, and whether it continues what was begun.
+
+    Attributes:
+        directory: The run directory.
+        plan: All that determines the training.
+        resumes: Whether the directory holds the run already.
+    """
+
+    directory: RunDirectory
+    plan: Plan
+    resumes: bool
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the run that is resumed has saved any weights."""
+        return self.resumes and (self.directory.path / LAST).is_file()
+
+
+def requested_runs(arguments: argparse.Namespace, ranks: Ranks) -> list[RequestedRun]:
+    """Every run that a command line asks for; they differ in their seed alone.
+
+    Args:
+        arguments: The parsed command line.
+        ranks: The processes; rank 0 decides which runs are resumed.
+
+    Raises:
+        InputError: A run is there that is neither to be resumed nor to be replaced, there is none
+            to resume, or the flags exclude each other.
+    """
+    _check_flags(arguments)
+    folder: Path = arguments.output_dir
+    seeds = list(arguments.seeds)
+    if not seeds and arguments.resume and not RunDirectory(folder).exists():
+        seeds = list(replicate_runs(folder))
+    directories = [replicate_run(folder, seed) for seed in seeds] or [RunDirectory(folder)]
+    resumed = ranks.broadcast(
+        "training/resumes", _resumed(directories, folder, seeds, arguments, ranks)
+    )
+    plans = [
+        remembered_plan(directory, arguments) if is_resumed else None
+        for directory, is_resumed in zip(directories, resumed, strict=True)
+    ]
+    # A seed that has not begun is trained as the others are.
+    known = next((plan for plan in plans if plan is not None), None) or requested_plan(arguments)
+    runs = []
+    for position, (directory, plan) in enumerate(zip(directories, plans, strict=True)):
+        if plan is None:
+            seed = seeds[position] if seeds else known.training.seed
+            plan = replace(known, training=replace(known.training, seed=seed))
+        runs.append(RequestedRun(directory, plan, resumed[position]))
+    return runs
+
+
+def _check_flags(arguments: argparse.Namespace) -> None:
+    if arguments.resume and arguments.force:
+        raise InputError("--resume and --force exclude each other; pass one of them")
+    if arguments.seeds and "seed" in vars(arguments):
+        raise InputError("--seed and --seeds exclude each other; pass one of them")
+    if len(set(arguments.seeds)) < len(arguments.seeds):
+        raise InputError(f"--seeds has to name each seed once, got {_listed(arguments.seeds)}")
+
+
+def _resumed(
+    directories: Sequence[RunDirectory],
+    folder: Path,
+    seeds: Sequence[int],
+    arguments: argparse.Namespace,
+    ranks: Ranks,
+) -> list[bool]:
+    """For each run whether it is resumed; decided by rank 0.
+
+    Runs are also resumed after one of the processes died, when torchrun starts the same command
+    again.
+
+    Raises:
+        InputError: There is a run, which is neither to be resumed nor to be replaced.
+    """
+    if not ranks.is_first:
+        return [False] * len(directories)
+    restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+    present = [directory.exists() for directory in directories]
+    if restarts and any(present):
+        return present
+    _refuse_other_runs(folder, seeds)
+    if arguments.resume:
+        # A single run that is not there is an error, which reading its plan raises.
+        return present if seeds else [True]
+    if not arguments.force:
+        for directory in directories:
+            _refuse_to_overwrite(directory)
+    return [False] * len(directories)
+
+
+def _refuse_other_runs(folder: Path, seeds: Sequence[int]) -> None:
+    """Raise InputError for runs in the folder that would be taken for replicates, and are not."""
+    others = [seed for seed in replicate_runs(folder) if seed not in seeds]
+    if seeds and RunDirectory(folder).exists():
+        raise InputError(
+            f"{folder} holds a run of its own; choose another --output-dir for --seeds"
+        )
+    if others:
+        held = ", ".join(f"seed-{seed}" for seed in others)
+        raise InputError(
+            f"{folder} holds {held} of another training, which would be taken for replicates of "
+            "this one; remove them, name them in --seeds, or choose another --output-dir"
+        )
+
+
+def _refuse_to_overwrite(run: RunDirectory) -> None:
+    """Raise InputError if the output directory holds a run."""
+    if not run.path.exists():
+        return
+    present = [name for name in (CONFIG, LAST, BEST, METRICS) if (run.path / name).exists()]
+    if run.epochs():
+        present.append(EPOCHS)
+    if present:
+        raise InputError(
+            f"{run.path} already holds a run ({', '.join(present)}); continue it with --resume, "
+            "replace it with --force, or choose another --output-dir"
+        )
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    return " ".join(map(str, seeds))
