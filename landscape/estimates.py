@@ -68,6 +68,45 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class GeometricMean(Estimate):
+    """The geometric mean of positive numbers that spread by factors, such as condition numbers.
+
+    Few of such numbers hold most of their sum, so that an arithmetic mean of a few has no error to
+    rely on; their logarithms do. The interval is that of Student's t for the mean logarithm.
+
+    Example:
+        >>> mean = GeometricMean.of([10.0, 100.0, 1000.0])
+        >>> low, high = mean.interval(0.95)
+        >>> round(mean.value), round(low, 2), round(high)
+        (100, 0.33, 30489)
+    """
+
+    @classmethod
+    def of(cls, samples: ArrayLike, offset: float = 0.0) -> "GeometricMean":
+        """The geometric mean of independent positive samples.
+
+        Args:
+            samples: at least one number above 0, of shape (n,).
+            offset: added to each, before the mean.
+
+        Returns:
+            The mean; its ``stderr`` is the value times the standard error of the mean logarithm.
+        """
+        logarithms = Estimate.of(np.log(np.asarray(samples, dtype=np.float64) + offset))
+        value = math.exp(logarithms.value)
+        return cls(value, value * logarithms.stderr, logarithms.dof)
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """The interval of the mean logarithm; the arguments are those of the base class."""
+        if self.stderr == 0:
+            return self.value, self.value
+        # Beyond the largest float the end is infinite, of which the exponential would be an error.
+        with np.errstate(over="ignore"):
+            factor = float(np.exp(half_width(self.stderr / self.value, self.dof, level)))
+        return self.value / factor, self.value * factor
+
+
+@dataclass(frozen=True)
 class Proportion(Estimate):
     """The mean of numbers between 0 and 1, such as a share of right answers.
 

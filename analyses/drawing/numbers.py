@@ -86,11 +86,16 @@ def with_error(value: float, error: float, dof: float = math.inf) -> NumberText:
     An error of few degrees of freedom is followed by the 95 % interval of Student's t, which is
     wider than two such errors to each side.
     """
+    return estimate_text(Estimate(value, error, dof))
+
+
+def estimate_text(estimate: Estimate) -> NumberText:
+    """The same of an estimate, whose own interval it shows."""
+    value, error = estimate.value, estimate.stderr
     text = _with_error(value, error)
-    if dof > FEW or not error > 0 or not math.isfinite(value + error):
+    if estimate.dof > FEW or not error > 0 or not math.isfinite(value + error):
         return NumberText(text, value)
-    ends = Estimate(value, error, dof).interval()
-    return NumberText(f"{text} {interval_text(ends)}", value)
+    return NumberText(f"{text} {interval_text(estimate.interval())}", value)
 
 
 def share_text(share: Proportion) -> NumberText:

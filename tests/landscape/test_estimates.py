@@ -6,6 +6,7 @@ from scipy import stats
 
 from landscape.estimates import (
     Estimate,
+    GeometricMean,
     Proportion,
     combined_dof,
     half_width,
@@ -190,3 +191,19 @@ def test_wilsons_interval_covers_as_often_as_it_says(share):
         inside = (ends[0] <= truth) & (truth <= ends[1])
         covered.append(stats.binom.pmf(np.arange(count + 1), count, truth)[inside].sum())
     assert 0.93 < np.mean(covered) < 0.995
+
+
+def test_a_geometric_mean_has_the_interval_of_the_mean_logarithm():
+    samples = np.exp(np.random.default_rng(0).standard_normal(5))
+    mean = GeometricMean.of(samples)
+    assert mean.value == pytest.approx(stats.gmean(samples), rel=1e-12)
+    assert mean.stderr == pytest.approx(mean.value * stats.sem(np.log(samples)), rel=1e-12)
+    expected = stats.t.interval(0.9, 4, np.log(samples).mean(), stats.sem(np.log(samples)))
+    assert np.log(mean.interval(0.9)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_geometric_means_without_an_error_or_without_an_end():
+    assert all(map(math.isnan, GeometricMean.of([2.0]).interval()))
+    assert GeometricMean.of([4.0, 4.0]).interval() == pytest.approx((4.0, 4.0))
+    low, high = GeometricMean.of([1e-300, 1e300]).interval(0.999)
+    assert (low, high) == (0.0, math.inf)

@@ -214,7 +214,8 @@ def _kappa(result: TangentKernel) -> Quantity:
     settings = result.settings
     where = "at initialisation" if settings.ntk_at == "init" else "at the checkpoint"
     size = f"{result.samples.shape[1]} samples × {len(result.outputs)} outputs"
-    method = f"full kernel {where}, {size}; standard error over {len(result.samples)} seeds"
+    seeds = len(result.samples)
+    method = f"full kernel {where}, {size}; geometric mean of {seeds} seeds, standard error"
     caveat = LOWER_BOUND if is_bound else ""
     return Quantity(
         value,

@@ -151,7 +151,10 @@ def test_without_probes_there_is_no_trace(tmp_path):
     assert content["trace_stderr"] is None
     assert spectrum.quadrature.nodes.size == spectrum.quadrature.traces.size == 0
     assert spectrum.products - spectrum.block_products == spectrum.steps + 3
-    assert hessian.tabulate([spectrum])["Spectrum"][0]["trace, ± standard error"] == "not measured"
+    assert (
+        hessian.tabulate([spectrum])["Spectrum"][0]["trace, ± standard error of probes"]
+        == "not measured"
+    )
 
 
 def test_a_single_probe_has_no_standard_error(tmp_path):
@@ -160,7 +163,7 @@ def test_a_single_probe_has_no_standard_error(tmp_path):
     assert content["trace"] == found.trace.value
     assert content["trace_stderr"] is None
     row = hessian.tabulate([found])["Spectrum"][0]
-    assert "no error" in row["trace, ± standard error"]
+    assert "no error" in row["trace, ± standard error of probes"]
     assert "no error" in row["negative share of Σ|λ|, %"]
     for picture in hessian.draw([found]).values():
         render(picture)
