@@ -18,7 +18,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,8 +27,25 @@ import torch
 from numpy.typing import NDArray
 from scipy import special
 
-from benchmarks.coverage_cases import QUANTITIES, Measured, Population
+from benchmarks import coverage_samples as samples
+from benchmarks import coverage_spectra as spectra
+from benchmarks.coverage_population import Measured, Population
 
+QUANTITIES: dict[str, Callable[[Population, int], Measured]] = {
+    "loss": samples.loss,
+    "accuracy": samples.accuracy,
+    "corruption accuracy": samples.corruption_accuracy,
+    "L^N": samples.noisy_loss,
+    "active share": samples.active_share,
+    "missing rate": samples.missing_rate,
+    "lambda_1": spectra.largest_eigenvalue,
+    "trace": spectra.trace,
+    "Frobenius norm": spectra.frobenius_norm_of_hessian,
+    "negative share": spectra.negative_share,
+    "density": spectra.density,
+    "share beyond": spectra.share_beyond,
+    "kappa": spectra.kappa,
+}
 WITHIN = (1.0, 2.0)
 LEVEL = 0.95
 # A coverage so many of its own uncertainties away from what is promised is marked.

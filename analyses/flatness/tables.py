@@ -27,7 +27,9 @@ def tabulate(results: Sequence[Flatness]) -> dict[str, list[dict[str, str]]]:
         "": [
             {
                 "checkpoint": result.label,
-                "L, ± sampling error": with_error(result.loss, result.loss_stderr),
+                "L, ± sampling error": with_error(
+                    result.loss, result.loss_stderr, result.provenance.num_samples - 1
+                ),
                 **{f"{CAPTIONS[kind]}, ± standard error": _noise(result, kind) for kind in kinds},
                 **{f"{CAPTIONS[ball]}, at least": _worst(result, ball) for ball in balls},
                 "draws": str(result.settings.draws),

@@ -36,7 +36,9 @@ def _overview(result: Robustness, results: Sequence[Robustness]) -> dict[str, st
         "checkpoint": result.label,
         "samples": str(len(result.correct)),
         f"accuracy, {UNIT}": _cell(result.accuracy),
-        "loss, ± standard error": with_error(result.loss, result.loss_stderr),
+        "loss, ± standard error": with_error(
+            result.loss, result.loss_stderr, result.provenance.num_samples - 1
+        ),
         f"corrupted, mean of {len(SEVERITIES)} severities, {UNIT}": _cell(
             result.corruption_accuracy
         ),
