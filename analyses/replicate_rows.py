@@ -55,7 +55,10 @@ def _combined(rows: Rows, groups: Mapping[str, str]) -> dict[str, str]:
 def _cell(texts: Sequence[str]) -> str:
     if len(set(texts)) == 1:
         return texts[0]
-    values = [text.value for text in texts if isinstance(text, NumberText)]
-    if len(values) == len(texts) and all(map(math.isfinite, values)):
-        return with_error(statistics.fmean(values), statistics.stdev(values))
+    numbers = [text for text in texts if isinstance(text, NumberText)]
+    values = [text.value for text in numbers]
+    is_alike = len(numbers) == len(texts) and len({text.form for text in numbers}) == 1
+    if is_alike and all(map(math.isfinite, values)):
+        mean = with_error(statistics.fmean(values), statistics.stdev(values))
+        return mean.within(numbers[0].form)
     return "; ".join(dict.fromkeys(texts))

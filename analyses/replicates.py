@@ -141,10 +141,8 @@ def _found_in_provenance(networks: Mapping[str, Result]) -> dict[str, str]:
 
 def _common_name(labels: Sequence[str]) -> str:
     """What labels begin with alike, without a trailing word for the seed; else the first label."""
-    prefix = re.sub(
-        r"[-_. ]*(seed|run|replicate|rep|s)?[-_. ]*$", "", os.path.commonprefix(labels), count=1
-    )
-    return prefix or labels[0]
+    end = r"([-_. ]+(seed|run|replicate|rep|s))?[-_. ]*$"
+    return re.sub(end, "", os.path.commonprefix(labels), count=1) or labels[0]
 
 
 def _check_groups(networks: Mapping[str, Result]) -> None:

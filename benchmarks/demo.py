@@ -1,7 +1,7 @@
 """The demo: six small networks trained, measured and put on one page.
 
     python -m benchmarks.demo                  one seed; figures/demo/report.html
-    python -m benchmarks.demo --seeds 0 1 2    every seed, and a table of means over the seeds
+    python -m benchmarks.demo --seeds 0 1 2    replicates, on one page; also a table of their means
 
 It runs the commands a user would type, and prints them.
 """
@@ -36,39 +36,42 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="N")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the table as JSON")
     arguments = parser.parse_args()
-    numbers = []
-    for seed in arguments.seeds:
-        started = time.perf_counter()
-        name = "demo" if len(arguments.seeds) == 1 else f"demo-seed{seed}"
-        page = run_demo(seed, Path("checkpoints") / name, Path("figures") / name)
-        numbers.append(collect(Path("checkpoints") / name, Path("figures") / name))
-        seconds = time.perf_counter() - started
-        print(f"\n{page.resolve().as_uri()} is ready after {seconds:.0f} s: open it in a browser")
+    started = time.perf_counter()
+    is_replicated = len(arguments.seeds) > 1
+    name = "demo-seeds" if is_replicated else "demo"
+    runs, pictures = Path("checkpoints") / name, Path("figures") / name
+    page = run_demo(arguments.seeds, runs, pictures)
+    seconds = time.perf_counter() - started
+    print(f"\n{page.resolve().as_uri()} is ready after {seconds:.0f} s: open it in a browser")
+    numbers = [
+        collect(runs, pictures, f"seed-{seed}" if is_replicated else "") for seed in arguments.seeds
+    ]
     table = tabulate(numbers)
     print(format_table(table, len(numbers)))
     if arguments.json:
         arguments.json.write_text(json.dumps(table, indent=2) + "\n")
 
 
-def run_demo(seed: int, runs: Path, pictures: Path) -> Path:
-    """Train the six networks, measure each, draw all, and return the report's path.
+def run_demo(seeds: Sequence[int], runs: Path, pictures: Path) -> Path:
+    """Train the six networks with each seed, measure each, draw all; returns the report's path.
 
     Each network is a job of one thread, as many at a time as there are processors: networks of
     this size keep no second thread busy, and the numbers are the same on any machine.
     """
     jobs = []
-    for name, (settings, rho) in NETWORKS.items():
-        for label, radius in ((f"{name}-sam", rho), (name, 0.0)):
-            run = runs / label
-            train = (
-                f"landscape-train {settings} --rho {radius:g} --seed {seed} --data digits "
-                f"--output-dir {run} --force --quiet"
-            )
-            measure = f"landscape-plot report {run} {MEASURE} --output-dir {pictures} --force"
-            jobs.append([train, f"{measure} --format none --quiet"])
+    for seed in seeds:
+        for name, (settings, rho) in NETWORKS.items():
+            for label, radius in ((f"{name}-sam", rho), (name, 0.0)):
+                run = runs / label if len(seeds) == 1 else runs / label / f"seed-{seed}"
+                train = (
+                    f"landscape-train {settings} --rho {radius:g} --seed {seed} --data digits "
+                    f"--output-dir {run} --force --quiet"
+                )
+                measure = f"landscape-plot report {run} {MEASURE} --output-dir {pictures} --force"
+                jobs.append([train, f"{measure} --format none --quiet"])
     steps = sum(len(commands) for commands in jobs)
     with (
-        tqdm(total=steps, desc="training and measuring six networks", unit="step") as bar,
+        tqdm(total=steps, desc="training and measuring the networks", unit="step") as bar,
         ThreadPoolExecutor(os.cpu_count()) as workers,
     ):
         waiting = [workers.submit(run_all, commands, bar) for commands in jobs]
@@ -99,15 +102,15 @@ def run_all(commands: Sequence[str], bar: "tqdm[NoReturn]") -> None:
         bar.update()
 
 
-def collect(runs: Path, pictures: Path) -> dict[str, dict[str, float]]:
-    """The headline numbers of each network, by label."""
+def collect(runs: Path, pictures: Path, replicate: str) -> dict[str, dict[str, float]]:
+    """The headline numbers of each network, by label; of a ``replicate`` where there are some."""
     numbers = {}
     for name in NETWORKS:
         for label in (name, f"{name}-sam"):
-            last = (runs / label / "metrics.csv").read_text().splitlines()
+            last = (runs / label / replicate / "metrics.csv").read_text().splitlines()
             row = dict(zip(last[0].split(","), map(float, last[-1].split(",")), strict=True))
             hessian, surface, sparsity = (
-                json.loads((pictures / label / f"{analysis}.json").read_text())
+                json.loads((pictures / label / replicate / f"{analysis}.json").read_text())
                 for analysis in ("hessian", "surface", "sparsity")
             )
             numbers[label] = {

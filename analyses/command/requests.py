@@ -11,7 +11,7 @@ from analyses.catalog import known_analyses
 from analyses.command.checkpoints import GivenCheckpoint, check_labels, parse_checkpoints
 from analyses.command.reader import CheckpointReader
 from analyses.command.stored import analysis_of, is_result_file, label_of, read_result
-from analyses.replicates import SEPARATOR
+from analyses.replicates import SEPARATOR, group_of
 from landscape.checkpoints.epochs import saved_epochs
 from landscape.errors import InputError
 from landscape.models.pretrained_folder import PREFIX
@@ -147,10 +147,16 @@ def _with_references(requests: Sequence[Request], reader: CheckpointReader) -> l
     if len(requests) < 2:
         return list(requests)
     first_paths: dict[str, Path] = {}
+    architectures: dict[str, str] = {}
     completed = []
     for request in requests:
         split = split_of(next(iter(request.settings)), request.settings, reader)
         architecture = reader.check(request.given, split)
+        if architectures.setdefault(group_of(request.label), architecture) != architecture:
+            raise InputError(
+                f"{request.given.path} is of another architecture than the other replicates of "
+                f"{group_of(request.label)!r}; give it another label as LABEL=CHECKPOINT"
+            )
         path = request.given.path
         first = first_paths.setdefault(architecture, path)
         settings = {

@@ -17,15 +17,26 @@ FEWEST_ANSWERS = 4.5
 
 
 class NumberText(str):
-    """A number as it is printed, which keeps its value: rows of replicates are averaged by it."""
+    """A number as it is printed, which keeps its value: rows of replicates are averaged by it.
+
+    Attributes:
+        value: the number.
+        form: the words around it, with ``{}`` in its place.
+    """
 
     value: float
+    form: str
 
-    def __new__(cls, text: str, value: float) -> "NumberText":
+    def __new__(cls, text: str, value: float, form: str = "{}") -> "NumberText":
         """The text of a value."""
         made = super().__new__(cls, text)
         made.value = value
+        made.form = form
         return made
+
+    def within(self, form: str) -> "NumberText":
+        """The same with words around it: ``form`` has ``{}`` in its place."""
+        return NumberText(form.replace("{}", self), self.value, form)
 
 
 class HasProvenance(Protocol):

@@ -77,25 +77,13 @@ def write_rows(results: Results, path: Path, summary: Summary | None = None) -> 
         writer.writerow(("analysis", "network", "run", "seed", "quantity", "value", "error"))
         for name, measured in results.items():
             for result in measured:
-                run = (group_of(result.label), result.label, seed_of(result))
+                place = (name, group_of(result.label), result.label, seed_of(result))
                 for quantity, value in result.headline().items():
                     if isinstance(value, int | float) and not isinstance(value, bool):
-                        writer.writerow((name, *run, quantity, value, ""))
-        for rows in summary.tables.values() if summary else ():
-            for row in rows:
-                for cell in row.cells:
-                    for run, number in cell.measurement.by_run.items() if cell.measurement else ():
-                        writer.writerow(
-                            (
-                                number.source,
-                                group_of(run.label),
-                                run.label,
-                                run.seed,
-                                row.title,
-                                number.value,
-                                number.error,
-                            )
-                        )
+                        writer.writerow((*place, quantity, value, ""))
+        for title, run, number in summary.numbers() if summary else ():
+            place = (number.source, group_of(run.label), run.label, run.seed)
+            writer.writerow((*place, title, number.value, number.error))
     return path
 
 

@@ -127,10 +127,9 @@ class Comparison:
         else:
             effect = f"difference {number(tested.value)}"
         name = "paired t" if tested.is_paired else "Welch's t"
-        dof = f"{tested.dof:.3g}" if tested.dof < 1000 else "> 1000"
         share = f"{100 * (1 - LEVEL):g} %"
         return (
-            f"{effect} [{number(low)}, {number(high)}] ({share}), {name}({dof}) = "
+            f"{effect} [{number(low)}, {number(high)}] ({share}), {name}({tested.dof:.3g}) = "
             f"{number(tested.t)}, p = {number(tested.p, 2)}, after Holm {number(self.adjusted, 2)}"
         )
 

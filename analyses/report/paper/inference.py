@@ -18,7 +18,7 @@ class MeanEstimate:
     Attributes:
         value: of the mean.
         variance: of the estimate.
-        dof: the degrees of freedom of ``variance``; infinite where it is known exactly.
+        dof: the degrees of freedom of ``variance``.
     """
 
     value: float
@@ -44,7 +44,8 @@ class Difference:
     Attributes:
         value: the second mean minus the first.
         stderr: its standard error.
-        dof: degrees of freedom, of Satterthwaite where several variances enter.
+        dof: degrees of freedom, of Satterthwaite where several variances enter; nan where no run
+            differs from another.
         is_paired: whether the runs were compared seed by seed.
     """
 
@@ -55,8 +56,8 @@ class Difference:
 
     @property
     def t(self) -> float:
-        """The difference in standard errors; nan where nothing varies."""
-        return self.value / self.stderr if self.stderr > 0 else math.nan
+        """The difference in standard errors; nan where no run differs from another."""
+        return math.nan if math.isnan(self.dof) else self.value / self.stderr
 
     @property
     def p(self) -> float:
@@ -73,6 +74,10 @@ def difference(
     first: MeanEstimate, second: MeanEstimate, measurement_variance: float = 0.0
 ) -> Difference:
     """The difference of two independent means (Welch, 1947; Satterthwaite, 1946).
+
+    The degrees of freedom are an approximation. From three runs of which one method's spread ten
+    times the other's, a level of 0.05 is one of 0.058, and a level of 0.002 one of 0.0055; with
+    equal spreads the test errs less often than stated.
 
     Args:
         first: the mean that is subtracted.
@@ -124,7 +129,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def _difference(
     value: float, terms: Sequence[MeanEstimate], measurement_variance: float, *, is_paired: bool
 ) -> Difference:
-    variance = sum(term.variance for term in terms) + measurement_variance
+    """The degrees of freedom are those of the runs alone.
+
+    The error of measurement is known well, and would add to them. But the spread of two or three
+    runs may come out far too small by chance, and then would be taken for known well, too. With
+    the runs' own degrees of freedom the test errs at most as often as stated: a variance of which
+    a part is known is less variable than the one that Student's t is made for.
+    """
+    own = sum(term.variance for term in terms)
     uncertainty = sum(term.variance**2 / term.dof for term in terms)
-    dof = variance**2 / uncertainty if uncertainty > 0 else math.inf
-    return Difference(value, math.sqrt(variance), dof, is_paired)
+    dof = own**2 / uncertainty if uncertainty > 0 else math.nan
+    return Difference(value, math.sqrt(own + measurement_variance), dof, is_paired)

@@ -1,9 +1,10 @@
 """A quantity of a network over its runs."""
 
 import math
-import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from analyses.drawing.numbers import with_error
 from analyses.report.paper.quantities import Quantity, quantity
@@ -35,12 +36,13 @@ class Measurement:
     @property
     def mean(self) -> float:
         """The mean over runs."""
-        return statistics.fmean(self.values)
+        return float(np.mean(self.values))
 
     @property
     def deviation(self) -> float:
         """The standard deviation over runs; nan for one."""
-        return statistics.stdev(self.values) if len(self.by_run) > 1 else math.nan
+        with np.errstate(invalid="ignore"):  # infinite losses have no deviation
+            return float(np.std(self.values, ddof=1)) if len(self.by_run) > 1 else math.nan
 
     @property
     def caveat(self) -> str:

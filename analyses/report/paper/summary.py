@@ -1,6 +1,6 @@
 """The part of a report that reads like the paper: claims, tables, figures, and what is missing."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from analyses.report.paper.catalog import flatter_and_better, judge
 from analyses.report.paper.claims import Judgement
 from analyses.report.paper.comparisons import Comparison
 from analyses.report.paper.missing import Missing, find_missing
+from analyses.report.paper.quantities import Quantity
 from analyses.report.paper.subjects import Network, Run, networks
 from analyses.report.paper.tables import Cell, TableRow, paper_tables
 from landscape.results.result import Result
@@ -22,6 +23,15 @@ class Summary:
     flatter: list[str]
     tables: dict[str, list[TableRow]]
     missing: list[Missing]
+
+    def numbers(self) -> Iterator[tuple[str, Run, Quantity]]:
+        """Every number of the tables once: what it is, of which run, and the number."""
+        rows = {row.title: row for rows in self.tables.values() for row in rows}
+        for title, row in rows.items():
+            for cell in row.cells:
+                if cell.measurement is not None:
+                    for run, number in cell.measurement.by_run.items():
+                        yield title, run, number
 
     def plain(self) -> dict[str, Any]:
         """As JSON types: each run's number with its error, method and sample, and the paper's."""

@@ -92,10 +92,12 @@ def test_an_unknown_analysis(refused, runs, tmp_path):
 def test_labels_tell_checkpoints_apart(refused, runs, tmp_path):
     words = (*SMALL["line"], "--output-dir", tmp_path / "figures")
     assert "two checkpoints are labelled 'plain'" in refused("line", runs[0], runs[0], *words)
-    assert "labelled 'a'" in refused("line", f"a={runs[0]}", f"a={runs[1]}", *words)
+    assert "given twice as 'a'" in refused("line", f"a={runs[0]}", f"a={runs[0]}", *words)
+    again = (f"a/b={runs[0]}", f"a/b={runs[1]}")
+    assert "two checkpoints are labelled 'a/b'" in refused("line", *again, *words)
     said = refused("line", f"{runs[0]}", f"plain={runs[1]}", *words)
     assert "LABEL=CHECKPOINT" in said
-    for label in ("a/b", "..", ".hidden"):
+    for label in ("a/b/c", "a/", "..", ".hidden", "a/.b"):
         said = refused("line", f"{label}={runs[0]}", *words)
         assert f"{label!r} can't be a label" in said
     assert content(tmp_path) == {}

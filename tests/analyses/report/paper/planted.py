@@ -7,7 +7,8 @@ import numpy as np
 
 from analyses import components, hessian
 from analyses.hessian.component_curvature import Components
-from analyses.report.paper.subjects import Network
+from analyses.report.paper.quantities import ROWS, Quantity, Row
+from analyses.report.paper.subjects import Network, Run, networks
 from landscape.objective.objective import Objective
 from tests.analyses.problems import network, samples
 
@@ -48,7 +49,20 @@ def spectrum(label, family, rho, value, error, **others):
 
 
 def network_of(label, family, rho, value=1.0, error=0.1, **others):
-    return Network(label, {"hessian": spectrum(label, family, rho, value, error, **others)})
+    """A network of one run."""
+    measured = spectrum(label, family, rho, value, error, **others)
+    return Network(label, (Run(label, {"hessian": measured}),))
+
+
+def replicates_of(label, family, rho, values, error=0.0, seeds=None):
+    """A network with a run for each value, of the seeds 0, 1, ... where none are given."""
+    seeds = range(len(values)) if seeds is None else seeds
+    results = [
+        spectrum(f"{label}/seed-{seed}", family, rho, value, error)
+        for seed, value in zip(seeds, values, strict=True)
+    ]
+    (network,) = networks({"hessian": results})
+    return network
 
 
 def as_components(spectrum_result):
@@ -63,3 +77,37 @@ def as_components(spectrum_result):
         settings=components.Settings(),
         provenance=spectrum_result.provenance,
     )
+
+
+class PlantedResult:
+    """A result whose numbers by the names of the paper's rows are given."""
+
+    def __init__(self, label, family, rho, seed, numbers):
+        self.label = label
+        self.numbers = numbers
+        origin = origin_of(family, rho)
+        origin["training"]["seed"] = seed
+        self.provenance = replace(measured_spectrum().provenance, origin=origin)
+
+
+def plant_rows(monkeypatch):
+    """Read every row of the paper's tables from planted results: name to (value, error)."""
+    for name, row in ROWS.items():
+
+        def read(result, name=name):
+            if name not in result.numbers:
+                return None
+            value, error = result.numbers[name]
+            return Quantity(value, error, "planted", "8 samples", "planted")
+
+        monkeypatch.setitem(ROWS, name, Row(row.title, ("planted",), read))
+
+
+def planted_network(label, family, rho, numbers_by_seed):
+    """A network of which each run has the numbers that are given for its seed."""
+    results = [
+        PlantedResult(f"{label}/seed-{seed}", family, rho, seed, numbers)
+        for seed, numbers in numbers_by_seed.items()
+    ]
+    (network,) = networks({"planted": results})
+    return network

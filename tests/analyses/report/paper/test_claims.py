@@ -1,61 +1,32 @@
-"""A claim is decided by numbers and errors, never otherwise."""
+"""A claim about methods is decided by several runs of each, by their numbers and errors alone."""
 
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from scipy import stats
 
 from analyses.report.paper.catalog import CLAIMS, flatter_and_better, judge
-from analyses.report.paper.claims import Comparison, gains, with_sam, within
+from analyses.report.paper.claims import gains, with_sam, within
+from analyses.report.paper.comparisons import ONE_RUN
 from analyses.report.paper.quantities import LOWER_BOUND, ROWS, Quantity, Row, quantity
-from analyses.report.paper.subjects import Network, networks, sam_pairs
-from tests.analyses.report.paper.planted import network_of, spectrum
-
-
-def number(value, error=0.1, **others):
-    return Quantity(value, error, "planted", "8 samples", "hessian", **others)
-
-
-@given(
-    first=st.floats(-10, 10),
-    second=st.floats(-10, 10),
-    errors=st.tuples(st.floats(0.01, 5), st.floats(0.01, 5)),
+from analyses.report.paper.subjects import Run, networks, sam_pairs
+from tests.analyses.report.paper.planted import (
+    network_of,
+    plant_rows,
+    planted_network,
+    replicates_of,
+    spectrum,
 )
-def test_two_standard_errors_decide(first, second, errors):
-    values = number(first, errors[0]), number(second, errors[1])
-    more, less = (Comparison("a", "b", values, more=more) for more in (True, False))
-    apart = (second - first) / math.hypot(*errors)
-    expected = "can't decide" if abs(apart) <= 2 else ("supports" if apart > 0 else "contradicts")
-    assert more.verdict == expected
-    opposite = {"supports": "contradicts", "contradicts": "supports"}
-    assert less.verdict == opposite.get(expected, expected)
-    swapped = Comparison("b", "a", values[::-1], more=False)
-    assert swapped.verdict == expected
+
+FLATTER = "SAM finds flatter minima"
+SHARP = [9.0, 10.0, 11.0]
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        (number(1.0, math.nan), number(9.0)),
-        (number(1.0), number(9.0, caveat=LOWER_BOUND)),
-        (number(1.0, caveat="of another sign"), number(9.0)),
-        (number(1.0, 0.0), number(1.0, 0.0)),
-        (number(math.inf, 0.1), number(math.inf, 0.1)),
-    ],
-)
-def test_what_is_not_known_decides_nothing(values):
-    for more in (True, False):
-        found = Comparison("a", "b", values, more=more)
-        assert found.verdict == "can't decide"
-        assert found.text.startswith("a ")
-
-
-def test_exact_numbers_decide():
-    found = Comparison("a", "b", (number(1.0, 0.0), number(1.5, 0.0)), more=True)
-    assert found.verdict == "supports"
-    assert "both exact" in found.text
+def judgement_of(statement, members):
+    (judgement,) = [each for each in judge(members) if statement in each.claim.statement]
+    return judgement
 
 
 def test_pairs_are_of_one_architecture():
@@ -67,105 +38,244 @@ def test_pairs_are_of_one_architecture():
         network_of("unknown", "vit", None),
     ]
     assert [(a.label, b.label) for a, b in sam_pairs(members)] == [("vit", "vit-sam")]
-    assert [one.with_sam for one in members] == [False, False, True, True, None]
-    assert [one.family for one in members] == ["ViT", "ViT", "ViT", "Mixer", "ViT"]
+    assert [network.with_sam for network in members] == [False, False, True, True, None]
+    assert [network.family for network in members] == ["ViT", "ViT", "ViT", "Mixer", "ViT"]
 
 
-def verdict_of(statement, members):
-    (found,) = [one for one in judge(members) if statement in one.claim.statement]
-    return found
+@pytest.mark.parametrize("runs", [[2.0], [2.0, 2.1, 1.9]], ids=["of both", "of one"])
+def test_one_run_decides_nothing(runs):
+    members = [
+        replicates_of("vit", "vit", 0.0, [100.0], 1e-9),
+        replicates_of("vit-sam", "vit", 0.1, runs, 1e-9),
+    ]
+    judgement = judgement_of(FLATTER, members)
+    assert judgement.verdict == ONE_RUN
+    (comparison,) = judgement.comparisons
+    assert comparison.verdict == "can't decide"
+    assert comparison.text.endswith(f": {ONE_RUN}")
+    assert judgement_of("first block's λ_max", members[:1]).verdict == ONE_RUN
 
 
-def test_what_sam_does_to_sharpness():
-    vit = network_of("vit", "vit", 0.0, 10.0)
-    flatter, sharper, same = (
-        network_of("vit-sam", "vit", 0.1, value) for value in (2.0, 20.0, 10.05)
+def test_runs_of_the_same_seeds_are_paired():
+    sam = [3.0, 3.5, 3.4]
+    members = [
+        replicates_of("vit", "vit", 0.0, SHARP),
+        replicates_of("vit-sam", "vit", 0.1, sam),
+    ]
+    (comparison,) = with_sam("sharpness", more=False)(members)
+    expected = stats.ttest_rel(np.log(sam), np.log(SHARP))
+    assert comparison.difference.p == pytest.approx(expected.pvalue)
+    low, high = comparison.difference.interval()
+    assert [low, high] == pytest.approx(list(expected.confidence_interval(0.95)))
+    assert comparison.difference.is_paired
+    ratio = math.exp(np.mean(np.log(sam)) - np.mean(np.log(SHARP)))
+    assert f"ratio {ratio:.3f} [" in comparison.text
+    judgement = judgement_of(FLATTER, members)
+    assert judgement.verdict == "supported"
+    tested = [each for claim in judge(members) for each in claim.comparisons if each.difference]
+    assert judgement.comparisons[0].adjusted == pytest.approx(expected.pvalue * len(tested))
+
+
+def test_runs_of_other_seeds_are_compared_after_welch():
+    sam = [3.0, 3.5, 3.4, 3.2]
+    members = [
+        replicates_of("vit", "vit", 0.0, SHARP, seeds=(0, 1, 2)),
+        replicates_of("vit-sam", "vit", 0.1, sam, seeds=(2, 3, 4, 5)),
+    ]
+    (comparison,) = with_sam("sharpness", more=False)(members)
+    expected = stats.ttest_ind(np.log(sam), np.log(SHARP), equal_var=False)
+    assert comparison.difference.p == pytest.approx(expected.pvalue)
+    assert not comparison.difference.is_paired
+    assert "Welch's t(" in comparison.text
+
+
+def test_only_runs_of_shared_seeds_are_paired():
+    members = [
+        replicates_of("vit", "vit", 0.0, [9.0, 10.0, 500.0], seeds=(0, 1, 7)),
+        replicates_of("vit-sam", "vit", 0.1, [3.0, 3.1, 900.0], seeds=(0, 1, 8)),
+    ]
+    (comparison,) = with_sam("sharpness", more=False)(members)
+    expected = stats.ttest_rel(np.log([3.0, 3.1]), np.log([9.0, 10.0]))
+    assert comparison.difference.p == pytest.approx(expected.pvalue)
+
+
+def test_the_error_of_measurement_enters():
+    def p_with(error):
+        members = [
+            replicates_of("vit", "vit", 0.0, SHARP, error),
+            replicates_of("vit-sam", "vit", 0.1, [7.0, 7.1, 7.2], error),
+        ]
+        (comparison,) = with_sam("sharpness", more=False)(members)
+        return comparison.difference.stderr
+
+    relative = np.mean([(1 / v) ** 2 for v in SHARP]) + np.mean(
+        [(1 / v) ** 2 for v in (7, 7.1, 7.2)]
     )
-    claim = "SAM finds flatter minima"
-    assert verdict_of(claim, [vit, flatter]).verdict == "supported"
-    assert verdict_of(claim, [vit, sharper]).verdict == "contradicted"
-    assert verdict_of(claim, [vit, same]).verdict == "undecided"
-    assert verdict_of(claim, [vit]).verdict == "not measured"
-    mixer = [network_of("m", "mixer", 0.0, 1.0), network_of("m-sam", "mixer", 0.1, 9.0)]
-    both = verdict_of(claim, [vit, flatter, *mixer])
+    assert p_with(1.0) == pytest.approx(math.sqrt(p_with(0.0) ** 2 + relative))
+
+
+def test_a_claim_of_several_comparisons():
+    members = [
+        replicates_of("vit", "vit", 0.0, [10.0, 10.1, 9.9]),
+        replicates_of("vit-sam", "vit", 0.1, [2.0, 2.1, 1.9]),
+        replicates_of("m", "mixer", 0.0, [1.0, 1.01, 0.99]),
+        replicates_of("m-sam", "mixer", 0.1, [9.0, 9.1, 8.9]),
+    ]
+    assert judgement_of(FLATTER, members[:2]).verdict == "supported"
+    assert judgement_of(FLATTER, members[2:]).verdict == "contradicted"
+    assert judgement_of(FLATTER, members[:1]).verdict == "not measured"
+    both = judgement_of(FLATTER, members)
     assert both.verdict == "supported in 1, contradicted in 1 of 2"
     assert both.counts == {"supports": 1, "contradicts": 1, "can't decide": 0}
 
 
-def test_families_are_compared_without_sam_alone():
+def test_families_are_compared_without_sam_alone_and_unpaired():
     members = [
-        network_of("resnet", "resnet", 0.0, 1.0),
-        network_of("vit", "vit", 0.0, 5.0),
-        network_of("mixer", "mixer", 0.0, 3.0),
-        network_of("vit-sam", "vit", 0.1, 0.1),
+        replicates_of("resnet", "resnet", 0.0, [1.0, 1.1, 0.9]),
+        replicates_of("vit", "vit", 0.0, [5.0, 5.2, 5.1]),
+        replicates_of("mixer", "mixer", 0.0, [3.0, 3.1, 2.9]),
+        replicates_of("vit-sam", "vit", 0.1, [0.1, 0.11, 0.1]),
     ]
-    found = verdict_of("λ_max rises in this order", members)
-    told = {(one.first, one.second): one.verdict for one in found.comparisons}
-    assert told == {
+    judgement = judgement_of("λ_max rises in this order", members)
+    verdicts = {
+        (each.first.label, each.second.label): each.verdict for each in judgement.comparisons
+    }
+    assert verdicts == {
         ("resnet", "vit"): "supports",
         ("resnet", "mixer"): "supports",
         ("vit", "mixer"): "contradicts",
     }
+    assert not any(each.difference.is_paired for each in judgement.comparisons)
 
 
-def test_components_of_one_network():
-    members = [network_of("vit", "vit", 0.0), network_of("resnet", "resnet", 0.0)]
-    found = within("first_block", "last_block", "ViT")(members)
-    assert [one.verdict for one in found] == ["supports"]
-    assert found[0].values[0].value == 1.5
-    assert found[0].values[1].value == 0.5
-    assert within("last_block", "embedding", "ViT")(members)[0].verdict == "contradicts"
+def test_numbers_of_one_network_are_paired_within_each_run(monkeypatch):
+    plant_rows(monkeypatch)
+    first, last = [4.0, 8.0, 16.0], [2.0, 4.1, 7.9]
+    numbers = {
+        seed: {"first_block": (first[seed], 0.0), "last_block": (last[seed], 0.0)}
+        for seed in range(3)
+    }
+    members = [planted_network(name, name, 0.0, numbers) for name in ("vit", "resnet")]
+    (comparison,) = within("first_block", "last_block", "ViT")(members)
+    expected = stats.ttest_rel(np.log(last), np.log(first))
+    assert comparison.difference.p == pytest.approx(expected.pvalue)
+    assert comparison.second.label == "λ_max, last block"
+    assert within("first_block", "first_block", "ViT")(members) == []
 
 
-def test_a_negative_curvature_is_no_sharpness():
-    one = network_of("vit", "vit", 0.0, -4.0)
-    other = network_of("vit-sam", "vit", 0.1, 1.0)
-    (found,) = with_sam("sharpness", more=False)([one, other])
-    assert found.verdict == "can't decide"
-    assert "negative" in found.text
+def test_gains_are_compared_with_the_errors_of_all_four_numbers(monkeypatch):
+    plant_rows(monkeypatch)
 
+    def of(label, family, rho, values, error=0.0):
+        numbers = {seed: {"accuracy": (value, error)} for seed, value in enumerate(values)}
+        return planted_network(label, family, rho, numbers)
 
-def test_gains_have_both_errors(monkeypatch):
-    row = Row("λ", ("hessian",), ROWS["sharpness"].read)
-    monkeypatch.setitem(ROWS, "accuracy", row)
-    members = [
-        network_of("r", "resnet", 0.0, 70.0, 0.3),
-        network_of("r-sam", "resnet", 0.1, 71.0, 0.4),
-        network_of("v", "vit", 0.0, 60.0, 0.3),
-        network_of("v-sam", "vit", 0.1, 65.0, 0.4),
-    ]
-    (found,) = gains("accuracy", "ResNet", "ViT", "Mixer")(members)
-    assert [value.value for value in found.values] == pytest.approx([1.0, 5.0])
-    assert [value.error for value in found.values] == pytest.approx([0.5, 0.5])
-    assert found.verdict == "supports"
-    # Sharper is taken for better here: the flatter network of each pair is the worse one.
-    assert flatter_and_better(members[:2])[0].endswith(
-        "can't decide whether the flatter one is the better one."
+    resnet, resnet_sam = [70.0, 71.0, 70.5], [71.0, 71.5, 71.6]
+    vit, vit_sam = [60.0, 61.0, 60.4], [65.0, 66.2, 65.5]
+
+    def members(error):
+        return [
+            of("r", "resnet", 0.0, resnet, error),
+            of("r-sam", "resnet", 0.1, resnet_sam, error),
+            of("v", "vit", 0.0, vit, error),
+            of("v-sam", "vit", 0.1, vit_sam, error),
+        ]
+
+    (comparison,) = gains("accuracy", "ResNet", "ViT", "Mixer")(members(0.0))
+    expected = stats.ttest_ind(
+        np.subtract(vit_sam, vit), np.subtract(resnet_sam, resnet), equal_var=False
     )
-    assert flatter_and_better(members[2:])[0].endswith("the flatter one is the less accurate one.")
+    assert comparison.difference.p == pytest.approx(expected.pvalue)
+    assert comparison.difference.value == pytest.approx(
+        np.subtract(vit_sam, vit).mean() - np.subtract(resnet_sam, resnet).mean()
+    )
+    (uncertain,) = gains("accuracy", "ResNet", "ViT", "Mixer")(members(0.3))
+    exact = comparison.difference.stderr
+    assert uncertain.difference.stderr == pytest.approx(math.sqrt(exact**2 + 4 * 0.3**2))
+
+
+def test_what_can_not_be_compared_decides_nothing(monkeypatch):
+    def judged(caveat="", values=SHARP):
+        row = Row(
+            "λ",
+            ("hessian",),
+            lambda result: Quantity(
+                float(result.eigenvalues[0]), 0.1, "planted", "", "hessian", caveat
+            ),
+        )
+        monkeypatch.setitem(ROWS, "sharpness", row)
+        members = [
+            replicates_of("vit", "vit", 0.0, values),
+            replicates_of("vit-sam", "vit", 0.1, [1.0, 1.1, 1.2]),
+        ]
+        (comparison,) = judgement_of(FLATTER, members).comparisons
+        assert comparison.verdict == "can't decide"
+        return comparison.text
+
+    assert judged(LOWER_BOUND).endswith(LOWER_BOUND)
+    assert judged(values=[1.0, math.inf, 2.0]).endswith("a number is not finite")
+
+
+def test_runs_that_do_not_differ_decide_nothing():
+    members = [
+        replicates_of("vit", "vit", 0.0, [3.0, 3.0]),
+        replicates_of("vit-sam", "vit", 0.1, [1.0, 1.0]),
+    ]
+    (comparison,) = with_sam("sharpness", more=False)(members)
+    assert comparison.text.endswith("the runs don't differ at all")
+    assert comparison.verdict == "can't decide"
+
+
+def test_whether_the_flatter_network_is_the_better_one(monkeypatch):
+    plant_rows(monkeypatch)
+
+    def of(label, family, rho, sharpness, accuracy):
+        noise = (-0.01, 0.0, 0.012)
+        numbers = {
+            seed: {"sharpness": (sharpness + e, 0.0), "accuracy": (accuracy + e, 0.0)}
+            for seed, e in enumerate(noise if rho else reversed(noise))
+        }
+        return planted_network(label, family, rho, numbers)
+
+    members = [
+        of("v", "vit", 0.0, 5.0, 60.0),
+        of("v-sam", "vit", 0.1, 1.0, 70.0),
+        of("m", "mixer", 0.0, 5.0, 60.0),
+        of("m-sam", "mixer", 0.1, 1.0, 50.0),
+        of("r", "resnet", 0.0, 5.0, 60.0),
+        of("r-sam", "resnet", 0.1, 1.0, 60.0),
+    ]
+    assert flatter_and_better(members, judge(members)) == [
+        "v and v-sam: the flatter one is the more accurate one.",
+        "m and m-sam: the flatter one is the less accurate one.",
+        "r and r-sam: the numbers can't decide whether the flatter one is the better one.",
+    ]
 
 
 def test_every_claim_is_of_numbers_there_are():
     members = [network_of("vit", "vit", 0.0), network_of("vit-sam", "vit", 0.1)]
-    for one in judge(members):
-        assert one.claim.statement.endswith(".")
-        assert one.claim.where.startswith(("Table ", "Figure "))
-        for comparison in one.comparisons:
-            assert comparison.verdict in ("supports", "contradicts", "can't decide")
-    assert len(judge(members)) == len(CLAIMS)
-    assert flatter_and_better(members) == [
+    judgements = judge(members)
+    assert len(judgements) == len(CLAIMS)
+    for judgement in judgements:
+        assert judgement.claim.statement.endswith(".")
+        assert judgement.claim.where.startswith(("Table ", "Figure "))
+        assert judgement.verdict in (ONE_RUN, "not measured")
+    assert flatter_and_better(members, judgements) == [
         "vit and vit-sam: the numbers can't decide whether the flatter one is the better one."
     ]
 
 
 def test_results_become_networks_in_order():
-    found = {"hessian": [spectrum(label, "vit", 0.0, 1.0, 0.1) for label in ("b", "a")]}
-    assert [one.label for one in networks(found)] == ["b", "a"]
+    labels = ["b", "c/seed-1", "a", "c/seed-0"]
+    results = {"hessian": [spectrum(label, "vit", 0.0, 1.0, 0.1) for label in labels]}
+    members = networks(results)
+    assert [network.label for network in members] == ["b", "c", "a"]
+    assert [run.label for run in members[1].runs] == ["c/seed-1", "c/seed-0"]
+    assert [run.seed for run in members[1].runs] == [1, 0]
 
 
 def test_a_quantity_that_was_not_measured_is_none():
-    alone = Network("x", {})
-    assert quantity(alone, "sharpness") is None
-    spoilt = network_of("vit", "vit", 0.0)
-    one = replace(spoilt.results["hessian"], loss=math.nan)
-    assert quantity(Network("vit", {"hessian": one}), "train_loss") is None
+    assert quantity(Run("x", {}), "sharpness") is None
+    (run,) = network_of("vit", "vit", 0.0).runs
+    spoilt = replace(run.results["hessian"], loss=math.nan)
+    assert quantity(Run("vit", {"hessian": spoilt}), "train_loss") is None

@@ -4,16 +4,22 @@ import shlex
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from analyses.command.arguments import build_parser
 from analyses.command.repetition import plot_command
 from analyses.report.paper.missing import find_missing
 from analyses.report.paper.reported import as_reported, trained_with_sam
-from analyses.report.paper.subjects import Network
+from analyses.report.paper.subjects import Network, Run
 from analyses.report.paper.summary import summarise
 from analyses.report.paper.tables import paper_tables
 from landscape.models.catalog import resolve_model
-from tests.analyses.report.paper.planted import as_components, network_of, spectrum
+from tests.analyses.report.paper.planted import (
+    as_components,
+    network_of,
+    replicates_of,
+    spectrum,
+)
 
 
 def origin(name, rho=None, **others):
@@ -60,7 +66,10 @@ def test_whether_sam_trained_a_network():
 def test_rows_and_cells():
     members = [
         network_of("vit", "vit", 0.0, 4.0, 0.5),
-        Network("bare", {"components": as_components(spectrum("bare", "vit", 0.0, 2.0, 0.25))}),
+        Network(
+            "bare",
+            (Run("bare", {"components": as_components(spectrum("bare", "vit", 0.0, 2.0, 0.25))}),),
+        ),
     ]
     tables = paper_tables(members)
     assert [caption[:7] for caption in tables] == ["Table 1", "Table 3", "Table 5"]
@@ -75,11 +84,13 @@ def test_rows_and_cells():
     assert "accuracy, %" not in rows
     blocks = {row.title: row for row in tables["Table 3: components"]}
     values = [
-        blocks[f"λ_max, {place} block"].cells[0].quantity.value
+        blocks[f"λ_max, {place} block"].cells[0].measurement.mean
         for place in ("first", "middle", "last")
     ]
     assert values == [1.5, 1.0, 0.5]
-    assert blocks["λ_max, embedding"].cells[0].quantity.error == pytest.approx(np.hypot(3e-3, 0.1))
+    assert blocks["λ_max, embedding"].cells[0].measurement.first.error == pytest.approx(
+        np.hypot(3e-3, 0.1)
+    )
 
 
 def test_what_is_missing_is_named_with_its_command(tmp_path):
@@ -105,12 +116,45 @@ def test_what_is_missing_is_named_with_its_command(tmp_path):
     assert again.output_dir == tmp_path
 
 
-def test_the_summary_as_json_has_every_number_with_its_error():
-    found = {"hessian": [spectrum("vit", "vit", 0.0, 4.0, 0.5)]}
-    content = summarise(found, {}, lambda *_: "a command").plain()
+def test_a_cell_of_several_runs_has_their_mean_deviation_and_number():
+    (tables,) = [paper_tables([replicates_of("vit", "vit", 0.0, [3.0, 4.0, 8.0], 0.5)])]
+    rows = {row.title: row for row in tables["Table 1: geometry and generalisation"]}
+    assert rows["λ_max of the Hessian"].cells[0].text == "5.0 ± 2.6 (n = 3)"
+    assert rows["parameters"].cells[0].text == "83"
+
+
+def test_the_summary_as_json_has_every_runs_number_with_its_error():
+    results = {"hessian": [spectrum(f"vit/seed-{k}", "vit", 0.0, 4.0 + k, 0.5) for k in range(2)]}
+    content = summarise(results, {}, lambda *_: "a command").plain()
     cell = content["tables"]["Table 1: geometry and generalisation"]["λ_max of the Hessian"]["vit"]
-    assert cell["value"] == 4.0
-    assert cell["error"] == 0.5
+    assert cell["mean"] == 4.5
+    assert cell["standard_deviation"] == pytest.approx(0.5**0.5)
+    assert [(run["run"], run["seed"], run["value"], run["error"]) for run in cell["runs"]] == [
+        ("vit/seed-0", 0, 4.0, 0.5),
+        ("vit/seed-1", 1, 5.0, 0.5),
+    ]
     assert cell["as_reported"] is None
-    assert {one["verdict"] for one in content["claims"]} <= {"not measured", "supported"}
-    assert {one["command"] for one in content["missing"]} == {"a command"}
+    assert {entry["command"] for entry in content["missing"]} == {"a command"}
+
+
+def test_the_summary_as_json_has_the_test_of_a_comparison():
+    results = {
+        "hessian": [
+            spectrum(f"{label}/seed-{k}", "vit", rho, value, 0.0)
+            for label, rho, values in (("v", 0.0, (4.0, 5.0, 4.5)), ("v-sam", 0.1, (1.0, 1.1, 1.0)))
+            for k, value in enumerate(values)
+        ]
+    }
+    content = summarise(results, {}, lambda *_: "").plain()
+    (comparison,) = [
+        each
+        for claim in content["claims"]
+        if "flatter minima" in claim["claim"]
+        for each in claim["comparisons"]
+    ]
+    expected = stats.ttest_rel(np.log([1.0, 1.1, 1.0]), np.log([4.0, 5.0, 4.5]))
+    assert comparison["p"] == pytest.approx(expected.pvalue)
+    assert comparison["degrees_of_freedom"] == pytest.approx(2)
+    assert comparison["is_paired"] is True
+    assert comparison["scale"] == "logarithm"
+    assert comparison["p_after_holm"] >= comparison["p"]
