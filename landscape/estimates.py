@@ -128,7 +128,7 @@ class Proportion(Estimate):
 
         Args:
             samples: at least one number, of shape (n,).
-            offset: not for proportions, which have nothing to add.
+            offset: added to each, before the mean.
 
         Returns:
             The proportion p. Of yes and no its ``stderr`` is the binomial sqrt(p (1 - p) / n);
@@ -246,7 +246,8 @@ def combined_dof(variances: Sequence[float], dofs: Sequence[float]) -> float:
     """The degrees of freedom of a sum of independent variances, by Welch and Satterthwaite.
 
     Args:
-        variances: each part of the variance of a number, its squared standard error.
+        variances: each part of the variance of a number, its squared standard error; negative
+            where it is subtracted.
         dofs: the degrees of freedom of each.
 
     Returns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analyses.drawing.numbers import number, with_error
+from analyses.drawing.numbers import NumberText, estimate_text, number, with_error
 from analyses.flatness.result import Flatness, reference
 from analyses.flatness.settings import BALLS
 from landscape.runtime.choices import NOISES
@@ -49,7 +49,7 @@ def _noise(result: Flatness, kind: str) -> str:
     if average.diverged[k]:
         return f"{average.diverged[k]} of {average.losses.shape[1]} draws not finite {at}"
     mean = average.estimates[k]
-    return f"{with_error(mean.value, mean.stderr, mean.dof)} {at}"
+    return NumberText(f"{estimate_text(mean)} {at}", mean.value)
 
 
 def _worst(result: Flatness, ball: str) -> str:
@@ -58,4 +58,5 @@ def _worst(result: Flatness, ball: str) -> str:
         return "not measured"
     k = reference(ball, worst.radii)
     diverged = f", {worst.diverged[k]} points not finite" if worst.diverged[k] else ""
-    return f"{number(float(worst.losses[k]))} (ρ = {worst.radii[k]:g}{diverged})"
+    highest = number(float(worst.losses[k]))
+    return NumberText(f"{highest} (ρ = {worst.radii[k]:g}{diverged})", highest.value)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.estimates import Estimate
+from landscape.estimates import Estimate, combined_dof
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,6 @@ class CrossedMean:
         squares = (max(rows, rest), max(columns, rest), -rest)
         total = sum(squares)
         stderr = math.sqrt(total / both)
-        spread = sum(
-            (square / total) ** 2 / dof if total else 0.0
-            for square, dof in zip(squares, (draws - 1, samples - 1, free), strict=True)
-        )
-        estimate = Estimate(over_draws.value, stderr, 1 / spread if spread else math.inf)
+        dof = combined_dof(squares, (draws - 1, samples - 1, free))
+        estimate = Estimate(over_draws.value, stderr, dof)
         return CrossedEstimate(estimate, over_samples.stderr, over_draws.stderr)
