@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from analyses.drawing.numbers import NumberText, with_error
-from analyses.replicates import group_of
+from analyses.replicates import SEPARATOR, group_of
 
 Rows = list[dict[str, str]]
 
@@ -22,10 +23,9 @@ def average_replicates(tables: Mapping[str, Rows], labels: Collection[str]) -> d
         tables: rows by caption; the first cell of a row is the label of a network.
         labels: of all networks in these tables.
     """
-    sizes: dict[str, int] = {}
-    for label in labels:
-        sizes[group_of(label)] = sizes.get(group_of(label), 0) + 1
-    groups = {label: group_of(label) for label in labels if sizes[group_of(label)] > 1}
+    replicates = [label for label in labels if SEPARATOR in label]
+    sizes = Counter(map(group_of, replicates))
+    groups = {label: group_of(label) for label in replicates if sizes[group_of(label)] > 1}
     return {caption: _average(rows, groups) for caption, rows in tables.items()}
 
 

@@ -52,22 +52,22 @@ def name_of(label: str) -> str:
     return label.partition(SEPARATOR)[2]
 
 
-def by_group(results: Sequence[L]) -> dict[str, list[L]]:
-    """Results by the name of their group, in the order in which groups come first."""
-    groups: dict[str, list[L]] = {}
-    for result in results:
-        groups.setdefault(group_of(result.label), []).append(result)
-    return groups
+def by_group(results: Sequence[L]) -> list[list[L]]:
+    """The replicates of each group, in the order in which groups come first.
 
-
-def title_of(group: str, members: Sequence[Labelled]) -> str:
-    """What a legend calls a group: the label of a single member, or the name with its number.
-
-    Args:
-        group: the name of the group.
-        members: its results.
+    A result whose label has no slash is alone, also where another has the same label.
     """
-    return members[0].label if len(members) == 1 else f"{group} ({len(members)} runs)"
+    groups: dict[str | int, list[L]] = {}
+    for number, result in enumerate(results):
+        key = group_of(result.label) if SEPARATOR in result.label else number
+        groups.setdefault(key, []).append(result)
+    return list(groups.values())
+
+
+def title_of(members: Sequence[Labelled]) -> str:
+    """What a legend calls a group: the label of a single member, or the name with its number."""
+    label = members[0].label
+    return label if len(members) == 1 else f"{group_of(label)} ({len(members)} runs)"
 
 
 def examples_of(results: Sequence[R]) -> list[R]:
@@ -78,10 +78,8 @@ def examples_of(results: Sequence[R]) -> list[R]:
     return [
         members[0]
         if len(members) == 1
-        else replace(
-            members[0], label=f"{group}, {name_of(members[0].label)} (1 of {len(members)} runs)"
-        )
-        for group, members in by_group(results).items()
+        else replace(members[0], label=_as_example(members[0].label, len(members)))
+        for members in by_group(results)
     ]
 
 
@@ -114,6 +112,10 @@ def seed_of(result: Result) -> int | None:
         return int(training["seed"])
     match = re.fullmatch(r"seed-(-?[0-9]+)", name_of(result.label))
     return int(match[1]) if match else None
+
+
+def _as_example(label: str, count: int) -> str:
+    return f"{group_of(label)}, {name_of(label)} (1 of {count} runs)"
 
 
 def _found_in_provenance(networks: Mapping[str, Result]) -> dict[str, str]:

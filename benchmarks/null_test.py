@@ -5,8 +5,10 @@
 
 Networks of three families are trained, which differ within a family in their seed alone, and
 measured once. On each page half of each family, drawn at random, is labelled as trained with SAM,
-and the paper's claims are judged. Then the curvature of those so labelled is divided by what three
-standard deviations over seeds are: a true effect, which is to be found. Trained and measured
+and the paper's claims are judged; those that compare SAM with none should be decided on at most
+one page in twenty. (The others compare families or parts of a network, which do differ.) Then the
+curvature of those so labelled is divided, and the norm of their weights multiplied, by what three
+standard deviations over seeds are: true effects, which are to be found. Trained and measured
 networks are kept in ``--output-dir`` and used again.
 """
 
@@ -24,7 +26,7 @@ from scipy import stats
 from tqdm import tqdm
 
 from analyses.catalog import known_analyses
-from analyses.report.paper.catalog import FLATTER, judge
+from analyses.report.paper.catalog import judge
 from analyses.report.paper.claims import Judgement
 from analyses.report.paper.inference import LEVEL
 from analyses.report.paper.subjects import networks
@@ -41,6 +43,9 @@ MEASURE = (
     "--corruptions fog,contrast,gaussian_noise --attack-steps 1"
 )
 EFFECT = 3.0  # standard deviations over seeds
+# By quantity a word of the claim about it, and by analysis what is scaled.
+PLANTED = {"lower λ_max found": "flatter minima", "larger ‖w‖ found": "weights"}
+SCALED = {"hessian": ("eigenvalues", "sampling_error"), "norms": ("norms",)}
 
 
 def main() -> None:
@@ -57,22 +62,17 @@ def main() -> None:
     measured = measure_networks(arguments.runs, arguments.epochs, arguments.output_dir)
     rows = {
         "nothing differs": count_verdicts(measured, arguments.pages, effect=0.0),
-        f"λ_max lower by {EFFECT:g} standard deviations": count_verdicts(
+        f"planted: {EFFECT:g} standard deviations": count_verdicts(
             measured, arguments.pages, effect=EFFECT
         ),
     }
+    half = arguments.runs // 2
     for title, counts in rows.items():
-        print(f"{title}, {arguments.runs // 2} runs against {arguments.runs // 2}:")
-        print(
-            f"  verdicts decided {counts['decided']} of {counts['verdicts']}; pages with any "
-            f"{counts['pages_decided']} of {counts['pages']} (at most {LEVEL:.0%} is stated; "
-            f"95 % interval {interval(counts['pages_decided'], counts['pages'])})"
-        )
-        print(
-            f"  p < {LEVEL:g} without Holm's correction: {counts['small_p']} of "
-            f"{counts['verdicts']}; SAM found flatter {counts['flatter']} of "
-            f"{counts['flatter_asked']} times"
-        )
+        print(f"{title}, {half} runs against {half}:")
+        for name in ("pages with any verdict", "verdicts", "p below the level", *PLANTED):
+            count, total = counts[name]
+            print(f"  {name}: {count} of {total}, {share(count, total)}")
+    print(f"stated: at most {LEVEL:.0%} of the pages where nothing differs have any verdict")
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
 
@@ -105,30 +105,38 @@ def measure_networks(runs: int, epochs: int, folder: Path) -> dict[str, dict[str
 
 def count_verdicts(
     measured: Mapping[str, Mapping[str, Sequence[Result]]], pages: int, *, effect: float
-) -> dict[str, int]:
-    """What the claims decide on pages of which half of the networks are labelled SAM at random."""
+) -> dict[str, tuple[int, int]]:
+    """What the claims about SAM decide on pages of which half of the networks are labelled so.
+
+    Returns:
+        How many, and of how many, by name.
+    """
     rng = np.random.default_rng(0)
-    counts = dict.fromkeys(
-        ("pages", "pages_decided", "verdicts", "decided", "small_p", "flatter", "flatter_asked"), 0
-    )
+    pages_decided, decided, small = 0, [], []
+    found: dict[str, list[bool]] = {name: [] for name in PLANTED}
     for _ in range(pages):
-        comparisons = [
-            (judgement.claim is FLATTER, comparison)
+        about_sam = [
+            (judgement.claim.statement, comparison)
             for judgement in _page(measured, rng, effect)
             for comparison in judgement.comparisons
+            if "-sam" in comparison.second.label and "-sam: " not in comparison.first.label
         ]
-        decided = [each.verdict != "can't decide" for _, each in comparisons]
-        flatter = [each.verdict == "supports" for is_flatter, each in comparisons if is_flatter]
-        counts["pages"] += 1
-        counts["pages_decided"] += any(decided)
-        counts["verdicts"] += len(decided)
-        counts["decided"] += sum(decided)
-        counts["small_p"] += sum(
-            each.difference is not None and each.difference.p < LEVEL for _, each in comparisons
-        )
-        counts["flatter"] += sum(flatter)
-        counts["flatter_asked"] += len(flatter)
-    return counts
+        verdicts = [comparison.verdict != "can't decide" for _, comparison in about_sam]
+        pages_decided += any(verdicts)
+        decided += verdicts
+        small += [
+            each.difference is not None and each.difference.p < LEVEL for _, each in about_sam
+        ]
+        for name, words in PLANTED.items():
+            found[name] += [
+                each.verdict == "supports" for statement, each in about_sam if words in statement
+            ]
+    return {
+        "pages with any verdict": (pages_decided, pages),
+        "verdicts": (sum(decided), len(decided)),
+        "p below the level": (sum(small), len(small)),
+        **{name: (sum(verdicts), len(verdicts)) for name, verdicts in found.items()},
+    }
 
 
 def _page(
@@ -136,42 +144,50 @@ def _page(
 ) -> list[Judgement]:
     results: dict[str, list[Result]] = {name: [] for name in ANALYSES}
     for family, by_analysis in measured.items():
-        sharpness = [float(r.headline()["eigenvalues"][0]) for r in by_analysis["hessian"]]
-        factor = math.exp(-effect * float(np.log(sharpness).std(ddof=1))) if effect else 1.0
-        order = rng.permutation(len(sharpness)).tolist()
+        factors = {
+            "hessian": _factor(
+                [r.headline()["eigenvalues"][0] for r in by_analysis["hessian"]], -effect
+            ),
+            "norms": _factor([_weight_norm(r) for r in by_analysis["norms"]], effect),
+        }
+        order = rng.permutation(len(by_analysis["hessian"])).tolist()
         with_sam = set(order[: len(order) // 2])
         for name, members in by_analysis.items():
-            results[name] += _labelled(family, members, with_sam, factor)
+            results[name] += _labelled(family, members, with_sam, factors.get(name, 1.0))
     return judge(networks(results))
+
+
+def _factor(values: Sequence[float], deviations: float) -> float:
+    """What so many standard deviations of the logarithms multiply a value by."""
+    return math.exp(deviations * float(np.log(values).std(ddof=1)))
+
+
+def _weight_norm(result: Any) -> float:
+    return float(result.norms[0])
 
 
 def _labelled(
     family: str, members: Sequence[Result], with_sam: set[int], factor: float
 ) -> Iterator[Result]:
-    """The results with the labels and the training of a page; SAM's curvature times ``factor``."""
+    """The results with the labels and the training of a page; SAM's numbers times ``factor``."""
     for number, result in enumerate(members):
         is_sam = number in with_sam
         origin: dict[str, Any] = dict(result.provenance.origin)
-        # Runs of different seeds have no partner, so that no pairing is invented.
-        origin["training"] = {**origin["training"], "rho": 0.1 if is_sam else 0.0, "seed": number}
+        origin["training"] = {**origin["training"], "rho": 0.1 if is_sam else 0.0}
         changed: Any = replace(
             result,
             label=f"{family}{'-sam' if is_sam else ''}/seed-{number}",
             provenance=replace(result.provenance, origin=origin),
         )
-        if is_sam and result.analysis == "hessian" and factor != 1.0:
-            changed = replace(
-                changed,
-                eigenvalues=factor * changed.eigenvalues,
-                sampling_error=factor * changed.sampling_error,
-            )
+        for field in SCALED.get(result.analysis, ()) if is_sam else ():
+            changed = replace(changed, **{field: factor * getattr(changed, field)})
         yield changed
 
 
-def interval(count: int, total: int) -> str:
-    """The exact interval (Clopper and Pearson) of a share, in words."""
-    low, high = stats.binomtest(count, total).proportion_ci(1 - LEVEL)
-    return f"{100 * low:.1f} to {100 * high:.1f} %"
+def share(count: int, total: int) -> str:
+    """A share in per cent with its exact 95 % interval (Clopper and Pearson)."""
+    low, high = stats.binomtest(count, total).proportion_ci(0.95)
+    return f"{100 * count / total:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 if __name__ == "__main__":

@@ -23,7 +23,9 @@ ANALYSIS: "Analysis[Settings, ComponentCurvature]" = Analysis(
             "while all other weights are held fixed. No part's is above that of the whole "
             "network; the one that comes closest to it carries it. Together with its residual "
             "an eigenvalue is a bound: a true one of this sample's block lies within residual ×"
-            " |λ|."
+            " |λ|. The smallest ones come from the same products: one that has not converged is "
+            "at most what is shown. On a subsample the largest are biased upwards, as that of the "
+            "whole network is."
         ),
     },
     settings=Settings,

@@ -2,7 +2,7 @@
 
 For every component (embedding, attention or token mixing, MLP or channel mixing, each block,
 queries, keys, values, projections, norms, head, and groups of one's own) the largest eigenvalue of
-its diagonal block of the Hessian, all other weights held fixed.
+its diagonal block of the Hessian, all other weights held fixed, and the smallest one beside it.
 """
 
 from dataclasses import fields, replace
@@ -21,7 +21,7 @@ from landscape.objective.objective import Objective
 def measure(
     objective: Objective, settings: Settings, context: RunContext
 ) -> ComponentCurvature | None:
-    """Measure the largest eigenvalue of every component and of the whole network.
+    """Measure the largest and the smallest eigenvalue of every component and of the network.
 
     A Hessian spectrum of the same objective that was measured with the same settings is reused.
 
@@ -57,10 +57,7 @@ def measure(
         )
     return ComponentCurvature(
         components=spectrum.components,
-        eigenvalues=spectrum.eigenvalues[:1],
-        residuals=spectrum.residuals[:1],
-        converged=spectrum.converged[:1],
-        sampling_error=spectrum.sampling_error,
+        ends=spectrum.ends,
     )
 
 

@@ -1,31 +1,31 @@
-"""The largest eigenvalue of every component."""
+"""Both ends of the spectrum of every component."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from analyses.components.settings import Settings
 from analyses.hessian.component_curvature import Components
+from analyses.hessian.eigenvalues import LARGEST, SMALLEST, Eigenvalues
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
+
+ENDS = "ends/"
 
 
 @dataclass(frozen=True)
 class ComponentCurvature(Result):
-    """The largest eigenvalue of every component and of the whole network.
+    """The largest and the smallest eigenvalue of every component and of the whole network.
 
-    ``eigenvalues``, ``residuals`` and ``converged``, of shape (1,), are those of the whole
-    network, and ``sampling_error`` is that of its eigenvalue.
+    Attributes:
+        components: those of the components.
+        ends: the largest and the smallest of the whole network, of shape (2,).
     """
 
     components: Components
-    eigenvalues: NDArray[np.float64]
-    residuals: NDArray[np.float64]
-    converged: NDArray[np.bool_]
-    sampling_error: float
+    ends: Eigenvalues
 
     analysis: ClassVar[str] = "components"
     settings_type: ClassVar[type[Any]] = Settings
@@ -34,10 +34,7 @@ class ComponentCurvature(Result):
         """The arrays of the whole network and of the components."""
         unit = self.provenance.loss_unit
         return {
-            "eigenvalues": Array(self.eigenvalues, unit, ("rank",)),
-            "residuals": Array(self.residuals, "relative", ("rank",)),
-            "converged": Array(self.converged, "", ("rank",)),
-            "sampling_error": Array(self.sampling_error, unit),
+            **self.ends.arrays(unit, ENDS, "largest, smallest"),
             **self.components.arrays(unit),
         }
 
@@ -46,25 +43,24 @@ class ComponentCurvature(Result):
         cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
     ) -> Self:
         """The inverse of :meth:`arrays`."""
+        if f"{ENDS}eigenvalues" in arrays:
+            ends = Eigenvalues.from_arrays(arrays, ENDS)
+        else:  # files of earlier versions have the eigenvalue of largest magnitude
+            ends = Eigenvalues.by_magnitude(arrays).ends
         return cls(
             Components.from_arrays(arrays),
-            arrays["eigenvalues"],
-            arrays["residuals"],
-            arrays["converged"].astype(bool),
-            float(arrays["sampling_error"]),
+            ends,
             label=label,
             settings=settings,
             provenance=provenance,
         )
 
     def headline(self) -> dict[str, Any]:
-        """Eigenvalue, residual and convergence of each component and of the whole network."""
+        """Both ends of each component and of the whole network, with the errors of each."""
         return {
             "components": self.components.headline(),
             "whole": {
-                "eigenvalue": self.eigenvalues[0],
-                "residual": self.residuals[0],
-                "converged": bool(self.converged[0]),
-                "sampling_error": self.sampling_error,
+                **self.ends.headline(LARGEST),
+                "lambda_min": self.ends.headline(SMALLEST),
             },
         }

@@ -29,7 +29,11 @@ ANALYSIS: "Analysis[Settings, Curves]" = Analysis(
             "accuracy has been regularised."
         ),
         "curves-loss": (
-            "The loss on the training data (left) and on the validation data (right), as trained. "
+            "The loss that was minimised, on the training data (left) as the mean over the epoch's "
+            "steps, with mixup or augmentation where these were on and at the weights before each "
+            "of SAM's ascents, and on clean validation data (right). The axes name it; weight "
+            "decay is in neither. The paper's L_train is another number: the softmax cross-entropy "
+            "of clean samples at the final weights, which the Hessian's report has. "
             "Where the right curve turns up while the left one falls, the run overfits."
         ),
     },

@@ -15,12 +15,26 @@ from analyses.drawing.style import figure
 
 # The panels of each picture: a column of metrics.csv and the title of its axis.
 ERRORS = (("train_error", "training error (%)"), ("val_accuracy", "validation accuracy (%)"))
-LOSSES = (("train_loss", "training loss"), ("val_loss", "validation loss"))
 
 
 def draw(results: Sequence[Curves], options: PlotOptions | None = None) -> dict[str, Figure]:
     """Errors and accuracies by epoch, and losses."""
-    return {"curves": _draw_columns(results, ERRORS), "curves-loss": _draw_columns(results, LOSSES)}
+    return {
+        "curves": _draw_columns(results, ERRORS),
+        "curves-loss": _draw_columns(results, _losses(results)),
+    }
+
+
+def _losses(results: Sequence[Curves]) -> tuple[tuple[str, str], ...]:
+    """The panels of losses, named as far as all runs minimised the same one."""
+    names = {result.training_loss_name for result in results}
+    plain_names = {result.loss_name for result in results}
+    train = names.pop() if len(names) == 1 else "as trained, see the table"
+    held_out = plain_names.pop() if len(plain_names) == 1 else "as trained, see the table"
+    return (
+        ("train_loss", f"training loss\n({train})"),
+        ("val_loss", f"validation loss\n({held_out})"),
+    )
 
 
 def _draw_columns(results: Sequence[Curves], columns: Sequence[tuple[str, str]]) -> Figure:

@@ -14,6 +14,8 @@ from landscape.checkpoints.run import METRIC_COLUMNS
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
+# The losses of landscape-train in words.
+LOSSES = {"softmax": "softmax cross-entropy", "sigmoid": "sigmoid cross-entropy, sum of classes"}
 UNITS = {"train_error": "%", "val_accuracy": "%", "ema_val_accuracy": "%", "seconds": "s"}
 
 
@@ -40,6 +42,34 @@ class Curves(Result):
         epochs = np.asarray(self.columns["epoch"], dtype=np.float64)[: len(values)]
         is_logged = ~np.isnan(values) | bool(self.provenance.origin.get("training"))
         return epochs[is_logged], values[is_logged]
+
+    @property
+    def loss_name(self) -> str:
+        """Which loss was minimised, as far as the run's settings are known.
+
+        Weight decay is a part of the optimizer's step and of no loss.
+        """
+        training = self.provenance.origin.get("training") or {}
+        if "loss" not in training:  # of another program, or of a training loop with a Tracker
+            return "as logged"
+        if training.get("task") == "contrastive":
+            return "supervised contrastive"
+        return LOSSES.get(training["loss"], str(training["loss"]))
+
+    @property
+    def training_loss_name(self) -> str:
+        """The same with what the batches were that the training loss is the mean over."""
+        training = self.provenance.origin.get("training") or {}
+        if "loss" not in training:
+            return self.loss_name
+        conditions = {
+            f"mixup {training.get('mixup')}": training.get("mixup"),
+            "attacked pictures": training.get("task") == "adversarial",
+            f"augmentation {training.get('augment')}": training.get("augment", "none") != "none",
+            "RandAugment": training.get("randaugment"),
+            "at w, before SAM's ascent": training.get("rho"),
+        }
+        return ", ".join([self.loss_name, *(words for words, holds in conditions.items() if holds)])
 
     def arrays(self) -> dict[str, Array]:
         """Every column by its name."""

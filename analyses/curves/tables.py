@@ -19,10 +19,11 @@ def tabulate(results: Sequence[Curves]) -> dict[str, list[dict[str, str]]]:
                 "run": result.label,
                 "epochs": f"{result.columns['epoch'][-1]:g}",
                 "training error, %": _of(result, "train_error", _last),
-                "training loss": _of(result, "train_loss", _last),
+                "which loss": result.training_loss_name,
+                "training loss, mean of the steps": _of(result, "train_loss", _last),
                 "validation accuracy, %": _of(result, "val_accuracy", _last),
                 "the best": _of(result, "val_accuracy", np.max),
-                "validation loss": _of(result, "val_loss", _last),
+                "validation loss (of clean samples)": _of(result, "val_loss", _last),
                 "minutes": _of(result, "seconds", lambda seconds: seconds.sum() / 60),
             }
             for result in results

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from analyses.drawing.style import line_styles
-from analyses.replicates import Labelled, by_group, group_of, title_of
+from analyses.replicates import Labelled, by_group, title_of
 
 R = TypeVar("R", bound=Labelled)
 
@@ -42,13 +42,10 @@ class Curve(Generic[R]):
 def curves_of(results: Sequence[R]) -> list[Curve[R]]:
     """The curve of each result; each replicate has a curve of its own, in its group's style."""
     groups = by_group(results)
-    styles = dict(zip(groups, line_styles(len(groups)), strict=True))
-    offsets = np.linspace(-0.25, 0.25, len(groups)) if len(groups) > 1 else [0.0]
-    places = dict(zip(groups, offsets, strict=True))
-    curves = []
-    for result in results:
-        group = group_of(result.label)
-        members = groups[group]
-        style = styles[group] if len(members) == 1 else {**styles[group], "alpha": REPLICATE_ALPHA}
-        curves.append(Curve(result, style, title_of(group, members), float(places[group])))
-    return curves
+    offsets = np.linspace(-0.25, 0.25, len(groups)) if len(groups) > 1 else np.zeros(1)
+    curves = {}
+    for members, style, offset in zip(groups, line_styles(len(groups)), offsets, strict=True):
+        shown = style if len(members) == 1 else {**style, "alpha": REPLICATE_ALPHA}
+        for result in members:
+            curves[id(result)] = Curve(result, shown, title_of(members), float(offset))
+    return [curves[id(result)] for result in results]

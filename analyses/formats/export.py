@@ -10,6 +10,7 @@ from analyses.drawing.scales import is_logarithmic
 from analyses.formats.interactive import Scenes, make_scenes, write_interactive
 from analyses.formats.paraview import write_path_vtp, write_vtp, write_vts
 from analyses.formats.scene_figures import Panel
+from analyses.replicates import examples_of
 from analyses.slices.result import Slice
 from landscape.results.result import Result
 
@@ -34,8 +35,9 @@ def export(
     written = []
     name = planes[0].analysis
     if "interactive" in formats:
-        log = is_logarithmic([plane.loss for plane in planes], options)
-        panels = [_panel(plane) for plane in planes]
+        shown = examples_of(planes)
+        log = is_logarithmic([plane.loss for plane in shown], options)
+        panels = [_panel(plane) for plane in shown]
         path = folder / f"{name}_3d.html"
         written.append(write_interactive(panels, path, log=log, label=f"{planes[0].split} loss"))
     for plane in planes:
@@ -58,7 +60,11 @@ def export(
 
 
 def surface_scenes(planes: Sequence[Slice]) -> Scenes:
-    """Scenes of planes for a page, with logarithmic heights if the losses span a wide range."""
+    """Scenes of planes for a page, with logarithmic heights if the losses span a wide range.
+
+    Of replicates the first has one.
+    """
+    planes = examples_of(planes)
     log = is_logarithmic([plane.loss for plane in planes])
     panels = [_panel(plane) for plane in planes]
     return make_scenes(panels, log=log, label=f"{planes[0].split} loss")

@@ -22,8 +22,13 @@ ANALYSIS: "Analysis[Settings, Spectrum]" = Analysis(
             "The eigenvalues of the Hessian are the curvatures of the loss along its principal "
             "directions; the largest says how sharp the minimum is where it is sharpest, the "
             "trace is the sum over all directions. Together with its residual an eigenvalue is "
-            "a bound: a true one of this sample's Hessian lies within residual × |λ|. The "
-            "sampling error says how far λ₁ may be from that of all the data."
+            "a bound: a true one of this sample's Hessian lies within residual × |λ|. λ_max is "
+            "the largest and λ_min the smallest of all; λ₁ is the one of largest magnitude, mostly "
+            "λ_max. A λ_min that has not converged is at most what is shown (--which ends iterates "
+            "it). Each has a sampling error of its own, which says how far it may be from that of "
+            "all the data. Besides, the λ_max of a subsample is biased upwards, and the fewer the "
+            "samples the more: of a small ViT on digits by 37% at 64 samples, 3% at 512. "
+            "--held-out gives a number that is biased downwards, and one extrapolated in between."
         ),
         "hessian": (
             "Above, the eigenvalues from the largest down: the higher a curve, the sharper the "

@@ -1,4 +1,4 @@
-"""The largest Hessian eigenvalue of each component, as results hold and compare it."""
+"""The curvature of each component, as results hold and compare it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,72 +7,68 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.hessian.eigenvalues import Eigenvalues
 from landscape.parameters.components import ORDER
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array
 
+SMALLEST = "components/smallest/"
+
 
 @dataclass(frozen=True)
 class Components:
-    """The largest Hessian eigenvalue of each of C components.
+    """Both ends of the spectrum of each of C components, other weights held fixed.
 
     Attributes:
         names: the names of the components.
-        sizes: their numbers of parameters, shape (C,) like all that follow.
-        eigenvalues: the eigenvalues of largest magnitude.
-        residuals: their residuals, relative to their magnitude.
-        converged: whether the residuals are within the tolerance.
-        sampling_errors: standard errors with respect to all the data; nan where unknown.
+        sizes: their numbers of parameters, shape (C,).
+        largest: the largest eigenvalue of each.
+        smallest: the smallest eigenvalue of each.
     """
 
     names: tuple[str, ...]
     sizes: NDArray[np.int64]
-    eigenvalues: NDArray[np.float64]
-    residuals: NDArray[np.float64]
-    converged: NDArray[np.bool_]
-    sampling_errors: NDArray[np.float64]
+    largest: Eigenvalues
+    smallest: Eigenvalues
 
     def arrays(self, unit: str) -> dict[str, Array]:
         """The arrays of a result file; ``unit`` is that of the loss."""
         return {
             "components/names": Array(np.array(self.names, dtype=object), "", ("component",)),
             "components/sizes": Array(self.sizes, "parameters", ("component",)),
-            "components/eigenvalues": Array(self.eigenvalues, unit, ("component",)),
-            "components/residuals": Array(self.residuals, "relative", ("component",)),
-            "components/converged": Array(self.converged, "", ("component",)),
-            "components/sampling_errors": Array(self.sampling_errors, unit, ("component",)),
+            **self.largest.arrays(unit, "components/", "component"),
+            **self.smallest.arrays(unit, SMALLEST, "component"),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The inverse of :meth:`arrays`."""
-        eigenvalues = arrays["components/eigenvalues"]
-        return cls(
-            tuple(str(name) for name in arrays["components/names"]),
-            arrays["components/sizes"],
-            eigenvalues,
-            arrays["components/residuals"],
-            arrays["components/converged"].astype(bool),
-            # Files of earlier versions have no sampling errors.
-            arrays.get("components/sampling_errors", np.full(len(eigenvalues), np.nan)),
-        )
+        largest = Eigenvalues.from_arrays(arrays, "components/")
+        if f"{SMALLEST}eigenvalues" in arrays:
+            smallest = Eigenvalues.from_arrays(arrays, SMALLEST)
+        else:  # files of earlier versions have the eigenvalue of largest magnitude alone
+            leading = largest
+            largest, smallest = (
+                leading.where(leading.values >= 0),
+                leading.where(leading.values < 0),
+            )
+        names = tuple(str(name) for name in arrays["components/names"])
+        return cls(names, arrays["components/sizes"], largest, smallest)
 
     def headline(self) -> dict[str, Any]:
-        """Size, eigenvalue, residual, convergence and sampling error of each, by its name."""
+        """Size, and both ends with their errors, of each by its name; first the largest."""
         return {
             name: {
                 "parameters": int(self.sizes[k]),
-                "eigenvalue": self.eigenvalues[k],
-                "residual": self.residuals[k],
-                "converged": bool(self.converged[k]),
-                "sampling_error": self.sampling_errors[k],
+                **self.largest.headline(k),
+                "lambda_min": self.smallest.headline(k),
             }
             for k, name in enumerate(self.names)
         }
 
 
 NO_COMPONENTS = Components(
-    (), np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0, np.bool_), np.empty(0)
+    (), np.empty(0, np.int64), Eigenvalues.unknown(0), Eigenvalues.unknown(0)
 )
 
 
@@ -92,20 +88,8 @@ class HasComponents(Protocol):
         """The curvature of the components."""
 
     @property
-    def eigenvalues(self) -> NDArray[np.float64]:
-        """The eigenvalues of the whole network, largest magnitude first."""
-
-    @property
-    def residuals(self) -> NDArray[np.float64]:
-        """The relative residuals of those eigenvalues."""
-
-    @property
-    def converged(self) -> NDArray[np.bool_]:
-        """Whether those residuals are within the tolerance."""
-
-    @property
-    def sampling_error(self) -> float:
-        """The sampling error of the first of those eigenvalues."""
+    def ends(self) -> Eigenvalues:
+        """The largest and the smallest eigenvalue of the whole network."""
 
 
 def component_names(results: Sequence[HasComponents]) -> list[str]:

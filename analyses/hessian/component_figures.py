@@ -11,6 +11,7 @@ from analyses.drawing.numbers import with_unit
 from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import figure, plain_log_ticks
 from analyses.hessian.component_curvature import HasComponents, component_names
+from analyses.hessian.eigenvalues import LARGEST
 
 
 def component_curvatures(results: Sequence[HasComponents]) -> Figure:
@@ -23,8 +24,8 @@ def component_curvatures(results: Sequence[HasComponents]) -> Figure:
     for curve in curves_of(results):
         result, style = curve.result, curve.style
         components = result.components
-        values = np.array([*components.eigenvalues, result.eigenvalues[0]])
-        residuals = np.array([*components.residuals, result.residuals[0]])
+        values = np.array([*components.largest.values, result.ends.values[LARGEST]])
+        residuals = np.array([*components.largest.residuals, result.ends.residuals[LARGEST]])
         places = np.array([rows.index(name) for name in (*components.names, "whole network")])
         handles[curve.name] = axes.errorbar(
             np.abs(values),
@@ -50,9 +51,15 @@ def component_curvatures(results: Sequence[HasComponents]) -> Figure:
     axes.axhline(len(names) - 0.5, color="0.7", linewidth=0.8)
     axes.set_xscale("log", nonpositive="mask")
     plain_log_ticks(axes.xaxis)
-    has_negative = any((r.components.eigenvalues < 0).any() for r in results)
+    has_negative = any((r.components.largest.values < 0).any() for r in results)
     note = "; triangle: negative" if has_negative else ""
-    axes.set_xlabel(with_unit("largest |Hessian eigenvalue|", results) + note)
+    axes.set_xlabel(
+        with_unit(
+            "|largest Hessian eigenvalue|" if has_negative else "largest Hessian eigenvalue",
+            results,
+        )
+        + note
+    )
     axes.grid(axis="x", color="0.92")
     add_legend(page, handles)
     return page

@@ -14,6 +14,7 @@ from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.numbers import number, with_unit
 from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import COLOURS, figure, grid_shape
+from analyses.hessian.eigenvalues import LARGEST, SMALLEST
 from analyses.hessian.result import Spectrum
 from analyses.replicates import examples_of
 from landscape.estimates import half_width
@@ -21,7 +22,7 @@ from landscape.estimates import half_width
 Array = NDArray[np.float64]
 
 # Pictures don't tell less than this share of the largest eigenvalue from 0.
-SMALLEST = 1e-5
+NEGLIGIBLE = 1e-5
 
 
 def log_densities(
@@ -40,7 +41,7 @@ def log_densities(
         result = results[position]
         ceiling = max(ceiling, _density(panel, result, grid, floor, finest=0.05 * linear))
         panel.set_ylim(floor, 2 * ceiling)
-        panel.set_title(f"{plain_text(result.label)}, λ₁ = {number(float(result.eigenvalues[0]))}")
+        panel.set_title(_title(result))
         panel.set_xscale("symlog", linthresh=linear, linscale=0.5)
         panel.set_xticks(_ticks(low, high, linear))
         panel.xaxis.set_major_formatter(FuncFormatter(_plain))
@@ -66,11 +67,22 @@ def linear_densities(results: Sequence[Spectrum]) -> Figure:
         grid = np.unique(np.concatenate([np.linspace(low - margin, high + margin, 600), nodes]))
         finest = 0.002 * (high - low) or 1.0
         _density(panel, result, grid, _lowest_density([result]), finest)
-        panel.set_title(f"{plain_text(result.label)}, λ₁ = {number(float(result.eigenvalues[0]))}")
+        panel.set_title(_title(result))
         panel.xaxis.set_major_locator(MaxNLocator(5))
         panel.tick_params(labelbottom=True)
     _label(panels, results, rows, columns)
     return page
+
+
+def _title(result: Spectrum) -> str:
+    """The label, and below it both ends of the spectrum as far as they are known."""
+    values = {"max": result.ends.values[LARGEST], "min": result.ends.values[SMALLEST]}
+    ends = [
+        f"λ_{name} = {number(float(value))}"
+        for name, value in values.items()
+        if not math.isnan(value)
+    ]
+    return "\n".join([plain_text(result.label), ", ".join(ends)])
 
 
 def tails(results: Sequence[Spectrum]) -> Figure:
@@ -79,7 +91,7 @@ def tails(results: Sequence[Spectrum]) -> Figure:
     panels: Any = page.subplots(1, 2, sharey=True, sharex=True)
     low, high = _range(results)
     largest = max(abs(low), abs(high)) or 1.0
-    thresholds = np.geomspace(SMALLEST * largest, 1.02 * largest, 400)
+    thresholds = np.geomspace(NEGLIGIBLE * largest, 1.02 * largest, 400)
     handles: dict[str, Any] = {}
     floor = min(0.5 / result.provenance.num_parameters for result in results)
     for curve in curves_of(results):

@@ -2,35 +2,35 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from analyses.hessian.component_curvature import Components
+from analyses.hessian.eigenvalues import LARGEST, SMALLEST, Eigenvalues
 from analyses.hessian.result import Spectrum
 from analyses.hessian.settings import Settings
+from analyses.hessian.solve import density, eigenpairs
 from analyses.run_context import RunContext
 from landscape.curvature.blocks import block_eigenvalues
+from landscape.curvature.held_out import HeldOut, held_out
 from landscape.curvature.operators import CurvatureOperator
 from landscape.curvature.products import ProductRequest, Products
-from landscape.curvature.pyhessian_check import pyhessian_eigenpairs
 from landscape.curvature.recording import RecordedProducts
 from landscape.curvature.sampling import sampling_errors
 from landscape.curvature.second_difference import second_difference
 from landscape.curvature.sharding import shared_products
-from landscape.eigen.eigenpairs import Eigenpairs
-from landscape.eigen.lanczos import lanczos
+from landscape.data.batches import Batch
+from landscape.eigen.eigenpairs import WITH_ENDS, Eigenpairs
 from landscape.eigen.operator import rademacher_vectors
-from landscape.eigen.power_iteration import power_iteration
-from landscape.eigen.quadrature import Quadrature, stochastic_lanczos
-from landscape.eigen.rayleigh_ritz import RitzSubspace, refine
 from landscape.eigen.trace import deflated_trace, frobenius_norm
 from landscape.errors import NotMeasurableError
 from landscape.estimates import Estimate
+from landscape.objective.evaluation import Evaluation
 from landscape.objective.objective import Objective
 from landscape.parameters.components import components
 from landscape.parameters.groups import Group, groups_by_pattern
@@ -38,12 +38,6 @@ from landscape.results.fingerprint import fingerprint
 
 LOGGER = logging.getLogger(__name__)
 
-SOLVERS: dict[str, Callable[..., Eigenpairs]] = {
-    "lanczos": lanczos,
-    "power": power_iteration,
-    "pyhessian": pyhessian_eigenpairs,
-}
-NO_QUADRATURE = Quadrature(np.empty((0, 0)), np.empty((0, 0)), np.empty(0))
 UNKNOWN = Estimate(math.nan, math.nan)
 
 
@@ -89,6 +83,20 @@ def measure_spectrum(
         raise NotMeasurableError(
             f"--top {settings.top} is more than the {objective.num_parameters} parameters"
         )
+    # First, since not every sample has halves.
+    halves = _held_out(objective, settings, context, journal) if settings.held_out else None
+    spectrum = _whole(objective, evaluation, settings, context, journal)
+    return None if spectrum is None else replace(spectrum, held_out=halves)
+
+
+def _whole(
+    objective: Objective,
+    evaluation: Evaluation,
+    settings: Settings,
+    context: RunContext,
+    journal: str,
+) -> Spectrum | None:
+    """The spectrum of the whole sample, whose loss is ``evaluation``."""
     groups = _groups(objective, settings)
     with shared_products(objective, context.ranks, settings.matrix) as answer:
         if answer is None:
@@ -98,8 +106,10 @@ def measure_spectrum(
             gradient = answer.gradient() + settings.l2 * objective.theta
             generator = torch.Generator().manual_seed(settings.seed)
             probes = rademacher_vectors(operator, settings.probes, generator)
-            quadrature, subspace = _density(operator, settings, probes, generator)
-            pairs = _eigenpairs(operator, settings, generator, gradient, subspace)
+            quadrature, subspace = density(operator, settings, probes, generator)
+            found = eigenpairs(operator, settings, generator, gradient, subspace)
+            count = 2 * settings.top if settings.which == "ends" else settings.top
+            pairs = found.select(slice(count))
             blocks = block_eigenvalues(
                 operator,
                 groups,
@@ -107,23 +117,29 @@ def measure_spectrum(
                 pairs=pairs,
                 tolerance=settings.tol,
                 max_steps=settings.max_steps,
+                which=WITH_ENDS,
             )
     first = pairs.vectors[:, 0]
     norm = torch.linalg.vector_norm(gradient.double()).item()
-    requests = [ProductRequest(first.unsqueeze(1))]
+    requests = [ProductRequest(vector.unsqueeze(1)) for vector in found.vectors.T]
     requests += [
-        ProductRequest(pairs_of_block.vectors[:, :1], groups[name])
+        ProductRequest(vector.unsqueeze(1), groups[name])
         for name, pairs_of_block in blocks.items()
+        for vector in pairs_of_block.vectors.T
     ]
-    error, *block_errors = sampling_errors(objective, requests, settings.matrix)
+    errors = sampling_errors(objective, requests, settings.matrix)
     # A sampling error takes one more product; a single sample has none.
-    has_error = not math.isnan(error)
+    has_error = not math.isnan(errors[0])
+    whole_errors, block_errors = errors[: len(found.vectors.T)], errors[len(found.vectors.T) :]
+    everything = Eigenvalues.of(found, whole_errors)
+    leading = everything.take(range(len(pairs.eigenvalues)))
     has_density = settings.probes > 0
     return Spectrum(
-        eigenvalues=pairs.eigenvalues.cpu().numpy(),
-        residuals=pairs.residuals.cpu().numpy(),
-        converged=pairs.converged.cpu().numpy(),
-        sampling_error=error,
+        eigenvalues=leading.values,
+        residuals=leading.residuals,
+        converged=leading.converged,
+        sampling_errors=leading.sampling_errors,
+        ends=everything.extremes if settings.method == "lanczos" else leading.ends,
         second_difference=_second_difference(objective, settings, first),
         quadrature=quadrature,
         trace=deflated_trace(quadrature, probes, pairs) if has_density else UNKNOWN,
@@ -135,7 +151,7 @@ def measure_spectrum(
         cosine=abs(gradient.double().dot(first.double()).item()) / norm if norm else 0.0,
         steps=pairs.steps,
         products=operator.products + len(requests) * has_error,
-        block_products=operator.counter.blocks + len(blocks) * has_error,
+        block_products=operator.counter.blocks + len(block_errors) * has_error,
         vectors=pairs.vectors.T.float().cpu().numpy()
         if settings.save_vectors
         else np.empty((0, 0), np.float32),
@@ -152,14 +168,23 @@ def _second_difference(objective: Objective, settings: Settings, vector: torch.T
 
 @contextmanager
 def _recorded(
-    answer: Products, objective: Objective, settings: Settings, path: Path | None
+    answer: Products,
+    objective: Objective,
+    settings: Settings,
+    path: Path | None,
+    part: str = "",
 ) -> Iterator[Products]:
-    """The same products, from the journal of an earlier run as far as it goes."""
+    """The same products, from the journal of an earlier run as far as it goes.
+
+    ``part`` is the part of the sample that they are of.
+    """
     if path is None:
         yield answer
         return
-    recorded = RecordedProducts(answer, path, fingerprint(settings, objective.provenance(0.0)))
-    if recorded.num_recorded:
+    recorded = RecordedProducts(
+        answer, path, fingerprint(settings, objective.provenance(0.0)), part
+    )
+    if recorded.num_recorded and not part:
         LOGGER.info(f"Resuming after {recorded.num_recorded} Lanczos steps")
     try:
         yield recorded
@@ -176,70 +201,44 @@ def _groups(objective: Objective, settings: Settings) -> dict[str, Group]:
     return groups
 
 
-def _density(
-    operator: CurvatureOperator,
-    settings: Settings,
-    probes: torch.Tensor,
-    generator: torch.Generator,
-) -> tuple[Quadrature, RitzSubspace | None]:
-    """The density, and the subspace it has explored; nothing without probes."""
-    if not settings.probes:
-        return NO_QUADRATURE, None
-    leading = settings.top if settings.method == "lanczos" else 0
-    return stochastic_lanczos(
-        operator,
-        probes,
-        settings.density_steps,
-        generator,
-        leading=leading,
-        which=settings.which,
-    )
-
-
-def _eigenpairs(
-    operator: CurvatureOperator,
-    settings: Settings,
-    generator: torch.Generator,
-    gradient: torch.Tensor,
-    subspace: RitzSubspace | None,
-) -> Eigenpairs:
-    """The top eigenpairs, refined from the density's subspace where there is one."""
-    if subspace is not None:
-        return refine(
-            operator,
-            subspace,
-            settings.top,
-            generator,
-            processes=settings.probes,
-            tolerance=settings.tol,
-            max_products=settings.max_steps,
-            which=settings.which,
-        )
-    is_lanczos = settings.method == "lanczos"
-    lanczos_options = {"hint": gradient, "which": settings.which} if is_lanczos else {}
-    return SOLVERS[settings.method](
-        operator,
-        settings.top,
-        generator,
-        tolerance=settings.tol,
-        max_steps=settings.max_steps,
-        **lanczos_options,
-    )
-
-
 def _components(
     blocks: dict[str, Eigenpairs], groups: dict[str, Group], errors: Sequence[float]
 ) -> Components:
-    """The first eigenpair of each component's block, as results hold it."""
-
-    def column(name: str) -> NDArray[np.float64]:
-        return np.array([getattr(pairs, name)[0].item() for pairs in blocks.values()])
-
+    """Both ends of each component's block; ``errors`` are of all pairs of one after the other."""
+    ends, place = [], 0
+    for pairs in blocks.values():
+        stop = place + len(pairs.eigenvalues)
+        ends.append(Eigenvalues.of(pairs, errors[place:stop]).extremes)
+        place = stop
     return Components(
-        names=tuple(blocks),
-        sizes=np.array([groups[name].size for name in blocks], dtype=np.int64),
-        eigenvalues=column("eigenvalues"),
-        residuals=column("residuals"),
-        converged=column("converged").astype(bool),
-        sampling_errors=np.array(errors, dtype=np.float64),
+        tuple(blocks),
+        np.array([groups[name].size for name in blocks], dtype=np.int64),
+        Eigenvalues.joined([pair.take([LARGEST]) for pair in ends]),
+        Eigenvalues.joined([pair.take([SMALLEST]) for pair in ends]),
+    )
+
+
+def _held_out(
+    objective: Objective, settings: Settings, context: RunContext, journal: str
+) -> HeldOut | None:
+    """Both halves of the sample; None in all ranks but the first."""
+    path = context.journal(journal)
+
+    @contextmanager
+    def share(part: Sequence[Batch], number: int) -> Iterator[Products | None]:
+        with shared_products(objective, context.ranks, settings.matrix, part) as answer:
+            if answer is None:
+                yield None
+                return
+            with _recorded(answer, objective, settings, path, f"half {number}") as recorded:
+                yield recorded
+
+    return held_out(
+        objective,
+        torch.Generator().manual_seed(settings.seed),
+        matrix=settings.matrix,
+        shift=settings.l2,
+        tolerance=settings.tol,
+        max_steps=settings.max_steps,
+        share=share,
     )

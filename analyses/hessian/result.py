@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.hessian.component_curvature import NO_COMPONENTS, Components
+from analyses.hessian.eigenvalues import LARGEST, SMALLEST, Eigenvalues
+from analyses.hessian.held_out import held_out_arrays, held_out_from_arrays, held_out_headline
 from analyses.hessian.settings import Settings
+from landscape.curvature.held_out import HeldOut
 from landscape.curvature.stability import gradient_descent_edge, has_known_edge, sam_edge
 from landscape.eigen.quadrature import Quadrature
 from landscape.estimates import Estimate
@@ -17,6 +20,8 @@ from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
 COUNTS = ("steps", "products", "block_products")
+# The folder of the ends of the spectrum in a file.
+ENDS = "ends/"
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,11 @@ class Spectrum(Result):
         eigenvalues: shape (K,), largest magnitude first.
         residuals: their residuals relative to their magnitude, (K,).
         converged: whether the residuals are within the tolerance, (K,).
-        sampling_error: the standard error of the first eigenvalue with respect to all the data.
+        sampling_errors: their standard errors with respect to all the data, each by its own
+            eigenvector, (K,); nan where unknown.
+        ends: the largest and the smallest eigenvalue, lambda_max and lambda_min; nan where one is
+            not known. The smallest comes from the same products as the others, and where it has
+            not converged it is an upper bound.
         second_difference: that of the loss along the first eigenvector, which the first
             eigenvalue should equal; nan for a matrix that is not the Hessian.
         quadrature: the raw nodes and weights of the density, and the samples of the trace.
@@ -44,12 +53,15 @@ class Spectrum(Result):
         block_products: those of ``products`` that were made for components, each at a part of
             the cost of a whole one.
         vectors: the eigenvectors, shape (K, P); empty unless they were asked for.
+        held_out: what two halves of the sample say of the bias of lambda_max; None unless it was
+            asked for.
     """
 
     eigenvalues: NDArray[np.float64]
     residuals: NDArray[np.float64]
     converged: NDArray[np.bool_]
-    sampling_error: float
+    sampling_errors: NDArray[np.float64]
+    ends: Eigenvalues
     second_difference: Estimate
     quadrature: Quadrature
     trace: Estimate
@@ -63,6 +75,7 @@ class Spectrum(Result):
     products: int
     block_products: int
     vectors: NDArray[np.float32]
+    held_out: HeldOut | None = None
 
     analysis: ClassVar[str] = "hessian"
     settings_type: ClassVar[type[Any]] = Settings
@@ -81,13 +94,13 @@ class Spectrum(Result):
         }
         vectors = {"eigenvectors": Array(self.vectors, "", ("rank", "parameter"))}
         return {
-            "eigenvalues": Array(self.eigenvalues, unit, ("rank",)),
-            "residuals": Array(self.residuals, "relative", ("rank",)),
-            "converged": Array(self.converged, "", ("rank",)),
+            **self.leading.arrays(unit, "", "rank"),
+            **self.ends.arrays(unit, ENDS, "largest, smallest"),
             "density_nodes": Array(quadrature.nodes, unit, ("probe", "node")),
             "density_weights": Array(quadrature.weights, "", ("probe", "node")),
             "trace_samples": Array(quadrature.traces, unit, ("probe",)),
             **components.arrays(unit),
+            **held_out_arrays(self.held_out, unit),
             **estimates,
             **scalars,
             **(vectors if self.vectors.size else {}),
@@ -101,10 +114,14 @@ class Spectrum(Result):
         scalars: dict[str, Any] = {name: float(arrays[name]) for name in _scalars("")}
         scalars |= {name: int(arrays[name]) for name in COUNTS}
         dof = len(arrays["trace_samples"]) - 1
+        leading = Eigenvalues.by_magnitude(arrays)
+        has_ends = f"{ENDS}eigenvalues" in arrays
         return cls(
-            eigenvalues=arrays["eigenvalues"],
-            residuals=arrays["residuals"],
-            converged=arrays["converged"].astype(bool),
+            eigenvalues=leading.values,
+            residuals=leading.residuals,
+            converged=leading.converged,
+            sampling_errors=leading.sampling_errors,
+            ends=Eigenvalues.from_arrays(arrays, ENDS) if has_ends else leading.ends,
             quadrature=Quadrature(
                 arrays["density_nodes"], arrays["density_weights"], arrays["trace_samples"]
             ),
@@ -114,6 +131,7 @@ class Spectrum(Result):
             frobenius=Estimate(*map(float, (*arrays["frobenius"], dof))),
             components=Components.from_arrays(arrays),
             vectors=arrays.get("eigenvectors", np.empty((0, 0), np.float32)),
+            held_out=held_out_from_arrays(arrays),
             **scalars,
             label=label,
             settings=settings,
@@ -123,6 +141,11 @@ class Spectrum(Result):
     def beside(self, sections: Collection[str]) -> Self:
         """The spectrum without its components if these have a section of their own."""
         return replace(self, components=NO_COMPONENTS) if "components" in sections else self
+
+    @property
+    def leading(self) -> Eigenvalues:
+        """The eigenvalues of largest magnitude with their errors."""
+        return Eigenvalues(self.eigenvalues, self.residuals, self.converged, self.sampling_errors)
 
     @property
     def edges(self) -> dict[str, float]:
@@ -143,8 +166,7 @@ class Spectrum(Result):
         return edges
 
     def headline(self) -> dict[str, Any]:
-        """Eigenvalues with residuals and convergence, trace with its standard error, cost."""
-        pairs = zip(self.eigenvalues, self.residuals, self.converged, strict=True)
+        """Eigenvalues and both ends with the errors of each, trace with its error, cost."""
         has_density = bool(self.settings.probes)
         negative, negative_error = self.quadrature.negative_share if has_density else (None, None)
         components = self.components
@@ -152,11 +174,11 @@ class Spectrum(Result):
             "eigenvalues": self.eigenvalues,
             "residuals": self.residuals,
             "converged": bool(self.converged.all()),
-            "eigenpairs": [
-                {"eigenvalue": value, "residual": residual, "converged": bool(converged)}
-                for value, residual, converged in pairs
-            ],
-            "sampling_error": self.sampling_error,
+            "eigenpairs": [self.leading.headline(k) for k in range(len(self.eigenvalues))],
+            "sampling_error": self.sampling_errors[0],
+            "lambda_max": self.ends.headline(LARGEST),
+            "lambda_min": self.ends.headline(SMALLEST),
+            "held_out": held_out_headline(self.held_out, float(self.ends.values[LARGEST])),
             "second_difference": self.second_difference.value,
             "second_difference_error": self.second_difference.stderr,
             "trace": self.trace.value if has_density else None,
@@ -181,7 +203,6 @@ class Spectrum(Result):
 def _scalars(unit: str) -> dict[str, str]:
     """The units of a spectrum's scalar fields by name."""
     return {
-        "sampling_error": unit,
         "loss": unit,
         "loss_stderr": unit,
         "gradient_norm": unit,

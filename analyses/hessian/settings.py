@@ -67,7 +67,8 @@ class Settings(MatrixSettings):
     top: int = option(5, "how many eigenvalues", metavar="K")
     which: str = option(
         "magnitude",
-        "magnitude: the largest in size; ends: the K largest and the K smallest",
+        "magnitude: the largest in size, with λ_max and λ_min beside them; ends: the K largest and "
+        "the K smallest",
         choices=SPECTRUM_ENDS,
     )
     method: str = option("lanczos", "how they are found", choices=METHODS)
@@ -78,6 +79,11 @@ class Settings(MatrixSettings):
         "auto: the largest eigenvalue of embedding, attention, MLP, every block, queries, keys, "
         "values, projections, norms and head, as far as the network has them; none",
         choices=("auto", "none"),
+    )
+    held_out: bool = option(
+        False,
+        "enclose λ_max of all the data: also the Rayleigh quotient of each half of the sample with "
+        "the other half's eigenvector, which is biased downwards",
     )
     save_vectors: bool = option(
         False, "keep the eigenvectors in the .h5 file, for --directions of surfaces and lines"
@@ -105,6 +111,8 @@ class Settings(MatrixSettings):
             raise InputError(f"--probes can't be negative, got {self.probes}")
         if self.method != "lanczos" and self.which != "magnitude":
             raise InputError(f"--which ends is for lanczos, got --method {self.method}")
+        if self.method != "lanczos" and self.held_out:
+            raise InputError(f"--held-out is for lanczos, got --method {self.method}")
         if self.method == "pyhessian" and (self.matrix != "hessian" or self.l2):
             raise InputError("--method pyhessian knows neither --matrix nor --l2; use lanczos")
 

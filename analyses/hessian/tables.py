@@ -4,11 +4,15 @@ import math
 from collections.abc import Sequence
 
 from analyses.drawing.numbers import number, with_error, with_residual
-from analyses.hessian.component_tables import component_rows
+from analyses.hessian.component_tables import component_rows, end_text
+from analyses.hessian.eigenvalues import LARGEST, SMALLEST
 from analyses.hessian.result import Spectrum
 
 Rows = list[dict[str, str]]
 OF_COMPONENTS = "Largest eigenvalue of each component, ± sampling error (relative residual)"
+LEAST_OF_COMPONENTS = "Smallest eigenvalue of each component, ± sampling error (relative residual)"
+EIGENVALUES = "Eigenvalues, ± sampling error (relative residual, which bounds the relative error)"
+HELD_OUT = "λ_max of all the data, from halves of the sample (± sampling error)"
 SHOWN = 10  # eigenvalues in the table; the files have them all
 
 
@@ -16,8 +20,10 @@ def tabulate(results: Sequence[Spectrum]) -> dict[str, Rows]:
     """The report's tables by caption; those for which nothing was measured are left out."""
     tables = {
         "Spectrum": [_summary(result) for result in results],
-        "Eigenvalues (relative residual, which bounds the relative error)": _eigenvalues(results),
+        HELD_OUT: [_held_out(result) for result in results if result.held_out is not None],
+        EIGENVALUES: _eigenvalues(results),
         OF_COMPONENTS: component_rows(results),
+        LEAST_OF_COMPONENTS: component_rows(results, SMALLEST),
         "Sharpness in context": [_context(result) for result in results],
         "Method and cost": [_cost(result) for result in results],
     }
@@ -27,7 +33,8 @@ def tabulate(results: Sequence[Spectrum]) -> dict[str, Rows]:
 def _summary(result: Spectrum) -> dict[str, str]:
     row = {
         "checkpoint": result.label,
-        "λ₁, ± sampling error": with_error(float(result.eigenvalues[0]), result.sampling_error),
+        "λ_max, ± sampling error (relative residual)": end_text(result.ends, LARGEST, LARGEST),
+        "λ_min, ± sampling error (relative residual)": end_text(result.ends, SMALLEST, SMALLEST),
         "largest relative residual": f"{result.residuals.max():.0e}",
         "converged": "all" if result.converged.all() else f"{result.converged.sum()} only",
     }
@@ -51,6 +58,24 @@ def _of_density(result: Spectrum) -> dict[str, str]:
     }
 
 
+def _held_out(result: Spectrum) -> dict[str, str]:
+    """In the mean over samples all the data's is between the first and the last number."""
+    halves, largest = result.held_out, float(result.ends.values[LARGEST])
+    assert halves is not None
+    error = float(result.ends.sampling_errors[LARGEST])
+    verdict = "" if halves.converged.all() else ", not converged"
+    return {
+        "checkpoint": result.label,
+        "held out (biased downwards)": with_error(halves.lower.value, halves.lower.stderr)
+        + verdict,
+        "extrapolated to all": with_error(halves.extrapolated(largest), error),
+        "λ_max of the sample (biased upwards)": end_text(result.ends, LARGEST, LARGEST),
+        "mean of the halves' λ_max": number(float(halves.eigenvalues.mean())),
+        "products of half the sample": f"{halves.products}",
+        "samples of a half": f"{result.provenance.num_samples // 2:,}",
+    }
+
+
 def _eigenvalues(results: Sequence[Spectrum]) -> Rows:
     count = min(SHOWN, max(len(result.eigenvalues) for result in results))
     return [
@@ -62,6 +87,7 @@ def _eigenvalues(results: Sequence[Spectrum]) -> Rows:
                     float(result.eigenvalues[k]),
                     float(result.residuals[k]),
                     bool(result.converged[k]),
+                    float(result.sampling_errors[k]),
                 )
                 if k < len(result.eigenvalues)
                 else "–"
@@ -81,16 +107,20 @@ def _second_difference(result: Spectrum) -> str:
 
 
 def _context(result: Spectrum) -> dict[str, str]:
-    edges, first = result.edges, float(result.eigenvalues[0])
+    edges, largest = result.edges, float(result.ends.values[LARGEST])
     return {
         "checkpoint": result.label,
         "loss, ± sampling error": with_error(result.loss, result.loss_stderr),
         "‖gradient‖": number(result.gradient_norm),
         "|cos(gradient, v₁)|": number(result.cosine),
         "learning rate": number(edges["lr"]) if edges else "–",
-        "λ₁ / edge of stability": number(first / edges["edge"]) if edges else "–",
-        "λ₁ / SAM's edge": number(first / edges["sam_edge"]) if edges.get("sam_edge") else "–",
+        "λ_max / edge of stability": _ratio(largest, edges.get("edge")),
+        "λ_max / SAM's edge": _ratio(largest, edges.get("sam_edge")),
     }
+
+
+def _ratio(eigenvalue: float, edge: float | None) -> str:
+    return number(eigenvalue / edge) if edge and not math.isnan(eigenvalue) else "–"
 
 
 def _cost(result: Spectrum) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from analyses.drawing.numbers import number, with_error
+from analyses.drawing.numbers import fixed, number, with_error
 from analyses.minibatch.result import MinibatchSpectra
 
 
@@ -25,6 +25,6 @@ def _row(result: MinibatchSpectra) -> dict[str, str]:
         "mini-batches": f"{len(result.eigenvalues)} of {result.settings.minibatch_size}",
         "L2": f"{result.settings.l2:g}",
         "augmentation": result.settings.augmentation,
-        "residual within 1 %": f"{100 * result.converged:.0f} %",
-        "seconds": f"{result.provenance.seconds:.1f}",
+        "residual within 1 %": fixed(100 * result.converged, 0).within("{} %"),
+        "seconds": fixed(result.provenance.seconds, 1),
     }

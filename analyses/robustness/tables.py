@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analyses.drawing.numbers import share_text, with_error
+from analyses.drawing.numbers import fixed, share_text, with_error
 from analyses.robustness.result import ATTACKS, Robustness, families_of, family_title, sets_of
 from landscape.data.corruptions.catalog import SEVERITIES
 from landscape.robustness.scores import Score
@@ -52,7 +52,7 @@ def _overview(result: Robustness, results: Sequence[Robustness]) -> dict[str, st
     lengths = {f"{result.settings.step_of(float(radius)):g}" for radius in result.radii}
     length = f"{next(iter(lengths))}/255" if len(lengths) == 1 else "radius/16"
     row["PGD steps"] = f"{result.settings.attack_steps} of {length}" if lengths else "none"
-    row["seconds"] = f"{result.provenance.seconds:.1f}"
+    row["seconds"] = fixed(result.provenance.seconds, 1)
     return row
 
 

@@ -19,7 +19,9 @@ ANALYSIS: "Analysis[Settings, Sharpness]" = Analysis(
     summary="the top Hessian eigenvalue at every saved epoch, against the edge of stability",
     reading={
         "": (
-            "The largest Hessian eigenvalue at the saved epochs of each run, on one sample. "
+            "The largest Hessian eigenvalue, λ_max, at the saved epochs of each run, on one "
+            "sample, and the smallest, λ_min, as far as the same products show it. On a subsample "
+            "λ_max is biased upwards. "
             "With SGD a step along its eigenvector overshoots where it is above the edge of "
             "stability, 2 (1 + momentum) / learning rate; SAM's own edge is lower and falls "
             "with the gradient."
@@ -27,7 +29,7 @@ ANALYSIS: "Analysis[Settings, Sharpness]" = Analysis(
         "sharpness": (
             "Above, the largest eigenvalue (solid) and, for SGD, the edge of stability "
             "(dotted): where the two meet, the learning rate limits the sharpness. Below, the "
-            "cosine of the gradient with the first eigenvector: near 1, training moves along "
+            "cosine of the gradient with its eigenvector: near 1, training moves along "
             "its steepest direction."
         ),
     },

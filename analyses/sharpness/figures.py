@@ -23,8 +23,8 @@ def draw(results: Sequence[Sharpness], options: PlotOptions | None = None) -> di
     handles: dict[str, Any] = {}
     for curve in curves_of(results):
         result, style = curve.result, curve.style
-        epochs, values = result.column("epoch"), np.abs(result.column("eigenvalue"))
-        errors = np.minimum(result.column("residual"), 0.999) * values
+        epochs, values = result.column("epoch"), result.column("eigenvalue")
+        errors = np.minimum(result.column("residual"), 0.999) * np.abs(values)
         handles[curve.name] = panels[0].errorbar(
             epochs, values, yerr=errors, marker="o", markersize=3, **style
         )
@@ -32,8 +32,8 @@ def draw(results: Sequence[Sharpness], options: PlotOptions | None = None) -> di
         panels[1].plot(epochs, result.column("cosine"), marker="o", markersize=3, **style)
     panels[0].set_yscale("log", nonpositive="mask")
     plain_log_ticks(panels[0].yaxis)
-    panels[0].set_ylabel(with_unit("|λ₁|; dotted: edge", results))
-    panels[1].set(ylim=(0, 1), xlabel=what_is_counted(results), ylabel="|cos(gradient, v₁)|")
+    panels[0].set_ylabel(with_unit("λ_max; dotted: edge", results))
+    panels[1].set(ylim=(0, 1), xlabel=what_is_counted(results), ylabel="|cos(gradient, v)|")
     panels[1].xaxis.set_major_locator(MaxNLocator(integer=True))
     for panel in panels:
         panel.grid(axis="y", color="0.92")

@@ -1,12 +1,14 @@
 """The sharpness along training, against the edge of stability.
 
-For every saved epoch of a run: the largest Hessian eigenvalue with its residual, the gradient, the
-cosine between the gradient and the first eigenvector, and the largest curvature at which a step of
-the run's learning rate is stable (Cohen et al., ICLR 2021; for SAM Long and Bartlett, 2023).
+For every saved epoch of a run: the largest and the smallest Hessian eigenvalue with their errors,
+the gradient, the cosine between the gradient and the eigenvector of the largest, and the largest
+curvature at which a step of the run's learning rate is stable (Cohen et al., ICLR 2021; for SAM
+Long and Bartlett, 2023).
 """
 
 import math
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,10 @@ from analyses.sharpness.settings import Settings
 from landscape.checkpoints.logs.training_log import find_log
 from landscape.checkpoints.weights import read_weights
 from landscape.curvature.operators import CurvatureOperator
+from landscape.curvature.products import ProductRequest
+from landscape.curvature.sampling import sampling_errors
 from landscape.curvature.stability import has_known_edge, sam_edge
+from landscape.eigen.eigenpairs import WITH_ENDS
 from landscape.eigen.lanczos import lanczos
 from landscape.errors import NotMeasurableError
 from landscape.objective.objective import Objective
@@ -56,9 +61,11 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Sh
     rows = []
     for epoch in track(saved.members[:: settings.every], "saved epochs"):
         weights = read_weights(epoch.path, objective)
-        row, vector = _measure(objective, weights.theta, weights.statistics, vector, settings.seed)
+        row, norm, vector = _measure(
+            objective, weights.theta, weights.statistics, vector, settings.seed
+        )
         rate = rates.get(epoch.number, math.nan)
-        rows.append([epoch.number, *row, rate, _edge(training, rate, row[3])])
+        rows.append([epoch.number, *row, rate, _edge(training, rate, norm)])
     return Sharpness(table=np.array(rows, dtype=np.float64))
 
 
@@ -68,8 +75,8 @@ def _measure(
     statistics: torch.Tensor,
     vector: torch.Tensor | None,
     seed: int,
-) -> tuple[list[float], torch.Tensor]:
-    """Eigenvalue, residual, loss, gradient norm and cosine at ``theta``, and the eigenvector.
+) -> tuple[list[float], float, torch.Tensor]:
+    """The numbers at ``theta`` in the order of the result's columns, gradient norm and eigenvector.
 
     ``vector`` is the eigenvector of the epoch before, which is close to this epoch's.
     """
@@ -84,14 +91,18 @@ def _measure(
             tolerance=TOLERANCE,
             hint=hint,
             multiplicity=False,
-        )
+            which=WITH_ENDS,
+        ).ends
+        requests = [ProductRequest(vector.unsqueeze(1)) for vector in pairs.vectors.T]
+        errors = sampling_errors(objective, requests, theta=theta)
         loss = objective.loss(theta)
     finally:
         objective.restore()
     first = pairs.vectors[:, 0]
     norm = torch.linalg.vector_norm(gradient.double()).item()
     cosine = abs(gradient.double().dot(first.double()).item()) / norm if norm else 0.0
-    return [pairs.eigenvalues[0].item(), pairs.residuals[0].item(), loss, norm, cosine], first
+    ends = zip(pairs.eigenvalues.tolist(), pairs.residuals.tolist(), errors, strict=True)
+    return [*chain.from_iterable(ends), loss, norm, cosine], norm, first
 
 
 def _edge(training: Mapping[str, Any], rate: float, gradient_norm: float) -> float:

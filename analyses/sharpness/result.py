@@ -11,12 +11,32 @@ from analyses.sharpness.settings import Settings
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
-COLUMNS = ("epoch", "eigenvalue", "residual", "loss", "gradient_norm", "cosine", "lr", "edge")
+COLUMNS = (
+    "epoch",
+    "eigenvalue",
+    "residual",
+    "sampling_error",
+    "smallest",
+    "smallest_residual",
+    "smallest_sampling_error",
+    "loss",
+    "gradient_norm",
+    "cosine",
+    "lr",
+    "edge",
+)
+# What files of earlier versions do not have.
+ADDED = ("sampling_error", "smallest", "smallest_residual", "smallest_sampling_error")
 
 
 @dataclass(frozen=True)
 class Sharpness(Result):
-    """``table`` has shape (epochs, 8) and the columns :data:`COLUMNS`; unknown values are nan."""
+    """``table`` has shape (epochs, 12) and the columns :data:`COLUMNS`; unknown values are nan.
+
+    ``eigenvalue`` is the largest of the Hessian, lambda_max, and ``smallest`` is lambda_min, an
+    upper bound as far as its residual leaves it open; each has a relative residual and a sampling
+    error of its own.
+    """
 
     table: NDArray[np.float64]
 
@@ -30,7 +50,8 @@ class Sharpness(Result):
     def arrays(self) -> dict[str, Array]:
         """The columns by name."""
         unit = self.provenance.loss_unit
-        units = {"eigenvalue": unit, "loss": unit, "gradient_norm": unit, "edge": unit}
+        without_unit = {"epoch", "residual", "smallest_residual", "cosine", "lr"}
+        units = {name: unit for name in COLUMNS if name not in without_unit}
         return {
             name: Array(self.column(name), units.get(name, ""), ("saved epoch",))
             for name in COLUMNS
@@ -41,8 +62,17 @@ class Sharpness(Result):
         cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
     ) -> Self:
         """The inverse of :meth:`arrays`."""
+        unknown = np.full(len(arrays["epoch"]), np.nan)
+        columns = {name: arrays[name] for name in COLUMNS if name not in ADDED}
+        columns |= {name: arrays.get(name, unknown) for name in ADDED}
+        if "smallest" not in arrays:
+            # The eigenvalue was that of largest magnitude: a negative one is the smallest.
+            is_smallest = columns["eigenvalue"] < 0
+            for end, name in (("smallest", "eigenvalue"), ("smallest_residual", "residual")):
+                columns[end] = np.where(is_smallest, columns[name], np.nan)
+                columns[name] = np.where(is_smallest, np.nan, columns[name])
         return cls(
-            np.stack([arrays[name] for name in COLUMNS], 1),
+            np.stack([columns[name] for name in COLUMNS], 1),
             label=label,
             settings=settings,
             provenance=provenance,

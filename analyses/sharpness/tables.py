@@ -1,8 +1,11 @@
 """The report's table of sharpness along training."""
 
+import math
 from collections.abc import Sequence
 
-from analyses.drawing.numbers import number
+import numpy as np
+
+from analyses.drawing.numbers import number, with_error
 from analyses.sharpness.result import Sharpness
 
 
@@ -11,13 +14,26 @@ def tabulate(results: Sequence[Sharpness]) -> dict[str, list[dict[str, str]]]:
     return {"": [_row(result) for result in results]}
 
 
+def _smallest(result: Sharpness) -> str:
+    """That of the last saved epoch; a dash where it was not measured."""
+    names = ("smallest", "smallest_residual", "smallest_sampling_error")
+    value, residual, error = (float(result.column(name)[-1]) for name in names)
+    # Of a pair that was not iterated on its own account: its residual says how close it is.
+    return "–" if math.isnan(value) else f"{with_error(value, error)} ({residual:.0e})"
+
+
 def _row(result: Sharpness) -> dict[str, str]:
     eigenvalues = result.column("eigenvalue")
+    is_known = ~np.isnan(eigenvalues)  # not everywhere in files of earlier versions
+    known, residuals = eigenvalues[is_known], result.column("residual")[is_known]
     return {
         "checkpoint": result.label,
         "saved epochs": str(len(result.table)),
-        "λ₁ at the first": number(float(eigenvalues[0])),
-        "at its largest": number(float(eigenvalues.max())),
-        "at the last": number(float(eigenvalues[-1])),
-        "largest relative residual": f"{result.column('residual').max():.0e}",
+        "λ_max at the first": number(float(eigenvalues[0])),
+        "at its largest": number(float(known.max())) if len(known) else "–",
+        "at the last, ± sampling error": with_error(
+            float(eigenvalues[-1]), float(result.column("sampling_error")[-1])
+        ),
+        "largest relative residual": f"{residuals.max():.0e}" if len(known) else "–",
+        "λ_min at the last, ± sampling error (relative residual)": _smallest(result),
     }

@@ -62,4 +62,4 @@ def _rescaling(result: Similarity) -> dict[str, str]:
 
 
 def _ratio(value: float, error: float) -> str:
-    return with_error(value, error) if error > ROUNDING else f"{number(value)} (exact)"
+    return with_error(value, error) if error > ROUNDING else number(value).within("{} (exact)")

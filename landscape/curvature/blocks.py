@@ -1,4 +1,4 @@
-"""The largest eigenvalue of each of many diagonal blocks.
+"""The leading eigenpairs of each of many diagonal blocks.
 
 There is a Lanczos process for each block. The processes advance side by side, so that each batch's
 forward and first backward pass serves all of them. A block's product computes only derivatives that
@@ -35,6 +35,7 @@ def block_eigenvalues(
     pairs: Eigenpairs | None = None,
     tolerance: float | None = None,
     max_steps: int = 300,
+    which: str = "magnitude",
 ) -> dict[str, Eigenpairs]:
     """The eigenpair of largest magnitude of each group's diagonal block, with its residual.
 
@@ -47,6 +48,8 @@ def block_eigenvalues(
         tolerance: as for eigenpairs of the whole matrix, by default 1e-4, or 1e-6 in float64. The
             residuals of blocks may be a hundred times as large, up to 1e-2.
         max_steps: the largest number of products for each block before the certificates.
+        which: ``magnitude``, or ``magnitude with ends`` for the largest and the smallest eigenvalue
+            besides, as for :func:`landscape.eigen.lanczos.lanczos`: up to three pairs of each.
     """
     tolerance = default_tolerance(operator) if tolerance is None else tolerance
     tolerance = max(tolerance, min(LOOSE * tolerance, LOOSEST))
@@ -62,15 +65,17 @@ def block_eigenvalues(
             for process, product in zip(active.values(), products, strict=True):
                 process.advance(product.squeeze(1))
                 if process.is_full and process.width < max_steps:
-                    restart(process, 1)
-            active = {name: p for name, p in active.items() if not _is_finished(p, tolerance)}
+                    restart(process, 1, which)
+            active = {
+                name: p for name, p in active.items() if not _is_finished(p, tolerance, which)
+            }
             if not active:
                 break
-    vectors = {name: _leading(process) for name, process in processes.items()}
+    vectors = {name: _leading(process, which) for name, process in processes.items()}
     requests = [(blocks[name], vector) for name, vector in vectors.items()]
     exact = dict(zip(vectors, operator.block_products(requests, exact=True), strict=True))
     return {
-        name: certificate(vectors[name], exact[name], tolerance, "lanczos", process.steps)
+        name: certificate(vectors[name], exact[name], tolerance, "lanczos", process.steps, which, 1)
         for name, process in processes.items()
     }
 
@@ -93,12 +98,11 @@ def _first_of_block(block: CurvatureOperator, pairs: Eigenpairs) -> Tensor:
     return basis @ vectors[:, values.abs().argmax()].to(basis)
 
 
-def _is_finished(process: Krylov, tolerance: float) -> bool:
-    return process.is_complete or is_finished(process, 1, 0.5 * tolerance)
+def _is_finished(process: Krylov, tolerance: float, which: str) -> bool:
+    return process.is_complete or is_finished(process, 1, 0.5 * tolerance, which)
 
 
-def _leading(process: Krylov) -> Tensor:
-    """The Ritz vector of largest magnitude, of shape (size, 1)."""
+def _leading(process: Krylov, which: str) -> Tensor:
+    """The Ritz vector of largest magnitude, and those of both ends for WITH_ENDS: (size, K)."""
     values, coordinates = process.ritz()
-    vector = process.ritz_vectors(coordinates[:, choose(values, 1, "magnitude")])
-    return unit(vector)
+    return unit(process.ritz_vectors(coordinates[:, choose(values, 1, which)]))

@@ -24,10 +24,14 @@ class RecordedProducts:
         answer: computes the products that the journal does not have.
         path: the journal; one of another question is set aside.
         question: the fingerprint of what the products are needed for.
+        part: the part of the sample that ``answer`` multiplies, where a journal has several.
     """
 
-    def __init__(self, answer: Products, path: Path, question: Mapping[str, Any]) -> None:
+    def __init__(
+        self, answer: Products, path: Path, question: Mapping[str, Any], part: str = ""
+    ) -> None:
         self._answer = answer
+        self._part = part
         self._journal = Journal(path, question)
 
     @property
@@ -37,7 +41,7 @@ class RecordedProducts:
 
     def __call__(self, requests: Sequence[ProductRequest], *, exact: bool = False) -> list[Tensor]:
         """The products, recorded or new."""
-        key = _digest(requests, exact)
+        key = _digest(requests, exact, self._part)
         content = self._journal.content(key)
         if content is not None:
             return _split(content, [request.vectors for request in requests])
@@ -54,8 +58,8 @@ class RecordedProducts:
         self._journal.close()
 
 
-def _digest(requests: Sequence[ProductRequest], exact: bool) -> Key:
-    digest = hashlib.blake2b(repr(exact).encode(), digest_size=16)
+def _digest(requests: Sequence[ProductRequest], exact: bool, part: str) -> Key:
+    digest = hashlib.blake2b(f"{exact}{part}".encode(), digest_size=16)
     for request in requests:
         digest.update(repr((request.group, tuple(request.vectors.shape))).encode())
         digest.update(_bytes(request.vectors))

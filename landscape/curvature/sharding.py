@@ -26,23 +26,28 @@ _GROUPS = itertools.count()
 
 @contextmanager
 def shared_products(
-    objective: Objective, ranks: Ranks, matrix: str = "hessian"
+    objective: Objective,
+    ranks: Ranks,
+    matrix: str = "hessian",
+    batches: Sequence[Batch] | None = None,
 ) -> Iterator[Products | None]:
-    """A context with the products over all samples of ``objective``, which all ranks enter.
+    """A context with the products over the samples of ``objective``, which all ranks enter.
 
     Args:
         objective: the same in every rank.
         ranks: this process among those that share the work.
         matrix: one of ``landscape.curvature.matrices.MATRICES``.
+        batches: a part of the samples, the same in every rank; by default all of them.
 
     Yields:
         The products in rank 0. None in the other ranks, which serve rank 0 before that.
     """
+    batches = objective.batches if batches is None else batches
     local = LocalProducts(
         objective,
         matrix=matrix,
-        batches=shard_of(objective.batches, ranks.rank, ranks.world_size),
-        total_weight=objective.total_weight,
+        batches=shard_of(batches, ranks.rank, ranks.world_size),
+        total_weight=sum(batch.weight for batch in batches),
     )
     if ranks.world_size == 1:
         yield local

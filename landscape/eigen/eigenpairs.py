@@ -1,6 +1,6 @@
 """Eigenpairs with certificates: each comes with its measured residual."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,10 +11,16 @@ from landscape.eigen.operator import SymmetricOperator
 from landscape.eigen.sums import unit
 from landscape.errors import InputError
 
+# Which pairs: those of largest magnitude, with the largest and the smallest eigenvalue besides.
+WITH_ENDS = "magnitude with ends"
+
 
 @dataclass(frozen=True)
 class Eigenpairs:
     """K eigenpairs, largest magnitude first.
+
+    Every Rayleigh quotient is between the smallest and the largest eigenvalue: what is found of an
+    end of the spectrum and has not converged is a bound of it.
 
     Attributes:
         eigenvalues: of shape (K,).
@@ -22,7 +28,7 @@ class Eigenpairs:
         residuals: ||H v - lambda v|| / |lambda| of each pair, measured with one more exact product
             after the method had finished. An eigenvalue of H lies within residual * |lambda| of
             lambda.
-        converged: whether the residual is within the tolerance that was asked for, which for both
+        converged: whether the residual is within the tolerance that was asked for, which for the
             ends of a spectrum is relative to the largest magnitude.
         method: the name of the method.
         steps: how many products the method took before the certificate; for pyhessian, which does
@@ -36,6 +42,21 @@ class Eigenpairs:
     method: str
     steps: int
 
+    def select(self, chosen: slice | list[int]) -> "Eigenpairs":
+        """Some of the pairs, by their numbers."""
+        return replace(
+            self,
+            eigenvalues=self.eigenvalues[chosen],
+            vectors=self.vectors[:, chosen],
+            residuals=self.residuals[chosen],
+            converged=self.converged[chosen],
+        )
+
+    @property
+    def ends(self) -> "Eigenpairs":
+        """The largest and the smallest eigenvalue with their pairs, in this order."""
+        return self.select([int(self.eigenvalues.argmax()), int(self.eigenvalues.argmin())])
+
 
 def certify(
     operator: SymmetricOperator,
@@ -44,6 +65,7 @@ def certify(
     method: str,
     steps: int,
     which: str = "magnitude",
+    count: int | None = None,
 ) -> Eigenpairs:
     """Measure each vector's Rayleigh quotient and residual with one exact product.
 
@@ -55,14 +77,15 @@ def certify(
         tolerance: the residual up to which a pair has converged.
         method: the name of the method that found the vectors.
         steps: how many products it took.
-        which: ``magnitude`` or ``ends``: what the tolerance is relative to.
+        which: ``magnitude``, ``ends`` or :data:`WITH_ENDS`: what the tolerance is relative to.
+        count: how many of the pairs were asked for by magnitude, by default all.
 
     Returns:
         The pairs, ordered by magnitude.
     """
     vectors = unit(vectors)
     products = operator.exact_matmat(vectors)
-    return certificate(vectors, products, tolerance, method, steps, which)
+    return certificate(vectors, products, tolerance, method, steps, which, count)
 
 
 def certificate(
@@ -72,6 +95,7 @@ def certificate(
     method: str,
     steps: int,
     which: str = "magnitude",
+    count: int | None = None,
 ) -> Eigenpairs:
     """As :func:`certify`, for vectors of unit norm whose exact products are known, both (P, K)."""
     products, doubles = products.double(), vectors.double()
@@ -79,21 +103,30 @@ def certificate(
     values = (doubles * products).sum(0) / (doubles * doubles).sum(0)
     errors = torch.linalg.vector_norm(products - doubles * values, dim=0)
     residuals = torch.where(errors > 0, errors / values.abs(), 0.0)
-    allowed = tolerance * scale_of(values.abs(), which)
     order = values.abs().argsort(descending=True)
+    values = values[order]
+    allowed = tolerance * scale_of(values.abs(), which, count)
     return Eigenpairs(
-        eigenvalues=values[order],
+        eigenvalues=values,
         vectors=vectors[:, order],
         residuals=residuals[order],
-        converged=(errors <= allowed)[order],
+        converged=errors[order] <= allowed,
         method=method,
         steps=steps,
     )
 
 
-def scale_of(magnitudes: Tensor, which: str) -> Tensor:
-    """What residual norms are relative to: each eigenvalue, or the largest for ``ends``."""
-    return magnitudes.max().expand(magnitudes.shape) if which == "ends" else magnitudes
+def scale_of(magnitudes: Tensor, which: str, count: int | None = None) -> Tensor:
+    """What residual norms are relative to.
+
+    That is the magnitude of each eigenvalue, for ``ends`` the largest of them, and for
+    :data:`WITH_ENDS` the largest for those that come after the first ``count``.
+    """
+    own = {"ends": 0, WITH_ENDS: count}.get(which)
+    if own is None:
+        return magnitudes
+    largest = magnitudes.max().expand(magnitudes.shape)
+    return torch.cat([magnitudes[:own], largest[own:]])
 
 
 def choose(values: NDArray[np.float64], count: int, which: str) -> NDArray[np.intp]:
@@ -102,14 +135,32 @@ def choose(values: NDArray[np.float64], count: int, which: str) -> NDArray[np.in
     Args:
         values: of shape (m,).
         count: how many.
-        which: ``magnitude``, or ``ends`` for the ``count`` smallest and the ``count`` largest.
+        which: ``magnitude``, or ``ends`` for the ``count`` smallest and the ``count`` largest, or
+            :data:`WITH_ENDS` for those of largest magnitude and after them the largest and the
+            smallest, as far as these are not among them.
     """
-    if which == "magnitude":
-        return np.argsort(-np.abs(values), kind="stable")[:count]
+    if which in ("magnitude", WITH_ENDS):
+        leading = np.argsort(-np.abs(values), kind="stable")[:count]
+        if which == "magnitude":
+            return leading
+        ends = [end for end in (int(values.argmax()), int(values.argmin())) if end not in leading]
+        return np.concatenate([leading, np.array(list(dict.fromkeys(ends)), dtype=np.intp)])
     order = np.argsort(values, kind="stable")
     if len(order) <= 2 * count:
         return order
     return np.concatenate([order[:count], order[-count:]])
+
+
+def is_iterated(values: NDArray[np.float64], count: int, which: str) -> NDArray[np.bool_]:
+    """Which of the chosen values a method has to converge on, for all that :func:`choose` returns.
+
+    All but the lower end of :data:`WITH_ENDS`, where it is not among the largest in magnitude: it
+    lies in the bulk, would take many products, and is reported as far as it has been found.
+    """
+    if which != WITH_ENDS:
+        return np.ones(len(values), dtype=bool)
+    is_extra = np.arange(len(values)) >= count
+    return np.asarray(~is_extra | (values == values.max()))
 
 
 def check_count(operator: SymmetricOperator, count: int) -> None:

@@ -4,7 +4,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from landscape.eigen.eigenpairs import Eigenpairs, certify, check_count, choose, default_tolerance
+from landscape.eigen.eigenpairs import (
+    WITH_ENDS,
+    Eigenpairs,
+    certify,
+    check_count,
+    choose,
+    default_tolerance,
+    is_iterated,
+    scale_of,
+)
 from landscape.eigen.krylov import Krylov
 from landscape.eigen.multiplicity import RitzPairs, with_hidden_pairs
 from landscape.eigen.operator import SymmetricOperator, random_vector
@@ -50,12 +59,17 @@ def lanczos(
             (Gur-Ari, Roberts and Dyer, 2018), and saves one to four products.
         multiplicity: whether to look for further eigenvectors of eigenvalues that occur several
             times (:mod:`landscape.eigen.multiplicity`); 8 products if there are none.
-        which: ``magnitude``, or ``ends`` for the ``count`` largest and the ``count`` smallest.
+        which: ``magnitude``, or ``ends`` for the ``count`` largest and the ``count`` smallest, or
+            ``magnitude with ends`` (:data:`landscape.eigen.eigenpairs.WITH_ENDS`) for those of
+            largest magnitude with the largest and the smallest besides, from the same Krylov space.
+            No product is spent on a smallest one that is not among the largest in magnitude: it
+            comes as far as it has converged.
         columns: the largest number of basis vectors, by default as many as there is memory for.
             Where more are needed the basis is cut back to the leading ones.
 
     Returns:
-        The pairs, largest magnitude first; 2 ``count`` of them for ``ends``.
+        The pairs, largest magnitude first; 2 ``count`` of them for ``ends``, and up to two more
+        than ``count`` for ``magnitude with ends``.
 
     Raises:
         InputError: there are not that many eigenvalues.
@@ -69,7 +83,7 @@ def lanczos(
     """
     check_count(operator, count)
     tolerance = default_tolerance(operator) if tolerance is None else tolerance
-    pairs = min(count if which == "magnitude" else 2 * count, operator.size)
+    pairs = min(2 * count if which == "ends" else count, operator.size)
     limit = min(max(max_steps, pairs), operator.size) if columns is None else max(max_steps, pairs)
     krylov = Krylov(operator, _start(operator, generator, hint), generator, limit, columns)
     finished = 0
@@ -93,7 +107,7 @@ def lanczos(
         )
     leading = choose(ritz_pairs.values, count, which)
     vectors = ritz_pairs.vectors[:, leading.copy()]
-    return certify(operator, vectors, tolerance, "lanczos", ritz_pairs.steps, which)
+    return certify(operator, vectors, tolerance, "lanczos", ritz_pairs.steps, which, count)
 
 
 def restart(krylov: Krylov, count: int, which: str = "magnitude") -> None:
@@ -129,8 +143,9 @@ def is_finished(krylov: Krylov, count: int, tolerance: float, which: str = "magn
     values, vectors = krylov.ritz()
     top = choose(values, count, which)
     magnitudes = np.abs(values[top])
-    allowed = tolerance * (magnitudes.max() if which == "ends" else magnitudes)
-    if (krylov.errors(vectors[:, top]) > allowed).any():
+    allowed = tolerance * scale_of(torch.from_numpy(magnitudes), which, count).numpy()
+    is_missed = krylov.errors(vectors[:, top]) > allowed
+    if (is_missed & is_iterated(values[top], count, which)).any():
         return False
     start = max(column for column in krylov.starts if column < krylov.width)
     if start == 0:
@@ -138,4 +153,5 @@ def is_finished(krylov: Krylov, count: int, tolerance: float, which: str = "magn
     fresh, fresh_vectors = krylov.ritz(start)
     largest = np.argmax(np.abs(fresh))
     error = krylov.errors(fresh_vectors)[largest]
-    return bool(np.abs(fresh[largest]) + error <= magnitudes.min() * (1 + tolerance))
+    smallest = magnitudes[:count].min() if which == WITH_ENDS else magnitudes.min()
+    return bool(np.abs(fresh[largest]) + error <= smallest * (1 + tolerance))

@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from landscape.eigen.eigenpairs import rounding
+from landscape.eigen.eigenpairs import WITH_ENDS, rounding
 from landscape.eigen.krylov import Krylov
 from landscape.eigen.operator import SymmetricOperator, random_vector
 
@@ -79,6 +79,13 @@ class RitzPairs:
             self.steps + hidden.steps,
         )
 
+    def split(self, count: int) -> "tuple[RitzPairs, RitzPairs]":
+        """The first ``count`` pairs, on which all products were spent, and the others."""
+        return (
+            RitzPairs(self.values[:count], self.vectors[:, :count], self.steps),
+            RitzPairs(self.values[count:], self.vectors[:, count:], 0),
+        )
+
 
 def highest_multiplicity(values: Array, tolerance: float) -> int:
     """How often the most frequent of ``values`` occurs, where relative ``tolerance`` is equal."""
@@ -107,8 +114,15 @@ def with_hidden_pairs(
         tolerance: the relative residual up to which a hidden pair counts as found.
         generator: the source of the random starts.
         max_steps: the largest number of products.
-        which: ``magnitude`` or ``ends``.
+        which: ``magnitude``, ``ends`` or ``magnitude with ends``, where copies of the ends are not
+            looked for.
     """
+    if which == WITH_ENDS:
+        # The lower end may be far from an eigenvector, which deflation takes it for.
+        pairs, ends = pairs.split(count)
+        return with_hidden_pairs(
+            operator, pairs, count, tolerance, generator, max_steps, "magnitude"
+        ).joined(ends)
     limit = pairs.steps + max_steps
     while pairs.steps < limit and len(pairs.values) < operator.size:
         interval = _Interval.of(pairs.values, count, tolerance, which, rounding(operator))

@@ -142,7 +142,7 @@ def stochastic_lanczos(
         generator: the source of fresh vectors where a Krylov space is exhausted.
         leading: for how many leading eigenpairs a Ritz subspace is returned; no product is spent
             on it.
-        which: ``magnitude`` or ``ends``: which eigenpairs lead.
+        which: which eigenpairs lead: ``magnitude``, ``ends`` or ``magnitude with ends``.
 
     Returns:
         The quadrature, and the span of the Ritz vectors that come closest to the leading

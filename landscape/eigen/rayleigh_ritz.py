@@ -19,6 +19,7 @@ from landscape.eigen.eigenpairs import (
     check_count,
     choose,
     default_tolerance,
+    is_iterated,
     rounding,
     scale_of,
 )
@@ -105,7 +106,8 @@ def refine(
         tolerance: of the relative residuals, by default 1e-4, or 1e-6 in float64.
         max_products: the largest number of products before the certificates, which take one more
             for each pair.
-        which: ``magnitude`` or ``ends``.
+        which: ``magnitude``, ``ends`` or ``magnitude with ends``, as for
+            :func:`landscape.eigen.lanczos.lanczos`.
 
     Returns:
         The pairs, largest magnitude first.
@@ -120,11 +122,12 @@ def refine(
         for _ in progress:
             values, top = subspace.leading(count, which)
             residuals = top.images - top.vectors * values.to(top.vectors)
-            allowed = 0.5 * tolerance * scale_of(values.abs(), which)
+            allowed = 0.5 * tolerance * scale_of(values.abs(), which, count)
             # An eigenvalue of 0 comes no closer than the products' rounding.
             allowed = allowed.clamp(min=rounding(operator) * float(values.abs().max()))
             errors = norms(residuals)
-            missed = torch.nonzero(errors > allowed).flatten()
+            iterated = torch.from_numpy(is_iterated(values.cpu().numpy(), count, which))
+            missed = torch.nonzero((errors > allowed) & iterated.to(errors.device)).flatten()
             if not len(missed) or spent + len(missed) > max_products:
                 break
             fresh = _outside(subspace.vectors, residuals[:, missed])
@@ -146,7 +149,7 @@ def refine(
         pairs = with_hidden_pairs(operator, pairs, count, 0.5 * tolerance, generator, left, which)
     leading = choose(pairs.values, count, which)
     vectors = pairs.vectors[:, torch.from_numpy(leading.copy()).to(pairs.vectors.device)]
-    return certify(operator, vectors, tolerance, "lanczos", pairs.steps, which)
+    return certify(operator, vectors, tolerance, "lanczos", pairs.steps, which, count)
 
 
 def _outside(basis: Tensor, vectors: Tensor) -> Tensor:

@@ -9,6 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 LOGARITHMIC_LOSSES = ("cross_entropy", "CrossEntropyLoss", "nll_loss", "NLLLoss")
+LOSS_NAMES = {
+    "cross_entropy": "softmax cross-entropy",
+    "CrossEntropyLoss": "softmax cross-entropy",
+    "nll_loss": "negative log-likelihood",
+    "NLLLoss": "negative log-likelihood",
+}
 PACKAGES = ("loss-landscape-toolkit", "torch", "numpy", "scipy", "h5py")
 
 
@@ -45,6 +51,12 @@ class Provenance:
     def loss_unit(self) -> str:
         """``nats`` for a loss that is a natural logarithm, empty for any other loss."""
         return "nats" if self.origin.get("loss") in LOGARITHMIC_LOSSES else ""
+
+    @property
+    def loss_name(self) -> str:
+        """The loss that was evaluated, in words: ``softmax cross-entropy``, or the name it has."""
+        name = str(self.origin.get("loss") or "loss")
+        return LOSS_NAMES.get(name, name.replace("_", " "))
 
 
 def versions() -> dict[str, str]:

@@ -23,4 +23,9 @@ def make_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.optim
     ]
     if settings.opt == "adamw":
         return torch.optim.AdamW(param_groups, lr=settings.peak_lr)
-    return torch.optim.SGD(param_groups, lr=settings.peak_lr, momentum=settings.momentum)
+    return torch.optim.SGD(
+        param_groups,
+        lr=settings.peak_lr,
+        momentum=settings.momentum,
+        nesterov=settings.nesterov,
+    )

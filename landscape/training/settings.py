@@ -35,6 +35,7 @@ class OptimizerSettings:
         parse=float,
     )
     momentum: float = option(0.9, "momentum of sgd")
+    nesterov: bool = option(False, "sgd: Nesterov's momentum, as in google-research/sam")
     warmup_epochs: float = option(2.0, "epochs of linear warm-up from 0", metavar="N")
     warmup_steps: int | None = option(
         None, "steps of linear warm-up, instead of --warmup-epochs", parse=int, metavar="N"
@@ -61,6 +62,12 @@ class OptimizerSettings:
                 raise InputError(f"--{name.replace('_', '-')} has to be positive, got {value}")
         refuse_negative(self, "weight_decay", "warmup_epochs", "warmup_steps", "clip")
         refuse_negative(self, "momentum", "save_every")
+        if self.nesterov and (self.opt != "sgd" or self.momentum == 0):
+            given = f"--momentum {self.momentum:g}" if self.opt == "sgd" else f"--opt {self.opt}"
+            raise InputError(
+                f"--nesterov is a kind of momentum of sgd, got {given}; leave --nesterov out, or "
+                "pass --opt sgd and a --momentum above 0"
+            )
 
     @property
     def peak_lr(self) -> float:

@@ -114,16 +114,27 @@ def test_a_group_that_was_not_trained_alike_is_told(caplog):
 
 def test_groups_and_examples():
     results = [result_of(label) for label in ("a/seed-1", "b", "a/seed-0", "c/x")]
-    assert {group: [r.label for r in members] for group, members in by_group(results).items()} == {
-        "a": ["a/seed-1", "a/seed-0"],
-        "b": ["b"],
-        "c": ["c/x"],
-    }
+    assert [[result.label for result in members] for members in by_group(results)] == [
+        ["a/seed-1", "a/seed-0"],
+        ["b"],
+        ["c/x"],
+    ]
     assert [result.label for result in examples_of(results)] == [
         "a, seed-1 (1 of 2 runs)",
         "b",
         "c/x",
     ]
+
+
+def test_results_of_one_label_are_no_replicates():
+    """Objectives that were given no label all have the same."""
+    results = [result_of("model"), result_of("model")]
+    assert by_group(results) == [[results[0]], [results[1]]]
+    assert examples_of(results) == results
+    first, second = curves_of(results)
+    assert first.colour != second.colour
+    rows = [{"c": "model", "n": number(1.0)}, {"c": "model", "n": number(2.0)}]
+    assert average_replicates({"": rows}, ["model", "model"]) == {"": rows}
 
 
 def test_replicates_have_one_style_and_one_name():

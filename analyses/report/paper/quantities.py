@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from analyses.drawing.numbers import estimate_text, number, share_text, with_error
 from analyses.flatness.result import reference
+from analyses.hessian.eigenvalues import LARGEST
 from analyses.report.paper.subjects import Run
 from landscape.estimates import Proportion
 from landscape.parameters.components import ORDER
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 # What keeps a number from being compared.
 LOWER_BOUND = "a lower bound decides nothing"
-NEGATIVE = "the curvature of largest magnitude is negative"
+# What is said of every largest eigenvalue.
+BIASED = "biased upwards on a subsample"
 
 
 @dataclass(frozen=True)
@@ -105,13 +107,15 @@ def _parameters(result: Result) -> Quantity:
 
 
 def _sharpness(result: Spectrum | ComponentCurvature) -> Quantity:
-    """The largest eigenvalue that was found; its residual bounds how far the true one is."""
-    k = int(result.eigenvalues.argmax())
-    value = float(result.eigenvalues[k])
-    error = math.hypot(float(result.residuals[k]) * value, result.sampling_error)
-    verdict = "" if result.converged[k] else ", not converged"
-    method = f"Lanczos{verdict}; the error is that of sample and residual"
-    return _of(result, value, error, method, caveat="" if value >= 0 else NEGATIVE)
+    """The largest eigenvalue; its residual bounds how far the true one of the sample is."""
+    value, error = float(result.ends.values[LARGEST]), result.ends.error(LARGEST)
+    verdict = "" if result.ends.converged[LARGEST] else ", not converged"
+    method = f"Lanczos{verdict}; the error is that of sample and residual; {BIASED}"
+    halves = getattr(result, "held_out", None)
+    if halves is not None:
+        lower = with_error(halves.lower.value, halves.lower.stderr)
+        method += f", from halves at least {lower}, extrapolated {halves.extrapolated(value):.4g}"
+    return _of(result, value, error, method)
 
 
 def _component(*names: str) -> Callable[[Spectrum | ComponentCurvature], Quantity | None]:
@@ -122,11 +126,9 @@ def _component(*names: str) -> Callable[[Spectrum | ComponentCurvature], Quantit
         for name in names:
             if name in parts.names:
                 k = parts.names.index(name)
-                value = float(parts.eigenvalues[k])
-                residual = float(parts.residuals[k]) * value
-                error = math.hypot(residual, float(parts.sampling_errors[k]))
-                method = "Lanczos on the block; the error is that of sample and residual"
-                return _of(result, value, error, method, caveat="" if value >= 0 else NEGATIVE)
+                value, error = float(parts.largest.values[k]), parts.largest.error(k)
+                method = f"Lanczos on the block; the error is that of sample and residual; {BIASED}"
+                return _of(result, value, error, method)
         return None
 
     return read
@@ -146,7 +148,10 @@ def _block(place: float) -> Callable[[Spectrum | ComponentCurvature], Quantity |
 
 
 def _train_loss(result: Any) -> Quantity:
-    return _of(result, result.loss, result.loss_stderr, "cross-entropy, eval mode; sampling error")
+    """The loss at the weights, of clean samples: not what a training logged on its batches."""
+    penalty = f" + {result.settings.l2:g}/2 ‖θ‖²" if result.settings.l2 else ""
+    method = f"{result.provenance.loss_name}{penalty} at w, eval mode, clean samples"
+    return _of(result, result.loss, result.loss_stderr, f"{method}; sampling error")
 
 
 def _active(result: Sparsity) -> Quantity:
@@ -244,7 +249,7 @@ _OF_COMPONENTS = ("components", "hessian")
 ROWS: dict[str, Row] = {
     "parameters": Row("parameters", (), _parameters),
     "sharpness": Row("λ_max of the Hessian", ("hessian", "components"), _sharpness),
-    "train_loss": Row("training loss", ("hessian",), _train_loss),
+    "train_loss": Row("training loss at w, L_train", ("hessian",), _train_loss),
     "kappa": Row("κ of the tangent kernel", ("ntk",), _kappa),
     "noisy_loss": Row("loss under weight noise, L^N", ("flatness",), _noisy_loss(_reference)),
     "noisiest_loss": Row("L^N at the largest σ", ("flatness",), _noisy_loss(_largest)),

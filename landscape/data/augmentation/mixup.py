@@ -15,11 +15,13 @@ def mixup(
     alpha: float,
     share: float,
     generator: torch.Generator,
+    shares: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Mix some samples with others: lambda times the sample plus 1 - lambda times its partner.
 
     Lambda is drawn for each sample from Beta(alpha, alpha) and replaced by 1 - lambda where that
-    is larger; samples that are not mixed have lambda = 1.
+    is larger; samples that are not mixed have lambda = 1. The published code of MLP-Mixer and of
+    SAM draws one lambda for all samples of a batch, which is here one of the ``shares``.
 
     Args:
         inputs: floats of shape (n, ...).
@@ -28,6 +30,7 @@ def mixup(
         alpha: of the Beta distribution.
         share: the share of the samples that is mixed.
         generator: of the random numbers.
+        shares: lambda for each sample (n,), or for all of them (1,); drawn if not given.
 
     Returns:
         The mixed inputs, and the mixed targets (n, num_classes), whose rows sum to 1.
@@ -39,7 +42,9 @@ def mixup(
         raise InputError(f"mixup draws from Beta(alpha, alpha): alpha has to be > 0, got {alpha}")
     count = len(inputs)
     partners = torch.randperm(count, generator=generator).to(inputs.device)
-    shares = draw_shares(count, alpha, generator)
+    if shares is None:
+        shares = draw_shares(count, alpha, generator)
+    shares = shares.expand(count).clone()
     shares[torch.randperm(count, generator=generator) >= round(share * count)] = 1
     one_hot = F.one_hot(targets, num_classes).to(inputs.dtype)
     return _mix(inputs, partners, shares), _mix(one_hot, partners, shares)

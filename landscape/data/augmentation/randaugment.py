@@ -1,23 +1,49 @@
 """RandAugment of a batch of pictures, on its device (Cubuk et al., NeurIPS 2020).
 
-The operations are those of Pillow, on pixels in [0, 1] of shape (n, C, H, W) with C = 1 or 3, and
-H and W at least 3. Their list and ranges are those of TensorFlow
-(tpu/models/official/efficientnet/autoaugment.py), with the paper's identity in place of cutout.
+The sixteen operations, their ranges and their rounding are those of the published TensorFlow code
+(tpu/models/official/efficientnet/autoaugment.py, which big_vision copied) to the letter, also where
+it differs from Pillow:
+
+- ``contrast`` blends towards the level (number of pixels) / 256, at most 255, and not towards the
+  mean: the code sums the histogram where it means to average. It is 196 for 224 x 224 pixels.
+- ``solarize`` compares with a byte, in which a threshold of 256 becomes 0, and one of 384 becomes
+  128.
+- Pictures that move take the nearest pixel, and grey (128) from outside.
+- Every operation ends with whole grey levels, rounded down.
+
+The code is for 224 x 224 pixels; translations and ``cutout`` scale with other sizes.
 """
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from landscape.errors import InputError
 
 FULL_MAGNITUDE = 10
-GREY = 0.5
-LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as in Pillow's mode L
+GREY = 128
+SIDE = 224
+LUMA = (0.2989, 0.587, 0.114)  # of TensorFlow's rgb_to_grayscale
 
-Operation = Callable[[Tensor, float, Tensor], Tensor]
+
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of an operation for n pictures.
+
+    Attributes:
+        signs: 1 or -1, of shape (n,).
+        centres: Row and column of a point, in [0, 1), of shape (n, 2).
+    """
+
+    signs: Tensor
+    centres: Tensor
+
+
+# From whole grey levels 0 to 255, as float32 of shape (n, C, H, W), and a magnitude to grey levels.
+Operation = Callable[[Tensor, float, Draws], Tensor]
 
 
 def rand_augment(
@@ -26,7 +52,8 @@ def rand_augment(
     """Apply random operations to each picture, one after another.
 
     Args:
-        pixels: floats in [0, 1], or bytes, of shape (n, C, H, W).
+        pixels: floats in [0, 1], which are rounded to bytes, or bytes, of shape (n, C, H, W) with
+            H and W at least 3.
         layers: how many operations, each drawn from :data:`OPERATIONS`.
         magnitude: in the unit of TensorFlow, where 10 is AutoAugment's full range.
         generator: of the random numbers.
@@ -40,75 +67,85 @@ def rand_augment(
     count, channels = pixels.shape[:2]
     if channels not in (1, 3):
         raise InputError(f"RandAugment takes pictures of 1 or 3 channels, got {channels}")
-    pictures = pixels.to(torch.promote_types(pixels.dtype, torch.float32), copy=True)
-    if pixels.dtype == torch.uint8:
-        pictures /= 255
+    is_bytes = pixels.dtype == torch.uint8
+    pictures = pixels.to(torch.float32, copy=True)
+    if not is_bytes:
+        pictures = (255 * pictures).round()
     drawn = torch.randint(len(OPERATIONS), (layers, count), generator=generator)
     signs = 1 - 2 * torch.randint(2, (layers, count), generator=generator)
-    level = magnitude / FULL_MAGNITUDE
+    centres = torch.rand(layers, count, 2, generator=generator)
     for layer in range(layers):
         for number, operation in enumerate(OPERATIONS.values()):
             chosen = (drawn[layer] == number).nonzero().squeeze(1)
             if len(chosen):
                 place = chosen.to(pixels.device)
-                pictures[place] = operation(pictures[place], level, signs[layer, chosen])
-    return _bytes(pictures).to(torch.uint8) if pixels.dtype == torch.uint8 else pictures.to(pixels)
+                draws = Draws(signs[layer, chosen], centres[layer, chosen])
+                pictures[place] = operation(pictures[place], magnitude / FULL_MAGNITUDE, draws)
+    return pictures.to(torch.uint8) if is_bytes else (pictures / 255).to(pixels.dtype)
 
 
 def autocontrast(pictures: Tensor) -> Tensor:
-    """Stretch each channel to [0, 1]; a channel of a single value stays the same."""
+    """Stretch each channel to 0 to 255; a channel of a single level stays the same."""
     low, high = (limit(pictures, (2, 3), keepdim=True) for limit in (torch.amin, torch.amax))
-    return torch.where(high > low, (pictures - low) / (high - low), pictures)
+    scale = 255 / (high - low)
+    stretched = (pictures * scale - low * scale).clamp(0, 255).floor()
+    return torch.where(high > low, stretched, pictures)
 
 
 def equalize(pictures: Tensor) -> Tensor:
     """Flatten each channel's histogram; one with under 255 pixels below its maximum stays."""
-    index = _bytes(pictures).long().flatten(2)
+    index = pictures.long().flatten(2)
     counts = index.new_zeros(*index.shape[:2], 256)
     counts.scatter_add_(2, index, torch.ones_like(index))
     brightest = counts.gather(2, index.amax(2, keepdim=True))
     step = (index.shape[2] - brightest) // 255
     below = counts.cumsum(2) - counts
     table = ((below + step // 2) // step.clamp(min=1)).clamp(max=255)
-    equalized = table.gather(2, index).view_as(pictures).to(pictures) / 255
+    equalized = table.gather(2, index).view_as(pictures).to(pictures)
     return torch.where(step.unsqueeze(3) > 0, equalized, pictures)
 
 
 def invert(pictures: Tensor) -> Tensor:
     """The negative of each picture."""
-    return 1 - pictures
+    return 255 - pictures
 
 
 def posterize(pictures: Tensor, bits: int) -> Tensor:
-    """Keep the highest ``bits`` of each byte."""
-    values = _bytes(pictures)
-    return (values - values % 2 ** (8 - bits)) / 255
+    """Keep the highest ``bits`` of each byte, at least 1 and at most 8."""
+    step = 2 ** (8 - min(max(bits, 1), 8))
+    return (pictures / step).floor() * step
 
 
 def solarize(pictures: Tensor, threshold: int) -> Tensor:
-    """Invert the pixels of ``threshold`` (0 to 256) and above."""
-    return torch.where(_bytes(pictures) < threshold, pictures, 1 - pictures)
+    """Invert the pixels of ``threshold``, modulo 256, and above."""
+    # |255 - v| where the pixel is inverted, and |0 - v| elsewhere: faster than a choice.
+    return (255 * (pictures >= threshold % 256) - pictures).abs()
 
 
 def solarize_add(pictures: Tensor, addition: int) -> Tensor:
-    """Add ``addition`` (0 to 255) to the pixels below 128."""
-    brighter = (pictures + addition / 255).clamp(max=1)
-    return torch.where(_bytes(pictures) < 128, brighter, pictures)
+    """Add ``addition`` to the pixels below 128."""
+    return (pictures + addition * (pictures < 128)).clamp(max=255)
 
 
 def color(pictures: Tensor, factor: float) -> Tensor:
     """Change the saturation: 0 gives grey, 1 no change. Grey pictures stay the same."""
-    return _blend(_luma(pictures), pictures, factor) if pictures.shape[1] == 3 else pictures
+    if pictures.shape[1] == 1:
+        return pictures
+    weights = pictures.new_tensor(LUMA).view(3, 1, 1)
+    luma = (weights * (pictures * (1 / 255))).sum(1, keepdim=True)
+    return _blend((255.5 * luma).floor(), pictures, factor)
 
 
 def contrast(pictures: Tensor, factor: float) -> Tensor:
-    """Change the contrast: 0 gives the picture's mean brightness, 1 no change."""
-    return _blend(_luma(pictures).mean((2, 3), keepdim=True), pictures, factor)
+    """Change the contrast: 0 gives (number of pixels) / 256 everywhere, 1 no change."""
+    height, width = pictures.shape[2:]
+    level = min(height * width // 256, 255)
+    return _blend(torch.full_like(pictures, level), pictures, factor)
 
 
 def brightness(pictures: Tensor, factor: float) -> Tensor:
     """Change the brightness: 0 gives black, 1 no change."""
-    return (factor * pictures).clamp(max=1)
+    return _blend(torch.zeros_like(pictures), pictures, factor)
 
 
 def sharpness(pictures: Tensor, factor: float) -> Tensor:
@@ -116,102 +153,137 @@ def sharpness(pictures: Tensor, factor: float) -> Tensor:
     smooth = pictures.clone()
     inner = smooth[:, :, 1:-1, 1:-1]
     # Pillow's SMOOTH is a 3 by 3 window of ones with 5 in the middle, over 13.
-    inner.mul_(4 / 13).add_(F.avg_pool2d(pictures, 3, stride=1), alpha=9 / 13)
+    columns = pictures[..., :-2] + pictures[..., 1:-1] + pictures[..., 2:]
+    total = columns[:, :, :-2] + columns[:, :, 1:-1] + columns[:, :, 2:]
+    inner.copy_(((total + 4 * inner) / 13).floor())
     return _blend(smooth, pictures, factor)
 
 
 def rotate(pictures: Tensor, degrees: Tensor) -> Tensor:
-    """Rotate each picture clockwise around its centre by its angle in degrees, (n,)."""
-    y, x = (side / 2 for side in pictures.shape[2:])
-    cos, sin = degrees.deg2rad().cos(), degrees.deg2rad().sin()
-    return _warp(pictures, cos, sin, x - cos * x - sin * y, -sin, cos, y + sin * x - cos * y)
+    """Rotate each picture around its centre by its angle in degrees, (n,)."""
+    height, width = pictures.shape[2:]
+    radians = (degrees * (math.pi / 180)).float()
+    cos, sin = (_per_picture(values, pictures) for values in (radians.cos(), radians.sin()))
+    x, y = _pixels(pictures)
+    x_offset = ((width - 1) - (cos * (width - 1) - sin * (height - 1))) / 2
+    y_offset = ((height - 1) - (sin * (width - 1) + cos * (height - 1))) / 2
+    return _sample(pictures, cos * x - sin * y + x_offset, sin * x + cos * y + y_offset)
 
 
 def shear_x(pictures: Tensor, slopes: Tensor) -> Tensor:
     """Move each row to the left by its distance from the top times the picture's slope, (n,)."""
-    return _warp(pictures, b=slopes)
+    x, y = _pixels(pictures)
+    return _sample(pictures, x + _per_picture(slopes, pictures) * y, y)
 
 
 def shear_y(pictures: Tensor, slopes: Tensor) -> Tensor:
     """Move each column up by its distance from the left times the picture's slope, (n,)."""
-    return _warp(pictures, d=slopes)
+    x, y = _pixels(pictures)
+    return _sample(pictures, x, _per_picture(slopes, pictures) * x + y)
 
 
-def translate_x(pictures: Tensor, shares: Tensor) -> Tensor:
-    """Move each picture to the left by its share of the width, (n,)."""
-    return _warp(pictures, c=shares * pictures.shape[3])
+def translate_x(pictures: Tensor, distances: Tensor) -> Tensor:
+    """Move each picture to the left by its number of pixels, (n,)."""
+    x, y = _pixels(pictures)
+    return _sample(pictures, x + _per_picture(distances, pictures), y)
 
 
-def translate_y(pictures: Tensor, shares: Tensor) -> Tensor:
-    """Move each picture up by its share of the height, (n,)."""
-    return _warp(pictures, f=shares * pictures.shape[2])
+def translate_y(pictures: Tensor, distances: Tensor) -> Tensor:
+    """Move each picture up by its number of pixels, (n,)."""
+    x, y = _pixels(pictures)
+    return _sample(pictures, x, y + _per_picture(distances, pictures))
 
 
-def _warp(
-    pictures: Tensor,
-    a: Tensor | float = 1.0,
-    b: Tensor | float = 0.0,
-    c: Tensor | float = 0.0,
-    d: Tensor | float = 0.0,
-    e: Tensor | float = 1.0,
-    f: Tensor | float = 0.0,
-) -> Tensor:
-    """Sample pictures at (ax + by + c, dx + ey + f) for each (x, y), bilinearly; grey outside.
+def cutout(pictures: Tensor, reach: tuple[int, int], centres: Tensor) -> Tensor:
+    """Paint a grey rectangle over each picture; what is outside of the picture is cut off.
 
-    Positions are in pixels from the top left corner, as in Pillow's ``Image.transform``. At least
-    one coefficient is a tensor of shape (n,).
+    Args:
+        pictures: grey levels (n, C, H, W).
+        reach: how many rows and columns the rectangle has on either side of its centre.
+        centres: row and column of the centre as shares of height and width, (n, 2).
     """
-    values = [torch.as_tensor(value, dtype=torch.float64) for value in (a, b, c, d, e, f)]
-    rows = torch.stack(torch.broadcast_tensors(*values), 1).view(-1, 2, 3)
-    # From pixels to affine_grid's coordinates, which run from -1 to 1.
-    half = torch.tensor([[pictures.shape[3] / 2], [pictures.shape[2] / 2]], dtype=torch.float64)
-    linear = rows[:, :, :2] * half.T / half
-    shift = rows[:, :, 2:] / half + linear.sum(2, keepdim=True) - 1
-    theta = torch.cat([linear, shift], 2).to(pictures.device)
-    # In float64, whose precision neither TF32 nor autocast reduces.
-    grid = F.affine_grid(theta, list(pictures.shape), align_corners=False).to(pictures)
-    return (F.grid_sample(pictures - GREY, grid, align_corners=False) + GREY).clamp(0, 1)
+    x, y = _pixels(pictures)
+    height, width = pictures.shape[2:]
+    row, column = (
+        _per_picture((side * share).floor(), pictures)
+        for side, share in zip((height, width), centres.unbind(1), strict=True)
+    )
+    is_covered = (row - reach[0] <= y) & (y < row + reach[0])
+    is_covered = is_covered & (column - reach[1] <= x) & (x < column + reach[1])
+    return pictures.masked_fill(is_covered.unsqueeze(1), GREY)
 
 
-def _bytes(pictures: Tensor) -> Tensor:
-    """The levels 0 to 255, as floats."""
-    return (255 * pictures).round()
+def _per_picture(values: Tensor, pictures: Tensor) -> Tensor:
+    """Numbers of pictures, of shape (n, 1, 1), as pixels are."""
+    return values.to(pictures).view(-1, 1, 1)
 
 
-def _luma(pictures: Tensor) -> Tensor:
-    """The brightness, of shape (n, 1, H, W)."""
-    if pictures.shape[1] == 1:
-        return pictures
-    weights = pictures.new_tensor(LUMA).view(3, 1, 1)
-    return (weights * pictures).sum(1, keepdim=True)
+def _pixels(pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Column (W,) and row (H, 1) of every pixel, from 0."""
+    height, width = pictures.shape[2:]
+    rows = torch.arange(height, dtype=pictures.dtype, device=pictures.device)
+    columns = torch.arange(width, dtype=pictures.dtype, device=pictures.device)
+    return columns, rows.unsqueeze(1)
+
+
+def _sample(pictures: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """The nearest pixel to column x and row y for each pixel; grey outside."""
+    height, width = pictures.shape[2:]
+    column, row = _nearest(x), _nearest(y)
+    is_inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    index = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
+    index = index.expand(len(pictures), height, width).unsqueeze(1).expand_as(pictures)
+    picked = pictures.flatten(2).gather(2, index.flatten(2)).view_as(pictures)
+    return picked.masked_fill_(~is_inside.unsqueeze(-3), GREY)
+
+
+def _nearest(positions: Tensor) -> Tensor:
+    """The nearest whole number; halves are rounded away from 0, as in C."""
+    return ((positions.abs() + 0.5).floor() * positions.sign()).long()
 
 
 def _blend(start: Tensor, end: Tensor, factor: float) -> Tensor:
-    """Interpolate from ``start`` at 0 to ``end`` at 1, and extrapolate; clipped to [0, 1]."""
-    return (start + factor * (end - start)).clamp(0, 1)
+    """Interpolate from ``start`` at 0 to ``end`` at 1, and extrapolate; in whole levels."""
+    return (start + factor * (end - start)).clamp(0, 255).floor()
 
 
 def _factor(level: float) -> float:
-    return 0.1 + 1.8 * level
+    return 1.8 * level + 0.1
 
 
-# A level of 1 is AutoAugment's full range. Bits and threshold are clipped to valid values, so that
-# solarize changes nothing from level 1 on. Translations are 100 pixels of 224.
+def _reach(pictures: Tensor, level: float) -> tuple[int, int]:
+    """40 pixels of 224 at full level, for height and width."""
+    height, width = pictures.shape[2:]
+    return int(40 * level * height / SIDE), int(40 * level * width / SIDE)
+
+
+def _shift(side: int, level: float, draws: Draws) -> Tensor:
+    """100 pixels of 224 at full level."""
+    return 100 * level * side / SIDE * draws.signs
+
+
+# A level of 1 is AutoAugment's full range.
 OPERATIONS: dict[str, Operation] = {
-    "identity": lambda pictures, level, signs: pictures,
-    "autocontrast": lambda pictures, level, signs: autocontrast(pictures),
-    "equalize": lambda pictures, level, signs: equalize(pictures),
-    "invert": lambda pictures, level, signs: invert(pictures),
-    "rotate": lambda pictures, level, signs: rotate(pictures, 30 * level * signs),
-    "posterize": lambda pictures, level, signs: posterize(pictures, min(max(1, int(4 * level)), 8)),
-    "solarize": lambda pictures, level, signs: solarize(pictures, min(int(256 * level), 256)),
-    "solarize_add": lambda pictures, level, signs: solarize_add(pictures, int(110 * level)),
-    "color": lambda pictures, level, signs: color(pictures, _factor(level)),
-    "contrast": lambda pictures, level, signs: contrast(pictures, _factor(level)),
-    "brightness": lambda pictures, level, signs: brightness(pictures, _factor(level)),
-    "sharpness": lambda pictures, level, signs: sharpness(pictures, _factor(level)),
-    "shear_x": lambda pictures, level, signs: shear_x(pictures, 0.3 * level * signs),
-    "shear_y": lambda pictures, level, signs: shear_y(pictures, 0.3 * level * signs),
-    "translate_x": lambda pictures, level, signs: translate_x(pictures, 100 / 224 * level * signs),
-    "translate_y": lambda pictures, level, signs: translate_y(pictures, 100 / 224 * level * signs),
+    "autocontrast": lambda pictures, level, draws: autocontrast(pictures),
+    "equalize": lambda pictures, level, draws: equalize(pictures),
+    "invert": lambda pictures, level, draws: invert(pictures),
+    "rotate": lambda pictures, level, draws: rotate(pictures, 30 * level * draws.signs),
+    "posterize": lambda pictures, level, draws: posterize(pictures, int(4 * level)),
+    "solarize": lambda pictures, level, draws: solarize(pictures, int(256 * level)),
+    "color": lambda pictures, level, draws: color(pictures, _factor(level)),
+    "contrast": lambda pictures, level, draws: contrast(pictures, _factor(level)),
+    "brightness": lambda pictures, level, draws: brightness(pictures, _factor(level)),
+    "sharpness": lambda pictures, level, draws: sharpness(pictures, _factor(level)),
+    "shear_x": lambda pictures, level, draws: shear_x(pictures, 0.3 * level * draws.signs),
+    "shear_y": lambda pictures, level, draws: shear_y(pictures, 0.3 * level * draws.signs),
+    "translate_x": lambda pictures, level, draws: translate_x(
+        pictures, _shift(pictures.shape[3], level, draws)
+    ),
+    "translate_y": lambda pictures, level, draws: translate_y(
+        pictures, _shift(pictures.shape[2], level, draws)
+    ),
+    "cutout": lambda pictures, level, draws: cutout(
+        pictures, _reach(pictures, level), draws.centres
+    ),
+    "solarize_add": lambda pictures, level, draws: solarize_add(pictures, int(110 * level)),
 }

@@ -1,8 +1,6 @@
-"""Blurs of ImageNet-C: defocus, glass, motion and zoom. Border pixels are repeated outwards.
+"""Blurs of ImageNet-C: defocus, glass, motion and zoom.
 
-Deviations from the published code, apart from that border: the disk of the defocus blur is
-antialiased by its exact area instead of a Gaussian, and the zoom blur scales about the exact
-centre instead of scaling a crop of whole pixels.
+Deviation from the published code: intermediate pictures are not truncated to bytes.
 """
 
 import math
@@ -14,27 +12,40 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 
-def defocus_blur(images: Tensor, generator: torch.Generator, *, radius: float) -> Tensor:
-    """Average images (n, C, H, W) over a disk of ``radius`` pixels."""
-    kernel = disk(radius)
+def defocus_blur(
+    images: Tensor, generator: torch.Generator, *, radius: float, edge: float
+) -> Tensor:
+    """Average images (n, C, H, W) over a disk of ``radius`` pixels, softened by ``edge`` pixels."""
+    kernel = disk(radius, edge)
     planes = images.flatten(0, 1).unsqueeze(1)
     pad = len(kernel) // 2
-    padded = F.pad(planes, (pad, pad, pad, pad), mode="replicate")
+    rows, columns = (_mirrored(size, pad) for size in images.shape[2:])
+    padded = planes[:, :, rows][..., columns]
     return F.conv2d(padded, kernel.view(1, 1, *kernel.shape)).view_as(images)
 
 
-def disk(radius: float, samples: int = 201) -> Tensor:
-    """The kernel (k, k) that averages a bilinearly interpolated picture over a disk.
+def disk(radius: float, edge: float) -> Tensor:
+    """The kernel (k, k) of the published defocus blur.
 
-    It is a continuous function of the radius, and the identity at 0. The integral is a sum over
-    ``samples`` points across the diameter.
+    It is the pixels within ``radius`` of the central one, smoothed by a Gaussian of standard
+    deviation ``edge``. The published code does so on a grid that ends at the larger of 8 and the
+    radius, where it is mirrored: then the sum of the kernel is about 1.01.
     """
-    reach = math.ceil(radius)
-    across = radius * (2 * torch.arange(samples) + 1 - samples) / samples
-    inside = (across.square().unsqueeze(1) + across.square() <= radius**2).float()
-    pixels = torch.arange(-reach, reach + 1)
-    hats = (1 - (across.unsqueeze(1) - pixels).abs()).clamp(min=0)
-    return hats.T @ inside @ hats / inside.sum()
+    reach = math.floor(radius)
+    ring = max(1, round(2 * edge))
+    grid = max(8, reach)
+    squares = np.square(np.arange(-grid, grid + 1))
+    inside = (squares[:, None] + squares <= radius**2).astype(float)
+    kernel = gaussian_filter(inside / inside.sum(), edge, mode="mirror", radius=ring)
+    cut = max(0, grid - reach - ring)
+    return torch.from_numpy(kernel[cut : len(kernel) - cut, cut : len(kernel) - cut]).float()
+
+
+def _mirrored(size: int, pad: int) -> Tensor:
+    """The places along an axis of ``size`` pixels with ``pad`` mirrored ones on each side."""
+    period = max(1, 2 * (size - 1))
+    places = torch.arange(-pad, size + pad) % period
+    return torch.minimum(places, period - places)
 
 
 def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
@@ -46,43 +57,51 @@ def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
 def glass_blur(
     images: Tensor, generator: torch.Generator, *, sigma: float, reach: float, passes: int
 ) -> Tensor:
-    """Blur images (n, C, H, W), swap pixels with near ones ``passes`` times, and blur again.
+    """Blur images (n, C, H, W), replace pixels by near ones ``passes`` times, and blur again.
 
-    Pixels are visited from the last to the first. Each is swapped with one up to ``reach`` rows and
-    columns before it, or less than ``reach`` after it. A reach below 1 is a reach of 1 in a share
-    reach^2 of the visits, which has the same mean square displacement.
+    Pixels are visited from the last to the first. Each becomes the one up to ``reach`` rows and
+    columns before it, or less than ``reach`` after it. (The published code is written as a swap,
+    but its two sides are views of one array: the other pixel keeps its value.) A reach below 1 is a
+    reach of 1 in a share reach^2 of the visits, which has the same mean square displacement.
     """
+    n, channels, height, width = images.shape
+    order = torch.arange(height * width).expand(n, -1)
+    for _ in range(passes):
+        order = order.gather(1, scattered(n, height, width, reach, generator))
+    index = order.unsqueeze(1).expand(-1, channels, -1)
     blurred = gaussian_blur(images, sigma)
-    order = torch.from_numpy(_shuffled(images, generator, reach, passes))
-    index = order.T.unsqueeze(1).expand(-1, images.shape[1], -1)
     return gaussian_blur(blurred.flatten(2).gather(2, index).view_as(images), sigma)
 
 
-def _shuffled(
-    images: Tensor, generator: torch.Generator, reach: float, passes: int
-) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-    """The number of the pixel that ends at each of the H W places of each picture, (H W, n)."""
-    n, _, height, width = images.shape
-    pictures = np.arange(n)
-    order = np.repeat(np.arange(height * width)[:, None], n, axis=1)
+def scattered(n: int, height: int, width: int, reach: float, generator: torch.Generator) -> Tensor:
+    """The number of the pixel that each of the H W pixels becomes in a pass, (n, H W)."""
     distance = max(reach, 1.0)
     margin = math.ceil(distance)
-    places = torch.cartesian_prod(
-        torch.arange(height - margin, margin, -1), torch.arange(width - margin, margin, -1)
-    )
-    for _ in range(passes):
-        drawn = 2 * torch.rand(2, len(places), n, generator=generator) - 1
-        moves = (distance * drawn).floor().long()
-        moves *= torch.rand(len(places), n, generator=generator) < reach**2
-        rows, columns = places.T.unsqueeze(2) + moves
-        partners = (rows * width + columns).numpy()
-        visited = (places[:, 0] * width + places[:, 1]).tolist()
-        # Each swap depends on those before it; only the pictures are independent of each other.
-        for place, partner in zip(visited, partners, strict=True):
-            here = order[place].copy()
-            order[place] = order[partner, pictures]
-            order[partner, pictures] = here
-    return order
+    rows = torch.arange(height)[margin + 1 : height - margin + 1]
+    columns = torch.arange(width)[margin + 1 : width - margin + 1]
+    visited = (rows.unsqueeze(1) * width + columns).flatten()
+    drawn = 2 * torch.rand(2, n, len(visited), generator=generator) - 1
+    down, right = (distance * drawn).floor().long()
+    moves = down * width + right
+    if reach < 1:
+        moves *= torch.rand(moves.shape, generator=generator) < reach**2
+    partners = visited + moves
+    # A partner that was visited before, in its row or below, is what it has become: a number of at
+    # least H W stands for that. Following these numbers doubles the steps each time.
+    pixels = height * width
+    inside = torch.zeros(pixels, dtype=torch.bool)
+    inside[visited] = True
+    partners += pixels * (inside[partners] & (moves > 0))
+    source = torch.arange(pixels).repeat(n, 1)
+    source[:, visited] = partners
+    flat = source.flatten()
+    open_ended = (flat >= pixels).nonzero().squeeze(1)
+    while len(open_ended):
+        first_of_picture = open_ended // pixels * pixels
+        followed = flat[flat[open_ended] - pixels + first_of_picture]
+        flat[open_ended] = followed
+        open_ended = open_ended[followed >= pixels]
+    return flat.view(n, pixels)
 
 
 def motion_blur(
@@ -117,13 +136,24 @@ def smear(images: Tensor, angles: Tensor, radius: float, sigma: float) -> Tensor
 
 def zoom_blur(images: Tensor, generator: torch.Generator, *, largest: float, step: float) -> Tensor:
     """Average images (n, C, H, W) with their enlargements 1, 1 + step, ... up to ``largest``."""
-    count = round((largest - 1) / step) + 1
+    factors = np.arange(1, largest + step / 2, step).tolist()
     total = images.clone()
-    for number in range(count):
-        shrink = 1 / (1 + number * step)
-        affine = torch.tensor([[shrink, 0.0, 0.0], [0.0, shrink, 0.0]])
-        grid = F.affine_grid(
-            affine.expand(len(images), 2, 3), list(images.shape), align_corners=False
-        )
-        total += F.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    return total / (count + 1)
+    for factor in factors:
+        total += clipped_zoom(images, factor)
+    return total / (len(factors) + 1)
+
+
+def clipped_zoom(images: Tensor, factor: float) -> Tensor:
+    """The centre of images (n, C, H, W), enlarged ``factor`` times to their size.
+
+    As in the published code a crop of whole pixels is enlarged to whole pixels, corner on corner.
+    """
+    sizes = images.shape[2:]
+    crops = [math.ceil(size / factor) for size in sizes]
+    top, left = ((size - crop) // 2 for size, crop in zip(sizes, crops, strict=True))
+    cropped = images[:, :, top : top + crops[0], left : left + crops[1]]
+    enlarged = F.interpolate(
+        cropped, [round(crop * factor) for crop in crops], mode="bilinear", align_corners=True
+    )
+    top, left = ((large - size) // 2 for large, size in zip(enlarged.shape[2:], sizes, strict=True))
+    return enlarged[:, :, top : top + sizes[0], left : left + sizes[1]]

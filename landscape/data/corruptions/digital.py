@@ -1,15 +1,15 @@
 """Digital corruptions of ImageNet-C: contrast, elastic transform, pixelate and JPEG.
 
-Deviations from the published code: pixelate rounds once, not after each of Pillow's passes; the
-affine map and the displacements of the elastic transform are one bilinear resampling, not two.
+Deviation from the published code: pixelate rounds once, not after each of Pillow's passes.
 """
 
 from io import BytesIO
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 
@@ -26,37 +26,54 @@ def elastic_transform(
 
     As in Simard, Steinkraus and Platt (2003), the field is ``alpha`` times noise in [-1, 1] that
     is smoothed by a Gaussian of ``sigma`` pixels. The affine map moves three corners of a square of
-    two thirds of the shorter side by up to ``corner`` of that side. Outside, the picture is
-    mirrored.
+    two thirds of the shorter side by up to ``corner`` of that side. Pictures are interpolated
+    twice, and mirrored outside: at the centres of the outermost pixels for the affine map, at
+    their edges for the field.
     """
-    n, channels, height, width = images.shape
-    noise = 2 * torch.rand(n, 2, height, width, generator=generator, dtype=torch.float64) - 1
-    field = alpha * gaussian_filter(noise.numpy(), (0, 0, sigma, sigma), mode="reflect", truncate=3)
-    grid = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"))
-    moved = torch.empty_like(images)
-    for picture in range(n):
-        affine = _affine(height, width, corner, generator)
-        # The displacements are of places that the affine map has already moved.
-        places = np.concatenate([grid + field[picture], np.ones((1, height, width))])
-        source = np.tensordot(affine, places, 1)
-        for channel in range(channels):
-            plane = map_coordinates(
-                images[picture, channel].numpy(), source, order=1, mode="mirror"
-            )
-            moved[picture, channel] = torch.from_numpy(plane)
-    return moved
+    n, _, height, width = images.shape
+    right, down = torch.meshgrid(torch.arange(width), torch.arange(height), indexing="xy")
+    places = torch.stack([right, down]).double()
+    maps = _affine_maps(n, height, width, corner, generator)
+    moved = (maps[..., :2] @ places.flatten(1) + maps[..., 2:]).view(n, 2, height, width)
+    warped = _interpolated(images, moved, mirror_at_centres=True)
+    noise = 2 * torch.rand(n, 2, height, width, generator=generator) - 1
+    field = _smoothing(height, sigma) @ noise @ _smoothing(width, sigma).T
+    return _interpolated(warped, places + alpha * field, mirror_at_centres=False)
 
 
-def _affine(
-    height: int, width: int, corner: float, generator: torch.Generator
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """A random map (2, 3) from places (row, column, 1) of the result to places of the picture."""
+def _affine_maps(
+    n: int, height: int, width: int, corner: float, generator: torch.Generator
+) -> Tensor:
+    """Random maps (n, 2, 3) from places (right, down, 1) of the result to places of a picture."""
     side = min(height, width)
-    centre, half = np.array([height // 2, width // 2]), side // 3
-    corners = centre + half * np.array([[1, 1], [1, -1], [-1, -1]])
-    drawn = torch.rand(3, 2, generator=generator, dtype=torch.float64).numpy()
+    centre = torch.tensor([width // 2, height // 2])
+    corners = centre + side // 3 * torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]]).double()
+    drawn = torch.rand(n, 3, 2, generator=generator, dtype=torch.float64)
     moved = corners + corner * side * (2 * drawn - 1)
-    return np.linalg.solve(np.column_stack([moved, np.ones(3)]), corners).T
+    ones = torch.ones_like(moved[..., :1])
+    return torch.linalg.solve(torch.cat([moved, ones], 2), corners.expand(n, 3, 2)).mT
+
+
+def _interpolated(images: Tensor, places: Tensor, mirror_at_centres: bool) -> Tensor:
+    """Images (n, C, H, W) at ``places`` (n, 2, H, W), each a column and a row of the images."""
+    sizes = torch.tensor(images.shape[:1:-1]).view(2, 1, 1)
+    if mirror_at_centres:
+        grid = 2 * places / (sizes - 1).clamp(min=1) - 1
+    else:
+        grid = (2 * places + 1) / sizes - 1
+    return F.grid_sample(
+        images,
+        grid.permute(0, 2, 3, 1).to(images.dtype),
+        padding_mode="reflection",
+        align_corners=mirror_at_centres,
+    )
+
+
+def _smoothing(size: int, sigma: float) -> Tensor:
+    """The matrix (size, size) of a Gaussian filter, truncated at 3 sigma and mirrored outside."""
+    # A product with a matrix costs the same for any sigma, which can be most of the size.
+    smoothed = gaussian_filter(np.eye(size), (sigma, 0), mode="reflect", truncate=3)
+    return torch.from_numpy(smoothed).float()
 
 
 def pixelate(images: Tensor, generator: torch.Generator, *, factor: float) -> Tensor:

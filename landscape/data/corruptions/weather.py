@@ -1,23 +1,28 @@
 """Weather of ImageNet-C: snow, frost, fog and brightness.
 
-Deviations from the published code: frost is generated, as ridges of multi-octave noise where a
-second such noise is high, instead of cropped from six photographs; the plasma of fog and frost is
-made by repeated bilinear doubling of a grid of noise instead of the diamond-square algorithm; the
+Deviations from the published code: frost is generated instead of cropped from photographs, with
+their mean and contrast in each channel, and about their difference of neighbouring pixels; the
 layer of snow is not rounded to bytes.
 """
 
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from landscape.data.corruptions.blur import smear
+from landscape.data.corruptions.blur import clipped_zoom, smear
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
-ICE = (0.87, 0.94, 1.0)
-FROST_DECAY = 1.6
-FROST_COVER = (0.25, 0.6)  # heights of the cover between which ice grows from none to full
+# Mean and standard deviation of red, green and blue, in bytes, of the five photographs of frost
+# among which the published code draws; the second and the third are the same.
+FROSTS = (
+    ((77.7, 149.1, 165.7), (28.1, 16.5, 14.9)),
+    ((200.8, 205.4, 214.5), (20.3, 21.1, 21.9)),
+    ((200.8, 205.4, 214.5), (20.3, 21.1, 21.9)),
+    ((137.6, 152.8, 165.2), (26.8, 26.9, 28.3)),
+    ((112.4, 123.4, 134.8), (38.6, 38.0, 37.0)),
+)
+FROST_DECAY = 1.1
 
 
 def snow(
@@ -40,10 +45,8 @@ def snow(
     whitened image.
     """
     n, _, height, width = images.shape
-    flake = max(flake, 1.0)
-    small = (n, 1, math.ceil(height / flake), math.ceil(width / flake))
-    noise = mean + std * torch.randn(small, generator=generator)
-    layer = F.interpolate(noise, (height, width), mode="bilinear", align_corners=True)
+    noise = mean + std * torch.randn(n, 1, height, width, generator=generator)
+    layer = clipped_zoom(noise, max(flake, 1.0))
     layer = torch.where(layer < threshold, 0.0, layer).clamp(0, 1)
     angles = (torch.rand(n, generator=generator) - 1.5) * math.pi / 2
     layer = smear(layer, angles, radius, sigma)
@@ -52,14 +55,18 @@ def snow(
 
 
 def frost(images: Tensor, generator: torch.Generator, *, kept: float, ice: float) -> Tensor:
-    """Multiply images (n, C, H, W) by ``kept`` and add ``ice`` times a texture of frost."""
+    """Multiply images (n, C, H, W) by ``kept`` and add ``ice`` times a texture of frost.
+
+    The texture is ridges of a plasma, in the colours and the contrast of one of the photographs.
+    """
     n, channels, height, width = images.shape
-    ridged = 1 - (2 * plasma(n, height, width, FROST_DECAY, generator) - 1).abs()
-    low, high = FROST_COVER
-    cover = (plasma(n, height, width, 2 * FROST_DECAY, generator) - low) / (high - low)
-    texture = ridged.square() * cover.clamp(0, 1)
-    colour = torch.tensor(ICE if channels == 3 else (1.0,)).view(1, -1, 1, 1)
-    return kept * images + ice * texture * colour
+    photographs = torch.randint(len(FROSTS), (n,), generator=generator)
+    colours = torch.tensor(FROSTS)[photographs].permute(1, 0, 2).unsqueeze(-1).unsqueeze(-1) / 255
+    mean, std = colours if channels == 3 else map(_grey, colours)
+    ridges = -(2 * plasma(n, height, width, FROST_DECAY, generator) - 1).abs()
+    ridges -= ridges.mean((2, 3), keepdim=True)
+    ridges /= ridges.square().mean((2, 3), keepdim=True).sqrt().clamp(min=1e-6)
+    return kept * images + ice * (mean + std * ridges).clamp(0, 1)
 
 
 def fog(images: Tensor, generator: torch.Generator, *, thickness: float, decay: float) -> Tensor:
@@ -73,15 +80,33 @@ def fog(images: Tensor, generator: torch.Generator, *, thickness: float, decay: 
 def plasma(n: int, height: int, width: int, decay: float, generator: torch.Generator) -> Tensor:
     """Fractal heights (n, 1, height, width), cropped from squares that range from 0 to 1.
 
-    Each octave halves the length and divides the amplitude by ``decay``.
+    They are made by the diamond-square algorithm on a torus. In each octave, which halves the
+    distance of the points, the centres of the squares and then those of the diamonds between them
+    are the mean of their four neighbours plus uniform noise. As in the published code, which draws
+    the amplitude times a number that also has this amplitude, an octave divides the noise by the
+    square of ``decay``.
     """
-    octaves = max(1, math.ceil(math.log2(max(height, width))))
-    heights = torch.zeros(n, 1, 1, 1)
-    for octave in range(octaves):
-        heights = F.interpolate(heights, scale_factor=2, mode="bilinear", align_corners=False)
-        heights += (2 * torch.rand(heights.shape, generator=generator) - 1) / decay**octave
-    low, high = heights.amin((2, 3), keepdim=True), heights.amax((2, 3), keepdim=True)
-    return ((heights - low) / (high - low))[:, :, :height, :width]
+
+    def displaced(total: Tensor, amplitude: float) -> Tensor:
+        noise = 2 * torch.rand(total.shape, generator=generator) - 1
+        return total / 4 + amplitude * noise
+
+    step, amplitude = 2 ** max(1, math.ceil(math.log2(max(height, width)))), 1.0
+    heights = torch.zeros(n, step, step)
+    while step > 1:
+        half = step // 2
+        corners = heights[:, ::step, ::step]
+        beside = corners + corners.roll(-1, 2)
+        below = corners + corners.roll(-1, 1)
+        centres = displaced(beside + beside.roll(-1, 1), amplitude)
+        heights[:, half::step, half::step] = centres
+        beside += centres + centres.roll(1, 1)
+        below += centres + centres.roll(1, 2)
+        heights[:, ::step, half::step] = displaced(beside, amplitude)
+        heights[:, half::step, ::step] = displaced(below, amplitude)
+        step, amplitude = half, amplitude / decay**2
+    low, high = heights.amin((1, 2), keepdim=True), heights.amax((1, 2), keepdim=True)
+    return ((heights - low) / (high - low))[:, None, :height, :width]
 
 
 def brightness(images: Tensor, generator: torch.Generator, *, shift: float) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from landscape.data.augmentation.inception_crop import boxes_of
 from landscape.data.resampling import PLAIN, Resampling
 from landscape.errors import InputError
 from landscape.runtime.progress import track
@@ -26,7 +27,7 @@ def decode(
     path: Path,
     image_size: int,
     crop: float = 1.0,
-    box: Sequence[float] | None = None,
+    random_crop: Tensor | None = None,
     resampling: Resampling = PLAIN,
 ) -> Tensor:
     """Decode a picture.
@@ -35,7 +36,8 @@ def decode(
         path: the file.
         image_size: the side of the result.
         crop: the share of the shorter side that a crop to the centre keeps.
-        box: another crop: left, top, width and height in the unit square, and whether to mirror.
+        random_crop: the numbers of another crop, a row of
+            :func:`landscape.data.augmentation.inception_crop.draw_crops`.
         resampling: how the picture is resized before the crop to the centre.
 
     Returns:
@@ -46,9 +48,11 @@ def decode(
     """
     try:
         with Image.open(path) as picture:
-            if box is None:
+            if random_crop is None:
                 rgb = frame(_to_rgb(picture), image_size, crop, resampling)
             else:
+                width, height = picture.size
+                (box,) = boxes_of(random_crop.unsqueeze(0), height, width).tolist()
                 rgb = _inside(picture, image_size, box)
     except Exception as error:  # decoders raise errors of many types for damaged files
         raise InputError(
@@ -73,26 +77,22 @@ def frame(rgb: Image.Image, image_size: int, crop: float, resampling: Resampling
     return rgb.crop((left, top, left + image_size, top + image_size))
 
 
-def _inside(picture: Image.Image, image_size: int, box: Sequence[float]) -> Image.Image:
-    """Crop to a box, whose area and shape in pixels are kept where the picture is not square."""
+def _inside(picture: Image.Image, image_size: int, box: Sequence[int]) -> Image.Image:
+    """Crop to a box: left, top, width and height in pixels, and whether to mirror."""
     left, top, width, height, is_mirrored = box
     full = picture.size
-    unit = math.sqrt(full[0] * full[1])
-    sides = [min(unit * side, limit) for side, limit in zip((width, height), full, strict=True)]
-    corner = [
-        (limit - side) * (place / (1 - share) if share < 1 else 0.0)
-        for limit, side, place, share in zip(full, sides, (left, top), (width, height), strict=True)
-    ]
     # A JPEG decoder can skip detail that the smaller picture does not have.
-    reduced = min(sides) / image_size
+    reduced = min(width, height) / image_size
     if reduced >= 2:
         picture.draft("RGB", (int(full[0] / reduced), int(full[1] / reduced)))
-    scales = [now / then for now, then in zip(picture.size, full, strict=True)]
-    x, y = (place * scale for place, scale in zip(corner, scales, strict=True))
-    w, h = (side * scale for side, scale in zip(sides, scales, strict=True))
-    rgb = _to_rgb(picture).resize(
-        (image_size, image_size), Image.Resampling.BILINEAR, box=(x, y, x + w, y + h)
-    )
+    x_scale, y_scale = (now / then for now, then in zip(picture.size, full, strict=True))
+    x, y = left * x_scale, top * y_scale
+    right, bottom = x + width * x_scale, y + height * y_scale
+    # The filter would reach beyond the box, so that the picture is cut to it first.
+    cut = (math.floor(x), math.floor(y), math.ceil(right), math.ceil(bottom))
+    edges = (x - cut[0], y - cut[1], right - cut[0], bottom - cut[1])
+    rgb = _to_rgb(picture.crop(cut))
+    rgb = rgb.resize((image_size, image_size), Image.Resampling.BILINEAR, box=edges)
     return rgb.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if is_mirrored else rgb
 
 
@@ -129,13 +129,13 @@ def readable(paths: Sequence[Path], root: Path) -> Tensor:
 
 def _decode_at(
     path: Path,
-    box: Sequence[float] | None,
+    random_crop: Tensor | None,
     *,
     image_size: int,
     crop: float,
     resampling: Resampling,
 ) -> Tensor:
-    return decode(path, image_size, crop, box, resampling)
+    return decode(path, image_size, crop, random_crop, resampling)
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
@@ -151,7 +151,7 @@ def decode_all(
     paths: Sequence[Path],
     image_size: int,
     crop: float = 1.0,
-    boxes: Tensor | None = None,
+    random_crops: Tensor | None = None,
     resampling: Resampling = PLAIN,
 ) -> Tensor:
     """Decode pictures in threads, with a progress bar if there are many.
@@ -160,7 +160,7 @@ def decode_all(
         paths: the n files.
         image_size: the side of the result.
         crop: the share of the shorter side that a crop to the centre keeps.
-        boxes: other crops (n, 5), as for :func:`decode`.
+        random_crops: the numbers of other crops, a row a file, as for :func:`decode`.
         resampling: as for :func:`decode`.
 
     Returns:
@@ -170,10 +170,10 @@ def decode_all(
         InputError: for a picture that can't be read.
     """
     pixels = torch.empty(len(paths), 3, image_size, image_size, dtype=torch.uint8)
-    places = [None] * len(paths) if boxes is None else boxes.tolist()
+    crops = [None] * len(paths) if random_crops is None else random_crops
     with ThreadPoolExecutor(THREADS) as pool:
         read = partial(_decode_at, image_size=image_size, crop=crop, resampling=resampling)
-        decoded: Iterable[Tensor] = pool.map(read, paths, places)
+        decoded: Iterable[Tensor] = pool.map(read, paths, crops)
         if len(paths) > MANY:
             decoded = track(decoded, "reading pictures", total=len(paths))
         for k, picture in enumerate(decoded):

@@ -53,16 +53,16 @@ class FolderSamples:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def fetch(self, indices: Tensor, boxes: Tensor | None = None) -> Tensor:
+    def fetch(self, indices: Tensor, random_crops: Tensor | None = None) -> Tensor:
         """The pictures at ``indices``, decoded, cropped to the centre and normalised.
 
         Args:
             indices: of shape (n,).
-            boxes: other crops (n, 5), from
-                :func:`landscape.data.augmentation.inception_crop.draw_boxes`.
+            random_crops: the numbers of other crops, a row a sample, from
+                :func:`landscape.data.augmentation.inception_crop.draw_crops`.
         """
         chosen = [self.paths[index] for index in indices.tolist()]
-        pixels = decode_all(chosen, self.image_size, self.crop, boxes, self.resampling)
+        pixels = decode_all(chosen, self.image_size, self.crop, random_crops, self.resampling)
         return self.normalization(pixels)
 
     def take(self, indices: Tensor) -> "FolderSamples":

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from landscape.data.augmentation.crop_flip import crop_and_flip
-from landscape.data.augmentation.inception_crop import crop_tensors, draw_boxes
-from landscape.data.augmentation.mixup import mixup
+from landscape.data.augmentation.inception_crop import boxes_of, crop_tensors, draw_crops
+from landscape.data.augmentation.mixup import draw_shares, mixup
 from landscape.data.augmentation.randaugment import rand_augment
 from landscape.data.feed import stream_seed
 from landscape.data.samples import Normalization, Samples, TensorSamples, count_classes
@@ -16,14 +16,15 @@ from landscape.errors import InputError
 from landscape.training.augmentation.settings import AugmentSettings
 
 # Streams of random numbers, so that one kind of draw does not change another.
-CROP, RANDAUGMENT, MIXUP = 11, 12, 13
+CROP, RANDAUGMENT, MIXUP, MIXUP_BATCH = 11, 12, 13, 14
 
 
 class Augmentation:
     """Augments one batch after the other; every draw is a function of seed, epoch, step and view.
 
     Crops are drawn for the batch of all ranks together, so that they don't depend on the number of
-    ranks. RandAugment and mixup are drawn by each rank for its own samples.
+    ranks; nor does mixup's weight, if there is one a batch. RandAugment, mixup's partners and other
+    weights are drawn by each rank for its own samples.
 
     Args:
         settings: What to do.
@@ -66,8 +67,7 @@ class Augmentation:
     def fetch(self, indices: Tensor, epoch: int, step: int, view: int = 0) -> Tensor:
         """Read samples; pictures in files are cropped as they are decoded."""
         if self._crops_files and isinstance(self._samples, FolderSamples):
-            boxes = self._boxes(len(indices), (epoch, step, view))
-            return self._samples.fetch(indices, boxes)
+            return self._samples.fetch(indices, self._crops(len(indices), (epoch, step, view)))
         return self._samples.fetch(indices)
 
     def pictures(self, inputs: Tensor, epoch: int, step: int, view: int = 0) -> Tensor:
@@ -78,7 +78,7 @@ class Augmentation:
             whole = self._world_size * len(inputs)
             inputs = crop_and_flip(inputs, generator, whole, self._rank * len(inputs))
         elif self.settings.augment == "inception" and not self._crops_files:
-            boxes = self._boxes(len(inputs), key)
+            boxes = boxes_of(self._crops(len(inputs), key), *inputs.shape[2:])
             inputs = crop_tensors(inputs, boxes.to(inputs.device))
         if self.settings.randaugment:
             layers, magnitude = self.settings.randaugment
@@ -93,13 +93,17 @@ class Augmentation:
         """Apply mixup, if it is on, which turns the targets into shares of shape (n, classes)."""
         if self.settings.mixup == 0:
             return inputs, targets
+        alpha = self.settings.mixup
         generator = self._generator(MIXUP, (epoch, step, self._rank))
-        return mixup(inputs, targets, self._classes, self.settings.mixup, 1.0, generator)
+        shares = None
+        if self.settings.mixup_lambda == "batch":
+            shares = draw_shares(1, alpha, self._generator(MIXUP_BATCH, (epoch, step)))
+        return mixup(inputs, targets, self._classes, alpha, 1.0, generator, shares)
 
-    def _boxes(self, count: int, key: Sequence[int]) -> Tensor:
+    def _crops(self, count: int, key: Sequence[int]) -> Tensor:
         """This rank's crops among those that are drawn for the whole batch."""
-        boxes = draw_boxes(self._world_size * count, self._generator(CROP, key))
-        return boxes[self._rank * count : (self._rank + 1) * count]
+        crops = draw_crops(self._world_size * count, self._generator(CROP, key))
+        return crops[self._rank * count : (self._rank + 1) * count]
 
     def _generator(self, stream: int, key: Sequence[int]) -> torch.Generator:
         return torch.Generator().manual_seed(stream_seed(self._seed, stream, *key))

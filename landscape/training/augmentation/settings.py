@@ -28,6 +28,11 @@ class AugmentSettings:
     mixup: float = option(
         0.0, "mix pairs of samples with weights from Beta(ALPHA, ALPHA); 0: don't", metavar="ALPHA"
     )
+    mixup_lambda: str = option(
+        "sample",
+        "draw mixup's weight for each sample, or one a batch, as published",
+        choices=("sample", "batch"),
+    )
 
     def __post_init__(self) -> None:
         """Raise InputError for invalid values."""

@@ -16,7 +16,13 @@ from landscape.checkpoints.replicates import replicate_runs
 from landscape.checkpoints.run import LAST, RunDirectory
 from landscape.checkpoints.transfer import transfer_weights
 from landscape.data.catalog import data_facts, load_data
-from landscape.data.samples import Samples, TensorSamples, check_targets, count_classes
+from landscape.data.samples import (
+    Samples,
+    TensorSamples,
+    balanced_share,
+    check_targets,
+    count_classes,
+)
 from landscape.errors import InputError
 from landscape.models.catalog import ModelSpec, resolve_model
 from landscape.models.probe import count_outputs, find_classifier
@@ -37,6 +43,9 @@ from landscape.training.scale.data_parallel import join_data_parallel_group
 from landscape.training.state import Row
 
 LOGGER = logging.getLogger(__name__)
+
+# The key in config.json of m, the number of samples that share a perturbation of SAM.
+PERTURBATION = "samples_per_perturbation"
 
 
 def train_command(arguments: argparse.Namespace) -> None:
@@ -87,7 +96,7 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
         )
     if ranks.is_first:
         for run in runs:
-            _begin(run, model, data_facts(training), ranks.world_size)
+            _begin(run, model, training, ranks.world_size)
     last_rows = []
     for number, run in enumerate(runs):
         if number:
@@ -114,12 +123,15 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
         _show_spread(arguments.output_dir, last_rows)
 
 
-def _begin(run: RequestedRun, model: nn.Module, facts: Mapping[str, Any], processes: int) -> None:
+def _begin(run: RequestedRun, model: nn.Module, training: Samples, processes: int) -> None:
     """Create the run directory, and write what a run is resumed from."""
     make_directory(run.directory.path)
-    if not run.resumes:
+    config = _config(run.plan, model, training, processes)
+    if run.resumes:
+        _tell_of_other_perturbations(run.directory.read_config(), config)
+    else:
         run.directory.clear()
-        run.directory.write_config(_config(run.plan, model, facts, processes))
+        run.directory.write_config(config)
 
 
 def _make_model(
@@ -166,19 +178,35 @@ def _are_the_same(training: Samples, validation: Samples) -> bool:
     )
 
 
-def _config(
-    plan: Plan, model: nn.Module, facts: Mapping[str, Any], processes: int
-) -> dict[str, Any]:
+def _config(plan: Plan, model: nn.Module, training: Samples, processes: int) -> dict[str, Any]:
     """The content of config.json."""
+    settings = plan.training
+    count = len(training)
+    if settings.train_fraction < 1:
+        count = len(balanced_share(training.targets, settings.train_fraction, settings.seed))
+    batch_size = min(settings.batch_size, count)
+    m = settings.samples_per_perturbation(batch_size, processes) if settings.rho else None
     return {
         **plan.config(),
         "num_parameters": sum(p.numel() for p in model.parameters()),
-        "data_facts": dict(facts),
+        "data_facts": dict(data_facts(training)),
         "processes": processes,
+        PERTURBATION: m,
         "versions": versions(),
         "git_commit": git_commit(),
         "created": now(),
     }
+
+
+def _tell_of_other_perturbations(saved: Mapping[str, Any], present: Mapping[str, Any]) -> None:
+    """Say so if SAM's perturbations are shared by another number of samples than before."""
+    before, after = saved.get(PERTURBATION), present[PERTURBATION]
+    if before is not None and before != after:
+        LOGGER.info(
+            f"{after} samples share a perturbation of SAM from here on, {before} did before, "
+            f"because the run goes on with {present['processes']} processes instead of "
+            f"{saved.get('processes')}"
+        )
 
 
 def _evaluation(

@@ -113,10 +113,11 @@ def _of_models(data_set: str) -> Iterator[Recipe]:
             for layer in layers:
                 training |= {key: layer[key] for key in layer if key in _TRAINING}
                 model_args |= layer.get("model_args", {})
-            sources = [tables["common"]["sources"]["settings"]]
-            if "source" in changes:
-                sources.append(changes["source"])
+            general = tables["common"]["sources"]
+            sources = [general["settings"]]
+            sources += [layer["source"] for layer in layers if "source" in layer]
             if "rho_from" in changes:
+                sources += [general["perturbation"]] if "perturbation" in general else []
                 share = changes.get("rho_share", 1.0)
                 training["rho"] = row.get(changes["rho_from"], share * row["rho"])
                 if changes["rho_from"] == "rho" and "rho_source" in row:

@@ -44,13 +44,13 @@ class SamSettings:
     )
     sam_batch: int = option(
         0,
-        "number of samples that share a perturbation (m-sharpness); 0: the whole batch",
+        "number of samples of a process that share a perturbation (m-sharpness); 0: all of a batch",
         metavar="M",
     )
     sam_sync: bool = option(
         True,
         "under torchrun, all processes share a perturbation; with --no-sam-sync each has its own, "
-        "as in the published code",
+        "as is the default of the published code",
     )
     sam_every: int | None = option(
         None, "perturb every Nth step; the others are plain (default: 1; 5 for looksam)", parse=int
@@ -72,6 +72,16 @@ class SamSettings:
             )
         if self.rho == 0.0 and (self.sam != "sam" or self.rho_end):
             raise InputError("--sam and --rho-end need a radius: pass --rho too, such as --rho 0.1")
+
+    def samples_per_perturbation(self, batch_size: int, processes: int) -> int:
+        """The m of m-sharpness: how many samples determine a perturbation together.
+
+        Args:
+            batch_size: The samples of a batch, over all processes together.
+            processes: The number of processes.
+        """
+        share = batch_size // processes
+        return min(self.sam_batch or share, share) * (processes if self.sam_sync else 1)
 
     def rho_at(self, step: int, steps_per_epoch: int, total: int, rate: float) -> float:
         """The radius at a step; 0 for a plain step.

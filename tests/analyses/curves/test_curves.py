@@ -2,11 +2,16 @@
 
 import csv
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from analyses.curves.figures import drawn_epochs
+from analyses.curves.figures import draw, drawn_epochs
+from analyses.curves.result import Curves
+from analyses.curves.settings import Settings
+from analyses.curves.tables import tabulate
+from landscape.results.provenance import UNKNOWN
 from tests.analyses.written import arrays, headline
 
 
@@ -58,3 +63,36 @@ def test_what_is_no_run(refused, tmp_path):
 def test_a_run_without_a_finished_epoch(refused, runs, tmp_path):
     (tmp_path / "config.json").write_bytes((runs[0] / "config.json").read_bytes())
     assert "has no finished epoch" in refused("curves", tmp_path, "--output-dir", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("training", "name"),
+    [
+        ({"loss": "softmax"}, "softmax cross-entropy"),
+        (
+            {"loss": "sigmoid", "mixup": 0.5, "augment": "inception", "randaugment": [2, 15]},
+            "sigmoid cross-entropy, sum of classes, mixup 0.5, augmentation inception, RandAugment",
+        ),
+        (
+            {"loss": "softmax", "augment": "none", "rho": 0.1},
+            "softmax cross-entropy, at w, before SAM's ascent",
+        ),
+        (
+            {"loss": "softmax", "task": "adversarial"},
+            "softmax cross-entropy, attacked pictures",
+        ),
+        ({"loss": "softmax", "task": "contrastive"}, "supervised contrastive"),
+        ({"opt": "sgd", "rho": 0.1}, "as logged"),
+        ({}, "as logged"),
+    ],
+)
+def test_the_training_loss_says_which_it_is(training, name):
+    columns = {name: np.array([1.0, 2.0]) for name in ("epoch", "train_loss", "val_loss")}
+    provenance = replace(UNKNOWN, origin={"training": training})
+    result = Curves(columns, label="a", settings=Settings(), provenance=provenance)
+    assert tabulate([result])[""][0]["which loss"] == name
+    page = draw([result])["curves-loss"]
+    assert page.axes[0].get_ylabel() == f"training loss\n({name})"
+    assert name.startswith(page.axes[1].get_ylabel().split("(")[1].rstrip(")"))
+    other = replace(result, provenance=replace(UNKNOWN, origin={"training": {"loss": "other"}}))
+    assert "see the table" in draw([result, other])["curves-loss"].axes[0].get_ylabel()

@@ -91,6 +91,29 @@ def test_a_run_from_before_epochs_could_be_kept_is_resumed(train, refused, copie
     )
 
 
+def test_a_run_from_before_there_were_such_settings_is_resumed_as_it_was(train, copied):
+    config = RunDirectory(copied).read_config()
+    assert config["training"].pop("nesterov") is False
+    assert config["training"].pop("mixup_lambda") == "sample"
+    del config["samples_per_perturbation"]
+    RunDirectory(copied).write_config(config)
+    status, _, err = train("--resume", "--output-dir", copied)
+    assert status == 0
+    assert "perturbation" not in err
+
+
+def test_another_number_of_samples_that_share_a_perturbation_is_said(train, copied):
+    config = RunDirectory(copied).read_config()
+    config |= {"samples_per_perturbation": 64, "processes": 4}
+    RunDirectory(copied).write_config(config)
+    status, _, err = train("--resume", "--output-dir", copied)
+    assert status == 0
+    assert (
+        "256 samples share a perturbation of SAM from here on, 64 did before, because the run goes "
+        "on with 1 processes instead of 4"
+    ) in err
+
+
 def test_resuming_a_finished_run_says_its_result_again(train, copied, finished):
     before = (copied / "last.pt").read_bytes()
     status, out, _ = train("--resume", "--output-dir", copied)

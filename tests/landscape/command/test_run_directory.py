@@ -48,6 +48,7 @@ def test_the_run_directory(finished):
         "recipe",
         "recipe_source",
         "processes",
+        "samples_per_perturbation",
         "model_name",
         "model",
         "num_parameters",
@@ -58,6 +59,7 @@ def test_the_run_directory(finished):
         "git_commit",
         "created",
     }
+    assert config["samples_per_perturbation"] == config["training"]["batch_size"] == 256
     assert config["model_name"] == "vit-tiny"
     assert config["model"] == {
         "name": "vit",

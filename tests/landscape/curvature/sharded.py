@@ -17,7 +17,11 @@ def measure(name: str, ranks: Ranks = ALONE) -> dict | None:
     case = BY_NAME[name]
     objective = Objective(case.model().float(), case.data, case.loss, batch_size=4, device="cpu")
     settings = hessian.Settings(
-        top=repeats(2, 4), probes=repeats(1, 2), density_steps=repeats(4, 8), tol=1e-4
+        top=repeats(2, 4),
+        probes=repeats(1, 2),
+        density_steps=repeats(4, 8),
+        tol=1e-4,
+        held_out=True,
     )
     for _ in range(2):
         spectrum = hessian.compute(objective, settings, RunContext(ranks=ranks))
@@ -26,7 +30,9 @@ def measure(name: str, ranks: Ranks = ALONE) -> dict | None:
         return None
     return {
         "eigenvalues": spectrum.eigenvalues.tolist(),
-        "components": spectrum.components.eigenvalues.tolist(),
+        "components": spectrum.components.largest.values.tolist(),
+        "halves": spectrum.held_out.eigenvalues.tolist(),
+        "held out": spectrum.held_out.lower.value,
         "gradient": spectrum.gradient_norm,
     }
 

@@ -149,7 +149,7 @@ def test_the_error_of_an_eigenvalue_uses_the_same_weights():
     vector = torch.randn(objective.num_parameters, 1, dtype=torch.float64)
     vector /= vector.norm()
     quotients, weights = [], []
-    for piece in sample_slices(objective):
+    for piece in sample_slices(objective.batches):
         _, _, hessian = gradient_and_hessian(
             model, lambda model, piece=piece: loss(model(piece.inputs), piece.targets)
         )

@@ -143,7 +143,8 @@ EXPECTED = {
     "minibatch": {"eigenvalues": ("nats", ["minibatch", "rank"])},
     "sparsity": {"active": ("fraction", ["layer"]), "stderr": ("fraction", ["layer"])},
     "components": {
-        "eigenvalues": ("nats", ["rank"]),
+        "ends/eigenvalues": ("nats", ["largest, smallest"]),
+        "components/smallest/eigenvalues": ("nats", ["component"]),
         "components/sampling_errors": ("nats", ["component"]),
     },
     "ntk": {"full": ("", ["seed", "rank"]), "logit": ("", ["seed", "output", "rank"])},

@@ -10,6 +10,7 @@ from torch import nn
 
 from landscape.checkpoints.run import BEST, LAST, METRIC_COLUMNS, METRICS, RunDirectory
 from landscape.data.feed import epoch_order
+from landscape.data.samples import TensorSamples
 from landscape.errors import DivergenceError
 from landscape.training import evaluation, loop
 from landscape.training.augmentation.augment import Augmentation
@@ -138,6 +139,24 @@ def test_augmentation_is_a_function_of_seed_and_epoch(data):
     torch.manual_seed(9)
     assert torch.equal(fed(data, settings), augmented)
     assert not torch.equal(fed(data, settings, epoch=1), augmented)
+
+
+def test_mixups_weight_is_that_of_a_batch_over_all_ranks_or_of_a_sample():
+    """Seen in the targets of samples that are all of another class."""
+    samples = TensorSamples(torch.zeros(16, 2), torch.arange(16))
+    settings = replace(PLAIN, mixup=1.0)
+
+    def weights(mixup_lambda, rank, step):
+        changed = replace(settings, mixup_lambda=mixup_lambda)
+        augmentation = Augmentation(changed, samples, 0, rank, world_size=2)
+        targets = augmentation.mix(samples.inputs, samples.targets, 0, step)[1]
+        return {round(weight, 6) for weight in targets.max(1).values.tolist()} - {1.0}
+
+    assert len(weights("batch", rank=0, step=0)) == 1
+    assert weights("batch", rank=0, step=0) == weights("batch", rank=1, step=0)
+    assert weights("batch", rank=0, step=0) != weights("batch", rank=0, step=1)
+    assert len(weights("sample", rank=0, step=0)) > 10
+    assert not weights("sample", rank=0, step=0) & weights("sample", rank=1, step=0)
 
 
 def test_sam_sees_each_augmented_batch_twice(data):

@@ -54,6 +54,23 @@ def test_without_a_gradient_kernels_shrink_and_nothing_else_moves(opt):
         )
 
 
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_momentum_is_plain_or_nesterovs(nesterov):
+    """v = mu v + g, then a step along v, or along g + mu v (Sutskever et al., 2013), in float64."""
+    model = nn.Linear(3, 2, bias=False).double()
+    settings = replace(PLAIN, opt="sgd", lr=0.1, momentum=0.8, weight_decay=0.0, nesterov=nesterov)
+    optimizer = make_optimizer(model, settings)
+    weight = model.weight.detach().clone()
+    velocity = torch.zeros_like(weight)
+    for _ in range(4):
+        gradient = torch.randn_like(weight)
+        model.weight.grad = gradient.clone()
+        optimizer.step()
+        velocity = 0.8 * velocity + gradient
+        weight -= 0.1 * (gradient + 0.8 * velocity if nesterov else velocity)
+        torch.testing.assert_close(model.weight.detach(), weight)
+
+
 def test_the_defaults_of_each_optimizer():
     for opt, (rate, decay) in OPTIMIZER_DEFAULTS.items():
         settings = TrainSettings(opt=opt)

@@ -52,7 +52,10 @@ def test_perturbations_of_their_own_are_those_of_groups_of_samples(warm, tmp_pat
     ranks = warm.start_ranks(*words, tmp_path / "two", "--no-sam-sync", count=2)
     assert status_of(main, *words, tmp_path / "one", "--sam-batch", "32", "--quiet") == 0
     assert_ended_well(ranks)
-    (a,), (b,) = (RunDirectory(tmp_path / name).read_metrics() for name in ("one", "two"))
+    one, two = (RunDirectory(tmp_path / name) for name in ("one", "two"))
+    assert one.read_config()["samples_per_perturbation"] == 32
+    assert two.read_config()["samples_per_perturbation"] == 32
+    (a,), (b,) = (run.read_metrics() for run in (one, two))
     for name in ("train_loss", "val_loss", "surrogate_gap", "grad_norm"):
         assert b[name] == pytest.approx(a[name], rel=1e-4), name
 

@@ -63,11 +63,29 @@ def test_settings_of_the_paper():
     strong = TrainSettings(**find_recipe("mixer-b16-imagenet-aug").training)
     assert (strong.rho, strong.randaugment, strong.mixup) == (0.0, (2, 15), 0.5)
     assert strong.schedule == "linear"
+    assert strong.mixup_lambda == "batch"
     resnet = TrainSettings(**find_recipe("resnet152-imagenet-sam").training)
     assert (resnet.opt, resnet.lr, resnet.weight_decay) == ("sgd", 1.6, 1e-3)
     assert (resnet.rho, resnet.epochs, resnet.warmup_steps, resnet.clip) == (0.02, 90, 5000, 0.0)
     assert find_recipe("vit-b16-imagenet-sam").model_args["dropout"] == 0.1
     assert find_recipe("mixer-b16-imagenet").model_args["drop_path"] == 0.1
+
+
+def test_perturbations_of_the_paper_are_each_devices_own():
+    """As is the default of the authors' code; the paper's number of devices is not known."""
+    for name, recipe in recipes().items():
+        if "-imagenet" in name and name.endswith("-sam"):
+            settings = TrainSettings(**recipe.training)
+            assert settings.sam_sync is False
+            assert settings.samples_per_perturbation(4096, 8) == 512
+            assert "rho belongs to an unknown m" in recipe.source
+
+
+def test_what_is_not_established_of_the_papers_resnets_is_named():
+    for name, recipe in recipes().items():
+        is_open = "open: google-research/sam's ResNets use Nesterov momentum" in recipe.source
+        assert is_open == (name.startswith("resnet") and "-imagenet" in name)
+        assert not TrainSettings(**recipe.training).nesterov
 
 
 def test_the_table_names_every_recipe_and_every_source():

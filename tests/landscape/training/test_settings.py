@@ -20,11 +20,31 @@ from landscape.training.settings import TrainSettings
         ({"clip": -1.0}, "--clip can't be negative"),
         ({"momentum": -0.5}, "--momentum can't be negative"),
         ({"save_every": -1}, "--save-every can't be negative, got -1"),
+        ({"nesterov": True}, "--nesterov is a kind of momentum of sgd, got --opt adamw; leave"),
+        ({"opt": "sgd", "nesterov": True, "momentum": 0.0}, "of sgd, got --momentum 0; leave"),
     ],
 )
 def test_settings_that_no_training_can_have(changes, message):
     with pytest.raises(InputError, match=message):
         TrainSettings(**changes)
+
+
+@pytest.mark.parametrize(
+    ("sync", "subset", "processes", "samples"),
+    [
+        (True, 0, 1, 64),
+        (True, 0, 4, 64),
+        (False, 0, 1, 64),
+        (False, 0, 4, 16),
+        (False, 8, 4, 8),
+        (True, 8, 4, 32),
+        (True, 8, 1, 8),
+        (False, 50, 4, 16),
+    ],
+)
+def test_how_many_samples_share_a_perturbation(sync, subset, processes, samples):
+    settings = TrainSettings(rho=0.1, sam_sync=sync, sam_batch=subset)
+    assert settings.samples_per_perturbation(64, processes) == samples
 
 
 @pytest.mark.parametrize("name", ["rho", "lr", "warmup_epochs", "weight_decay", "clip"])

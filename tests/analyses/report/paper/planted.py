@@ -7,6 +7,7 @@ import numpy as np
 
 from analyses import components, hessian
 from analyses.hessian.component_curvature import Components
+from analyses.hessian.eigenvalues import Eigenvalues
 from analyses.report.paper.quantities import ROWS, Quantity, Row
 from analyses.report.paper.subjects import Network, Run, networks
 from landscape.objective.objective import Objective
@@ -36,14 +37,20 @@ def spectrum(label, family, rho, value, error, **others):
         provenance=replace(measured.provenance, origin=origin),
         eigenvalues=np.array([value]),
         residuals=np.zeros(1),
-        sampling_error=error,
+        sampling_errors=np.array([error]),
+        ends=Eigenvalues(
+            np.array([value, -0.5]), np.zeros(2), np.ones(2, bool), np.array([error, 0.1])
+        ),
         components=Components(
             ("embedding", "attention", "block 1", "block 2", "block 3"),
             np.ones(5, np.int64),
-            np.array([3.0, 2.0, 1.5, 1.0, 0.5]),
-            np.full(5, 1e-3),
-            np.ones(5, bool),
-            np.full(5, 0.1),
+            Eigenvalues(
+                np.array([3.0, 2.0, 1.5, 1.0, 0.5]),
+                np.full(5, 1e-3),
+                np.ones(5, bool),
+                np.full(5, 0.1),
+            ),
+            Eigenvalues.unknown(5),
         ),
     )
 
@@ -69,10 +76,7 @@ def as_components(spectrum_result):
     """The result of components that a spectrum stands for."""
     return components.ComponentCurvature(
         spectrum_result.components,
-        spectrum_result.eigenvalues,
-        spectrum_result.residuals,
-        spectrum_result.converged,
-        spectrum_result.sampling_error,
+        spectrum_result.ends,
         label=spectrum_result.label,
         settings=components.Settings(),
         provenance=spectrum_result.provenance,

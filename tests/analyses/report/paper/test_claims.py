@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from analyses.hessian.eigenvalues import Eigenvalues
 from analyses.report.paper.catalog import CLAIMS, flatter_and_better, judge
 from analyses.report.paper.claims import gains, with_sam, within
 from analyses.report.paper.comparisons import ONE_RUN
@@ -161,6 +162,23 @@ def test_numbers_of_one_network_are_paired_within_each_run(monkeypatch):
     assert comparison.difference.p == pytest.approx(expected.pvalue)
     assert comparison.second.label == "λ_max, last block"
     assert within("first_block", "first_block", "ViT")(members) == []
+
+
+def test_the_largest_eigenvalue_is_compared_and_not_a_larger_negative_one():
+    negative = replace(spectrum("vit", "vit", 0.0, 4.0, 0.1), eigenvalues=np.array([-9.0]))
+    (comparison,) = with_sam("sharpness", more=False)(
+        [
+            *networks({"hessian": [negative]}),
+            network_of("vit-sam", "vit", 0.1, 1.0),
+        ]
+    )
+    assert comparison.first.text == "4.00 ± 0.10"
+
+
+def test_a_largest_eigenvalue_that_is_not_known_is_not_compared():
+    unknown = replace(spectrum("vit", "vit", 0.0, 4.0, 0.1), ends=Eigenvalues.unknown(2))
+    members = [*networks({"hessian": [unknown]}), network_of("b", "vit", 0.1, 1.0)]
+    assert with_sam("sharpness", more=False)(members) == []
 
 
 def test_gains_are_compared_with_the_errors_of_all_four_numbers(monkeypatch):

@@ -79,7 +79,8 @@ def test_rows_and_cells():
         "4.00 ± 0.50",
         "2.00 ± 0.25",
     ]
-    assert rows["training loss"].cells[1].text == "–"
+    assert rows["training loss at w, L_train"].cells[1].text == "–"
+    assert "softmax cross-entropy at w" in rows["training loss at w, L_train"].method
     assert "25 train samples" in rows["λ_max of the Hessian"].method
     assert "accuracy, %" not in rows
     blocks = {row.title: row for row in tables["Table 3: components"]}

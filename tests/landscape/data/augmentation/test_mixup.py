@@ -83,6 +83,18 @@ def test_of_so_many_samples_a_share_is_mixed():
     assert torch.equal(mix_numbers(50, share=0.0)[0], torch.eye(50).double())
 
 
+def test_one_share_is_that_of_all_samples():
+    shares = torch.tensor([0.75], dtype=torch.float64)
+    inputs, targets = mixup(
+        torch.eye(9).double(), torch.arange(9), 9, 0.5, 1.0, generator(), shares
+    )
+    own = inputs.diagonal()
+    assert set(own.tolist()) <= {0.75, 1.0}  # 1 where a sample is its own partner
+    assert (own == 0.75).sum() >= 7
+    assert torch.equal(inputs, targets)
+    assert shares.tolist() == [0.75]
+
+
 def test_the_same_generator_gives_the_same_mixture():
     source = generator(3)
     first = mixup(torch.eye(9), torch.arange(9), 9, 0.5, 1.0, source)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from landscape.data.augmentation.inception_crop import boxes_of, draw_crops
 from landscape.data.samples import Normalization, TensorSamples
 from landscape.data.sources.decoding import decode
 from landscape.data.sources.imagefolder import FolderSamples, image_folder
@@ -88,6 +89,26 @@ def test_decoded_on_demand_equals_decoded_once(root, image_size):
     assert torch.equal(lazy.targets, resident.targets)
     order = torch.tensor([6, 0, 3, 3, 1])
     assert torch.equal(lazy.fetch(order), resident.fetch(order))
+
+
+def test_random_crops_are_those_of_the_picture_in_its_own_pixels(root):
+    """Also of a JPEG so large that it is decoded at a part of its size."""
+    write(root / "train" / "ant" / "0.png", noise(8, 40, 90))
+    smooth = np.add.outer(np.arange(600) // 4, np.arange(800) // 8)
+    write(root / "train" / "ant" / "1.jpg", np.repeat(smooth[..., None], 3, 2).astype(np.uint8))
+    samples = image_folder(root, "train", 12, IDENTITY, resident_bytes=0)
+    crops = draw_crops(2, torch.Generator().manual_seed(1))
+    shown = 255 * samples.fetch(torch.arange(2), crops)
+    for path, crop, ours, levels in zip(samples.paths[:2], crops, shown, (1e-3, 3), strict=True):
+        picture = Image.open(path).convert("RGB")
+        ((left, top, width, height, is_mirrored),) = boxes_of(
+            crop.unsqueeze(0), picture.height, picture.width
+        ).tolist()
+        cut = picture.crop((left, top, left + width, top + height))
+        cut = cut.resize((12, 12), Image.Resampling.BILINEAR)
+        expected = bytes_of(np.array(cut)).float()
+        expected = expected.flip(2) if is_mirrored else expected
+        torch.testing.assert_close(ours, expected, rtol=0, atol=levels)
 
 
 def test_the_size_is_the_first_pictures_shorter_side_unless_it_is_given(root):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from analyses import flatness, linearity, sparsity
-from benchmarks.coverage_population import Measured, Population
+from benchmarks.coverage.population import Measured, Population
 from landscape.data.corruptions.catalog import FAMILIES, SEVERITIES
 from landscape.estimates import Estimate
 from landscape.robustness.evaluator import Evaluator

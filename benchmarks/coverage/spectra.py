@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from analyses import hessian, ntk
-from benchmarks.coverage_population import Measured, Population, small_network
+from benchmarks.coverage.population import Measured, Population, small_network
 from landscape.curvature.sampling import SLICES
 from landscape.eigen.eigenpairs import Eigenpairs
 from landscape.eigen.lanczos import lanczos

@@ -27,9 +27,8 @@ import torch
 from numpy.typing import NDArray
 from scipy import special
 
-from benchmarks import coverage_samples as samples
-from benchmarks import coverage_spectra as spectra
-from benchmarks.coverage_population import Measured, Population
+from benchmarks.coverage import samples, spectra
+from benchmarks.coverage.population import Measured, Population
 
 QUANTITIES: dict[str, Callable[[Population, int], Measured]] = {
     "loss": samples.loss,
