@@ -18,6 +18,7 @@ from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import MAP, figure
 from analyses.replicates import examples_of
+from landscape.estimates import half_width
 
 Array = NDArray[np.float64]
 LabelledMaps = tuple[str, Maps]
@@ -144,7 +145,9 @@ def _entropies(results: Sequence[Attention]) -> Figure:
             handles[curves[index].name] = panel.errorbar(
                 numbers,
                 result.by_layer,
-                yerr=np.nan_to_num(result.layer_stderr),
+                yerr=np.nan_to_num(
+                    half_width(result.layer_stderr, result.provenance.num_samples - 1)
+                ),
                 marker="o",
                 markersize=3.5,
                 **style,

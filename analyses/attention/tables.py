@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.attention.result import Attention
-from analyses.drawing.numbers import number, with_error
+from analyses.drawing.numbers import NumberText, number, with_error
 
 # How many numbers of pictures a cell lists.
 MOST_PICTURES = 12
@@ -21,17 +21,22 @@ def tabulate(results: Sequence[Attention]) -> dict[str, list[dict[str, str]]]:
 
 def _row(result: Attention) -> dict[str, str]:
     by_layer, errors, class_token = result.by_layer, result.layer_stderr, result.class_entropy[-1]
+    dof = result.provenance.num_samples - 1
+
+    def text(mean: float, error: float) -> NumberText:
+        return with_error(float(mean), float(error), dof)
+
     return {
         "checkpoint": result.label,
         "layers": str(len(result.layers)),
         "heads": _range(result.heads),
         "keys": _range(result.keys),
-        "mean entropy, nats, ± standard error": with_error(*map(float, result.mean)),
+        "mean entropy, nats, ± standard error": text(*result.mean),
         "log(keys)": number(float(result.maximum.mean()), 4),
-        "first layer": with_error(float(by_layer[0]), float(errors[0])),
-        "last layer": with_error(float(by_layer[-1]), float(errors[-1])),
+        "first layer": text(by_layer[0], errors[0]),
+        "last layer": text(by_layer[-1], errors[-1]),
         "class token, last layer": (
-            with_error(*map(float, class_token)) if np.isfinite(class_token[0]) else "none known"
+            text(*class_token) if np.isfinite(class_token[0]) else "none known"
         ),
         "maps": _about_maps(result),
     }

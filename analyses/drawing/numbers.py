@@ -4,7 +4,16 @@ import math
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.estimates import Estimate, Proportion, intervals
 from landscape.results.provenance import Provenance
+
+# Up to so many degrees of freedom, Student's t is told from the normal distribution.
+FEW = 30
+# With four answers of one kind or fewer the normal distribution is no guide to their share's error.
+FEWEST_ANSWERS = 4.5
 
 
 class NumberText(str):
@@ -82,9 +91,63 @@ def short_number(value: float) -> str:
     return f"{float(f'{value:.2g}'):g}"
 
 
-def with_error(value: float, error: float) -> NumberText:
-    """Value ± error, both to the error's second digit; "(no error)" if the error is not finite."""
-    return NumberText(_with_error(value, error), value)
+def with_error(value: float, error: float, dof: float = math.inf) -> NumberText:
+    """Value ± standard error, both to the error's second digit; "(no error)" if it is not finite.
+
+    An error of few degrees of freedom is followed by the 95 % interval of Student's t, which is
+    wider than two such errors to each side.
+    """
+    return estimate_text(Estimate(value, error, dof))
+
+
+def estimate_text(estimate: Estimate) -> NumberText:
+    """The same of an estimate, whose own interval it shows."""
+    value, error = estimate.value, estimate.stderr
+    text = _with_error(value, error)
+    if estimate.dof > FEW or not error > 0 or not math.isfinite(value + error):
+        return NumberText(text, value)
+    return NumberText(f"{text} {interval_text(estimate.interval())}", value)
+
+
+def share_text(share: Proportion) -> NumberText:
+    """A share in per cent, ± standard error; near 0 and 100 its 95 % interval.
+
+    Near is where fewer than five answers are of the one kind, as many as the error holds.
+    """
+    fewest = min(share.value, 1 - share.value) * share.effective_count
+    if share.stderr == 0 or not fewest < FEWEST_ANSWERS:
+        return with_error(100 * share.value, 100 * share.stderr, share.dof)
+    low, high = share.interval()
+    text = f"{number(100 * share.value)} {interval_text((100 * low, 100 * high))}"
+    return NumberText(text, 100 * share.value)
+
+
+def interval_text(ends: tuple[float, float]) -> str:
+    """A 95 % interval, to the second digit of its width."""
+    low, high = ends
+    if not math.isfinite(high - low):
+        return "(no interval)"
+    width = high - low
+    if width == 0 or max(abs(low), abs(high)) >= 1e5 or width < 1e-5:
+        return f"(95 %: {number(low)} to {number(high)})"
+    decimals = max(0, 1 - math.floor(math.log10(width)))
+    return f"(95 %: {low:.{decimals}f} to {high:.{decimals}f})"
+
+
+def error_bars(estimates: Sequence[Estimate], scale: float = 1.0) -> NDArray[np.float64]:
+    """How far the 68 % intervals of several estimates reach down and up from them.
+
+    Args:
+        estimates: n of them.
+        scale: what they are multiplied by in the picture, such as 100 for per cent.
+
+    Returns:
+        The distances, of shape (2, n), as matplotlib takes them; 0 without an error.
+    """
+    low, high = intervals(estimates)
+    values = np.array([estimate.value for estimate in estimates])
+    distances = np.nan_to_num(np.stack([values - low, high - values]))
+    return np.asarray(scale * np.maximum(distances, 0.0))
 
 
 def with_residual(

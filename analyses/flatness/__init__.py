@@ -26,10 +26,10 @@ ANALYSIS: "Analysis[Settings, Flatness]" = Analysis(
             "weights are scaled. A flatter network does not necessarily generalise better."
         ),
         "flatness": (
-            "Top: the mean loss under noise by the noise's size, with the standard error over "
-            "draws as a band. Bottom: the highest loss found in a ball by the ball's radius, with "
-            "a small cross for SAM's single step. A curve ends early where a draw of larger noise "
-            "has no finite loss."
+            "Top: the mean loss under noise by the noise's size; the band is the 68 % interval of "
+            "Student's t, of samples and draws together. Bottom: the highest loss found in a ball "
+            "by the ball's radius, with a small cross for SAM's single step. A curve ends early "
+            "where a draw of larger noise has no finite loss."
         ),
     },
     settings=Settings,

@@ -16,6 +16,7 @@ from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import figure, plain_log_ticks
 from analyses.flatness.result import Flatness
 from analyses.flatness.settings import BALLS
+from landscape.estimates import half_width
 from landscape.runtime.choices import NOISES
 
 TITLES = {
@@ -61,7 +62,7 @@ def draw(results: Sequence[Flatness], options: PlotOptions | None = None) -> dic
 
 
 def _draw_noise(axes: Axes, kind: str, results: Sequence[Flatness]) -> dict[str, Any]:
-    """The mean loss by sigma with its error as a band; returns the curves by label."""
+    """The mean loss by sigma with its 68 % interval as a band; returns the curves by label."""
     handles: dict[str, Any] = {}
     grid: set[float] = set()
     for curve in curves_of(results):
@@ -69,7 +70,8 @@ def _draw_noise(axes: Axes, kind: str, results: Sequence[Flatness]) -> dict[str,
         if kind not in result.average:
             continue
         average = result.average[kind]
-        sigmas, mean, error = average.sigmas, average.mean, np.nan_to_num(average.stderr)
+        sigmas, mean = average.sigmas, average.mean
+        error = np.nan_to_num(half_width(average.stderr, average.dof))
         grid |= set(sigmas.tolist())
         (handles[curve.name],) = axes.plot(sigmas, mean, marker="o", markersize=3, **style)
         axes.fill_between(

@@ -12,14 +12,18 @@ generalization", ICML 2023).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from analyses.flatness.result import AverageCase, Flatness, WorstCase
 from analyses.flatness.settings import Settings
 from analyses.run_context import RunContext
 from landscape.errors import NotMeasurableError
+from landscape.measures.contributions import loss_contributions
+from landscape.measures.crossed_effects import CrossedMean
 from landscape.measures.perturbation import Ball, noise_draws, noise_scale, worst_points
 from landscape.objective.objective import Objective
 from landscape.runtime.progress import track
@@ -62,17 +66,34 @@ def _average_case(objective: Objective, settings: Settings) -> dict[str, Average
     losses = {
         kind: np.empty((len(settings.sigmas_of(kind)), settings.draws)) for kind in settings.noise
     }
+    means = {kind: [CrossedMean() for _ in settings.sigmas_of(kind)] for kind in settings.noise}
     task = f"noise on {objective.label or 'model'} (draws)"
     noises = noise_draws(objective, settings.draws, settings.seed)
     for number, noise in enumerate(track(noises, task, total=settings.draws)):
         for kind, scale in scales.items():
             step = scale * noise
             for k, sigma in enumerate(settings.sigmas_of(kind)):
-                losses[kind][k, number] = objective.loss(torch.add(theta, step, alpha=sigma))
+                point = torch.add(theta, step, alpha=sigma)
+                losses[kind][k, number], contributions = loss_contributions(objective, point)
+                means[kind][k].add(contributions)
     return {
-        kind: AverageCase(np.array(settings.sigmas_of(kind), dtype=np.float64), values)
-        for kind, values in losses.items()
+        kind: _with_errors(settings.sigmas_of(kind), losses[kind], means[kind])
+        for kind in settings.noise
     }
+
+
+def _with_errors(
+    sigmas: Sequence[float], losses: NDArray[np.float64], means: Sequence[CrossedMean]
+) -> AverageCase:
+    """The losses of one kind of noise, (S, N), with the errors of their means at each sigma."""
+    estimates = [mean.estimate() for mean in means]
+    return AverageCase(
+        sigmas=np.array(sigmas, dtype=np.float64),
+        losses=losses,
+        sampling_error=np.array([estimate.sampling_error for estimate in estimates]),
+        stderr=np.array([estimate.total.stderr for estimate in estimates]),
+        dof=np.array([estimate.total.dof for estimate in estimates]),
+    )
 
 
 def _worst_case(objective: Objective, settings: Settings) -> dict[str, WorstCase]:

@@ -33,11 +33,19 @@ class AverageCase:
 
     Args:
         sigmas: (S,), the sizes of the noise.
-        losses: (S, N), in the unit of the loss.
+        losses: (S, N), in the unit of the loss; each is a mean over the same samples.
+        sampling_error: (S,), the standard error of L^N over samples, of these draws.
+        stderr: (S,), the standard error of L^N over samples and draws together: how far it may be
+            from the mean over all noise and all data (:mod:`landscape.measures.crossed_effects`);
+            nan for one draw or one sample.
+        dof: (S,), the degrees of freedom of ``stderr``.
     """
 
     sigmas: Values
     losses: Values
+    sampling_error: Values
+    stderr: Values
+    dof: Values
 
     @property
     def diverged(self) -> NDArray[np.int64]:
@@ -47,14 +55,22 @@ class AverageCase:
     @property
     def mean(self) -> Values:
         """L^N, of shape (S,); nan where a draw has no finite loss."""
-        return np.array([estimate.value for estimate in self._estimates()])
+        return np.array([estimate.value for estimate in self._over_draws()])
 
     @property
-    def stderr(self) -> Values:
-        """The standard error of L^N over draws, (S,); nan for one draw or a non-finite loss."""
-        return np.array([estimate.stderr for estimate in self._estimates()])
+    def noise_error(self) -> Values:
+        """The standard error of L^N over draws, of these samples, (S,); nan for one draw."""
+        return np.array([estimate.stderr for estimate in self._over_draws()])
 
-    def _estimates(self) -> list[Estimate]:
+    @property
+    def estimates(self) -> list[Estimate]:
+        """L^N with its error over samples and draws, for each sigma."""
+        return [
+            Estimate(float(mean), float(stderr), float(dof))
+            for mean, stderr, dof in zip(self.mean, self.stderr, self.dof, strict=True)
+        ]
+
+    def _over_draws(self) -> list[Estimate]:
         unknown = Estimate(math.nan, math.nan)
         return [Estimate.of(row) if np.isfinite(row).all() else unknown for row in self.losses]
 
@@ -106,6 +122,9 @@ class Flatness(Result):
             size = "standard deviation" if kind == "fixed" else "relative"
             arrays[f"{group}/sigmas"] = Array(average.sigmas, size, ("sigma",))
             arrays[f"{group}/losses"] = Array(average.losses, unit, ("sigma", "draw"))
+            arrays[f"{group}/sampling_error"] = Array(average.sampling_error, unit, ("sigma",))
+            arrays[f"{group}/stderr"] = Array(average.stderr, unit, ("sigma",))
+            arrays[f"{group}/dof"] = Array(average.dof, "", ("sigma",))
         for ball, worst in self.worst.items():
             group = f"worst/{ball}"
             radius = "l2 norm" if ball == "l2" else "relative"
@@ -121,10 +140,15 @@ class Flatness(Result):
         cls, arrays: Mapping[str, NDArray[Any]], label: str, settings: Any, provenance: Provenance
     ) -> Self:
         """The inverse of :meth:`arrays`."""
-        average = {
-            kind: AverageCase(*(arrays[f"average/{kind}/{name}"] for name in ("sigmas", "losses")))
-            for kind in settings.noise
-        }
+        average = {}
+        for kind in settings.noise:
+            sigmas, losses = (arrays[f"average/{kind}/{name}"] for name in ("sigmas", "losses"))
+            # Files of earlier versions have the error over draws alone.
+            errors = (
+                arrays.get(f"average/{kind}/{name}", np.full(len(sigmas), math.nan))
+                for name in ("sampling_error", "stderr", "dof")
+            )
+            average[kind] = AverageCase(sigmas, losses, *errors)
         names = ("radii", "losses", "one_step", "alignment", "diverged")
         worst = {
             ball: WorstCase(*(arrays[f"worst/{ball}/{name}"] for name in names))
@@ -135,8 +159,8 @@ class Flatness(Result):
             loss, stderr, average, worst, label=label, settings=settings, provenance=provenance
         )
 
-    def average_at(self, kind: str, sigma: float) -> tuple[float, float]:
-        """L^N and its standard error.
+    def average_at(self, kind: str, sigma: float) -> Estimate:
+        """L^N and its standard error over samples and draws.
 
         Args:
             kind: a kind of noise.
@@ -151,13 +175,14 @@ class Flatness(Result):
         if sigma not in average.sigmas:
             known = ", ".join(f"{value:g}" for value in average.sigmas)
             raise InputError(f"{kind} noise was not measured at sigma {sigma:g}, only at {known}")
-        k = int(np.flatnonzero(average.sigmas == sigma)[0])
-        return float(average.mean[k]), float(average.stderr[k])
+        return average.estimates[int(np.flatnonzero(average.sigmas == sigma)[0])]
 
     def headline(self) -> dict[str, Any]:
         """L, its sampling error, L^N by kind and sigma, and the highest losses by ball.
 
-        ``rise`` is the increase over L, ``one_step`` the loss after SAM's single step, and
+        ``stderr`` is over samples and draws together, with ``dof`` degrees of freedom;
+        ``sampling_error`` and ``noise_error`` are over samples and over draws alone. ``rise`` is
+        the increase over L, ``one_step`` the loss after SAM's single step, and
         ``alignment`` is 1 where no first-order change within the ball raises the loss further.
         """
         return {
@@ -168,6 +193,9 @@ class Flatness(Result):
                     "sigmas": average.sigmas,
                     "mean": average.mean,
                     "stderr": average.stderr,
+                    "dof": average.dof,
+                    "sampling_error": average.sampling_error,
+                    "noise_error": average.noise_error,
                     "rise": average.mean - self.loss,
                     "diverged": average.diverged,
                 }

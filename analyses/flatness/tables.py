@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analyses.drawing.numbers import number, with_error
+from analyses.drawing.numbers import NumberText, estimate_text, number, with_error
 from analyses.flatness.result import Flatness, reference
 from analyses.flatness.settings import BALLS
 from landscape.runtime.choices import NOISES
@@ -27,7 +27,9 @@ def tabulate(results: Sequence[Flatness]) -> dict[str, list[dict[str, str]]]:
         "": [
             {
                 "checkpoint": result.label,
-                "L, ± sampling error": with_error(result.loss, result.loss_stderr),
+                "L, ± sampling error": with_error(
+                    result.loss, result.loss_stderr, result.provenance.num_samples - 1
+                ),
                 **{f"{CAPTIONS[kind]}, ± standard error": _noise(result, kind) for kind in kinds},
                 **{f"{CAPTIONS[ball]}, at least": _worst(result, ball) for ball in balls},
                 "draws": str(result.settings.draws),
@@ -46,7 +48,8 @@ def _noise(result: Flatness, kind: str) -> str:
     at = f"(σ = {average.sigmas[k]:g})"
     if average.diverged[k]:
         return f"{average.diverged[k]} of {average.losses.shape[1]} draws not finite {at}"
-    return f"{with_error(float(average.mean[k]), float(average.stderr[k]))} {at}"
+    mean = average.estimates[k]
+    return NumberText(f"{estimate_text(mean)} {at}", mean.value)
 
 
 def _worst(result: Flatness, ball: str) -> str:
@@ -55,4 +58,5 @@ def _worst(result: Flatness, ball: str) -> str:
         return "not measured"
     k = reference(ball, worst.radii)
     diverged = f", {worst.diverged[k]} points not finite" if worst.diverged[k] else ""
-    return f"{number(float(worst.losses[k]))} (ρ = {worst.radii[k]:g}{diverged})"
+    highest = number(float(worst.losses[k]))
+    return NumberText(f"{highest} (ρ = {worst.radii[k]:g}{diverged})", highest.value)

@@ -17,6 +17,7 @@ from analyses.drawing.style import COLOURS, figure, grid_shape
 from analyses.hessian.eigenvalues import LARGEST, SMALLEST
 from analyses.hessian.result import Spectrum
 from analyses.replicates import examples_of
+from landscape.estimates import half_width
 
 Array = NDArray[np.float64]
 
@@ -97,7 +98,8 @@ def tails(results: Sequence[Spectrum]) -> Figure:
         result, style = curve.result, curve.style
         for panel, sign in zip(panels, (1, -1), strict=True):
             mean, error = result.quadrature.beyond(sign * thresholds)
-            error = np.nan_to_num(error)  # a single probe has none, and no band
+            # A single probe has none, and no band.
+            error = np.nan_to_num(half_width(error, result.quadrature.dof))
             shown = np.where(mean > 0, mean, np.nan)
             band = np.maximum(mean - error, floor), np.maximum(mean + error, floor)
             panel.fill_between(
@@ -117,7 +119,8 @@ def tails(results: Sequence[Spectrum]) -> Figure:
 def _density(panel: Axes, result: Spectrum, grid: Array, floor: float, finest: float) -> float:
     """Draw the curve with its band, and the eigenvalues as stems; return the greatest height."""
     mean, error = result.quadrature.density(grid, finest)
-    error = np.nan_to_num(error)  # a single probe has none, and no band
+    # A single probe has none, and no band.
+    error = np.nan_to_num(half_width(error, result.quadrature.dof))
     band = np.maximum(mean - error, floor), np.maximum(mean + error, floor)
     panel.fill_between(grid, *band, color=COLOURS[0], alpha=0.3, linewidth=0)
     panel.plot(grid, np.maximum(mean, floor), color=COLOURS[0])

@@ -113,6 +113,7 @@ class Spectrum(Result):
         """The inverse of :meth:`arrays`."""
         scalars: dict[str, Any] = {name: float(arrays[name]) for name in _scalars("")}
         scalars |= {name: int(arrays[name]) for name in COUNTS}
+        dof = len(arrays["trace_samples"]) - 1
         leading = Eigenvalues.by_magnitude(arrays)
         has_ends = f"{ENDS}eigenvalues" in arrays
         return cls(
@@ -126,8 +127,8 @@ class Spectrum(Result):
             ),
             # Files of earlier versions have none.
             second_difference=Estimate(*map(float, arrays.get("second_difference", (nan, nan)))),
-            trace=Estimate(*map(float, arrays["trace"])),
-            frobenius=Estimate(*map(float, arrays["frobenius"])),
+            trace=Estimate(*map(float, (*arrays["trace"], dof))),
+            frobenius=Estimate(*map(float, (*arrays["frobenius"], dof))),
             components=Components.from_arrays(arrays),
             vectors=arrays.get("eigenvectors", np.empty((0, 0), np.float32)),
             held_out=held_out_from_arrays(arrays),
@@ -186,6 +187,7 @@ class Spectrum(Result):
             "frobenius_stderr": self.frobenius.stderr if has_density else None,
             "negative_share": negative,
             "negative_share_stderr": negative_error,
+            "dof_of_probes": self.quadrature.dof if has_density else None,
             "components": components.headline(),
             "loss": self.loss,
             "loss_stderr": self.loss_stderr,

@@ -42,15 +42,19 @@ def _summary(result: Spectrum) -> dict[str, str]:
 
 
 def _of_density(result: Spectrum) -> dict[str, str]:
-    trace, frobenius = "trace, ± standard error", "‖H‖ (Frobenius), ± standard error"
+    trace, frobenius = (
+        "trace, ± standard error of probes",
+        "‖H‖ (Frobenius), ± standard error of probes",
+    )
     negative = "negative share of Σ|λ|, %"
     if not result.settings.probes:
         return dict.fromkeys((trace, frobenius, negative), "not measured")
+    dof = result.quadrature.dof
     share, error = result.quadrature.negative_share
     return {
-        trace: with_error(result.trace.value, result.trace.stderr),
-        frobenius: with_error(result.frobenius.value, result.frobenius.stderr),
-        negative: with_error(100 * share, 100 * error),
+        trace: with_error(result.trace.value, result.trace.stderr, dof),
+        frobenius: with_error(result.frobenius.value, result.frobenius.stderr, dof),
+        negative: with_error(100 * share, 100 * error, dof),
     }
 
 

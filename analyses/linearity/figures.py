@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from analyses.drawing.lettering import add_legend
@@ -11,30 +12,31 @@ from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import figure
 from analyses.linearity.result import Linearity
+from landscape.estimates import Proportion, half_width, intervals
 
 
 def draw(results: Sequence[Linearity], options: PlotOptions | None = None) -> dict[str, Figure]:
-    """A panel each for misses, loss and gradient, from one input to the other."""
+    """A panel each for misses, loss and gradient, from one input to the other.
+
+    The bands are 68 % intervals, Wilson's of misses and Student's t of the means.
+    """
     page = figure(7.6, 2.9 + 0.18 * (len(results) > 3))
     panels = page.subplots(1, 3)
     handles: dict[str, Any] = {}
     for curve in curves_of(results):
         result, style = curve.result, curve.style
-        curves = (
-            (100 * result.missing, 100 * result.missing_stderr),
+        shares = map(Proportion, result.missing.tolist(), result.missing_stderr.tolist())
+        means = (
             (result.loss, result.loss_stderr),
             (result.gradient_norm, result.gradient_norm_stderr),
         )
-        for panel, (values, errors) in zip(panels, curves, strict=True):
+        panel_curves = [(100 * result.missing, 100 * intervals(shares))]
+        for mean, error in means:
+            half = half_width(error, len(result.pairs) - 1)
+            panel_curves.append((mean, np.stack([mean - half, mean + half])))
+        for panel, (values, band) in zip(panels, panel_curves, strict=True):
             (handles[curve.name],) = panel.plot(result.t, values, **style)
-            panel.fill_between(
-                result.t,
-                values - errors,
-                values + errors,
-                color=style["color"],
-                alpha=0.15,
-                linewidth=0,
-            )
+            panel.fill_between(result.t, *band, color=style["color"], alpha=0.15, linewidth=0)
     panels[0].set_ylabel("misses (%)")
     panels[1].set_ylabel(with_unit("loss of the mixture", results))
     panels[2].set_ylabel(with_unit("‖∂ loss / ∂ input‖", results))

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analyses.linearity.result import Linearity, share_error
+from analyses.linearity.result import Linearity
 from analyses.linearity.settings import Settings
 from analyses.run_context import RunContext
 from landscape.data.batches import Batch, merge
 from landscape.errors import NotMeasurableError
-from landscape.estimates import mean_and_stderr
+from landscape.estimates import Proportion, mean_and_stderr
 from landscape.objective.eval_copy import differentiable
 from landscape.objective.losses import sample_losses
 from landscape.objective.objective import Objective
@@ -67,7 +67,7 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Li
     return Linearity(
         t=t,
         missing=misses.mean(1),
-        missing_stderr=np.array([share_error(row > 0) for row in misses]),
+        missing_stderr=np.array([Proportion.of(row).stderr for row in misses]),
         loss=loss,
         loss_stderr=loss_stderr,
         gradient_norm=gradient_norm,

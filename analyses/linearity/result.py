@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.linearity.settings import Settings
+from landscape.estimates import Proportion
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
@@ -86,12 +87,11 @@ class Linearity(Result):
         )
 
     @property
-    def missing_rate(self) -> tuple[float, float]:
-        """R, the share of misses at the midpoints, with its standard error."""
-        middle = len(self.t) // 2
-        return float(self.missing[middle]), float(self.missing_stderr[middle])
+    def missing_rate(self) -> Proportion:
+        """R, the share of misses at the midpoints, with its error over pairs."""
+        return Proportion.of((self.predictions[:, None] != self.targets).all(1))
 
-    def missing_rate_of(self, same_class: bool) -> tuple[float, float]:
+    def missing_rate_of(self, same_class: bool) -> Proportion:
         """R and its error among some of the pairs; nan if there are no such pairs.
 
         Args:
@@ -99,30 +99,24 @@ class Linearity(Result):
         """
         chosen = (self.targets[:, 0] == self.targets[:, 1]) == same_class
         missed = (self.predictions[:, None] != self.targets).all(1)[chosen]
-        return (float(missed.mean()), share_error(missed)) if chosen.any() else (math.nan, math.nan)
+        return Proportion.of(missed) if chosen.any() else Proportion(math.nan, math.nan)
 
     def headline(self) -> dict[str, Any]:
-        """R with its error, of all pairs and by kind of pair, and the loss at the midpoints."""
+        """R with its error, of all pairs and by kind of pair, and the loss at the midpoints.
+
+        ``NAME_interval`` is Wilson's 95 % interval, which also holds where R is 0 or 1.
+        """
         middle = len(self.t) // 2
-        rate, error = self.missing_rate
-        rates: dict[str, Any] = {"missing_rate": rate, "missing_rate_stderr": error}
-        for name, same_class in (("same_class", True), ("two_classes", False)):
-            rate, error = self.missing_rate_of(same_class)
-            rates |= {f"missing_rate_{name}": rate, f"missing_rate_{name}_stderr": error}
+        rates = {
+            "missing_rate": self.missing_rate,
+            "missing_rate_same_class": self.missing_rate_of(same_class=True),
+            "missing_rate_two_classes": self.missing_rate_of(same_class=False),
+        }
         return {
-            **rates,
+            **{name: rate.value for name, rate in rates.items()},
+            **{f"{name}_stderr": rate.stderr for name, rate in rates.items()},
+            **{f"{name}_interval": rate.interval() for name, rate in rates.items()},
             "pairs": len(self.pairs),
             "loss_at_midpoints": self.loss[middle],
             "loss_at_midpoints_stderr": self.loss_stderr[middle],
         }
-
-
-def share_error(events: NDArray[np.bool_]) -> float:
-    """The standard error of a share of n events, after Agresti and Coull (1998).
-
-    Their estimate adds two events and two non-events, so that the error is not 0 where none or all
-    of the n are events.
-    """
-    count = len(events) + 4
-    share = (float(events.sum()) + 2) / count
-    return math.sqrt(share * (1 - share) / count)

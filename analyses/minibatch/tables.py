@@ -15,9 +15,13 @@ def _row(result: MinibatchSpectra) -> dict[str, str]:
     largest, negative = result.largest, result.negative
     return {
         "checkpoint": result.label,
-        "mean of the largest, ± standard error": with_error(largest.value, largest.stderr),
+        "mean of the largest, ± standard error": with_error(
+            largest.value, largest.stderr, largest.dof
+        ),
         "largest of all": number(float(result.eigenvalues.max())),
-        "negative, %, ± standard error": with_error(100 * negative.value, 100 * negative.stderr),
+        "negative, %, ± standard error": with_error(
+            100 * negative.value, 100 * negative.stderr, negative.dof
+        ),
         "mini-batches": f"{len(result.eigenvalues)} of {result.settings.minibatch_size}",
         "L2": f"{result.settings.l2:g}",
         "augmentation": result.settings.augmentation,

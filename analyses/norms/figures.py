@@ -12,6 +12,7 @@ from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import figure
 from analyses.norms.result import Norms
+from landscape.estimates import half_width
 from landscape.parameters.components import ORDER
 
 
@@ -31,7 +32,9 @@ def draw(results: Sequence[Norms], options: PlotOptions | None = None) -> dict[s
         handles[curve.name] = right.errorbar(
             np.arange(1, len(mlps) + 1),
             result.whole[mlps, 0],
-            yerr=np.nan_to_num(result.whole[mlps, 1]),
+            yerr=np.nan_to_num(
+                half_width(result.whole[mlps, 1], result.provenance.num_samples - 1)
+            ),
             marker="o",
             markersize=3.5,
             **curve.style,

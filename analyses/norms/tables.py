@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analyses.drawing.numbers import number, with_error
+from analyses.drawing.numbers import NumberText, number, with_error
 from analyses.norms.result import Norms
 
 
@@ -20,7 +20,12 @@ def tabulate(results: Sequence[Norms]) -> dict[str, list[dict[str, str]]]:
         }
         mlps = result.first_middle_last or (0, 0, 0)
         for name, k in zip(("first", "middle", "last"), mlps, strict=True):
-            text = with_error(*result.post_activation(k)) if k else "none"
+            text = _norm(result, k) if k else "none"
             row[f"norm after {name} MLP (Mixer: channel mixing) ± standard error"] = text
         rows.append(row)
     return {"": rows}
+
+
+def _norm(result: Norms, k: int) -> NumberText:
+    mean, error = result.post_activation(k)
+    return with_error(mean, error, result.provenance.num_samples - 1)

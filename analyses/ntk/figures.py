@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analyses.drawing.lettering import add_legend
+from analyses.drawing.numbers import error_bars
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import figure, plain_log_ticks
@@ -28,11 +29,11 @@ def draw(results: Sequence[TangentKernel], options: PlotOptions | None = None) -
             relative = np.where(values > 0, values / values[0], np.nan)
             (handles[curve.name],) = panel.plot(np.arange(1, len(values) + 1), relative, **style)
         for place, variant in enumerate(TICKS):
-            value, error, is_bound = result.kappa(variant)
+            mean, (_, is_bound) = result.mean_kappa(variant), result.kappas(variant)
             panels[2].errorbar(
                 place + curve.offset,
-                value,
-                yerr=np.nan_to_num(error),
+                mean.value,
+                yerr=error_bars([mean]),
                 marker="^" if is_bound else "o",
                 markersize=4.5,
                 color=style["color"],

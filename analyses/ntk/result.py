@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from analyses.ntk.settings import VARIANTS, Settings
-from landscape.estimates import Estimate
+from landscape.estimates import GeometricMean
 from landscape.measures.tangent_kernel import condition_number
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
@@ -108,15 +108,22 @@ class TangentKernel(Result):
         return values, any(is_bound for seed in ratios for _, is_bound in seed)
 
     def kappa(self, variant: str = "") -> tuple[float, float, bool]:
-        """The mean over seeds, its standard error (nan for one seed), and whether it is a bound.
+        """The geometric mean over seeds, its standard error, and whether it is a lower bound.
 
         Args:
             variant: one of :data:`~analyses.ntk.settings.VARIANTS`; by default that of the
                 settings.
         """
-        values, is_bound = self.kappas(variant or self.settings.ntk_reduction)
-        mean = Estimate.of(values)
-        return mean.value, mean.stderr, is_bound
+        mean = self.mean_kappa(variant)
+        return mean.value, mean.stderr, self.kappas(variant or self.settings.ntk_reduction)[1]
+
+    def mean_kappa(self, variant: str = "") -> GeometricMean:
+        """The geometric mean over seeds, with its error and interval (nan for one seed).
+
+        Args:
+            variant: as in :meth:`kappa`.
+        """
+        return GeometricMean.of(self.kappas(variant or self.settings.ntk_reduction)[0])
 
     @property
     def method(self) -> str:
@@ -131,13 +138,17 @@ class TangentKernel(Result):
         )
 
     def headline(self) -> dict[str, Any]:
-        """For each variant the condition number, its error and whether it is a lower bound."""
+        """For each variant the condition number, its error and whether it is a lower bound.
+
+        It is the geometric mean over seeds, and ``interval`` its 95 % interval.
+        """
         variants: dict[str, Any] = {}
         for variant in VARIANTS:
             value, error, is_bound = self.kappa(variant)
             variants[variant] = {
                 "condition_number": value,
                 "stderr": error,
+                "interval": self.mean_kappa(variant).interval(),
                 "is_lower_bound": is_bound,
                 "by_seed": self.kappas(variant)[0],
             }
@@ -146,6 +157,7 @@ class TangentKernel(Result):
             "kappa_stderr": variants[self.settings.ntk_reduction]["stderr"],
             "kappa_of": self.settings.ntk_reduction,
             "batch_norm": self.statistics,
+            "dof": len(self.samples) - 1,
             **variants,
             "samples": self.samples.shape[1],
             "outputs": len(self.outputs),

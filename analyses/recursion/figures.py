@@ -16,6 +16,8 @@ from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import figure, plain_log_ticks
 from analyses.recursion.result import Recursion, series
+from landscape.curvature.sampling import SLICES
+from landscape.estimates import half_width
 
 ROWS = ("‖a‖² of a sample", "|λ| of ℋ", "|f'(h)| > 0.1 (%)", "|λ| of the block")
 # The indices of rows that are drawn in a way of their own.
@@ -84,20 +86,24 @@ def _draw_series(
     places = [place for _, place in members]
     blocks = np.stack([np.abs(result.blocks), result.block_stderr], 1)
     rows = (result.inputs, result.magnitudes, 100 * result.active, blocks)
+    whole, few = result.provenance.num_samples - 1, result.eigenvalues.shape[1] - 1
+    # The error of a block is from as many slices as there are samples, up to a limit.
+    dofs = (whole, few, whole, min(few, SLICES - 1))
     marker = {
         "marker": MARKS[role],
         "markersize": 3.5,
         "markerfacecolor": "white" if role == "second" else style["color"],
     }
-    for axes, values in zip(column, rows, strict=True):
+    for axes, values, dof in zip(column, rows, dofs, strict=True):
         mean, error = values[layers].T
         if np.isfinite(mean).any():
-            axes.errorbar(places, mean, yerr=np.nan_to_num(error), **marker, **style)
+            bars = np.nan_to_num(half_width(error, dof))
+            axes.errorbar(places, mean, yerr=bars, **marker, **style)
     bound, error = result.bounds[layers].T
     column[BLOCK].errorbar(
         places,
         bound,
-        yerr=np.nan_to_num(error),
+        yerr=np.nan_to_num(half_width(error, few)),
         color=style["color"],
         linestyle=":",
         linewidth=1.0,

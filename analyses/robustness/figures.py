@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analyses.drawing.lettering import add_legend, plain_text
+from analyses.drawing.numbers import error_bars
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import figure
@@ -74,7 +75,7 @@ def _draw_curve(panel: Axes, scores: Mapping[Any, Score], style: dict[str, Any])
     return panel.errorbar(
         list(scores),
         [score.accuracy for score in scores.values()],
-        yerr=[score.standard_error for score in scores.values()],
+        yerr=error_bars([score.share for score in scores.values()], 100),
         marker="o",
         markersize=3,
         elinewidth=0.8,
@@ -101,7 +102,7 @@ def _draw_categories(panel: Axes, results: Sequence[Robustness]) -> dict[str, An
         handles[curve.name] = panel.errorbar(
             [x + shift for x, _ in measured],
             [score.accuracy for _, score in measured],
-            yerr=[score.standard_error for _, score in measured],
+            yerr=error_bars([score.share for _, score in measured], 100),
             marker="o",
             markersize=3.5 if len(results) <= 8 else 2,
             elinewidth=1,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analyses.drawing.numbers import fixed, with_error
+from analyses.drawing.numbers import fixed, share_text, with_error
 from analyses.robustness.result import ATTACKS, Robustness, families_of, family_title, sets_of
 from landscape.data.corruptions.catalog import SEVERITIES
 from landscape.robustness.scores import Score
@@ -36,7 +36,9 @@ def _overview(result: Robustness, results: Sequence[Robustness]) -> dict[str, st
         "checkpoint": result.label,
         "samples": str(len(result.correct)),
         f"accuracy, {UNIT}": _cell(result.accuracy),
-        "loss, ± standard error": with_error(result.loss, result.loss_stderr),
+        "loss, ± standard error": with_error(
+            result.loss, result.loss_stderr, result.provenance.num_samples - 1
+        ),
         f"corrupted, mean of {len(SEVERITIES)} severities, {UNIT}": _cell(
             result.corruption_accuracy
         ),
@@ -66,12 +68,11 @@ def _row_of_sets(result: Robustness, names: Sequence[str]) -> dict[str, str]:
     for name in names:
         score = result.sets.get(name)
         row[name] = _cell(score)
-        if score is not None and score.among_present is not None:
-            error = score.among_present_error or 0.0
-            among = with_error(score.among_present, error)
-            row[name] += f" (among its classes {among})"
+        among_present = None if score is None else score.share_among_present
+        if among_present is not None:
+            row[name] += f" (among its classes {share_text(among_present)})"
     return row
 
 
 def _cell(score: Score | None) -> str:
-    return "not asked" if score is None else with_error(score.accuracy, score.standard_error)
+    return "not asked" if score is None else share_text(score.share)

@@ -15,6 +15,7 @@ from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import DASHES, figure, plain_log_ticks
 from analyses.slices.result import Slice
 from analyses.slices.settings import axis_label
+from landscape.estimates import half_width
 
 
 def curves(results: Sequence[Slice], along: str, options: PlotOptions | None = None) -> Figure:
@@ -55,7 +56,7 @@ def curves(results: Sequence[Slice], along: str, options: PlotOptions | None = N
 
 
 def _curve(axes: Axes, result: Slice, name: str, style: dict[str, Any]) -> Any:
-    """A curve, and its band: the range over repeats, or twice the sampling error."""
+    """A curve, and its band: the range over repeats, or the 95 % interval of its sampling."""
     values = np.where(np.isfinite(result.values[name]), result.values[name], np.nan)
     repeats = result.repeats.get(name)
     low = high = None
@@ -64,7 +65,8 @@ def _curve(axes: Axes, result: Slice, name: str, style: dict[str, Any]) -> Any:
         values = finite.mean(0)
         low, high = finite.min(0), finite.max(0)
     elif f"{name}_stderr" in result.values:
-        error = 2 * result.values[f"{name}_stderr"]
+        dof = result.provenance.num_samples - 1
+        error = half_width(result.values[f"{name}_stderr"], dof, 0.95)
         low, high = np.maximum(values - error, 1e-3 * values), values + error
     (line,) = axes.plot(result.x, values, **style)
     if low is not None and high is not None and np.isfinite(low).any():

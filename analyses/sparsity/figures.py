@@ -9,10 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analyses.drawing.lettering import add_legend
+from analyses.drawing.numbers import error_bars
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import figure
 from analyses.sparsity.result import BINS, Sparsity, series
+from landscape.estimates import half_width
 
 TITLES = {
     "mlp": "MLP",
@@ -51,7 +53,7 @@ def _active_neurons(results: Sequence[Sparsity]) -> Figure:
             bars = panel.errorbar(
                 np.arange(1, len(layers) + 1),
                 100 * result.active[layers],
-                yerr=100 * np.nan_to_num(result.stderr[layers]),
+                yerr=error_bars([result.shares[layer] for layer in layers], 100),
                 marker="o",
                 markersize=3.5,
                 **curves[index].style,
@@ -80,7 +82,10 @@ def _single_neurons(results: Sequence[Sparsity]) -> Figure:
         marked = {**style, "marker": "o", "markersize": 3.5}
         dead.plot(layers, 100 * result.dead, **marked)
         handles[curve.name] = rank.errorbar(
-            layers, result.rank[:, 0], yerr=np.nan_to_num(result.rank[:, 1]), **marked
+            layers,
+            result.rank[:, 0],
+            yerr=np.nan_to_num(half_width(result.rank[:, 1], result.jackknife_dof)),
+            **marked,
         )
         counts = result.histogram.sum(0)
         often.plot(centres, 100 * counts / max(counts.sum(), 1), drawstyle="steps-mid", **style)

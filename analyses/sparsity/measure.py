@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from analyses.run_context import RunContext
-from analyses.sparsity.result import BINS, Sparsity
+from analyses.sparsity.result import BINS, GROUPS, Sparsity
 from analyses.sparsity.settings import Settings
 from landscape.errors import NotMeasurableError
-from landscape.estimates import Estimate
+from landscape.estimates import Proportion
 from landscape.hooks.activations import watch_activations
 from landscape.measures.feature_rank import Moments, components_for, effective_rank, jackknife_error
 from landscape.objective.objective import Objective
@@ -30,8 +30,6 @@ from landscape.runtime.progress import track
 # The most tokens or pixels of a sample, and neurons of a layer, that enter the rank.
 POSITIONS = 16
 NEURONS = 1024
-# Of samples, for the jackknife.
-GROUPS = 8
 
 
 def measure(objective: Objective, settings: Settings, context: RunContext) -> Sparsity:
@@ -60,12 +58,14 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Sp
             f"{type(objective.module).__name__} has no activation function that can be watched: "
             "no module of torch.nn and no call of torch.nn.functional"
         )
-    active = [_mean(layer.active) for layer in layers.values()]
+    by_sample = [torch.cat(layer.active).cpu().numpy() for layer in layers.values()]
+    active = [Proportion.of(fractions) for fractions in by_sample]
     shares = [layer.share for layer in layers.values()]
     return Sparsity(
         layers=tuple(layers),
         active=np.array([estimate.value for estimate in active]),
         stderr=np.array([estimate.stderr for estimate in active]),
+        mean_stderr=_error_of_mean(by_sample),
         above=_above(objective, layers, settings.thresholds),
         neurons=np.array([len(share) for share in shares]),
         dead=np.array([float((share == 0).mean()) for share in shares]),
@@ -144,7 +144,11 @@ def _above(
         with watch_activations(objective.module, count):
             for _ in objective.outputs():
                 pass
-    estimates = [_mean(fractions[threshold, name]) for threshold in thresholds for name in layers]
+    estimates = [
+        Proportion.of(torch.cat(fractions[threshold, name]).cpu().numpy())
+        for threshold in thresholds
+        for name in layers
+    ]
     table = [(estimate.value, estimate.stderr) for estimate in estimates]
     return np.array(table, dtype=np.float64).reshape(len(thresholds), len(layers), 2)
 
@@ -156,6 +160,12 @@ def _neurons_last(output: Tensor) -> Tensor:
     return output.reshape(len(output), -1, output.shape[-1] if output.dim() > 1 else 1)
 
 
-def _mean(batches: list[Tensor]) -> Estimate:
-    """The mean over samples and its standard error."""
-    return Estimate.of(torch.cat(batches).cpu().numpy())
+def _error_of_mean(by_sample: Sequence[NDArray[np.float64]]) -> float:
+    """The standard error of the mean over layers, whose fractions are of the same samples.
+
+    Where layers are passed by different numbers of samples it is the mean of their errors, which is
+    as large as it can be.
+    """
+    if len({len(fractions) for fractions in by_sample}) == 1:
+        return Proportion.of(np.mean(by_sample, axis=0)).stderr
+    return float(np.mean([Proportion.of(fractions).stderr for fractions in by_sample]))

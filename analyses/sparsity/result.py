@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.sparsity.settings import Settings
+from landscape.estimates import Proportion
 from landscape.hooks.layer_names import feature_mlps, mlp_kind
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
 # Of the histogram of how often neurons are active.
 BINS = 20
+# Of samples, for the jackknife.
+GROUPS = 8
 
 Values = NDArray[np.float64]
 
@@ -29,7 +32,9 @@ class Sparsity(Result):
     Args:
         layers: the names of the layers.
         active: (L,), the fraction of active neurons.
-        stderr: (L,), its standard error over samples.
+        stderr: (L,), its standard error over samples; 1 / n of n samples where none or all of the
+            neurons are active (:class:`landscape.estimates.Proportion`).
+        mean_stderr: the standard error over samples of the mean over layers.
         above: (T, L, 2), the fraction above each of T thresholds and its standard error.
         neurons: (L,), how many neurons a layer has.
         dead: (L,), the fraction of these that is active on no sample.
@@ -42,6 +47,7 @@ class Sparsity(Result):
     layers: tuple[str, ...]
     active: Values
     stderr: Values
+    mean_stderr: float
     above: Values
     neurons: NDArray[np.int64]
     dead: Values
@@ -60,6 +66,7 @@ class Sparsity(Result):
             "layers": Array(np.array(self.layers, dtype=object), "", of_layer),
             "active": Array(self.active, "fraction", of_layer),
             "stderr": Array(self.stderr, "fraction", of_layer),
+            "mean_stderr": Array(np.float64(self.mean_stderr), "fraction"),
             "above": Array(self.above, "fraction", ("threshold", *estimate)),
             "neurons": Array(self.neurons, "neurons", of_layer),
             "dead": Array(self.dead, "fraction", of_layer),
@@ -77,7 +84,9 @@ class Sparsity(Result):
         A file of an earlier version holds the active fractions alone. Its settings then have no
         threshold, so that their fingerprint differs from that of today's settings.
         """
-        values = {name: array for name, array in arrays.items() if name != "layers"}
+        values: dict[str, Any] = {name: array for name, array in arrays.items() if name != "layers"}
+        # Files of earlier versions have none.
+        values["mean_stderr"] = float(arrays.get("mean_stderr", math.nan))
         if "dead" not in arrays:
             count, unknown = len(arrays["layers"]), np.full((len(arrays["layers"]), 2), math.nan)
             settings = replace(settings, thresholds=())
@@ -107,6 +116,28 @@ class Sparsity(Result):
         """The indices of the MLPs' activations, token mixing excepted; of all if there are none."""
         return feature_mlps(self.layers)
 
+    @property
+    def mean_share(self) -> Proportion:
+        """:attr:`mean` with its error over samples."""
+        return Proportion(self.mean, self.mean_stderr, self._dof)
+
+    @property
+    def shares(self) -> list[Proportion]:
+        """The active fraction of each layer with its error over samples."""
+        return [
+            Proportion(float(active), float(stderr), self._dof)
+            for active, stderr in zip(self.active, self.stderr, strict=True)
+        ]
+
+    @property
+    def jackknife_dof(self) -> float:
+        """The degrees of freedom of the errors of ``rank`` and ``components``."""
+        return float(min(GROUPS, self.provenance.num_samples) - 1)
+
+    @property
+    def _dof(self) -> float:
+        return float(self.provenance.num_samples - 1)
+
     def headline(self) -> dict[str, Any]:
         """Active fractions, dead neurons and ranks by layer, and the mean active fraction."""
 
@@ -117,6 +148,7 @@ class Sparsity(Result):
             "layers": by_layer(self.active),
             "stderr": by_layer(self.stderr),
             "mean": self.mean,
+            "mean_stderr": self.mean_stderr,
             "above": {
                 f"{threshold:g}": by_layer(above[:, 0])
                 for threshold, above in zip(self.settings.thresholds, self.above, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from analyses.drawing.numbers import number, with_error
+from analyses.drawing.numbers import number, share_text, with_error
 from analyses.sparsity.result import Sparsity
 
 MLP = "MLP (Mixer: channel mixing), %, ± standard error"
@@ -23,22 +23,20 @@ def _row(result: Sparsity) -> dict[str, str]:
     row = {
         "checkpoint": result.label,
         "layers": str(len(result.layers)),
-        "mean active, %": f"{100 * result.mean:.1f}",
-        f"first {MLP}": _per_cent(result.active[first], result.stderr[first]),
-        f"last {MLP}": _per_cent(result.active[last], result.stderr[last]),
+        "mean active, %, ± standard error": share_text(result.mean_share),
+        f"first {MLP}": share_text(result.shares[first]),
+        f"last {MLP}": share_text(result.shares[last]),
     }
     for threshold, above in zip(result.settings.thresholds, result.above, strict=True):
         row[f"mean above {threshold:g} × rms, %"] = f"{100 * above[:, 0].mean():.1f}"
     dead = rank = components = "–"
     if math.isfinite(result.dead[0]):  # a file of an earlier version has none of these
         dead = number(100 * float((result.dead * result.neurons).sum() / result.neurons.sum()))
-        rank = with_error(*result.rank[-1])
-        components = with_error(*result.components[-1])
+        (rank, components) = (
+            with_error(float(values[-1, 0]), float(values[-1, 1]), result.jackknife_dof)
+            for values in (result.rank, result.components)
+        )
     row["dead, % of all neurons"] = dead
     row["effective rank, last layer"] = rank
     row["components for 99 %, last layer"] = components
     return row
-
-
-def _per_cent(value: float, error: float) -> str:
-    return with_error(100 * value, 100 * error)

@@ -56,6 +56,11 @@ class Quadrature:
         return Estimate.of(self.traces).stderr
 
     @property
+    def dof(self) -> float:
+        """The degrees of freedom of all errors over probes: one less than there are probes."""
+        return float(len(self.traces) - 1)
+
+    @property
     def widths(self) -> Array:
         """The mean distance of each node to its neighbours, of shape (probes, m).
 

@@ -36,7 +36,7 @@ def hutchinson(operator: SymmetricOperator, count: int, generator: torch.Generat
     Example:
         >>> operator = CurvatureOperator(objective)
         >>> hutchinson(operator, 100, torch.Generator().manual_seed(0))
-        Estimate(value=..., stderr=...)
+        Estimate(value=..., stderr=..., dof=...)
     """
     vectors = rademacher_vectors(operator, count, generator)
     return Estimate.of(_quotients(vectors, operator.matmat(vectors)))
@@ -61,7 +61,7 @@ def hutch_plus_plus(
     Example:
         >>> operator = CurvatureOperator(objective)
         >>> hutch_plus_plus(operator, 99, torch.Generator().manual_seed(0))
-        Estimate(value=..., stderr=...)
+        Estimate(value=..., stderr=..., dof=...)
     """
     if count < 6:
         raise InputError(f"Hutch++ needs at least 6 products, got {count}")
@@ -100,7 +100,8 @@ def frobenius_norm(quadrature: Quadrature, probes: Tensor, pairs: Eigenpairs) ->
     """The Frobenius norm sqrt(tr H^2), from a quadrature and eigenpairs, without a product."""
     square = deflated_trace(quadrature, probes, pairs, power=2)
     norm = math.sqrt(max(square.value, 0.0))
-    return Estimate(norm, square.stderr / (2 * norm) if norm else square.stderr)
+    error = square.stderr / (2 * norm) if norm else square.stderr
+    return Estimate(norm, error, square.dof)
 
 
 def _quotients(vectors: Tensor, products: Tensor) -> NDArray[np.float64]:

@@ -1,12 +1,13 @@
 """Accuracies with their standard errors, also over several changes of the same pictures."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from landscape.estimates import Proportion
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,26 @@ class Score:
     among_present: float | None = None
     among_present_error: float | None = None
 
+    @property
+    def share(self) -> Proportion:
+        """The accuracy as a share of 1, with its interval."""
+        return Proportion(self.accuracy / 100, self.standard_error / 100)
+
+    @property
+    def share_among_present(self) -> Proportion | None:
+        """:attr:`among_present` as a share of 1, with its interval."""
+        if self.among_present is None or self.among_present_error is None:
+            return None
+        return Proportion(self.among_present / 100, self.among_present_error / 100)
+
 
 def score_of(correct: Tensor, among_present: Tensor | None = None) -> Score:
     """The score of the answers for n pictures.
 
     The answers for K changes of a picture are not independent, so the standard error is that of
-    the n means over changes: their standard deviation, around their mean, / sqrt(n). For one
-    change this is the binomial sqrt(p (1 - p) / n).
+    the n means over changes: their standard deviation / sqrt(n). For one change this is the
+    binomial sqrt(p (1 - p) / n), and 1 / n where none or all of the answers are right
+    (:class:`landscape.estimates.Proportion`).
 
     Args:
         correct: which answers are right, of shape (n,), or (n, K) for K changes of each picture.
@@ -65,6 +79,5 @@ def mean_score(scores: Mapping[str, Score]) -> Score:
 
 
 def _mean(correct: Tensor) -> tuple[float, float]:
-    shares = correct.to(torch.float64).reshape(len(correct), -1).mean(1)
-    error = shares.std(correction=0).item() / math.sqrt(len(shares))
-    return 100 * shares.mean().item(), 100 * error
+    shares = Proportion.of(correct.to(torch.float64).reshape(len(correct), -1).mean(1).cpu())
+    return 100 * shares.value, 100 * shares.stderr

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.drawing.numbers import number, with_error
+from analyses.drawing.numbers import estimate_text, number, share_text, with_error
 from analyses.flatness.result import reference
 from analyses.hessian.eigenvalues import LARGEST
 from analyses.report.paper.subjects import Run
+from landscape.estimates import Proportion
 from landscape.parameters.components import ORDER
 from landscape.results.result import Result
 
@@ -39,7 +40,8 @@ class Quantity:
     """A number with its ``error``: 0 where it is exact for its sample, nan where none is known.
 
     ``dof`` are the degrees of freedom of the error, nan where they are not known.
-    ``is_of_training`` is False for what does not depend on the training.
+    ``is_of_training`` is False for what does not depend on the training. ``printed`` is its text
+    where that is not value ± error, as of shares near 0 and 100 % and of few degrees of freedom.
     ``method`` says how it was measured and what the error is; ``sample`` on what. ``source`` is
     the analysis that it is from. ``caveat`` says why it can't be compared, where it can't.
     """
@@ -52,11 +54,14 @@ class Quantity:
     caveat: str = ""
     dof: float = math.nan
     is_of_training: bool = True
+    printed: str = ""
 
     @property
     def text(self) -> str:
         """As it is printed."""
         sign = "> " if self.caveat == LOWER_BOUND else ""
+        if self.printed:
+            return f"{sign}{self.printed}"
         if self.error == 0:
             whole = float(self.value).is_integer()
             return f"{sign}{self.value:,.0f}" if whole else f"{sign}{number(self.value, 4)}"
@@ -88,6 +93,12 @@ def _of(result: Result, value: float, error: float, method: str, **fields: Any) 
     split = made.origin.get("split", "")
     sample = f"{made.num_samples:,} {split} samples" if split else f"{made.num_samples:,} samples"
     return Quantity(float(value), float(error), method, sample, result.analysis, **fields)
+
+
+def _share(result: Result, share: Proportion, method: str) -> Quantity:
+    """A share in per cent."""
+    value, error = 100 * share.value, 100 * share.stderr
+    return _of(result, value, error, method, dof=share.dof, printed=share_text(share))
 
 
 def _parameters(result: Result) -> Quantity:
@@ -144,21 +155,18 @@ def _train_loss(result: Any) -> Quantity:
 
 
 def _active(result: Sparsity) -> Quantity:
-    count = len(result.active)
-    error = math.sqrt(float((result.stderr**2).sum())) / count
-    method = "share > 0, mean over layers; standard error over samples, of layers as if independent"
-    return _of(result, 100 * result.mean, 100 * error, method)
+    method = "share > 0, mean over layers; standard error over samples"
+    return _share(result, result.mean_share, method)
 
 
 def _first_active(result: Sparsity) -> Quantity:
     first = result.mlp_layers[0]
     method = f"share > 0 after {result.layers[first]}; standard error over samples"
-    return _of(result, 100 * float(result.active[first]), 100 * float(result.stderr[first]), method)
+    return _share(result, result.shares[first], method)
 
 
 def _accuracy(result: Robustness) -> Quantity:
-    score = result.accuracy
-    return _of(result, score.accuracy, score.standard_error, "standard error over samples")
+    return _share(result, result.accuracy.share, "standard error over samples")
 
 
 def _corruption_accuracy(result: Robustness) -> Quantity | None:
@@ -166,13 +174,12 @@ def _corruption_accuracy(result: Robustness) -> Quantity | None:
     if score is None:
         return None
     method = f"mean over {len(result.families)} families of ImageNet-C made here, 5 severities each"
-    return _of(result, score.accuracy, score.standard_error, method)
+    return _share(result, score.share, method)
 
 
 def _missing_rate(result: Linearity) -> Quantity:
-    rate, error = result.missing_rate
     method = f"midpoints of {len(result.pairs):,} pairs; standard error over pairs"
-    return _of(result, 100 * rate, 100 * error, method)
+    return _share(result, result.missing_rate, method)
 
 
 def _reference(sigmas: NDArray[np.float64]) -> int:
@@ -193,11 +200,10 @@ def _noisy_loss(
             return None
         sigmas = result.average["fixed"].sigmas
         sigma = float(sigmas[place(sigmas)])
-        mean, error = result.average_at("fixed", sigma)
-        # Every draw's loss is a mean over the same sample.
-        error = math.hypot(error, result.loss_stderr)
-        method = f"Gaussian noise, σ = {sigma:g}; the error is that of draws and sample"
-        return _of(result, mean, error, method)
+        mean = result.average_at("fixed", sigma)
+        method = f"Gaussian noise, σ = {sigma:g}; standard error over samples and draws together"
+        printed = estimate_text(mean)
+        return _of(result, mean.value, mean.stderr, method, dof=mean.dof, printed=printed)
 
     return read
 
@@ -221,7 +227,8 @@ def _activation_norm(place: int) -> Callable[[Norms], Quantity | None]:
 
 def _kappa(result: TangentKernel) -> Quantity:
     value, error, is_bound = result.kappa()
-    method = f"{result.method}; standard error over {len(result.samples)} seeds"
+    seeds = len(result.samples)
+    method = f"{result.method}; geometric mean of {seeds} seeds, standard error"
     return Quantity(
         value,
         error,
@@ -231,6 +238,7 @@ def _kappa(result: TangentKernel) -> Quantity:
         LOWER_BOUND if is_bound else "",
         dof=len(result.samples) - 1,
         is_of_training=result.settings.ntk_at != "init",
+        printed=estimate_text(result.mean_kappa()),
     )
 
 

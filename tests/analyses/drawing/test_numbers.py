@@ -2,9 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from analyses.drawing.numbers import number, with_error
+from analyses.drawing.numbers import error_bars, number, share_text, with_error
+from landscape.estimates import ONE_ERROR, Estimate, Proportion
 
 NUMBERS = [
     (0.0, "0.00"),
@@ -58,3 +60,39 @@ WITH_ERROR = [
 @pytest.mark.parametrize(("value", "error", "text"), WITH_ERROR, ids=[c[2] for c in WITH_ERROR])
 def test_with_error(value, error, text):
     assert with_error(value, error) == text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ((2.0, 0.1, 40.0), "2.00 ± 0.10"),
+        ((2.0, 0.1, 2.0), "2.00 ± 0.10 (95 %: 1.57 to 2.43)"),
+        ((2.0, 0.1, 0.0), "2.00 ± 0.10 (no interval)"),
+        ((2.0, 0.0, 2.0), "2.00 ± 0.00"),
+        ((2.0, math.nan, 2.0), "2.00 (no error)"),
+        ((2e6, 1e5, 3.0), "(2.00 ± 0.10)e6 (95 %: 1.68e+06 to 2.32e+06)"),
+        ((-3e-9, 1e-10, 3.0), "-3.000e-09 ± 1.0e-10 (95 %: -3.32e-09 to -2.68e-09)"),
+    ],
+)
+def test_few_degrees_of_freedom_show_their_interval(arguments, text):
+    assert with_error(*arguments) == text
+
+
+@pytest.mark.parametrize(
+    ("right", "of", "text"),
+    [
+        (180, 360, "50.0 ± 2.6"),
+        (355, 360, "98.61 ± 0.62"),
+        (356, 360, "98.9 (95 %: 97.2 to 99.6)"),
+        (360, 360, "100 (95 %: 98.9 to 100.0)"),
+        (0, 360, "0.00 (95 %: 0.0 to 1.1)"),
+    ],
+)
+def test_shares_near_their_ends_show_their_interval(right, of, text):
+    assert share_text(Proportion.of(np.arange(of) < right)) == text
+
+
+def test_error_bars():
+    bars = error_bars([Proportion.of([True] * 40), Estimate(0.5, math.nan)], 100)
+    low, _ = Proportion(1.0, 1 / 40).interval(ONE_ERROR)
+    np.testing.assert_allclose(bars, [[100 * (1 - low), 0.0], [0.0, 0.0]])

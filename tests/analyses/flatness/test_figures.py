@@ -14,7 +14,7 @@ from tests.oracles.cases import BY_NAME
 
 
 def test_a_panel_for_each_noise_and_ball_with_every_result():
-    result = [measured(seed) for seed in range(2)]
+    result = [replace(measured(seed), label=f"{seed}") for seed in range(2)]
     page = flatness.draw(result)["flatness"]
     panels = [axes for axes in page.axes if axes.axison]
     assert len(panels) == 6

@@ -49,11 +49,12 @@ def test_noise_on_a_quadratic(kind):
                  for d in draws]  # fmt: skip
         np.testing.assert_allclose(average.losses[k], torch.stack(exact).numpy(), rtol=1e-6)
         rise = 0.5 * sigma**2 * (scale.square() * hessian.diagonal()).sum().item()
-        assert abs(average.mean[k] - result.loss - rise) < 4 * average.stderr[k]
+        assert abs(average.mean[k] - result.loss - rise) < 4 * average.noise_error[k]
         expected = np.std(average.losses[k], ddof=1) / math.sqrt(400)
-        assert result.average_at(kind, sigma) == pytest.approx(
-            (average.losses[k].sum() / 400, expected), rel=1e-12
-        )
+        assert average.noise_error[k] == pytest.approx(expected, rel=1e-12)
+        mean = result.average_at(kind, sigma)
+        assert mean.value == pytest.approx(average.losses[k].sum() / 400, rel=1e-12)
+        assert mean.stderr == average.stderr[k]
 
 
 def test_every_sigma_has_the_same_draws_and_kinds_do_not_depend_on_each_other():
@@ -138,3 +139,34 @@ def test_a_model_of_two_inputs():
     result = flatness.compute(Objective(Two(), batches, F.cross_entropy, device="cpu"), SMALL)
     assert (result.average["fixed"].diverged == 0).all()
     assert result.worst["l2"].losses[-1] > result.loss
+
+
+def test_the_error_holds_both_samples_and_draws():
+    """Of a linear model L^N can be drawn anew many times; the claim is its spread over these."""
+    weight = torch.tensor([[0.3, -0.2, 0.5]], dtype=torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    settings = Settings(noise=("fixed",), sigmas=(0.3,), draws=6, **NO_BALLS)
+    means, errors = [], []
+    for seed in range(60):
+        inputs = torch.randn(12, 3, generator=generator, dtype=torch.float64)
+        targets = torch.randn(12, 1, generator=generator, dtype=torch.float64)
+        model = nn.Linear(3, 1, bias=False).double()
+        model.weight.data.copy_(weight)
+        problem = Objective(
+            model,
+            (inputs, targets),
+            F.mse_loss,
+            device="cpu",
+            dtype=torch.float64,
+            verify=False,
+        )
+        average = flatness.compute(problem, replace(settings, seed=seed)).average["fixed"]
+        means.append(average.mean[0])
+        errors.append((average.stderr[0], average.sampling_error[0], average.noise_error[0]))
+    claimed = np.sqrt(np.square(errors).mean(0))
+    # The spread of 60 numbers is itself uncertain by 9 %.
+    assert claimed[0] == pytest.approx(np.std(means, ddof=1), rel=0.27)
+    assert claimed[0] > 1.02 * claimed[1] > claimed[2]
+    truth = weight.square().sum().item() + 1 + 0.3**2 * 3
+    intervals = [truth - mean for mean in means] / np.array(errors)[:, 0]
+    assert np.mean(np.abs(intervals) < 2) == pytest.approx(0.93, abs=0.06)

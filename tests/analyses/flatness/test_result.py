@@ -75,7 +75,7 @@ def test_one_draw_has_no_standard_error():
 
 def test_a_table_row_for_each_at_the_references():
     first, second = measured(), measured(1, replace(SMALL, noise=("filter",), radii=(0.0,)))
-    rows = flatness.tabulate([first, second])[""]
+    rows = flatness.tabulate([first, replace(second, label="second")])[""]
     assert rows[0]["L^N, fixed, ± standard error"].endswith("(σ = 0.01)")
     assert rows[0]["L^N, filter, ± standard error"].endswith("(σ = 0.1)")
     assert rows[0]["worst, l2, at least"].endswith("(ρ = 0.2)")

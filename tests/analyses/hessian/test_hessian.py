@@ -154,7 +154,8 @@ def test_without_probes_there_is_no_trace(tmp_path):
     assert spectrum.quadrature.nodes.size == spectrum.quadrature.traces.size == 0
     # A certificate and a sampling error for two eigenvalues and the lower end.
     assert spectrum.products - spectrum.block_products == spectrum.steps + 6
-    assert hessian.tabulate([spectrum])["Spectrum"][0]["trace, ± standard error"] == "not measured"
+    row = hessian.tabulate([spectrum])["Spectrum"][0]
+    assert row["trace, ± standard error of probes"] == "not measured"
 
 
 def test_a_single_probe_has_no_standard_error(tmp_path):
@@ -163,7 +164,7 @@ def test_a_single_probe_has_no_standard_error(tmp_path):
     assert content["trace"] == found.trace.value
     assert content["trace_stderr"] is None
     row = hessian.tabulate([found])["Spectrum"][0]
-    assert "no error" in row["trace, ± standard error"]
+    assert "no error" in row["trace, ± standard error of probes"]
     assert "no error" in row["negative share of Σ|λ|, %"]
     for picture in hessian.draw([found]).values():
         render(picture)

@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from torch import nn
 
 from analyses import linearity
 from analyses.linearity.measure import draw_pairs
-from analyses.linearity.result import Linearity, share_error
+from analyses.linearity.result import Linearity
 from analyses.linearity.settings import Settings
 from landscape.errors import InputError, NotMeasurableError
 from landscape.objective.objective import Objective
@@ -81,7 +82,7 @@ def test_a_linear_network_of_two_classes_never_misses_and_its_loss_sags(seed):
     missed = (result.predictions[:, None] != result.targets).all(1)
     assert not missed[different].any()
     if different.any():
-        assert result.missing_rate_of(same_class=False)[0] == 0
+        assert result.missing_rate_of(same_class=False).value == 0
     # Each class's loss is convex along a segment, so of one class the mixture's is, too.
     same = result.pairs[~different]
     if len(same):
@@ -108,10 +109,10 @@ def test_a_planted_missing_rate():
     inputs = torch.tensor([[1.0], [-1.0]] * 10)
     targets = torch.tensor([0, 1] * 10)
     result = linearity.compute(Objective(Three(), (inputs, targets), device="cpu"), Settings())
-    assert result.missing_rate_of(same_class=False)[0] == 1
-    assert result.missing_rate_of(same_class=True)[0] == 0
+    assert result.missing_rate_of(same_class=False).value == 1
+    assert result.missing_rate_of(same_class=True).value == 0
     different = (result.targets[:, 0] != result.targets[:, 1]).mean()
-    assert result.missing_rate[0] == pytest.approx(different)
+    assert result.missing_rate.value == pytest.approx(different)
     assert result.missing[0] == result.missing[-1] == 0
 
 
@@ -121,12 +122,16 @@ def test_batches_do_not_matter():
     np.testing.assert_allclose(small.gradient_norm, large.gradient_norm, rtol=1e-12)
 
 
-def test_an_error_is_never_0():
-    none, all_of_them = share_error(np.zeros(10, bool)), share_error(np.ones(10, bool))
-    assert none == pytest.approx(all_of_them, rel=1e-12)
-    assert none > 0.08
-    half = np.arange(10_000) % 2 == 0
-    assert share_error(half) == pytest.approx(0.005, rel=1e-3)
+def test_a_rate_of_0_has_an_error_and_the_table_its_interval():
+    problem = Objective(nn.Linear(3, 1), (torch.randn(24, 3), torch.zeros(24, dtype=torch.int64)))
+    result = linearity.compute(problem)
+    assert result.missing_rate.value == 0
+    np.testing.assert_allclose(result.missing_stderr, 1 / 12)
+    wilson = stats.binomtest(0, 12).proportion_ci(0.95, method="wilson")
+    assert result.headline()["missing_rate_interval"] == pytest.approx(tuple(wilson), abs=1e-12)
+    (row,) = linearity.tabulate([result])[""]
+    assert row["missing rate R, %"] == "0.00 (95 %: 0 to 24)"
+    assert row["of pairs of two classes, %"] == "no pairs"
 
 
 def test_save_and_load(tmp_path):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
 from analyses import ntk
@@ -70,8 +71,12 @@ def test_at_a_checkpoint_all_variants_are_those_of_the_dense_kernel(name):
     assert not np.array_equal(result.samples[0], result.samples[1])
     mean, error, is_bound = result.kappa()
     values = result.kappas("full")[0]
-    assert (mean, is_bound) == (values.mean(), False)
-    assert error == pytest.approx(values.std(ddof=1) / math.sqrt(2))
+    assert not is_bound
+    assert mean == pytest.approx(math.sqrt(values[0] * values[1]), rel=1e-12)
+    assert error == pytest.approx(mean * np.log(values).std(ddof=1) / math.sqrt(2))
+    low, high = result.mean_kappa().interval(0.95)
+    expected = stats.t.interval(0.95, 1, math.log(mean), error / mean)
+    assert np.log([low, high]) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("family", list(SIZES))

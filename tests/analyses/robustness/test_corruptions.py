@@ -54,11 +54,13 @@ def test_means_over_corruptions_and_their_errors():
     table = 100 * result.corrupted.astype(float)
     assert result.corruption_accuracy.accuracy == pytest.approx(table.mean())
     each = table.reshape(30, 75).mean(1)
-    error = each.std() / math.sqrt(30)
+    error = each.std(ddof=1) / math.sqrt(30)
     assert result.corruption_accuracy.standard_error == pytest.approx(error)
     for k, name in enumerate(FAMILIES):
         assert result.by_family[name].accuracy == pytest.approx(table[:, k].mean())
-        error = table[:, k].mean(1).std() / math.sqrt(30)
+        each = table[:, k].mean(1)
+        is_yes_or_no = set(each) <= {0.0, 100.0}  # then it is binomial
+        error = each.std(ddof=0 if is_yes_or_no else 1) / math.sqrt(30)
         assert result.by_family[name].standard_error == pytest.approx(error)
     for k, severity in enumerate(SEVERITIES):
         assert result.by_severity[severity].accuracy == pytest.approx(table[:, :, k].mean())

@@ -136,7 +136,13 @@ def test_a_layer_of_one_neuron_without_a_dimension_of_its_own():
             return torch.stack([score, -score], dim=1)
 
     model, (inputs, _) = Scalar(), samples()
-    check(measure(model, inputs), {"act": F.relu(model.linear(inputs))})
+    measured = measure(model, inputs)
+    active = (model.linear(inputs) > 0).double().mean().item()
+    assert measured.active[0] == pytest.approx(active, rel=1e-14)
+    # Yes or no for each sample, so the error is binomial.
+    assert measured.stderr[0] == pytest.approx(
+        math.sqrt(active * (1 - active) / len(inputs)), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize(("bias", "share"), [(-100.0, 0.0), (100.0, 1.0)])
@@ -145,7 +151,7 @@ def test_dead_and_saturated_layers(bias, share):
     nn.init.constant_(model[0].bias, bias)
     measured = measure(model, *samples())
     assert measured.active[0] == share
-    assert measured.stderr[0] == 0
+    assert measured.stderr[0] == 1 / len(samples()[0])
 
 
 def test_one_sample_has_no_standard_error(tmp_path):

@@ -5,6 +5,7 @@ import json
 import h5py
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from analyses import runner, sparsity
@@ -45,7 +46,8 @@ def test_a_table_row_for_each():
     (row,) = sparsity.tabulate([example])[""]
     assert row["checkpoint"] == "plain"
     assert row["layers"] == "2"
-    assert row["mean active, %"] == f"{100 * example.active.mean():.1f}"
+    mean = f"{100 * example.active.mean():.1f} ± "
+    assert row["mean active, %, ± standard error"].startswith(mean)
     assert row["last MLP (Mixer: channel mixing), %, ± standard error"].startswith(
         f"{100 * example.active[1]:.1f} ± "
     )
@@ -68,3 +70,31 @@ def test_a_file_of_an_earlier_version_answers_another_question(tmp_path):
     again = runner.measure(sparsity.ANALYSIS, objective, sparsity.Settings(), RunContext(tmp_path))
     assert again.dead.tolist() == measured.dead.tolist()
     assert len(list(tmp_path.glob("sparsity*.h5"))) == 2  # the old one is kept
+
+
+def test_the_error_of_the_mean_over_layers_is_of_their_common_samples():
+    """The layers of a sample are active together; their errors don't average out."""
+
+    class Twins(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.other = nn.ReLU(), nn.ReLU()
+
+        def forward(self, x):
+            return self.one(x) + self.other(x)
+
+    torch.manual_seed(0)
+    inputs = torch.randn(40, 6) + torch.randn(40, 1)
+    measured = measure(nn.Sequential(nn.Linear(6, 6), Twins()), inputs)
+    assert measured.active[0] == measured.active[1]
+    assert measured.mean_stderr == pytest.approx(measured.stderr[0], rel=1e-12)
+
+
+def test_a_layer_that_is_never_active_has_an_interval():
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
+    nn.init.constant_(model[0].weight, 0.0)
+    nn.init.constant_(model[0].bias, -1.0)
+    measured = measure(model, torch.randn(20, 3))
+    assert (measured.active[0], measured.stderr[0]) == (0.0, 1 / 20)
+    (row,) = sparsity.tabulate([measured])[""]
+    assert row["first layer, %, ± standard error"] == "0.00 (95 %: 0 to 18)"
