@@ -81,11 +81,6 @@ def fixed(value: float, decimals: int) -> NumberText:
     return NumberText(f"{value:.{decimals}f}", value)
 
 
-def count(value: int, total: int | None = None) -> NumberText:
-    """A whole number with commas, and "of" how many where there is a ``total``."""
-    return NumberText(f"{value:,}" + ("" if total is None else f" of {total:,}"), value)
-
-
 def short_number(value: float) -> str:
     """A value to two significant digits, for the labels of contours."""
     return f"{float(f'{value:.2g}'):g}"

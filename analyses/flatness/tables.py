@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analyses.drawing.numbers import NumberText, estimate_text, number, with_error
+from analyses.drawing.numbers import estimate_text, fixed, number, with_error
 from analyses.flatness.result import Flatness, reference
 from analyses.flatness.settings import BALLS
 from landscape.runtime.choices import NOISES
@@ -33,7 +33,7 @@ def tabulate(results: Sequence[Flatness]) -> dict[str, list[dict[str, str]]]:
                 **{f"{CAPTIONS[kind]}, ± standard error": _noise(result, kind) for kind in kinds},
                 **{f"{CAPTIONS[ball]}, at least": _worst(result, ball) for ball in balls},
                 "draws": str(result.settings.draws),
-                "seconds": f"{result.provenance.seconds:.1f}",
+                "seconds": fixed(result.provenance.seconds, 1),
             }
             for result in results
         ]
@@ -49,7 +49,7 @@ def _noise(result: Flatness, kind: str) -> str:
     if average.diverged[k]:
         return f"{average.diverged[k]} of {average.losses.shape[1]} draws not finite {at}"
     mean = average.estimates[k]
-    return NumberText(f"{estimate_text(mean)} {at}", mean.value)
+    return estimate_text(mean).within(f"{{}} {at}")
 
 
 def _worst(result: Flatness, ball: str) -> str:
@@ -59,4 +59,4 @@ def _worst(result: Flatness, ball: str) -> str:
     k = reference(ball, worst.radii)
     diverged = f", {worst.diverged[k]} points not finite" if worst.diverged[k] else ""
     highest = number(float(worst.losses[k]))
-    return NumberText(f"{highest} (ρ = {worst.radii[k]:g}{diverged})", highest.value)
+    return highest.within(f"{{}} (ρ = {worst.radii[k]:g}{diverged})")

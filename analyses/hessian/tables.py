@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from analyses.drawing.numbers import number, with_error, with_residual
+from analyses.drawing.numbers import NumberText, fixed, number, with_error, with_residual
 from analyses.hessian.component_tables import component_rows, end_text
 from analyses.hessian.eigenvalues import LARGEST, SMALLEST
 from analyses.hessian.result import Spectrum
@@ -103,7 +103,7 @@ def _second_difference(result: Spectrum) -> str:
     difference = result.second_difference
     if math.isnan(difference.value):
         return "–"
-    return f"{difference.value:.5g} ± {difference.stderr:.0e}"
+    return NumberText(f"{difference.value:.5g} ± {difference.stderr:.0e}", difference.value)
 
 
 def _context(result: Spectrum) -> dict[str, str]:
@@ -138,7 +138,7 @@ def _cost(result: Spectrum) -> dict[str, str]:
         "of components": f"{result.block_products}",
         "samples": f"{result.provenance.num_samples:,}",
         "parameters": f"{result.provenance.num_parameters:,}",
-        "seconds": f"{result.provenance.seconds:.1f}",
+        "seconds": fixed(result.provenance.seconds, 1),
     }
 
 

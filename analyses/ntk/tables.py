@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analyses.drawing.numbers import NumberText, estimate_text
+from analyses.drawing.numbers import estimate_text
 from analyses.ntk.result import STATISTICS, TangentKernel
 
 COLUMNS = {
@@ -34,4 +34,4 @@ def tabulate(results: Sequence[TangentKernel]) -> dict[str, list[dict[str, str]]
 
 def _kappa(result: TangentKernel, variant: str) -> str:
     mean, (_, is_bound) = result.mean_kappa(variant), result.kappas(variant)
-    return NumberText(f"{'> ' if is_bound else ''}{estimate_text(mean)}", mean.value)
+    return estimate_text(mean).within("> {}" if is_bound else "{}")

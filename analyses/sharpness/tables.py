@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analyses.drawing.numbers import number, with_error
+from analyses.drawing.numbers import NumberText, number, with_error
 from analyses.sharpness.result import Sharpness
 
 
@@ -19,7 +19,9 @@ def _smallest(result: Sharpness) -> str:
     names = ("smallest", "smallest_residual", "smallest_sampling_error")
     value, residual, error = (float(result.column(name)[-1]) for name in names)
     # Of a pair that was not iterated on its own account: its residual says how close it is.
-    return "–" if math.isnan(value) else f"{with_error(value, error)} ({residual:.0e})"
+    if math.isnan(value):
+        return "–"
+    return NumberText(f"{with_error(value, error)} ({residual:.0e})", value)
 
 
 def _row(result: Sharpness) -> dict[str, str]:

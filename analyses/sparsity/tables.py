@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from analyses.drawing.numbers import number, share_text, with_error
+from analyses.drawing.numbers import fixed, number, share_text, with_error
 from analyses.sparsity.result import Sparsity
 
 MLP = "MLP (Mixer: channel mixing), %, ± standard error"
@@ -28,7 +28,7 @@ def _row(result: Sparsity) -> dict[str, str]:
         f"last {MLP}": share_text(result.shares[last]),
     }
     for threshold, above in zip(result.settings.thresholds, result.above, strict=True):
-        row[f"mean above {threshold:g} × rms, %"] = f"{100 * above[:, 0].mean():.1f}"
+        row[f"mean above {threshold:g} × rms, %"] = fixed(100 * above[:, 0].mean(), 1)
     dead = rank = components = "–"
     if math.isfinite(result.dead[0]):  # a file of an earlier version has none of these
         dead = number(100 * float((result.dead * result.neurons).sum() / result.neurons.sum()))
