@@ -228,7 +228,8 @@ def _activation_norm(place: int) -> Callable[[Norms], Quantity | None]:
 def _kappa(result: TangentKernel) -> Quantity:
     value, error, is_bound = result.kappa()
     seeds = len(result.samples)
-    method = f"{result.method}; geometric mean of {seeds} seeds, standard error"
+    mean = f"geometric mean of {seeds} seeds, standard error" if seeds > 1 else "one seed"
+    method = f"{result.method}; {mean}"
     return Quantity(
         value,
         error,

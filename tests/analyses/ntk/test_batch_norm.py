@@ -193,7 +193,7 @@ def test_the_setting_chooses_the_kappa_of_json_and_tables(data, tmp_path):
     assert quantity.value == result.kappa()[0]
     assert quantity.method == (
         "kernel of the sum of the logits at initialisation, 5 samples; BatchNorm by the batch; "
-        "standard error over 1 seeds"
+        "one seed"
     )
 
 

@@ -97,4 +97,4 @@ def test_a_layer_that_is_never_active_has_an_interval():
     measured = measure(model, torch.randn(20, 3))
     assert (measured.active[0], measured.stderr[0]) == (0.0, 1 / 20)
     (row,) = sparsity.tabulate([measured])[""]
-    assert row["first layer, %, ± standard error"] == "0.00 (95 %: 0 to 18)"
+    assert row["first MLP (Mixer: channel mixing), %, ± standard error"] == "0.00 (95 %: 0 to 18)"
