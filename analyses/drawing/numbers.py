@@ -34,6 +34,9 @@ class NumberText(str):
         made.form = form
         return made
 
+    def __getnewargs__(self) -> tuple[str, float, str]:  # to be copied
+        return str(self), self.value, self.form
+
     def within(self, form: str) -> "NumberText":
         """The same with words around it: ``form`` has ``{}`` in its place."""
         return NumberText(form.replace("{}", self), self.value, form)

@@ -124,7 +124,7 @@ class Flatness(Result):
             arrays[f"{group}/losses"] = Array(average.losses, unit, ("sigma", "draw"))
             arrays[f"{group}/sampling_error"] = Array(average.sampling_error, unit, ("sigma",))
             arrays[f"{group}/stderr"] = Array(average.stderr, unit, ("sigma",))
-            arrays[f"{group}/dof"] = Array(average.dof, "", ("sigma",))
+            arrays[f"{group}/dof"] = Array(average.dof, "degrees of freedom", ("sigma",))
         for ball, worst in self.worst.items():
             group = f"worst/{ball}"
             radius = "l2 norm" if ball == "l2" else "relative"

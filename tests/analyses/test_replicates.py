@@ -1,5 +1,7 @@
 """Replicates: what they are called, how they are found, and the rows that show them together."""
 
+import copy
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -178,6 +180,12 @@ def test_a_number_keeps_its_value_in_words_around_it():
     assert row["n"] == "4.0 ± 1.4 at x"
     other = [{"c": "a/1", "n": around}, {"c": "a/2", "n": NumberText("5.0 at y", 5.0, "{} at y")}]
     assert average_replicates({"": other}, ["a/1", "a/2"])[""][0]["n"] == "3.0 at x; 5.0 at y"
+
+
+def test_a_number_is_copied_with_its_value():
+    text = with_error(1.0, 0.5).within("{} at x")
+    for copied in (copy.deepcopy(text), pickle.loads(pickle.dumps(text))):
+        assert (copied, copied.value, copied.form) == ("1.00 ± 0.50 at x", 1.0, "{} at x")
 
 
 def test_numbers_that_are_not_finite_are_listed():

@@ -48,7 +48,7 @@ def test_formats(done, runs, tmp_path):
         tmp_path,
     )
     done(*words)
-    names = {f"line.{kind}" for kind in ("pdf", "svg", "html", "md", "json")}
+    names = {f"line.{kind}" for kind in ("pdf", "svg", "html", "md", "json", "csv")}
     assert set(content(tmp_path)) == names | {"plain/line.h5", "plain/line.json"}
     side_by_side = json.loads((tmp_path / "line.json").read_text())
     assert side_by_side["line"]["plain"]["loss"] == headline(tmp_path, "plain", "line")["loss"]

@@ -36,7 +36,7 @@ def test_the_files_of_the_contract(report):
     }
     names = (*REPORTED, *FURTHER)
     pictures = {f"{name}.png" for name in names}
-    assert set(content(folder)) == results | pictures | {"report.html", "report.json"}
+    assert set(content(folder)) == results | pictures | {"report.html", "report.json", "report.csv"}
     for name in names:
         with Image.open(folder / f"{name}.png") as picture:
             picture.load()

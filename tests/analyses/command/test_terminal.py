@@ -38,6 +38,7 @@ def test_quiet_leaves_results_only(plot, runs, tmp_path):
             "line.png",
             "line.html",
             "line.json",
+            "line.csv",
             "line.md",
         )
     ]

@@ -165,7 +165,7 @@ def test_an_old_surface_is_drawn_without_its_model(done, tmp_path, name):
     before = old.read_bytes()
     out, err = done("surface", old, "--output-dir", tmp_path / "D")
     pictures = ("surface.png", "surface_lines.png", "surface_3d.png", "surface.html")
-    pages = (*pictures, "surface.json", "surface.md")
+    pages = (*pictures, "surface.json", "surface.csv", "surface.md")
     assert out.splitlines() == [str(tmp_path / "D" / page) for page in pages]
     assert set(content(tmp_path / "D")) == set(pages)
     assert old.read_bytes() == before
@@ -205,8 +205,9 @@ def test_a_report_is_made_of_result_files(done, tmp_path, monkeypatch):
     assert content["hessian"].keys() == content["linearity"].keys() == {"plain"}
     assert content["surface"].keys() == {"theirs"}
     row = content["paper"]["tables"]["Table 5: sharpness and linearity"]["missing rate R, %"]
-    assert row["plain"]["value"] == 100 * content["linearity"]["plain"]["missing_rate"]
-    assert row["theirs"]["value"] is None
+    (run,) = row["plain"]["runs"]
+    assert run["value"] == 100 * content["linearity"]["plain"]["missing_rate"]
+    assert row["theirs"]["runs"] == []
     lacking = {row["analysis"]: row["labels"] for row in content["paper"]["missing"]}
     assert lacking["linearity"] == ["theirs"]
 
@@ -218,7 +219,7 @@ def test_what_can_not_be_drawn_is_one_line(refused, tmp_path):
     line = write(tmp_path / "line.h5", XS)
     assert "line.h5 holds a line, not a surface" in refused("surface", line, *words)
     twice = refused("report", f"a={old}", f"a={old}", *words)
-    assert "two results of surface are labelled 'a'" in twice
+    assert "old.h5 is given twice as 'a'" in twice
     result("line").save(tmp_path / "ours.h5")
     assert "ours.h5 holds line, not surface" in refused("surface", tmp_path / "ours.h5", *words)
     empty = write(tmp_path / "empty.h5", XS, YS, splits=())

@@ -17,7 +17,7 @@ def test_two_runs_on_two_splits(done, runs, tmp_path):
     out, err = done("interpolate", *runs, *words)
     names = ("plain-to-sam/interpolate.h5", "plain-to-sam/interpolate.json")
     names = (*names, "interpolate.png", "interpolate.html")
-    names = (*names, "interpolate.json", "interpolate.md")
+    names = (*names, "interpolate.json", "interpolate.csv", "interpolate.md")
     assert out.splitlines() == [str(tmp_path / name) for name in names]
     assert "plain-to-sam: measuring interpolate" in err
     stored = arrays(tmp_path / "plain-to-sam" / "interpolate.h5")

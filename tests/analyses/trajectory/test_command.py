@@ -24,7 +24,7 @@ def kept(tmp_path_factory):
 def test_the_trajectory_of_a_run(done, kept, tmp_path):
     out, _ = done("trajectory", kept, *SMALL, "--output-dir", tmp_path)
     names = ("run/trajectory.h5", "run/trajectory.json", "trajectory.png", "trajectory.html")
-    names = (*names, "trajectory.json", "trajectory.md")
+    names = (*names, "trajectory.json", "trajectory.csv", "trajectory.md")
     assert out.splitlines() == [str(tmp_path / name) for name in names]
     said = headline(tmp_path, "run", "trajectory")
     assert said["epochs"] == [0, 1, 2, 3]

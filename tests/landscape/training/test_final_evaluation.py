@@ -76,7 +76,7 @@ def test_corruptions_on_disk(validation, tmp_path):
     }
     assert score["accuracy"] == 75.0
     # The same two pictures each time: right in both, and in one of two.
-    assert score["standard_error"] == pytest.approx(100 * 0.25 / 2**0.5)
+    assert score["standard_error"] == pytest.approx(100 * np.std([1.0, 0.5], ddof=1) / 2**0.5)
 
 
 def test_corruptions_of_other_pictures(validation, tmp_path):
@@ -85,7 +85,9 @@ def test_corruptions_of_other_pictures(validation, tmp_path):
         pictures_of(tmp_path / "c" / "fog" / severity / "a", levels)
     score = evaluator(validation).scores([f"c={tmp_path / 'c'}"])["c"]
     assert score["accuracy"] == 87.5
-    assert score["standard_error"] == pytest.approx((0 + 100 * (0.75 * 0.25 / 4) ** 0.5) / 2)
+    # Both of two are right, of which the error is 1 / n, and three of four.
+    errors = 1 / 2, (0.75 * 0.25 / 4) ** 0.5
+    assert score["standard_error"] == pytest.approx(100 * np.mean(errors))
 
 
 def test_an_answer_beyond_the_classes_of_the_data_is_wrong(validation, tmp_path):
