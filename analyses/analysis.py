@@ -196,7 +196,7 @@ class Analysis(Generic[S, R]):
         from analyses.replicate_rows import average_replicates
 
         tables = cast("dict[str, Rows]", self._room("tables").tabulate(results))
-        return average_replicates(tables, [result.label for result in results])
+        return average_replicates(tables, results)
 
     def draw(self, results: Sequence[R], options: PlotOptions | None = None) -> dict[str, Figure]:
         """The pictures of all results together, by file name."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from analyses.drawing.numbers import NumberText, with_error
-from analyses.replicates import SEPARATOR, group_of
+from analyses.replicates import Labelled, by_group, group_of
 
 Rows = list[dict[str, str]]
 
 
-def average_replicates(tables: Mapping[str, Rows], labels: Collection[str]) -> dict[str, Rows]:
+def average_replicates(tables: Mapping[str, Rows], results: Sequence[Labelled]) -> dict[str, Rows]:
     """Replace the rows of replicates by one row for each group, in the place of its first.
 
     A number becomes mean ± standard deviation over the replicates; a text stays if all have the
@@ -21,24 +20,27 @@ def average_replicates(tables: Mapping[str, Rows], labels: Collection[str]) -> d
 
     Args:
         tables: rows by caption; the first cell of a row is the label of a network.
-        labels: of all networks in these tables.
+        results: of all networks in these tables.
     """
-    replicates = [label for label in labels if SEPARATOR in label]
-    sizes = Counter(map(group_of, replicates))
-    groups = {label: group_of(label) for label in replicates if sizes[group_of(label)] > 1}
+    groups = {
+        result.label: group_of(result.label)
+        for members in by_group(results)
+        for result in members
+        if len(members) > 1
+    }
     return {caption: _average(rows, groups) for caption, rows in tables.items()}
 
 
 def _average(rows: Rows, groups: Mapping[str, str]) -> Rows:
-    by_group: dict[str, Rows] = {}
+    collected: dict[str, Rows] = {}
     for number, row in enumerate(rows):
         label = next(iter(row.values()), "")
-        by_group.setdefault(
+        collected.setdefault(
             f"group {groups[label]}" if label in groups else f"{number}", []
         ).append(row)
     return [
         _combined(members, groups) if key.startswith("group ") else members[0]
-        for key, members in by_group.items()
+        for key, members in collected.items()
     ]
 
 
@@ -53,12 +55,10 @@ def _combined(rows: Rows, groups: Mapping[str, str]) -> dict[str, str]:
 
 
 def _cell(texts: Sequence[str]) -> str:
-    if len(set(texts)) == 1:
-        return texts[0]
     numbers = [text for text in texts if isinstance(text, NumberText)]
     values = [text.value for text in numbers]
     is_alike = len(numbers) == len(texts) and len({text.form for text in numbers}) == 1
     if is_alike and all(map(math.isfinite, values)):
         mean = with_error(statistics.fmean(values), statistics.stdev(values))
         return mean.within(numbers[0].form)
-    return "; ".join(dict.fromkeys(texts))
+    return "; ".join(dict.fromkeys(texts))  # one, where all are alike

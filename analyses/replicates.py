@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from landscape.errors import InputError
 
 if TYPE_CHECKING:
+    from landscape.results.provenance import Provenance
     from landscape.results.result import Result
 
 LOGGER = logging.getLogger(__name__)
@@ -30,11 +31,15 @@ NOT_THE_METHOD = ("seed", "device", "tensorboard", "save_minutes", "save_every")
 
 
 class Labelled(Protocol):
-    """Anything with a label, such as a result."""
+    """Anything with a label and a provenance, such as a result."""
 
     @property
     def label(self) -> str:
         """The name of the network in tables and figures."""
+
+    @property
+    def provenance(self) -> Provenance:
+        """What was measured."""
 
 
 def group_of(label: str) -> str:
@@ -55,11 +60,13 @@ def name_of(label: str) -> str:
 def by_group(results: Sequence[L]) -> list[list[L]]:
     """The replicates of each group, in the order in which groups come first.
 
-    A result whose label has no slash is alone, also where another has the same label.
+    A result whose label has no slash is alone, also where another has the same label. Networks of
+    several sizes are no replicates, whatever their labels.
     """
-    groups: dict[str | int, list[L]] = {}
+    groups: dict[Any, list[L]] = {}
     for number, result in enumerate(results):
-        key = group_of(result.label) if SEPARATOR in result.label else number
+        size = result.provenance.num_parameters
+        key = (group_of(result.label), size) if SEPARATOR in result.label else number
         groups.setdefault(key, []).append(result)
     return list(groups.values())
 
@@ -143,8 +150,11 @@ def _found_in_provenance(networks: Mapping[str, Result]) -> dict[str, str]:
 
 def _common_name(labels: Sequence[str]) -> str:
     """What labels begin with alike, without a trailing word for the seed; else the first label."""
+    prefix = os.path.commonprefix(labels)
+    if any(label[len(prefix) : len(prefix) + 1].isdecimal() for label in labels):
+        prefix = prefix.rstrip("0123456789")  # of 10 and 11, too
     end = r"([-_. ]+(seed|run|replicate|rep|s))?[-_. ]*$"
-    return re.sub(end, "", os.path.commonprefix(labels), count=1) or labels[0]
+    return re.sub(end, "", prefix, count=1) or labels[0]
 
 
 def _check_groups(networks: Mapping[str, Result]) -> None:
@@ -180,6 +190,12 @@ def _check_pair(group: str, first: Result, other: Result) -> None:
             f"{names[0]} and {names[1]} of {group!r} are the same network; a replicate is another "
             "training"
         )
+    seeds = seed_of(first), seed_of(other)
+    if seeds[0] is not None and seeds[0] == seeds[1]:
+        raise InputError(
+            f"{names[0]} and {names[1]} of {group!r} have the same seed, {seeds[0]}; a replicate "
+            "is trained with another"
+        )
     methods = _method(origins[0]), _method(origins[1])
     differing = sorted(
         key
@@ -206,4 +222,5 @@ def _method(origin: Mapping[str, Any]) -> dict[str, Any]:
         "model_args": str(origin.get("model_args")),
         "data": str(origin["training_data"]),
         "checkpoint": checkpoint.name if checkpoint.suffix else "",
+        "samples a perturbation": origin.get("samples_per_perturbation"),
     }

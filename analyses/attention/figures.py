@@ -34,8 +34,9 @@ LEAST_HEIGHT = 2.0  # inches, which the label of the colour bar takes
 
 def draw(results: Sequence[Attention], options: PlotOptions | None = None) -> dict[str, Figure]:
     """Maps, rollout and heads of the results that have maps, and the entropies of all results."""
+    with_maps = [result for result in results if result.maps is not None]
     mapped = [
-        (result.label, result.maps) for result in examples_of(results) if result.maps is not None
+        (result.label, result.maps) for result in examples_of(with_maps) if result.maps is not None
     ]
     pages = {}
     if mapped:

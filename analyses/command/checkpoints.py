@@ -55,7 +55,7 @@ def parse_checkpoints(
                 by_label.setdefault(_checked(label), []).append(member)
             given.append(GivenCheckpoint(label or _checked(label_of(member)), member))
     names = {
-        label: _replicate_names(label, paths, label_of)
+        label: _replicate_names(label, paths, label_of, kind_of)
         for label, paths in by_label.items()
         if len(paths) > len({kind_of(path) for path in paths})
     }
@@ -100,7 +100,10 @@ def _checked(label: str) -> str:
 
 
 def _replicate_names(
-    label: str, paths: Sequence[Path], label_of: Callable[[Path], str]
+    label: str,
+    paths: Sequence[Path],
+    label_of: Callable[[Path], str],
+    kind_of: Callable[[Path], str],
 ) -> dict[Path, str]:
     """Labels GROUP/NAME of replicates; NAME is what tells them apart.
 
@@ -114,7 +117,9 @@ def _replicate_names(
         raise InputError(f"two checkpoints are labelled {label!r}; each replicate needs its own")
     labels = [label_of(path) for path in paths]
     names = [name_of(label) or label for label in labels]
-    if len(set(names)) < len(names):
+    # Results of several analyses may be of one replicate.
+    kinds = [kind_of(path) for path in paths]
+    if len(set(zip(names, kinds, strict=True))) < len(names):
         folders = [path.resolve().parent.name for path in paths]
         is_telling = len(set(folders)) == len(folders)
         names = folders if is_telling else [str(k) for k in range(1, len(names) + 1)]
@@ -125,6 +130,12 @@ def check_labels(given: Sequence[GivenCheckpoint]) -> None:
     """Raise InputError if two have one label."""
     labels = [checkpoint.label for checkpoint in given]
     for label in labels:
+        group = label.partition(SEPARATOR)[0]
+        if group != label and group in labels:
+            raise InputError(
+                f"{group!r} is the label of a network and of a group of replicates; give the "
+                "network another as LABEL=CHECKPOINT"
+            )
         if labels.count(label) > 1:
             raise InputError(
                 f"two checkpoints are labelled {label!r}; tell them apart as LABEL=CHECKPOINT"

@@ -223,5 +223,6 @@ def _training_facts(checkpoint: Checkpoint) -> dict[str, Any]:
         training["lr"] = {int(row["epoch"]): row["lr"] for row in rows}.get(int(file.stem))
     facts["training"] = training
     facts["training_data"] = checkpoint.config.get("data", {})
+    facts["samples_per_perturbation"] = checkpoint.config.get("samples_per_perturbation")
     facts["unit"] = epochs_unit(checkpoint.config)
     return facts

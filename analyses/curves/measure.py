@@ -90,6 +90,7 @@ def measure_run(path: Path, label: str, settings: Settings) -> Curves:
             "recipe": config.get("recipe", ""),
             "training": training,
             "training_data": data,
+            "samples_per_perturbation": config.get("samples_per_perturbation"),
             "unit": epochs_unit(config),
         },
     )

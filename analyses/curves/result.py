@@ -84,7 +84,8 @@ class Curves(Result):
         The losses that landscape-train minimises are all cross-entropies; of other tools' the unit
         is unknown.
         """
-        unit = "nats" if self.provenance.origin.get("training") else ""
+        training = self.provenance.origin.get("training") or {}
+        unit = "nats" if "loss" in training else ""
         units = {**UNITS, **dict.fromkeys(OF_THE_LOSS, unit)}
         return {
             name: Array(values, units.get(name, ""), ("epoch",))

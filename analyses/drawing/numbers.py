@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +34,12 @@ class NumberText(str):
         made.form = form
         return made
 
-    def __getnewargs__(self) -> tuple[str, float, str]:  # to be copied
-        return str(self), self.value, self.form
+    def __reduce__(self) -> tuple[Any, ...]:  # to be copied
+        return NumberText, (str(self), self.value, self.form)
 
     def within(self, form: str) -> "NumberText":
-        """The same with words around it: ``form`` has ``{}`` in its place."""
-        return NumberText(form.replace("{}", self), self.value, form)
+        """The same with more words around it: ``form`` has ``{}`` in its place."""
+        return NumberText(form.replace("{}", self), self.value, form.replace("{}", self.form))
 
 
 class HasProvenance(Protocol):
@@ -159,8 +159,8 @@ def with_residual(
     certain = 1 - math.floor(math.log10(residual)) if 0 < residual < 1 else 2
     digits = max(2, min(5, certain)) if residual else 5
     shown = number(value, digits) if math.isnan(error) else with_error(value, error)
-    text = f"{shown} ({residual:.0e})"
-    return NumberText(text if converged else f"{text}, not converged", value)
+    text = NumberText(f"{shown} ({residual:.0e})", value)
+    return text if converged else text.within("{}, not converged")
 
 
 def _with_error(value: float, error: float) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from analyses.drawing.numbers import with_residual
 from analyses.hessian.component_curvature import HasComponents, component_names
 from analyses.hessian.eigenvalues import LARGEST, SMALLEST, Eigenvalues
+from analyses.replicate_rows import average_replicates
 
 # Every Rayleigh quotient is between the two ends: what it is of an end where it has not converged.
 _BOUND = {LARGEST: "λ is at least this", SMALLEST: "λ is at most this"}
@@ -14,9 +15,10 @@ _BOUND = {LARGEST: "λ is at least this", SMALLEST: "λ is at most this"}
 def component_rows(results: Sequence[HasComponents], end: int = LARGEST) -> list[dict[str, str]]:
     """A row for each component and the whole network below, a column for each checkpoint.
 
-    Empty without components. Arguments are those of :func:`component_cells`.
+    Replicates share a column. Empty without components. Arguments are those of
+    :func:`component_cells`.
     """
-    cells = component_cells(results, end)
+    cells = average_replicates({"": component_cells(results, end)}, results)[""]
     return [
         {"component": name, **{row["checkpoint"]: row[name] for row in cells}}
         for name in cells[0]
@@ -70,4 +72,4 @@ def end_text(eigenvalues: Eigenvalues, place: int, end: int) -> str:
         is_converged,
         float(eigenvalues.sampling_errors[place]),
     )
-    return text if is_converged else f"{text}: {_BOUND[end]}"
+    return text if is_converged else text.within(f"{{}}: {_BOUND[end]}")

@@ -63,11 +63,11 @@ def _held_out(result: Spectrum) -> dict[str, str]:
     halves, largest = result.held_out, float(result.ends.values[LARGEST])
     assert halves is not None
     error = float(result.ends.sampling_errors[LARGEST])
-    verdict = "" if halves.converged.all() else ", not converged"
+    form = "{}" if halves.converged.all() else "{}, not converged"
+    lower = with_error(halves.lower.value, halves.lower.stderr)
     return {
         "checkpoint": result.label,
-        "held out (biased downwards)": with_error(halves.lower.value, halves.lower.stderr)
-        + verdict,
+        "held out (biased downwards)": lower.within(form),
         "extrapolated to all": with_error(halves.extrapolated(largest), error),
         "λ_max of the sample (biased upwards)": end_text(result.ends, LARGEST, LARGEST),
         "mean of the halves' λ_max": number(float(halves.eigenvalues.mean())),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from analyses.drawing.numbers import estimate_text
@@ -34,4 +35,6 @@ def tabulate(results: Sequence[TangentKernel]) -> dict[str, list[dict[str, str]]
 
 def _kappa(result: TangentKernel, variant: str) -> str:
     mean, (_, is_bound) = result.mean_kappa(variant), result.kappas(variant)
+    if math.isnan(mean.value):  # a file of an earlier version has not all variants
+        return "–"
     return estimate_text(mean).within("> {}" if is_bound else "{}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +68,11 @@ def write_numbers(results: Results, path: Path, summary: Summary | None = None) 
 
 
 def write_rows(results: Results, path: Path, summary: Summary | None = None) -> Path:
-    """Write every single number of the headlines as CSV, a row for each number and run.
+    """Write the headline numbers of all results as CSV, a row for each number and run.
 
-    The numbers of the paper's tables, with their errors, follow under the analysis they are from.
+    Numbers in lists and mappings are named by their place, such as ``eigenvalues[0]`` and
+    ``lambda_max.eigenvalue``; an entry ``NAME_stderr`` is the error of ``NAME``. The numbers of the
+    paper's tables follow under the analysis they are from.
     """
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as lines:
         writer = csv.writer(lines)
@@ -78,13 +80,27 @@ def write_rows(results: Results, path: Path, summary: Summary | None = None) -> 
         for name, measured in results.items():
             for result in measured:
                 place = (name, group_of(result.label), result.label, seed_of(result))
-                for quantity, value in result.headline().items():
-                    if isinstance(value, int | float) and not isinstance(value, bool):
-                        writer.writerow((*place, quantity, value, ""))
-        for title, run, number in summary.numbers() if summary else ():
-            place = (number.source, group_of(run.label), run.label, run.seed)
-            writer.writerow((*place, title, number.value, number.error))
+                numbers = dict(_numbers("", plain(result.headline())))
+                for quantity, value in numbers.items():
+                    if quantity.removesuffix("_stderr") not in numbers.keys() - {quantity}:
+                        error = numbers.get(f"{quantity}_stderr", "")
+                        writer.writerow((*place, quantity, value, error))
+        for title, run, measurement in summary.numbers() if summary else ():
+            place = (measurement.source, group_of(run.label), run.label, run.seed)
+            writer.writerow((*place, title, measurement.value, measurement.error))
     return path
+
+
+def _numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:
+    """Every number within JSON types, with the name of its place."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _numbers(f"{name}.{key}" if name else key, item)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _numbers(f"{name}[{index}]", item)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield name, value
 
 
 def _write(

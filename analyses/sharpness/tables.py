@@ -27,14 +27,17 @@ def _smallest(result: Sharpness) -> str:
 def _row(result: Sharpness) -> dict[str, str]:
     eigenvalues = result.column("eigenvalue")
     is_known = ~np.isnan(eigenvalues)  # not everywhere in files of earlier versions
+    first, last = float(eigenvalues[0]), float(eigenvalues[-1])
     known, residuals = eigenvalues[is_known], result.column("residual")[is_known]
     return {
         "checkpoint": result.label,
         "saved epochs": str(len(result.table)),
-        "λ_max at the first": number(float(eigenvalues[0])),
+        "λ_max at the first": "–" if math.isnan(first) else number(first),
         "at its largest": number(float(known.max())) if len(known) else "–",
-        "at the last, ± sampling error": with_error(
-            float(eigenvalues[-1]), float(result.column("sampling_error")[-1])
+        "at the last, ± sampling error": (
+            "–"
+            if math.isnan(last)
+            else with_error(last, float(result.column("sampling_error")[-1]))
         ),
         "largest relative residual": f"{residuals.max():.0e}" if len(known) else "–",
         "λ_min at the last, ± sampling error (relative residual)": _smallest(result),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from analyses.drawing.numbers import NumberText, number, with_error
+from analyses.drawing.numbers import NumberText, number, with_error, with_residual
 from analyses.drawing.shared_axes import curves_of
 from analyses.replicate_rows import average_replicates
 from analyses.replicates import (
@@ -36,6 +36,10 @@ def result_of(label, seed=None, weights="", **changes):
         measured.provenance, origin=origin, weights_sha256=weights or f"weights of {label}"
     )
     return replace(measured, label=label, provenance=provenance)
+
+
+def results_of(*labels):
+    return [result_of(label) for label in labels]
 
 
 def labels_of(*results):
@@ -82,6 +86,8 @@ def test_other_runs_are_no_replicates(others):
 def test_a_group_has_a_name_of_its_own():
     """Labels without a common beginning, and a common beginning that is another's label."""
     assert labels_of(result_of("a", 0), result_of("b", 1)) == {"a": "a/a", "b": "a/b"}
+    numbered = [result_of(f"vit-s{seed}", seed) for seed in (10, 11)]
+    assert labels_of(*numbered) == {"vit-s10": "vit/vit-s10", "vit-s11": "vit/vit-s11"}
     taken = [result_of("vit1", 0), result_of("vit2", 1), result_of("vit", 0, lr=7)]
     assert labels_of(*taken) == {
         "vit1": "vit1 and others/vit1",
@@ -102,6 +108,8 @@ def test_a_group_can_not_hold_two_architectures():
 def test_a_group_can_not_hold_a_network_twice():
     with pytest.raises(InputError, match="a and b of 'vit' are the same network"):
         labels_of(result_of("vit/a", 0, "same"), result_of("vit/b", 0, "same"))
+    with pytest.raises(InputError, match="a and b of 'vit' have the same seed, 0;"):
+        labels_of(result_of("vit/a", 0), result_of("vit/b", 0))
     with pytest.raises(InputError, match="'vit' is the label of a network and of 1 replicates"):
         labels_of(result_of("vit/a", 0), result_of("vit", 1))
 
@@ -136,7 +144,14 @@ def test_results_of_one_label_are_no_replicates():
     first, second = curves_of(results)
     assert first.colour != second.colour
     rows = [{"c": "model", "n": number(1.0)}, {"c": "model", "n": number(2.0)}]
-    assert average_replicates({"": rows}, ["model", "model"]) == {"": rows}
+    assert average_replicates({"": rows}, results) == {"": rows}
+
+
+def test_networks_of_several_sizes_are_no_replicates():
+    """Such as google/vit and google/mixer, which are labels from Python."""
+    small, large = result_of("google/vit"), result_of("google/mixer")
+    large = replace(large, provenance=replace(large.provenance, num_parameters=7))
+    assert by_group([small, large]) == [[small], [large]]
 
 
 def test_replicates_have_one_style_and_one_name():
@@ -157,7 +172,7 @@ ROWS = [
 
 
 def test_replicates_share_a_row_of_means_and_deviations():
-    tables = average_replicates({"T": ROWS}, ["a/1", "b", "a/2"])
+    tables = average_replicates({"T": ROWS}, results_of("a/1", "b", "a/2"))
     assert tables == {
         "T": [
             {
@@ -170,16 +185,19 @@ def test_replicates_share_a_row_of_means_and_deviations():
             ROWS[1],
         ]
     }
-    assert average_replicates({"T": ROWS[:2]}, ["a/1", "b"]) == {"T": ROWS[:2]}
+    assert average_replicates({"T": ROWS[:2]}, results_of("a/1", "b")) == {"T": ROWS[:2]}
 
 
 def test_a_number_keeps_its_value_in_words_around_it():
     around = NumberText("3.0 at x", 3.0, "{} at x")
     rows = [{"c": "a/1", "n": around}, {"c": "a/2", "n": NumberText("5.0 at x", 5.0, "{} at x")}]
-    (row,) = average_replicates({"": rows}, ["a/1", "a/2"])[""]
+    (row,) = average_replicates({"": rows}, results_of("a/1", "a/2"))[""]
     assert row["n"] == "4.0 ± 1.4 at x"
     other = [{"c": "a/1", "n": around}, {"c": "a/2", "n": NumberText("5.0 at y", 5.0, "{} at y")}]
-    assert average_replicates({"": other}, ["a/1", "a/2"])[""][0]["n"] == "3.0 at x; 5.0 at y"
+    assert (
+        average_replicates({"": other}, results_of("a/1", "a/2"))[""][0]["n"]
+        == "3.0 at x; 5.0 at y"
+    )
 
 
 def test_a_number_is_copied_with_its_value():
@@ -188,6 +206,21 @@ def test_a_number_is_copied_with_its_value():
         assert (copied, copied.value, copied.form) == ("1.00 ± 0.50 at x", 1.0, "{} at x")
 
 
+def test_numbers_that_are_printed_alike_have_a_deviation_of_their_own():
+    rows = [{"c": "a/1", "n": with_error(99.71, 0.3)}, {"c": "a/2", "n": with_error(99.72, 0.3)}]
+    (row,) = average_replicates({"": rows}, results_of("a/1", "a/2"))[""]
+    assert row["n"] == "99.7150 ± 0.0071"
+
+
+def test_a_remark_of_one_replicate_is_kept():
+    rows = [
+        {"c": "a/1", "n": with_residual(2.0, 1e-3, True)},
+        {"c": "a/2", "n": with_residual(4.0, 1e-1, False)},
+    ]
+    (row,) = average_replicates({"": rows}, results_of("a/1", "a/2"))[""]
+    assert row["n"] == "2.000 (1e-03); 4.0 (1e-01), not converged"
+
+
 def test_numbers_that_are_not_finite_are_listed():
     rows = [{"c": "a/1", "n": number(1.0)}, {"c": "a/2", "n": number(float("nan"))}]
-    assert average_replicates({"": rows}, ["a/1", "a/2"])[""][0]["n"] == "1.00; nan"
+    assert average_replicates({"": rows}, results_of("a/1", "a/2"))[""][0]["n"] == "1.00; nan"

@@ -1,9 +1,9 @@
 """Two methods compared by a number of several runs each.
 
-With several runs of each, Student's t decides, over pairs of one seed where both have it and after
-Welch where they don't. The error of measurement enters in full: all runs were measured on one
-sample, so it does not average out. Positive scales, such as curvatures and norms, are compared by
-their logarithms.
+With several runs of each, Student's t decides, over pairs of one seed where both have the same
+seeds and after Welch where they don't. The error of measurement enters in full: all runs were
+measured on one sample, so it does not average out. Positive scales, such as curvatures and norms,
+are compared by their logarithms.
 """
 
 import math
@@ -19,13 +19,33 @@ from analyses.report.paper.inference import (
     paired_difference,
 )
 from analyses.report.paper.measurements import Measurement, measure_over_runs
-from analyses.report.paper.quantities import POSITIVE_SCALES
 from analyses.report.paper.subjects import Network, Run
 
 VERDICTS = ("supports", "contradicts", "can't decide")
 ONE_RUN = "can't decide from one run of each"
+ONE_RUN_OF = "can't decide from one run of"
 NO_SPREAD = "the runs don't differ at all"
 NOT_FINITE = "a number is not finite"
+ONE_DRAW = "it is of a single initial network"
+NO_ERROR = "its error of measurement is not known"
+
+# Numbers that are never negative, of which ratios say more than differences.
+POSITIVE_SCALES = frozenset(
+    {
+        "sharpness",
+        "kappa",
+        "weight_norm",
+        "first_activation",
+        "middle_activation",
+        "last_activation",
+        "embedding",
+        "mixing",
+        "mlp",
+        "first_block",
+        "middle_block",
+        "last_block",
+    }
+)
 
 # What tells which runs of two networks belong together; None for a run that has no partner.
 Key = Callable[[Run], Hashable | None]
@@ -86,9 +106,9 @@ class Comparison:
             None where there are too few runs.
         """
         first, second = self.first, self.second
-        shared = [key for key in first.by_key if key in second.by_key]
-        if len(shared) > 1:
-            before, after = ([side.by_key[key] for key in shared] for side in (first, second))
+        keys = list(first.by_key)
+        if len(keys) > 1 and set(keys) == set(second.by_key):
+            before, after = ([side.by_key[key] for key in keys] for side in (first, second))
             return paired_difference(before, after, measurement_variance)
         if first.mean is None or second.mean is None:
             return None
@@ -97,8 +117,13 @@ class Comparison:
     @property
     def needs_runs(self) -> bool:
         """Whether further runs, with other seeds, are what is missing."""
+        return bool(self._single)
+
+    @property
+    def _single(self) -> list[Side]:
+        """The sides that have a single run."""
         sides = (self.first, self.second)
-        return any(side.mean is None and not side.caveat for side in sides)
+        return [side for side in sides if side.mean is None and not side.caveat]
 
     @property
     def verdict(self) -> str:
@@ -119,7 +144,9 @@ class Comparison:
         tested = self.difference
         if tested is None:
             caveat = self.first.caveat or self.second.caveat
-            return caveat or (ONE_RUN if self.needs_runs else NO_SPREAD)
+            if caveat or not self._single:
+                return caveat or NO_SPREAD
+            return ONE_RUN if len(self._single) == 2 else f"{ONE_RUN_OF} {self._single[0].label}"
         low, high = tested.interval()
         if self.is_ratio:
             value, low, high = map(_exponential, (tested.value, low, high))
@@ -187,6 +214,10 @@ def _side(measurement: Measurement, key: Key, is_ratio: bool) -> Side:
     caveat = measurement.caveat
     if not caveat and not all(map(math.isfinite, measurement.values)):
         caveat = NOT_FINITE
+    if not caveat and not measurement.first.is_of_training and measurement.first.dof == 0:
+        caveat = ONE_DRAW
+    if not caveat and any(math.isnan(each.error) for each in measurement.by_run.values()):
+        caveat = NO_ERROR
     if caveat:
         return Side(measurement.label, measurement.text, {}, None, 0.0, caveat)
     by_key: dict[Hashable, float] = {}
@@ -195,14 +226,14 @@ def _side(measurement: Measurement, key: Key, is_ratio: bool) -> Side:
         value = math.log(measured.value) if is_ratio else measured.value
         error = measured.error / measured.value if is_ratio else measured.error
         values.append(value)
-        variances.append(0.0 if math.isnan(error) else error**2)
+        variances.append(error**2)
         paired_by = key(run)
         if paired_by is not None:
             by_key[paired_by] = value
     variance = sum(variances) / len(variances)
     mean = MeanEstimate.of(values) if len(values) > 1 else None
     only = measurement.first
-    if not only.is_of_training and only.dof > 0 and not math.isnan(only.error):
+    if not only.is_of_training and only.dof > 0:
         # Its own draws, of initial networks, are its replicates.
         mean, variance, by_key = MeanEstimate(values[0], variances[0], only.dof), 0.0, {}
     return Side(measurement.label, measurement.text, by_key, mean, variance)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-# Of the runs themselves, and the confidence that intervals are given with.
+# The largest probability that a page has a wrong verdict; an interval misses the truth as often.
 LEVEL = 0.05
 
 
@@ -137,6 +137,6 @@ def _difference(
     a part is known is less variable than the one that Student's t is made for.
     """
     own = sum(term.variance for term in terms)
-    uncertainty = sum(term.variance**2 / term.dof for term in terms)
+    uncertainty = sum(term.variance**2 / term.dof for term in terms if term.variance)
     dof = own**2 / uncertainty if uncertainty > 0 else math.nan
     return Difference(value, math.sqrt(own + measurement_variance), dof, is_paired)

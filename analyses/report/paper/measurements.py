@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analyses.drawing.numbers import with_error
-from analyses.report.paper.quantities import Quantity, quantity
+from analyses.report.paper.quantities import LOWER_BOUND, Quantity, quantity
 from analyses.report.paper.subjects import Network, Run
 
 
@@ -54,8 +54,8 @@ class Measurement:
         """Mean ± standard deviation over the runs, or the only run's value with its own error."""
         if len(self.by_run) == 1:
             return self.first.text
-        values = with_error(self.mean, self.deviation)
-        return f"{values} (n = {len(self.by_run)})"
+        sign = "> " if self.caveat == LOWER_BOUND else ""
+        return f"{sign}{with_error(self.mean, self.deviation)} (n = {len(self.by_run)})"
 
     @property
     def methods(self) -> list[str]:

@@ -109,13 +109,17 @@ def _parameters(result: Result) -> Quantity:
 def _sharpness(result: Spectrum | ComponentCurvature) -> Quantity:
     """The largest eigenvalue; its residual bounds how far the true one of the sample is."""
     value, error = float(result.ends.values[LARGEST]), result.ends.error(LARGEST)
-    verdict = "" if result.ends.converged[LARGEST] else ", not converged"
-    method = f"Lanczos{verdict}; the error is that of sample and residual; {BIASED}"
+    method = f"Lanczos; the error is that of sample and residual; {BIASED}"
     halves = getattr(result, "held_out", None)
     if halves is not None:
         lower = with_error(halves.lower.value, halves.lower.stderr)
         method += f", from halves at least {lower}, extrapolated {halves.extrapolated(value):.4g}"
-    return _of(result, value, error, method)
+    return _of(result, value, error, method, caveat=_bound(bool(result.ends.converged[LARGEST])))
+
+
+def _bound(has_converged: bool) -> str:
+    """The caveat of a largest eigenvalue: until it converges it is too small."""
+    return "" if has_converged else LOWER_BOUND
 
 
 def _component(*names: str) -> Callable[[Spectrum | ComponentCurvature], Quantity | None]:
@@ -128,7 +132,8 @@ def _component(*names: str) -> Callable[[Spectrum | ComponentCurvature], Quantit
                 k = parts.names.index(name)
                 value, error = float(parts.largest.values[k]), parts.largest.error(k)
                 method = f"Lanczos on the block; the error is that of sample and residual; {BIASED}"
-                return _of(result, value, error, method)
+                caveat = _bound(bool(parts.largest.converged[k]))
+                return _of(result, value, error, method, caveat=caveat)
         return None
 
     return read
@@ -274,20 +279,3 @@ ROWS: dict[str, Row] = {
     "active": Row("active neurons, %", ("sparsity",), _active),
     "first_active": Row(f"active neurons, first {_MLP}, %", ("sparsity",), _first_active),
 }
-# Numbers that are never negative, of which ratios say more than differences.
-POSITIVE_SCALES = frozenset(
-    {
-        "sharpness",
-        "kappa",
-        "weight_norm",
-        "first_activation",
-        "middle_activation",
-        "last_activation",
-        "embedding",
-        "mixing",
-        "mlp",
-        "first_block",
-        "middle_block",
-        "last_block",
-    }
-)

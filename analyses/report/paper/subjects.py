@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analyses.replicates import group_of, name_of, seed_of
+from analyses.replicates import by_group, group_of, name_of, seed_of
 from analyses.report.paper.reported import trained_with_sam
+from landscape.results.provenance import Provenance
 from landscape.results.result import Result
 
 FAMILIES = {
@@ -24,9 +25,14 @@ class Run:
     results: Mapping[str, Result]
 
     @property
+    def provenance(self) -> Provenance:
+        """What was measured, of the first of its results."""
+        return next(iter(self.results.values())).provenance
+
+    @property
     def origin(self) -> Mapping[str, Any]:
         """Where model and weights came from."""
-        return next(iter(self.results.values())).provenance.origin
+        return self.provenance.origin
 
     @property
     def seed(self) -> int | None:
@@ -69,12 +75,10 @@ def networks(results: Mapping[str, Sequence[Result]]) -> list[Network]:
     for name, members in results.items():
         for result in members:
             by_label.setdefault(result.label, {})[name] = result
-    groups: dict[str, list[Run]] = {}
-    for label, measured in by_label.items():
-        groups.setdefault(group_of(label), []).append(Run(label, measured))
+    runs = [Run(label, measured) for label, measured in by_label.items()]
     return [
-        Network(runs[0].label if len(runs) == 1 else group, tuple(runs))
-        for group, runs in groups.items()
+        Network(members[0].label if len(members) == 1 else group_of(members[0].label), members)
+        for members in map(tuple, by_group(runs))
     ]
 
 

@@ -100,6 +100,10 @@ def test_results_of_several_analyses_under_one_label_are_of_one_network(tmp_path
     functions = {"kind_of": lambda path: kinds[path.name], "label_of": lambda path: path.stem}
     assert labels_of("a=h.h5", "a=s.h5", **functions) == ["a", "a"]
     assert labels_of("a=h.h5", "a=s.h5", "a=h2.h5", **functions) == ["a/h", "a/s", "a/h2"]
+    stored = {"h.h5": "vit/seed-0", "s.h5": "vit/seed-0", "h2.h5": "vit/seed-1"}
+    functions["label_of"] = lambda path: stored[path.name]
+    given = labels_of("a=h.h5", "a=s.h5", "a=h2.h5", **functions)
+    assert given == ["a/seed-0", "a/seed-0", "a/seed-1"]
 
 
 def test_a_pattern_that_matches_nothing_stays_a_path(tmp_path):

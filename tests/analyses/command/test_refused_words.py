@@ -95,6 +95,8 @@ def test_labels_tell_checkpoints_apart(refused, runs, tmp_path):
     assert "given twice as 'a'" in refused("line", f"a={runs[0]}", f"a={runs[0]}", *words)
     again = (f"a/b={runs[0]}", f"a/b={runs[1]}")
     assert "two checkpoints are labelled 'a/b'" in refused("line", *again, *words)
+    mixed = (f"a={runs[0]}", f"a/b={runs[1]}")
+    assert "'a' is the label of a network and of a group" in refused("line", *mixed, *words)
     said = refused("line", f"{runs[0]}", f"plain={runs[1]}", *words)
     assert "LABEL=CHECKPOINT" in said
     for label in ("a/b/c", "a/", "..", ".hidden", "a/.b"):

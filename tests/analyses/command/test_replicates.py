@@ -74,6 +74,18 @@ def test_the_numbers_have_a_row_for_each_replicate(reported):
         ("sam", "0"),
         ("sam", "1"),
     ]
+    of_spectrum = {
+        row["quantity"]: row
+        for row in rows
+        if (row["analysis"], row["run"]) == ("hessian", "sam/seed-1")
+    }
+    headlines = headline(reported, "sam/seed-1", "hessian")
+    for end in ("lambda_max", "lambda_min"):
+        written = float(of_spectrum[f"{end}.eigenvalue"]["value"])
+        assert written == headlines[end]["eigenvalue"]
+    assert float(of_spectrum["eigenvalues[1]"]["value"]) == headlines["eigenvalues"][1]
+    assert float(of_spectrum["loss"]["error"]) == headlines["loss_stderr"]
+    assert "loss_stderr" not in of_spectrum
     stored = json.loads((reported / "report.json").read_text())
     assert set(stored["norms"]) == set(norms)
     cell = stored["paper"]["tables"]["Table 3: components"]["‖w‖"]["vit"]

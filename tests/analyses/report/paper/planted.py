@@ -8,12 +8,23 @@ import numpy as np
 from analyses import components, hessian
 from analyses.hessian.component_curvature import Components
 from analyses.hessian.eigenvalues import Eigenvalues
+from analyses.report.paper.catalog import judge
 from analyses.report.paper.quantities import ROWS, Quantity, Row
 from analyses.report.paper.subjects import Network, Run, networks
 from landscape.objective.objective import Objective
 from tests.analyses.problems import network, samples
 
 SETTINGS = hessian.Settings(top=1, probes=0, components="none")
+
+# A word of the claim about curvature, and curvatures of a sharp method.
+FLATTER = "SAM finds flatter minima"
+SHARP = [9.0, 10.0, 11.0]
+
+
+def judgement_of(statement, members):
+    """What networks say of the claim that has these words."""
+    (judgement,) = [each for each in judge(members) if statement in each.claim.statement]
+    return judgement
 
 
 def origin_of(family, rho, **others):

@@ -7,8 +7,9 @@ import pytest
 from scipy import stats
 
 from analyses.report.paper.catalog import judge
+from analyses.report.paper.comparisons import POSITIVE_SCALES
 from analyses.report.paper.inference import LEVEL
-from analyses.report.paper.quantities import POSITIVE_SCALES, ROWS
+from analyses.report.paper.quantities import ROWS
 from tests.analyses.report.paper.planted import plant_rows, planted_network
 
 FAMILIES = ("vit", "mixer", "resnet")
