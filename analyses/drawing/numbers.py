@@ -126,7 +126,9 @@ def interval_text(ends: tuple[float, float]) -> str:
     if not math.isfinite(high - low):
         return "(no interval)"
     width = high - low
-    if width == 0 or max(abs(low), abs(high)) >= 1e5 or width < 1e-5:
+    if max(abs(low), abs(high)) >= 1e5:
+        return f"(95 %: {low:.2e} to {high:.2e})"
+    if width < 1e-5:
         return f"(95 %: {number(low)} to {number(high)})"
     decimals = max(0, 1 - math.floor(math.log10(width)))
     return f"(95 %: {low:.{decimals}f} to {high:.{decimals}f})"
