@@ -58,6 +58,8 @@ def _cell(texts: Sequence[str]) -> str:
     numbers = [text for text in texts if isinstance(text, NumberText)]
     values = [text.value for text in numbers]
     is_alike = len(numbers) == len(texts) and len({text.form for text in numbers}) == 1
+    if is_alike and len(values) > 1 and len(set(values)) == 1:
+        return f"{texts[0]} in each"  # as of numbers that depend on no training
     if is_alike and all(map(math.isfinite, values)):
         mean = with_error(statistics.fmean(values), statistics.stdev(values))
         return mean.within(numbers[0].form)

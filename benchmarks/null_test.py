@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 from tqdm import tqdm
 
 from analyses.catalog import known_analyses
+from analyses.hessian.eigenvalues import LARGEST, Eigenvalues
 from analyses.report.paper.catalog import judge
 from analyses.report.paper.claims import Judgement
 from analyses.report.paper.inference import LEVEL
@@ -45,7 +45,7 @@ MEASURE = (
 EFFECT = 3.0  # standard deviations over seeds
 # By quantity a word of the claim about it, and by analysis what is scaled.
 PLANTED = {"lower λ_max found": "flatter minima", "larger ‖w‖ found": "weights"}
-SCALED = {"hessian": ("eigenvalues", "sampling_error"), "norms": ("norms",)}
+SCALED = {"hessian": "ends", "norms": "norms"}
 
 
 def main() -> None:
@@ -71,8 +71,11 @@ def main() -> None:
         print(f"{title}, {half} runs against {half}:")
         for name in ("pages with any verdict", "verdicts", "p below the level", *PLANTED):
             count, total = counts[name]
-            print(f"  {name}: {count} of {total}, {share(count, total)}")
-    print(f"stated: at most {LEVEL:.0%} of the pages where nothing differs have any verdict")
+            print(f"  {name}: {count} of {total}, {100 * count / total:.1f} %")
+    print(
+        f"stated: at most {LEVEL:.0%} of the pages where nothing differs have any verdict. All "
+        "pages are of the same networks, so that these counts are not independent"
+    )
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
 
@@ -88,7 +91,8 @@ def measure_networks(runs: int, epochs: int, folder: Path) -> dict[str, dict[str
         subprocess.run(
             [*command.split(), *resume, "--output-dir", str(trained), "--quiet"], check=True
         )
-        command = f"landscape-plot report {trained} --only {','.join(ANALYSES)} {MEASURE}"
+        members = " ".join(f"{trained}/seed-{seed}" for seed in range(runs))
+        command = f"landscape-plot report {members} --only {','.join(ANALYSES)} {MEASURE}"
         subprocess.run(
             [*command.split(), "--format", "none", "--output-dir", str(folder), "--quiet"],
             check=True,
@@ -162,6 +166,10 @@ def _factor(values: Sequence[float], deviations: float) -> float:
     return math.exp(deviations * float(np.log(values).std(ddof=1)))
 
 
+def _sharpness(result: Any) -> float:
+    return float(result.ends.values[LARGEST])
+
+
 def _weight_norm(result: Any) -> float:
     return float(result.norms[0])
 
@@ -179,15 +187,17 @@ def _labelled(
             label=f"{family}{'-sam' if is_sam else ''}/seed-{number}",
             provenance=replace(result.provenance, origin=origin),
         )
-        for field in SCALED.get(result.analysis, ()) if is_sam else ():
-            changed = replace(changed, **{field: factor * getattr(changed, field)})
+        if is_sam and result.analysis in SCALED:
+            field = SCALED[result.analysis]
+            changed = replace(changed, **{field: _scaled(getattr(changed, field), factor)})
         yield changed
 
 
-def share(count: int, total: int) -> str:
-    """A share in per cent with its exact 95 % interval (Clopper and Pearson)."""
-    low, high = stats.binomtest(count, total).proportion_ci(0.95)
-    return f"{100 * count / total:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+def _scaled(numbers: Any, factor: float) -> Any:
+    if isinstance(numbers, Eigenvalues):
+        errors = factor * numbers.sampling_errors
+        return replace(numbers, values=factor * numbers.values, sampling_errors=errors)
+    return factor * numbers
 
 
 if __name__ == "__main__":

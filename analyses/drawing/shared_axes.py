@@ -34,6 +34,15 @@ class Curve(Generic[R]):
     offset: float
 
     @property
+    def is_replicate(self) -> bool:
+        """Whether others of its group are drawn too.
+
+        Their spread then shows more than a band of the error of each, and such bands would lie
+        over each other.
+        """
+        return "alpha" in self.style
+
+    @property
     def colour(self) -> str:
         """The colour of the curve."""
         return str(self.style["color"])

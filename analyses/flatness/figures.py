@@ -74,9 +74,10 @@ def _draw_noise(axes: Axes, kind: str, results: Sequence[Flatness]) -> dict[str,
         error = np.nan_to_num(half_width(average.stderr, average.dof))
         grid |= set(sigmas.tolist())
         (handles[curve.name],) = axes.plot(sigmas, mean, marker="o", markersize=3, **style)
-        axes.fill_between(
-            sigmas, mean - error, mean + error, color=style["color"], alpha=0.2, linewidth=0
-        )
+        if not curve.is_replicate:
+            axes.fill_between(
+                sigmas, mean - error, mean + error, color=style["color"], alpha=0.2, linewidth=0
+            )
     axes.set_xlabel("noise σ" if kind == "fixed" else "noise σ, relative")
     _set_grid_ticks(axes, grid)
     return handles

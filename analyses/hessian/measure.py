@@ -38,6 +38,8 @@ from landscape.results.fingerprint import fingerprint
 
 LOGGER = logging.getLogger(__name__)
 
+FIRST_HALF = "half 0"
+
 UNKNOWN = Estimate(math.nan, math.nan)
 
 
@@ -184,7 +186,8 @@ def _recorded(
     recorded = RecordedProducts(
         answer, path, fingerprint(settings, objective.provenance(0.0)), part
     )
-    if recorded.num_recorded and not part:
+    # The halves come first, so that what they have just recorded is nothing to resume from.
+    if recorded.num_recorded and part == (FIRST_HALF if settings.held_out else ""):
         LOGGER.info(f"Resuming after {recorded.num_recorded} Lanczos steps")
     try:
         yield recorded

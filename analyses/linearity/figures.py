@@ -36,7 +36,8 @@ def draw(results: Sequence[Linearity], options: PlotOptions | None = None) -> di
             panel_curves.append((mean, np.stack([mean - half, mean + half])))
         for panel, (values, band) in zip(panels, panel_curves, strict=True):
             (handles[curve.name],) = panel.plot(result.t, values, **style)
-            panel.fill_between(result.t, *band, color=style["color"], alpha=0.15, linewidth=0)
+            if not curve.is_replicate:
+                panel.fill_between(result.t, *band, color=style["color"], alpha=0.15, linewidth=0)
     panels[0].set_ylabel("misses (%)")
     panels[1].set_ylabel(with_unit("loss of the mixture", results))
     panels[2].set_ylabel(with_unit("‖∂ loss / ∂ input‖", results))

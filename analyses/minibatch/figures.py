@@ -9,26 +9,30 @@ from matplotlib.figure import Figure
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.shared_axes import curves_of
-from analyses.drawing.style import figure
+from analyses.drawing.style import figure, line_styles
 from analyses.minibatch.result import MinibatchSpectra
+from analyses.replicates import by_group, title_of
 
 
 def draw(
     results: Sequence[MinibatchSpectra], options: PlotOptions | None = None
 ) -> dict[str, Figure]:
-    """The share of eigenvalues by value, a histogram for each checkpoint on shared axes."""
+    """The share of eigenvalues by value, a histogram for each checkpoint on shared axes.
+
+    Replicates have one together.
+    """
     page = figure(5.8, 2.8)
     axes = page.subplots()
     low = min(float(result.eigenvalues.min()) for result in results)
     high = max(float(result.eigenvalues.max()) for result in results)
     edges = np.linspace(min(low, 0.0), max(high, 1e-12), 41)
     handles: dict[str, Any] = {}
-    for curve in curves_of(results):
-        result, style = curve.result, curve.style
-        shares, _ = np.histogram(result.eigenvalues, edges)
-        percent = 100 * shares / result.eigenvalues.size
-        handles[curve.name] = axes.stairs(
+    groups = by_group(results)
+    for members, style in zip(groups, line_styles(len(groups)), strict=True):
+        eigenvalues = np.concatenate([result.eigenvalues.ravel() for result in members])
+        shares, _ = np.histogram(eigenvalues, edges)
+        percent = 100 * shares / eigenvalues.size
+        handles[title_of(members)] = axes.stairs(
             percent, edges, color=style["color"], linestyle=style["linestyle"], linewidth=1.5
         )
     axes.axvline(0, color="0.6", linewidth=0.8)

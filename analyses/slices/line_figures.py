@@ -36,8 +36,8 @@ def curves(results: Sequence[Slice], along: str, options: PlotOptions | None = N
         for number, split in enumerate(result.splits):
             dashed = style if len(result.splits) == 1 else {**style, "linestyle": DASHES[number]}
             name = curve.name if len(result.splits) == 1 else f"{curve.name}, {split}"
-            handles[name] = _curve(loss_axes, result, f"{split}_loss", dashed)
-            _curve(accuracy_axes, result, f"{split}_acc", dashed)
+            handles[name] = _curve(loss_axes, result, f"{split}_loss", dashed, curve.is_replicate)
+            _curve(accuracy_axes, result, f"{split}_acc", dashed, curve.is_replicate)
             losses.append(result.values[f"{split}_loss"])
     if is_logarithmic(losses, options):
         loss_axes.set_yscale("log")
@@ -55,7 +55,7 @@ def curves(results: Sequence[Slice], along: str, options: PlotOptions | None = N
     return page
 
 
-def _curve(axes: Axes, result: Slice, name: str, style: dict[str, Any]) -> Any:
+def _curve(axes: Axes, result: Slice, name: str, style: dict[str, Any], is_replicate: bool) -> Any:
     """A curve, and its band: the range over repeats, or the 95 % interval of its sampling."""
     values = np.where(np.isfinite(result.values[name]), result.values[name], np.nan)
     repeats = result.repeats.get(name)
@@ -69,6 +69,6 @@ def _curve(axes: Axes, result: Slice, name: str, style: dict[str, Any]) -> Any:
         error = half_width(result.values[f"{name}_stderr"], dof, 0.95)
         low, high = np.maximum(values - error, 1e-3 * values), values + error
     (line,) = axes.plot(result.x, values, **style)
-    if low is not None and high is not None and np.isfinite(low).any():
+    if low is not None and high is not None and np.isfinite(low).any() and not is_replicate:
         axes.fill_between(result.x, low, high, color=style["color"], alpha=0.18, linewidth=0)
     return line

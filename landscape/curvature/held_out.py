@@ -45,7 +45,8 @@ class HeldOut:
         residuals: their residuals, relative to their magnitude.
         converged: whether the residuals are within the tolerance.
         quotients: the Rayleigh quotient of each half's eigenvector with the other half's matrix.
-        errors: the sampling errors of the quotients; nan where a half has one sample.
+        errors: the sampling errors of the quotients; nan where a half is one sample, or one
+            batch that can't be cut.
         products: how many products there were, each over half the sample.
     """
 
@@ -60,7 +61,8 @@ class HeldOut:
     def lower(self) -> Estimate:
         """The mean of the quotients, in the mean at most the largest eigenvalue of all the data.
 
-        To first order each error is that of its own half, so the two are independent.
+        To first order each error is that of the half that makes the matrix, so the two are
+        independent.
         """
         return Estimate(float(self.quotients.mean()), float(math.hypot(*self.errors) / 2))
 

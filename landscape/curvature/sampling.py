@@ -72,7 +72,10 @@ def rayleigh_quotients(
         # Slices that count more vary less: the variance of one is that of a unit of weight over it.
         squares = (weights[:, None] * (np.array(quotients) - means) ** 2).sum(0)
         errors = np.sqrt(squares / (len(weights) - 1) / weights.sum())
-    return [Estimate(float(mean), float(error)) for mean, error in zip(means, errors, strict=True)]
+    dof = float(len(weights) - 1)
+    return [
+        Estimate(float(mean), float(error), dof) for mean, error in zip(means, errors, strict=True)
+    ]
 
 
 def sample_slices(batches: Sequence[Batch]) -> Iterator[Batch]:

@@ -86,9 +86,14 @@ class CrossedMean:
         rows, columns = both * over_draws.stderr**2, both * over_samples.stderr**2
         free = (draws - 1) * (samples - 1)
         rest = max(self._within - (draws - 1) * rows, 0.0) / free
-        squares = (max(rows, rest), max(columns, rest), -rest)
-        total = sum(squares)
-        stderr = math.sqrt(total / both)
-        dof = combined_dof(squares, (draws - 1, samples - 1, free))
-        estimate = Estimate(over_draws.value, stderr, dof)
+        # A component that is 0 leaves the mean square of the rest, which then cancels.
+        parts = [(rows, draws - 1), (columns, samples - 1)]
+        parts = [(square, dof) for square, dof in parts if square > rest] or [(rest, free)]
+        if len(parts) == 2:
+            parts.append((-rest, free))
+        squares = [square for square, _ in parts]
+        stderr = math.sqrt(sum(squares) / both)
+        estimate = Estimate(
+            over_draws.value, stderr, combined_dof(squares, [float(dof) for _, dof in parts])
+        )
         return CrossedEstimate(estimate, over_samples.stderr, over_draws.stderr)

@@ -212,6 +212,12 @@ def test_numbers_that_are_printed_alike_have_a_deviation_of_their_own():
     assert row["n"] == "99.7150 ± 0.0071"
 
 
+def test_a_number_that_is_the_same_in_each_has_its_own_error():
+    rows = [{"c": f"a/{k}", "n": with_error(190.0, 32.0)} for k in (1, 2)]
+    (row,) = average_replicates({"": rows}, results_of("a/1", "a/2"))[""]
+    assert row["n"] == "190 ± 32 in each"
+
+
 def test_a_remark_of_one_replicate_is_kept():
     rows = [
         {"c": "a/1", "n": with_residual(2.0, 1e-3, True)},

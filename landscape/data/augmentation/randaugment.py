@@ -26,6 +26,7 @@ from landscape.errors import InputError
 FULL_MAGNITUDE = 10
 GREY = 128
 SIDE = 224
+CONTRAST_LEVEL = SIDE**2 // 256
 LUMA = (0.2989, 0.587, 0.114)  # of TensorFlow's rgb_to_grayscale
 
 
@@ -137,10 +138,12 @@ def color(pictures: Tensor, factor: float) -> Tensor:
 
 
 def contrast(pictures: Tensor, factor: float) -> Tensor:
-    """Change the contrast: 0 gives (number of pixels) / 256 everywhere, 1 no change."""
-    height, width = pictures.shape[2:]
-    level = min(height * width // 256, 255)
-    return _blend(torch.full_like(pictures, level), pictures, factor)
+    """Change the contrast: 0 gives 196 everywhere, 1 no change.
+
+    The published code takes (number of pixels) / 256 for the mean, 196 for a side of 224. At other
+    sizes that would be another operation: of 32, contrast towards 4 is brightness.
+    """
+    return _blend(torch.full_like(pictures, CONTRAST_LEVEL), pictures, factor)
 
 
 def brightness(pictures: Tensor, factor: float) -> Tensor:

@@ -89,6 +89,8 @@ def _inside(picture: Image.Image, image_size: int, box: Sequence[int]) -> Image.
     x, y = left * x_scale, top * y_scale
     right, bottom = x + width * x_scale, y + height * y_scale
     # The filter would reach beyond the box, so that the picture is cut to it first.
+    # By rounding it may end behind the picture, where pixels would be black.
+    right, bottom = min(right, picture.width), min(bottom, picture.height)
     cut = (math.floor(x), math.floor(y), math.ceil(right), math.ceil(bottom))
     edges = (x - cut[0], y - cut[1], right - cut[0], bottom - cut[1])
     rgb = _to_rgb(picture.crop(cut))

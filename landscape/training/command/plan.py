@@ -14,6 +14,7 @@ from landscape.models.names import native_image_size
 from landscape.runtime.options import from_plain, given_options, to_plain
 from landscape.runtime.user_files import is_user_function
 from landscape.training.recipes.catalog import Recipe, find_recipe
+from landscape.training.sam.settings import ALPHA
 from landscape.training.settings import TrainSettings
 
 
@@ -85,7 +86,7 @@ def remembered_plan(run: RunDirectory, arguments: argparse.Namespace) -> Plan:
         )
     spec = ModelSpec(config["model"]["name"], config["model"]["arguments"])
     data = from_plain(DataSettings, config["data"])
-    training = from_plain(TrainSettings, config["training"])
+    training = from_plain(TrainSettings, _as_trained(config["training"]))
 
     recipe = find_recipe(arguments.recipe) if arguments.recipe else None
     changes = _changes(to_plain(data), to_plain(_requested_data(arguments, None, None)), arguments)
@@ -107,6 +108,16 @@ def remembered_plan(run: RunDirectory, arguments: argparse.Namespace) -> Plan:
     training = replace(training, device=getattr(arguments, "device", training.device))
     recipe_name, source = config.get("recipe", ""), config.get("recipe_source", "")
     return Plan(config["model_name"], spec, data, training, recipe_name, source)
+
+
+def _as_trained(training: Mapping[str, Any]) -> dict[str, Any]:
+    """Stored settings with what they meant when ASAM scaled every weight and GSAM's α was 0.4."""
+    if "sam_scaled" in training:
+        return dict(training)
+    alpha = training.get("sam_alpha")
+    if alpha is None and training.get("sam") == "gsam":
+        alpha = 0.4
+    return {**training, "sam_scaled": "all", "sam_alpha": alpha}
 
 
 def _requested_data(
@@ -142,8 +153,14 @@ def _requested_training(
         has_pictures = data.data in ("imagefolder", "cifar10", "cifar100")
         augment = "crop-flip" if has_pictures else "none"
     init = str(Path(training.init).resolve()) if training.init else ""
+    alpha = ALPHA.get(training.sam) if training.sam_alpha is None else training.sam_alpha
     return replace(
-        training, lr=training.peak_lr, weight_decay=training.decay, augment=augment, init=init
+        training,
+        lr=training.peak_lr,
+        weight_decay=training.decay,
+        augment=augment,
+        init=init,
+        sam_alpha=alpha,
     )
 
 

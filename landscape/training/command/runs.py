@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from landscape.checkpoints.replicates import replicate_run, replicate_runs
 from landscape.checkpoints.run import BEST, CONFIG, EPOCHS, LAST, METRICS, RunDirectory
@@ -57,6 +58,7 @@ def requested_runs(arguments: argparse.Namespace, ranks: Ranks) -> list[Requeste
         remembered_plan(directory, arguments) if is_resumed else None
         for directory, is_resumed in zip(directories, resumed, strict=True)
     ]
+    _check_alike(directories, plans)
     # A seed that has not begun is trained as the others are.
     known = next((plan for plan in plans if plan is not None), None) or requested_plan(arguments)
     runs = []
@@ -98,8 +100,13 @@ def _resumed(
     present = [directory.exists() for directory in directories]
     if restarts and any(present):
         return present
-    _refuse_other_runs(folder, seeds)
+    _refuse_other_runs(folder, seeds, arguments.resume)
     if arguments.resume:
+        if seeds and not any(present):
+            raise InputError(
+                f"nothing to resume: {folder} holds none of these seeds; leave --resume out to "
+                "start"
+            )
         # A single run that is not there is an error, which reading its plan raises.
         return present if seeds else [True]
     if not arguments.force:
@@ -108,19 +115,43 @@ def _resumed(
     return [False] * len(directories)
 
 
-def _refuse_other_runs(folder: Path, seeds: Sequence[int]) -> None:
-    """Raise InputError for runs in the folder that would be taken for replicates, and are not."""
-    others = [seed for seed in replicate_runs(folder) if seed not in seeds]
+def _refuse_other_runs(folder: Path, seeds: Sequence[int], resume: bool) -> None:
+    """Raise InputError for runs in the folder that would be taken for replicates of new ones."""
     if seeds and RunDirectory(folder).exists():
         raise InputError(
             f"{folder} holds a run of its own; choose another --output-dir for --seeds"
         )
-    if others:
+    others = [seed for seed in replicate_runs(folder) if seed not in seeds]
+    if others and not resume:
         held = ", ".join(f"seed-{seed}" for seed in others)
         raise InputError(
-            f"{folder} holds {held} of another training, which would be taken for replicates of "
-            "this one; remove them, name them in --seeds, or choose another --output-dir"
+            f"{folder} holds {held}, which would be taken for replicates of a new training; to "
+            "add seeds pass --resume --seeds with the new ones, else choose another --output-dir"
         )
+
+
+def _check_alike(directories: Sequence[RunDirectory], plans: Sequence[Plan | None]) -> None:
+    """Raise InputError if runs that are resumed together differ in more than their seed."""
+    known = [
+        (directory, _without_seed(plan))
+        for directory, plan in zip(directories, plans, strict=True)
+        if plan is not None
+    ]
+    for directory, settings in known[1:]:
+        differing = [name for name in settings if settings[name] != known[0][1].get(name)]
+        if differing:
+            raise InputError(
+                f"{directory.path} and {known[0][0].path} differ in "
+                f"{', '.join(sorted(differing))}, not in their seed alone; resume each by itself, "
+                "or train again with --force"
+            )
+
+
+def _without_seed(plan: Plan) -> dict[str, Any]:
+    """The settings of a plan by name, but for the seed."""
+    config = plan.config()
+    settings = {**config["data"], **config["training"], "model": config["model"]}
+    return {name: value for name, value in settings.items() if name != "seed"}
 
 
 def _refuse_to_overwrite(run: RunDirectory) -> None:

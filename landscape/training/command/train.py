@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from landscape.checkpoints.replicates import replicate_runs
-from landscape.checkpoints.run import LAST, RunDirectory
+from landscape.checkpoints.run import RunDirectory
 from landscape.checkpoints.transfer import transfer_weights
 from landscape.data.catalog import data_facts, load_data
 from landscape.data.samples import (
@@ -39,6 +39,7 @@ from landscape.training.final_evaluation import FinalEvaluation
 from landscape.training.interruption import StopRequest, StopRequested, stop_requests
 from landscape.training.loop import train
 from landscape.training.sam.ascent import names_in_scope
+from landscape.training.sam.sharp_gradient import names_to_scale
 from landscape.training.scale.data_parallel import join_data_parallel_group
 from landscape.training.state import Row
 
@@ -59,7 +60,7 @@ def train_command(arguments: argparse.Namespace) -> None:
             _train(arguments, request)
         except StopRequested as stop:
             folder: Path = arguments.output_dir
-            if (folder / LAST).is_file() or replicate_runs(folder):
+            if RunDirectory(folder).exists() or replicate_runs(folder):
                 what = f"saved; continue with: landscape-train --resume --output-dir {folder}"
             else:
                 what = "nothing was trained yet; the same command starts again"
@@ -88,6 +89,7 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
     Augmentation(settings, training, settings.seed)
     if settings.rho:
         names_in_scope(model, settings.sam_scope)
+        names_to_scale(model, settings)
     _evaluation(runs[0], model, validation, device).check(arguments.eval)
     if _are_the_same(training, validation):
         LOGGER.info(
@@ -95,6 +97,8 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
             "split tells its function which to give"
         )
     if ranks.is_first:
+        for run in runs:
+            make_directory(run.directory.path)
         for run in runs:
             _begin(run, model, training, ranks.world_size)
     last_rows = []
@@ -119,13 +123,15 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
                 evaluation = _evaluation(run, model, validation, device)
                 _evaluate(evaluation, arguments.eval, run.directory)
             _show_result(run.directory, rows[-1])
+        if number + 1 < len(runs):
+            # The next run's processes meet within minutes; an evaluation of this may take hours.
+            ranks.broadcast(f"run/{number}/evaluated")
     if ranks.is_first and len(runs) > 1:
         _show_spread(arguments.output_dir, last_rows)
 
 
 def _begin(run: RequestedRun, model: nn.Module, training: Samples, processes: int) -> None:
-    """Create the run directory, and write what a run is resumed from."""
-    make_directory(run.directory.path)
+    """Write what a run is resumed from, in place of any run that was there."""
     config = _config(run.plan, model, training, processes)
     if run.resumes:
         _tell_of_other_perturbations(run.directory.read_config(), config)

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from landscape.training.passes import MicroBatch, Passes
 from landscape.training.sam.ascent import names_in_scope, norm_of
 from landscape.training.sam.optimizer import SAM
+from landscape.training.sam.settings import SamSettings
 from landscape.training.sam.two_passes import SCALED
 
 
@@ -33,10 +34,8 @@ class SharpGradient:
         settings = passes.settings
         scope = names_in_scope(passes.model, settings.sam_scope)
         named = dict(passes.model.named_parameters())
-        scaled = None
-        if settings.sam == "asam" and settings.sam_scaled != SCALED:
-            names = names_in_scope(passes.model, settings.sam_scaled, "--sam-scaled")
-            scaled = [named[name] for name in names]
+        names = names_to_scale(passes.model, settings)
+        scaled = None if names is None else [named[name] for name in names]
         self._settings = settings
         self._passes = passes
         self.sam = SAM(
@@ -151,3 +150,14 @@ def _sum(total: list[Tensor | None], gradients: list[Tensor | None]) -> list[Ten
     """Add ``gradients`` to ``total``; None counts as 0."""
     pairs = zip(total, gradients, strict=True)
     return [g if t is None else t if g is None else t.add_(g) for t, g in pairs]
+
+
+def names_to_scale(model: nn.Module, settings: SamSettings) -> set[str] | None:
+    """The names of the parameters that ASAM scales; None for SAM's own choice by name.
+
+    Raises:
+        InputError: ``--sam-scaled`` is no regular expression, or matches no parameter.
+    """
+    if settings.sam != "asam" or settings.sam_scaled == SCALED:
+        return None
+    return names_in_scope(model, settings.sam_scaled, "--sam-scaled")

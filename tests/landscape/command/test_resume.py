@@ -4,6 +4,8 @@ import pytest
 
 from landscape.checkpoints.run import RunDirectory
 from landscape.training import loop
+from landscape.training.command.arguments import build_parser
+from landscape.training.command.plan import remembered_plan, requested_plan
 from tests.commands import content
 from tests.landscape.command.words import (
     FAST,
@@ -100,6 +102,30 @@ def test_a_run_from_before_there_were_such_settings_is_resumed_as_it_was(train, 
     status, _, err = train("--resume", "--output-dir", copied)
     assert status == 0
     assert "perturbation" not in err
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({"sam": "gsam", "sam_alpha": None}, {"sam_alpha": 0.4, "sam_scaled": "all"}),
+        ({"sam": "gsam", "sam_alpha": 0.3}, {"sam_alpha": 0.3, "sam_scaled": "all"}),
+        ({"sam": "asam", "sam_alpha": None}, {"sam_alpha": None, "sam_scaled": "all"}),
+    ],
+)
+def test_a_run_goes_on_with_the_defaults_that_it_was_begun_with(copied, before, now):
+    run = RunDirectory(copied)
+    config = run.read_config()
+    del config["training"]["sam_scaled"]
+    config["training"] |= before
+    run.write_config(config)
+    words = ["--resume", "--output-dir", str(copied)]
+    plan = remembered_plan(run, build_parser().parse_args(words))
+    assert {name: getattr(plan.training, name) for name in now} == now
+
+
+def test_the_default_of_a_method_is_written_into_its_run():
+    words = [*SMALL, "--sam", "gsam", "--rho", "0.1", "--output-dir", "x"]
+    assert requested_plan(build_parser().parse_args(words)).training.sam_alpha == 0.6
 
 
 def test_another_number_of_samples_that_share_a_perturbation_is_said(train, copied):

@@ -1,5 +1,6 @@
 """Several seeds in one command: a run directory for each, as if each were trained alone."""
 
+import shutil
 import statistics
 from pathlib import Path
 
@@ -105,10 +106,47 @@ def test_what_is_there_is_not_mixed_with_other_runs(refused, trained, copied):
     before = content(trained)
     words = (*FAST, "--output-dir", trained)
     assert "seed-0 already holds a run" in refused(*words, "--seeds", "0", "3")
-    assert "holds seed-3 of another training" in refused(*words, "--seeds", "0", "--force")
-    assert "holds seed-0, seed-3 of another training" in refused(*words)
+    assert "holds seed-3, which would be taken" in refused(*words, "--seeds", "0", "--force")
+    assert "holds seed-0, seed-3, which would be taken" in refused(*words)
     assert "holds a run of its own" in refused(*FAST, "--seeds", "1", "--output-dir", copied)
     assert content(trained) == before
+
+
+def test_seeds_are_added_to_those_that_are_there(train, trained, tmp_path):
+    folder = shutil.copytree(trained, tmp_path / "vit")
+    before = content(folder)
+    status, out, err = train("--resume", "--seeds", "3", "7", "--output-dir", folder)
+    assert status == 0, err
+    assert set(replicate_runs(folder)) == {0, 3, 7}
+    now = content(folder)
+    assert {name: now[name] for name in before} == before
+    config = replicate_run(folder, 7).read_config()["training"]
+    assert config == {**replicate_run(folder, 3).read_config()["training"], "seed": 7}
+
+
+def test_nothing_to_resume(refused, tmp_path):
+    words = ("--resume", "--seeds", "1", "2", "--output-dir", tmp_path / "typo")
+    assert "nothing to resume" in refused(*FAST, *words)
+    assert not (tmp_path / "typo").exists()
+
+
+def test_runs_that_differ_in_more_than_their_seed_are_not_resumed_together(
+    refused, trained, tmp_path
+):
+    folder = shutil.copytree(trained, tmp_path / "vit")
+    config = replicate_run(folder, 3).read_config()
+    config["training"]["lr"] = 0.5
+    replicate_run(folder, 3).write_config(config)
+    said = refused("--resume", "--output-dir", folder)
+    assert "seed-3 and" in said
+    assert "differ in lr, not in their seed alone" in said
+
+
+def test_what_asam_scales_is_checked_before_a_run_is_replaced(refused, copied):
+    before = content(copied)
+    words = ("--sam", "asam", "--sam-scaled", "wieght", "--force", "--output-dir", copied)
+    assert "--sam-scaled" in refused(*FAST, *words)
+    assert content(copied) == before
 
 
 def test_names_of_replicates():

@@ -60,6 +60,18 @@ def test_perturbations_of_their_own_are_those_of_groups_of_samples(warm, tmp_pat
         assert b[name] == pytest.approx(a[name], rel=1e-4), name
 
 
+def test_two_processes_train_one_seed_after_the_other(warm, tmp_path):
+    words = (*MODEL, "--epochs", "1", "--seeds", "1", "2", "--output-dir")
+    first, second = warm.start_ranks(*words, tmp_path / "two", count=2)
+    assert status_of(main, *words, tmp_path / "one", "--quiet") == 0
+    assert_ended_well((first, second))
+    assert first.out.count("val accuracy") == 3
+    for seed in (1, 2):
+        one, two = (RunDirectory(tmp_path / name / f"seed-{seed}") for name in ("one", "two"))
+        (a,), (b,) = one.read_metrics(), two.read_metrics()
+        assert b["val_loss"] == pytest.approx(a["val_loss"], rel=1e-4)
+
+
 def test_a_job_goes_on_after_one_of_its_processes_was_killed(warm, tmp_path):
     """torchrun's agent starts all of them again."""
     words = (*MODEL, "--batch-size", "128", "--rho", "0.1", "--epochs", "5", "--output-dir")
