@@ -6,7 +6,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 # One process a core with one thread each: half the time of one process with all threads.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
+  -c constraints.txt
+# pip would compile on one core. Some packages hold files that are no Python of this version.
+COMPILE := $(BIN)/python -W ignore -m compileall -qq -j 0 .venv/lib || true
 
 .PHONY: help demo test test-full check lint format types pytest clean
 
@@ -27,11 +30,13 @@ help:
 .venv/installed: .venv/pyvenv.cfg pyproject.toml constraints.txt
 	@echo "installing (about a minute)"
 	$(INSTALL) -e .
+	$(COMPILE)
 	touch $@
 
 .venv/installed-dev: .venv/pyvenv.cfg pyproject.toml constraints.txt
 	@echo "installing (about a minute)"
 	$(INSTALL) -e '.[dev]'
+	$(COMPILE)
 	touch .venv/installed $@
 
 demo: .venv/installed
