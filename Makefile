@@ -67,4 +67,4 @@ pytest: .venv/installed-dev
 	$(PYTEST) $(ARGS)
 
 clean:
-	rm -rf .venv checkpoints/demo figures/demo
+	rm -rf .venv checkpoints/demo checkpoints/demo-seeds figures/demo figures/demo-seeds
