@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from analyses.drawing.numbers import NumberText, with_error
 from analyses.replicates import Labelled, by_group, group_of
@@ -32,16 +33,11 @@ def average_replicates(tables: Mapping[str, Rows], results: Sequence[Labelled]) 
 
 
 def _average(rows: Rows, groups: Mapping[str, str]) -> Rows:
-    collected: dict[str, Rows] = {}
+    by_place: dict[Any, Rows] = {}
     for number, row in enumerate(rows):
         label = next(iter(row.values()), "")
-        collected.setdefault(
-            f"group {groups[label]}" if label in groups else f"{number}", []
-        ).append(row)
-    return [
-        _combined(members, groups) if key.startswith("group ") else members[0]
-        for key, members in collected.items()
-    ]
+        by_place.setdefault(groups.get(label, number), []).append(row)
+    return [_combined(rows, groups) if len(rows) > 1 else rows[0] for rows in by_place.values()]
 
 
 def _combined(rows: Rows, groups: Mapping[str, str]) -> dict[str, str]:
@@ -63,4 +59,4 @@ def _cell(texts: Sequence[str]) -> str:
     if is_alike and all(map(math.isfinite, values)):
         mean = with_error(statistics.fmean(values), statistics.stdev(values))
         return mean.within(numbers[0].form)
-    return "; ".join(dict.fromkeys(texts))  # one, where all are alike
+    return "; ".join(dict.fromkeys(texts))  # a single text where all are alike

@@ -127,11 +127,11 @@ def main() -> None:
     for family, name in NAMED.items():
         torch.manual_seed(arguments.seed)
         options = {"zero_init_residual": True} if family == "resnet" else {}
-        own = list(rows_of(family, resolve_model(name, options).build()))
-        rows += own
+        initial = list(rows_of(family, resolve_model(name, options).build()))
+        rows += initial
         print(f"\n{name}, beside {SOURCES[family]}")
         print(f"{'tensors':44} {'how many':>8} {'measured':>19} {'published':>10}")
-        for row in own:
+        for row in initial:
             span = f"{row.smallest:.4g} to {row.largest:.4g}"
             print(f"{row.tensors:44} {row.count:8} {span:>19} {row.expected:10.4g}")
     if arguments.json:
@@ -147,13 +147,15 @@ def rows_of(family: str, model: nn.Module) -> Iterator[Row]:
     matrices = dict(matrices_of(model))
     placed: list[str] = []
     for pattern, rule in PUBLISHED[family].items():
-        own = {name: values for name, values in matrices.items() if re.fullmatch(pattern, name)}
-        if not own:
+        matched = {name: values for name, values in matrices.items() if re.fullmatch(pattern, name)}
+        if not matched:
             raise ValueError(f"{family} has no tensor {pattern}")
-        placed += own
-        for expected in dict.fromkeys(rule(tuple(values.shape)) for values in own.values()):
+        placed += matched
+        for expected in dict.fromkeys(rule(tuple(values.shape)) for values in matched.values()):
             measured = [
-                measure(values) for values in own.values() if rule(tuple(values.shape)) == expected
+                measure(values)
+                for values in matched.values()
+                if rule(tuple(values.shape)) == expected
             ]
             shown = pattern.replace("\\.", ".").replace("\\d+", "*").replace("\\d", "*")
             yield Row(family, shown, len(measured), expected, min(measured), max(measured))

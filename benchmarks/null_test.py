@@ -117,7 +117,7 @@ def count_verdicts(
     """
     rng = np.random.default_rng(0)
     pages_decided, decided, small = 0, [], []
-    found: dict[str, list[bool]] = {name: [] for name in PLANTED}
+    supported: dict[str, list[bool]] = {name: [] for name in PLANTED}
     for _ in range(pages):
         about_sam = [
             (judgement.claim.statement, comparison)
@@ -132,14 +132,14 @@ def count_verdicts(
             each.difference is not None and each.difference.p < LEVEL for _, each in about_sam
         ]
         for name, words in PLANTED.items():
-            found[name] += [
+            supported[name] += [
                 each.verdict == "supports" for statement, each in about_sam if words in statement
             ]
     return {
         "pages with any verdict": (pages_decided, pages),
         "verdicts": (sum(decided), len(decided)),
         "p below the level": (sum(small), len(small)),
-        **{name: (sum(verdicts), len(verdicts)) for name, verdicts in found.items()},
+        **{name: (sum(verdicts), len(verdicts)) for name, verdicts in supported.items()},
     }
 
 

@@ -258,10 +258,10 @@ def combined_dof(variances: Sequence[float], dofs: Sequence[float]) -> float:
         >>> combined_dof([2.0, 2.0], [5.0, 5.0])
         10.0
     """
-    parts = [(variance, dof) for variance, dof in zip(variances, dofs, strict=True) if variance]
-    total = sum(variance for variance, _ in parts)
-    if math.isnan(total) or any(not dof > 0 for _, dof in parts):
+    terms = [(variance, dof) for variance, dof in zip(variances, dofs, strict=True) if variance]
+    total = sum(variance for variance, _ in terms)
+    if math.isnan(total) or any(not dof > 0 for _, dof in terms):
         return math.nan
     # As shares of the total, whose squares don't underflow.
-    spread = sum((variance / total) ** 2 / dof for variance, dof in parts)
+    spread = sum((variance / total) ** 2 / dof for variance, dof in terms)
     return 1 / spread if spread else math.inf

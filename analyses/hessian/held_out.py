@@ -21,6 +21,7 @@ def held_out_arrays(halves: HeldOut | None, unit: str) -> dict[str, Array]:
         f"{FOLDER}converged": Array(halves.converged, "", ("half",)),
         f"{FOLDER}quotients": Array(halves.quotients, unit, ("half",)),
         f"{FOLDER}errors": Array(halves.errors, unit, ("half",)),
+        f"{FOLDER}dof": Array(halves.dof, "degrees of freedom", ("half",)),
         f"{FOLDER}products": Array(halves.products, "of half the sample"),
     }
 
@@ -35,6 +36,7 @@ def held_out_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> HeldOut | None:
         converged=arrays[f"{FOLDER}converged"].astype(bool),
         quotients=arrays[f"{FOLDER}quotients"],
         errors=arrays[f"{FOLDER}errors"],
+        dof=arrays[f"{FOLDER}dof"],
         products=int(arrays[f"{FOLDER}products"]),
     )
 
@@ -46,6 +48,7 @@ def held_out_headline(halves: HeldOut | None, eigenvalue: float) -> dict[str, An
     return {
         "quotient": halves.lower.value,
         "quotient_stderr": halves.lower.stderr,
+        "quotient_dof": halves.lower.dof,
         "extrapolated": halves.extrapolated(eigenvalue),
         "eigenvalues_of_halves": halves.eigenvalues,
         "residuals_of_halves": halves.residuals,

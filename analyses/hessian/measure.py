@@ -109,9 +109,9 @@ def _whole(
             generator = torch.Generator().manual_seed(settings.seed)
             probes = rademacher_vectors(operator, settings.probes, generator)
             quadrature, subspace = density(operator, settings, probes, generator)
-            found = eigenpairs(operator, settings, generator, gradient, subspace)
+            both = eigenpairs(operator, settings, generator, gradient, subspace)
             count = 2 * settings.top if settings.which == "ends" else settings.top
-            pairs = found.select(slice(count))
+            pairs = both.select(slice(count))
             blocks = block_eigenvalues(
                 operator,
                 groups,
@@ -123,7 +123,7 @@ def _whole(
             )
     first = pairs.vectors[:, 0]
     norm = torch.linalg.vector_norm(gradient.double()).item()
-    requests = [ProductRequest(vector.unsqueeze(1)) for vector in found.vectors.T]
+    requests = [ProductRequest(vector.unsqueeze(1)) for vector in both.vectors.T]
     requests += [
         ProductRequest(vector.unsqueeze(1), groups[name])
         for name, pairs_of_block in blocks.items()
@@ -132,8 +132,8 @@ def _whole(
     errors = sampling_errors(objective, requests, settings.matrix)
     # A sampling error takes one more product; a single sample has none.
     has_error = not math.isnan(errors[0])
-    whole_errors, block_errors = errors[: len(found.vectors.T)], errors[len(found.vectors.T) :]
-    everything = Eigenvalues.of(found, whole_errors)
+    whole_errors, block_errors = errors[: len(both.vectors.T)], errors[len(both.vectors.T) :]
+    everything = Eigenvalues.of(both, whole_errors)
     leading = everything.take(range(len(pairs.eigenvalues)))
     has_density = settings.probes > 0
     return Spectrum(

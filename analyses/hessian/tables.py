@@ -3,7 +3,14 @@
 import math
 from collections.abc import Sequence
 
-from analyses.drawing.numbers import NumberText, fixed, number, with_error, with_residual
+from analyses.drawing.numbers import (
+    NumberText,
+    estimate_text,
+    fixed,
+    number,
+    with_error,
+    with_residual,
+)
 from analyses.hessian.component_tables import component_rows, end_text
 from analyses.hessian.eigenvalues import LARGEST, SMALLEST
 from analyses.hessian.result import Spectrum
@@ -64,7 +71,7 @@ def _held_out(result: Spectrum) -> dict[str, str]:
     assert halves is not None
     error = float(result.ends.sampling_errors[LARGEST])
     form = "{}" if halves.converged.all() else "{}, not converged"
-    lower = with_error(halves.lower.value, halves.lower.stderr)
+    lower = estimate_text(halves.lower)
     return {
         "checkpoint": result.label,
         "held out (biased downwards)": lower.within(form),

@@ -75,7 +75,7 @@ def measure(
     dtype = DTYPES[settings.ntk_precision]
     data = merge(objective.batches)
     num_samples = min(settings.ntk_samples, data.size)
-    outputs = _choose_outputs(objective, settings)
+    outputs, num_logits = _choose_outputs(objective, settings)
     spectra: dict[str, list[Spectrum]] = {variant: [] for variant in VARIANTS}
     samples_by_seed = []
     label = objective.label or "model"
@@ -95,7 +95,10 @@ def measure(
         spectra["summed"].append(_spectrum(blocks.diagonal(dim1=1, dim2=3).sum(-1)))
         logits = [_spectrum(blocks[:, j, :, j]) for j in range(len(outputs))]
         spectra["logit"].append(np.stack(logits))
-        of_sum = tangent_kernel(LogitSum(module), batch, [0], together=together)
+        if len(outputs) == num_logits:
+            of_sum = blocks.sum((1, 3))
+        else:
+            of_sum = tangent_kernel(LogitSum(module), batch, [0], together=together)
         spectra["logit_sum"].append(_spectrum(of_sum))
         samples_by_seed.append(samples.numpy())
     return TangentKernel(
@@ -128,7 +131,8 @@ def _normalise(objective: Objective, module: nn.Module, batch: Batch, statistics
     return statistics
 
 
-def _choose_outputs(objective: Objective, settings: Settings) -> list[int]:
+def _choose_outputs(objective: Objective, settings: Settings) -> tuple[list[int], int]:
+    """The outputs that the kernel is of, and how many the network has."""
     _, outputs = next(objective.outputs())
     example = logits_of(outputs)
     if not isinstance(example, Tensor) or example.dim() != 2:
@@ -138,7 +142,7 @@ def _choose_outputs(objective: Objective, settings: Settings) -> list[int]:
         )
     width = example.shape[1]
     chosen = min(settings.ntk_outputs or width, width)
-    return _draw(width, chosen, settings.seed).tolist()
+    return _draw(width, chosen, settings.seed).tolist(), width
 
 
 def _draw(total: int, size: int, seed: int) -> Tensor:

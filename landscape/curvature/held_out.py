@@ -29,7 +29,7 @@ from landscape.data.batches import Batch
 from landscape.eigen.eigenpairs import WITH_ENDS
 from landscape.eigen.lanczos import lanczos
 from landscape.errors import NotMeasurableError
-from landscape.estimates import Estimate
+from landscape.estimates import Estimate, combined_dof
 from landscape.objective.objective import Objective
 
 # Makes the products over a half, of this number; None in a process that only serves another.
@@ -47,6 +47,7 @@ class HeldOut:
         quotients: the Rayleigh quotient of each half's eigenvector with the other half's matrix.
         errors: the sampling errors of the quotients; nan where a half is one sample, or one
             batch that can't be cut.
+        dof: the degrees of freedom of the errors.
         products: how many products there were, each over half the sample.
     """
 
@@ -55,6 +56,7 @@ class HeldOut:
     converged: NDArray[np.bool_]
     quotients: NDArray[np.float64]
     errors: NDArray[np.float64]
+    dof: NDArray[np.float64]
     products: int
 
     @property
@@ -64,7 +66,8 @@ class HeldOut:
         To first order each error is that of the half that makes the matrix, so the two are
         independent.
         """
-        return Estimate(float(self.quotients.mean()), float(math.hypot(*self.errors) / 2))
+        dof = combined_dof((self.errors**2).tolist(), self.dof.tolist())
+        return Estimate(float(self.quotients.mean()), math.hypot(*self.errors) / 2, dof)
 
     def extrapolated(self, eigenvalue: float) -> float:
         """The largest eigenvalue of the sample without the part of its bias that falls as 1 / n.
@@ -107,15 +110,15 @@ def held_out(
         >>> halves.eigenvalues.shape, halves.lower.stderr > 0
         ((2,), True)
     """
-    parts = halves(objective.batches, generator)
+    batches_of_halves = halves(objective.batches, generator)
     pairs, products = [], 0
-    for number, part in enumerate(parts):
-        own = nullcontext(LocalProducts(objective, matrix=matrix, batches=part))
-        with own if share is None else share(part, number) as answer:
+    for number, half in enumerate(batches_of_halves):
+        local = nullcontext(LocalProducts(objective, matrix=matrix, batches=half))
+        with local if share is None else share(half, number) as answer:
             if answer is None:
                 continue
             operator = CurvatureOperator(objective, shift=shift, answer=answer)
-            found = lanczos(
+            eigenpairs = lanczos(
                 operator,
                 1,
                 generator,
@@ -126,13 +129,13 @@ def held_out(
                 which=WITH_ENDS,
                 multiplicity=False,
             )
-            pairs.append(found.ends.select([0]))
+            pairs.append(eigenpairs.ends.select([0]))
             products += operator.products
     if not pairs:
         return None
     quotients = [
         rayleigh_quotients(objective, [ProductRequest(pair.vectors)], other, matrix)[0]
-        for pair, other in zip(pairs, reversed(parts), strict=True)
+        for pair, other in zip(pairs, reversed(batches_of_halves), strict=True)
     ]
     return HeldOut(
         eigenvalues=np.array([pair.eigenvalues.item() for pair in pairs]),
@@ -140,6 +143,7 @@ def held_out(
         converged=np.array([pair.converged.item() for pair in pairs]),
         quotients=np.array([quotient.value + shift for quotient in quotients]),
         errors=np.array([quotient.stderr for quotient in quotients]),
+        dof=np.array([quotient.dof for quotient in quotients]),
         products=products + len(quotients),
     )
 
@@ -150,10 +154,10 @@ def halves(batches: Sequence[Batch], generator: torch.Generator) -> tuple[list[B
     Raises:
         NotMeasurableError: nothing that counts is left for one of them.
     """
-    parts: tuple[list[Batch], list[Batch]] = ([], [])
+    both: tuple[list[Batch], list[Batch]] = ([], [])
     whole = [batch for batch in batches if batch.is_whole]
     for place, number in enumerate(torch.randperm(len(whole), generator=generator).tolist()):
-        parts[place % 2].append(whole[number])
+        both[place % 2].append(whole[number])
     odd = 0  # an odd sample goes to the one half and to the other in turn
     for batch in batches:
         if batch.is_whole:
@@ -161,10 +165,10 @@ def halves(batches: Sequence[Batch], generator: torch.Generator) -> tuple[list[B
         order = torch.randperm(batch.size, generator=generator)
         middle = (batch.size + odd) // 2
         odd ^= batch.size % 2
-        for part, chosen in zip(parts, (order[:middle], order[middle:]), strict=True):
+        for half, chosen in zip(both, (order[:middle], order[middle:]), strict=True):
             if len(chosen):
-                part.append(batch.take(chosen.sort().values))
-    counted = tuple([batch for batch in part if batch.weight > 0] for part in parts)
+                half.append(batch.take(chosen.sort().values))
+    counted = tuple([batch for batch in half if batch.weight > 0] for half in both)
     if not all(counted):
         raise NotMeasurableError(
             f"--held-out needs two halves of the sample, and its {len(batches)} "

@@ -122,11 +122,13 @@ def scale_of(magnitudes: Tensor, which: str, count: int | None = None) -> Tensor
     That is the magnitude of each eigenvalue, for ``ends`` the largest of them, and for
     :data:`WITH_ENDS` the largest for those that come after the first ``count``.
     """
-    own = {"ends": 0, WITH_ENDS: count}.get(which)
-    if own is None:
+    if which not in ("ends", WITH_ENDS):
         return magnitudes
+    if which == WITH_ENDS and count is None:
+        raise ValueError(f"{WITH_ENDS!r} needs the number of eigenvalues that come first")
+    leading = count if which == WITH_ENDS else 0
     largest = magnitudes.max().expand(magnitudes.shape)
-    return torch.cat([magnitudes[:own], largest[own:]])
+    return torch.cat([magnitudes[:leading], largest[leading:]])
 
 
 def choose(values: NDArray[np.float64], count: int, which: str) -> NDArray[np.intp]:

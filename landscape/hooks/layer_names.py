@@ -32,5 +32,5 @@ def feature_mlps(layers: Sequence[str]) -> list[int]:
     Returns:
         Indices of ``layers``; all of them if there is no such MLP, as in a ResNet.
     """
-    found = [n for n, layer in enumerate(layers) if mlp_kind(layer) in ("mlp", "mlp_channels")]
-    return found or list(range(len(layers)))
+    mlps = [n for n, layer in enumerate(layers) if mlp_kind(layer) in ("mlp", "mlp_channels")]
+    return mlps or list(range(len(layers)))

@@ -87,13 +87,13 @@ class CrossedMean:
         free = (draws - 1) * (samples - 1)
         rest = max(self._within - (draws - 1) * rows, 0.0) / free
         # A component that is 0 leaves the mean square of the rest, which then cancels.
-        parts = [(rows, draws - 1), (columns, samples - 1)]
-        parts = [(square, dof) for square, dof in parts if square > rest] or [(rest, free)]
-        if len(parts) == 2:
-            parts.append((-rest, free))
-        squares = [square for square, _ in parts]
+        terms = [(rows, draws - 1), (columns, samples - 1)]
+        terms = [(square, dof) for square, dof in terms if square > rest] or [(rest, free)]
+        if len(terms) == 2:
+            terms.append((-rest, free))
+        squares = [square for square, _ in terms]
         stderr = math.sqrt(sum(squares) / both)
         estimate = Estimate(
-            over_draws.value, stderr, combined_dof(squares, [float(dof) for _, dof in parts])
+            over_draws.value, stderr, combined_dof(squares, [float(dof) for _, dof in terms])
         )
         return CrossedEstimate(estimate, over_samples.stderr, over_draws.stderr)

@@ -80,7 +80,7 @@ def tangent_kernel(
         outputs: the numbers of the K outputs that J has rows for.
         together: call the module with all samples at once, as it needs where they depend on each
             other: where BatchNorm normalises by the batch. A row then costs a backward pass of n
-            samples.
+            samples, and each pair of tiles a forward pass.
         budget: bytes of rows in memory; by default a share of the free memory.
         watch: called with the number of pairs of tiles that are done, and that of all.
 

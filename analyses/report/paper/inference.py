@@ -136,7 +136,7 @@ def _difference(
     the runs' own degrees of freedom the test errs at most as often as stated: a variance of which
     a part is known is less variable than the one that Student's t is made for.
     """
-    own = sum(term.variance for term in terms)
+    of_runs = sum(term.variance for term in terms)
     uncertainty = sum(term.variance**2 / term.dof for term in terms if term.variance)
-    dof = own**2 / uncertainty if uncertainty > 0 else math.nan
-    return Difference(value, math.sqrt(own + measurement_variance), dof, is_paired)
+    dof = of_runs**2 / uncertainty if uncertainty > 0 else math.nan
+    return Difference(value, math.sqrt(of_runs + measurement_variance), dof, is_paired)

@@ -89,9 +89,10 @@ class SAM(WrappingOptimizer):
         per_device: bool = False,
         **arguments: Any,
     ) -> None:
-        check_arguments(rho, method, every, per_device=per_device, has_model=model is not None)
+        has_model = model is not None
+        radius = check_arguments(rho, method, every, per_device=per_device, has_model=has_model)
         super().__init__(params, base_optimizer, arguments)
-        self.rho = 0.0 if rho is None else rho
+        self.rho = radius
         self.method = method
         self.every = EVERY.get(method, 1) if every is None else every
         self.steps = 0

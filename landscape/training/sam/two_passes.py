@@ -3,6 +3,7 @@
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from typing import Any
 
 import torch
@@ -195,8 +196,8 @@ class TwoPasses:
 
 def check_arguments(
     rho: float | None, method: str, every: int | None, *, per_device: bool, has_model: bool
-) -> None:
-    """Raise InputError for arguments of the optimizer that are missing or wrong."""
+) -> float:
+    """The radius; raises InputError for arguments of the optimizer that are missing or wrong."""
     if rho is None:
         raise InputError("SAM needs the radius of its perturbation: pass rho, such as rho=0.05")
     if method not in VARIANTS:
@@ -205,6 +206,7 @@ def check_arguments(
         raise InputError(f"every has to be positive, got {every}")
     if per_device and not has_model:
         raise InputError("per_device needs the model, in DistributedDataParallel: pass model=")
+    return rho
 
 
 def scaled_by_name(groups: Sequence[Mapping[str, Any]], model: nn.Module | None) -> set[int] | None:
@@ -217,11 +219,11 @@ def scaled_by_name(groups: Sequence[Mapping[str, Any]], model: nn.Module | None)
     Returns:
         None, for all, where no name is known or none has "weight" in it.
     """
-    named: list[tuple[str, Tensor]] = []
-    for group in groups:
-        named += zip(group.get("param_names", ()), group["params"], strict=False)
     if model is not None:
         named = list(model.named_parameters())
+    else:
+        names = (zip(g.get("param_names", ()), g["params"], strict=False) for g in groups)
+        named = list(chain.from_iterable(names))
     return {id(p) for name, p in named if SCALED in name} or None
 
 

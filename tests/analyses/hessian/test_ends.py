@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from analyses import components, hessian
 from analyses.components.result import ComponentCurvature
@@ -18,12 +19,13 @@ from analyses.run_context import RunContext
 from landscape.errors import InputError
 from landscape.objective.objective import Objective
 from tests.analyses.problems import objective, results
+from tests.oracles.slices import slice_error
 
 HELD_OUT = Settings(top=1, quick=True, held_out=True)
 
 
 def test_each_eigenvalue_has_the_sampling_error_of_its_own_vector():
-    """That of the Rayleigh quotients of its eigenvector with the matrices of single samples."""
+    """That of the Rayleigh quotients of its eigenvector with the matrices of slices."""
     inputs = torch.randn(600, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     inputs = inputs * torch.tensor([3.0, 1.5, 0.5], dtype=torch.float64)
     model = torch.nn.Linear(3, 1, bias=False)
@@ -38,12 +40,18 @@ def test_each_eigenvalue_has_the_sampling_error_of_its_own_vector():
     spectrum = hessian.compute(objective, Settings(top=2, probes=0))
     dense = 2 * (inputs.T @ inputs / len(inputs)).numpy()
     values, vectors = np.linalg.eigh(dense)
-    own = 2 * (inputs.numpy() @ vectors) ** 2
-    errors = own.std(0, ddof=1) / math.sqrt(len(inputs))
+    quotients = 2 * (inputs.numpy() @ vectors) ** 2
+    sizes = [batch.size for batch in objective.batches]
+    errors = np.array([slice_error(column, sizes)[0] for column in quotients.T])
+    # The slices say what single samples do, as well as fifteen degrees of freedom can.
+    single = quotients.std(0, ddof=1) / math.sqrt(len(inputs))
+    ratios = (errors / single) ** 2 * 15
+    assert (stats.chi2.ppf(1e-3, 15) < ratios).all()
+    assert (ratios < stats.chi2.ppf(1 - 1e-3, 15)).all()
     np.testing.assert_allclose(spectrum.eigenvalues, values[::-1][:2], rtol=1e-9)
-    np.testing.assert_allclose(spectrum.sampling_errors, errors[::-1][:2], rtol=0.5)
+    np.testing.assert_allclose(spectrum.sampling_errors, errors[::-1][:2], rtol=1e-6)
     np.testing.assert_allclose(spectrum.ends.values, values[[-1, 0]], rtol=1e-9)
-    np.testing.assert_allclose(spectrum.ends.sampling_errors, errors[[-1, 0]], rtol=0.5)
+    np.testing.assert_allclose(spectrum.ends.sampling_errors, errors[[-1, 0]], rtol=1e-4)
 
 
 def saddle(count=400):
