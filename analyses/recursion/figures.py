@@ -16,7 +16,6 @@ from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import figure, plain_log_ticks
 from analyses.recursion.result import Recursion, series
-from landscape.curvature.sampling import SLICES
 from landscape.estimates import half_width
 
 ROWS = ("‖a‖² of a sample", "|λ| of ℋ", "|f'(h)| > 0.1 (%)", "|λ| of the block")
@@ -86,9 +85,7 @@ def _draw_series(
     places = [place for _, place in members]
     blocks = np.stack([np.abs(result.blocks), result.block_stderr], 1)
     rows = (result.inputs, result.magnitudes, 100 * result.active, blocks)
-    whole, few = result.provenance.num_samples - 1, result.eigenvalues.shape[1] - 1
-    # The error of a block is from as many slices as there are samples, up to a limit.
-    dofs = (whole, few, whole, min(few, SLICES - 1))
+    dofs = (result.dof, result.dof_of_hessians, result.dof, result.dof_of_blocks)
     marker = {
         "marker": MARKS[role],
         "markersize": 3.5,
@@ -103,7 +100,7 @@ def _draw_series(
     column[BLOCK].errorbar(
         places,
         bound,
-        yerr=np.nan_to_num(half_width(error, few)),
+        yerr=np.nan_to_num(half_width(error, result.dof_of_hessians)),
         color=style["color"],
         linestyle=":",
         linewidth=1.0,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.recursion.settings import Settings
+from landscape.curvature.sampling import SLICES
 from landscape.estimates import mean_and_stderr
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
@@ -100,6 +101,21 @@ class Recursion(Result):
         The mean bounds the magnitude of every eigenvalue of these samples' block.
         """
         return moments(self.gains * np.abs(self.eigenvalues))
+
+    @property
+    def dof(self) -> int:
+        """The degrees of freedom of means over the whole sample."""
+        return self.provenance.num_samples - 1
+
+    @property
+    def dof_of_hessians(self) -> int:
+        """Those of means over the few samples whose Hessians were computed."""
+        return int(self.eigenvalues.shape[1]) - 1
+
+    @property
+    def dof_of_blocks(self) -> int:
+        """Those of the blocks' sampling errors, from as many slices as samples, up to a limit."""
+        return min(self.dof_of_hessians, SLICES - 1)
 
     @property
     def ends(self) -> tuple[int, int]:

@@ -20,7 +20,6 @@ def tabulate(results: Sequence[Recursion]) -> dict[str, list[dict[str, str]]]:
 
 
 def _row(result: Recursion, n: int) -> dict[str, str]:
-    whole, few = result.provenance.num_samples - 1, result.eigenvalues.shape[1] - 1
 
     def mean(values: NDArray[np.float64], dof: int, scale: float = 1.0) -> str:
         return with_error(scale * float(values[n, 0]), scale * float(values[n, 1]), dof)
@@ -31,18 +30,20 @@ def _row(result: Recursion, n: int) -> dict[str, str]:
     return {
         "checkpoint": result.label,
         "layer": result.layers[n],
-        "‖a‖² ± standard error": mean(result.inputs, whole),
-        "of a token": mean(result.tokens, whole),
+        "‖a‖² ± standard error": mean(result.inputs, result.dof),
+        "of a token": mean(result.tokens, result.dof),
         "|f'| > 0.1, % ± standard error": (
-            "no activation" if np.isnan(result.active[n, 0]) else mean(result.active, whole, 100.0)
+            "no activation"
+            if np.isnan(result.active[n, 0])
+            else mean(result.active, result.dof, 100.0)
         ),
-        "|λ|(ℋ), mean ± standard error": mean(result.magnitudes, few),
+        "|λ|(ℋ), mean ± standard error": mean(result.magnitudes, result.dof_of_hessians),
         "largest residual": f"{result.residuals[n].max():.0e}",
         "λ of the weight's block ± sampling error (residual)": (
             "frozen"
             if np.isnan(block)
             else with_residual(block, residual, residual <= TOLERANCE, error)
         ),
-        "bound ± standard error": mean(result.bounds, few),
+        "bound ± standard error": mean(result.bounds, result.dof_of_hessians),
         "samples": f"{result.eigenvalues.shape[1]} of {result.provenance.num_samples}",
     }
