@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from landscape.errors import InputError
+from landscape.runtime.interrupts import interrupts_held
 
 
 def make_directory(path: Path) -> Path:
@@ -49,17 +50,19 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path that replaces ``path`` when the block succeeds.
 
     A reader sees the old file or the new one, never a part: the temporary file is flushed to disk
-    and then renamed. If the block raises, it is removed and ``path`` is not changed.
+    and then renamed. If the block raises, it is removed and ``path`` is not changed. Ctrl-C waits
+    until the block ends, so that it finds no open file.
     """
     # A hidden name that no other process uses, and that does not look like a finished file.
     temporary = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
-    try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with interrupts_held():
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def sweep(path: Path) -> None:
