@@ -78,7 +78,7 @@ class CheckpointReader:
         settings, checkpoint = self.settings, self._checkpoints[given]
         data = self._data_settings(given)
         samples = self._read_samples(data, split)
-        chosen = choose(samples, settings.samples, settings.seed)
+        chosen = choose(samples, settings.samples_of(split), settings.seed)
         if len(chosen) < len(samples):
             LOGGER.info(f"{given.label}: {len(chosen):,} of {len(samples):,} {split} samples")
         loss, step = self._loss_and_step()
@@ -163,7 +163,7 @@ class CheckpointReader:
                 form=BatchForm(
                     is_step=bool(self.settings.step),
                     is_whole=self.settings.batching == "whole",
-                    most_samples=self.settings.samples if stops else 0,
+                    most_samples=self.settings.samples_of(split) if stops else 0,
                 ),
             )
         return self._samples[data, split]
@@ -172,7 +172,7 @@ class CheckpointReader:
         """The samples that are drawn of a split: inputs and targets, or batches of another kind."""
         if (data, split) not in self._chosen:
             samples = self._read_samples(data, split)
-            chosen = choose(samples, self.settings.samples, self.settings.seed)
+            chosen = choose(samples, self.settings.samples_of(split), self.settings.seed)
             if isinstance(samples, BatchedSamples):
                 self._chosen[data, split] = samples.take(chosen).as_data()
             else:

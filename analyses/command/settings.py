@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from landscape.errors import InputError
 from landscape.runtime.choices import LOSSES, METRICS, PRECISIONS
 from landscape.runtime.options import option
 
@@ -21,6 +22,13 @@ class MeasurementSettings:
         metavar="SPLIT,...",
     )
     samples: int = option(2048, "samples, drawn once with --seed; 0 is all", metavar="N")
+    test_samples: int | None = option(
+        None,
+        "samples of the test split, such as robustness measures accuracies on (default: as many "
+        "as --samples)",
+        parse=int,
+        metavar="N",
+    )
     batch_size: int = option(
         0,
         "samples that go through the model at once; 0: as many as suit it",
@@ -65,3 +73,13 @@ class MeasurementSettings:
         choices=("auto", "on", "off"),
     )
     seed: int = option(0, "seed of the sample, of directions and of probes", metavar="N")
+
+    def __post_init__(self) -> None:
+        """Raise InputError if a number of samples is negative."""
+        if (self.test_samples or 0) < 0:
+            raise InputError(f"--test-samples has to be 0 (all) or more, got {self.test_samples}")
+
+    def samples_of(self, split: str) -> int:
+        """How many samples of a split are drawn; 0 is all."""
+        is_stated = split == "test" and self.test_samples is not None
+        return self.test_samples or 0 if is_stated else self.samples

@@ -37,6 +37,17 @@ def test_all_samples(done, runs, tmp_path):
     assert headline(tmp_path, "plain", "sparsity")["provenance"]["num_samples"] == 355
 
 
+def test_the_held_out_split_has_a_number_of_samples_of_its_own(done, runs, tmp_path):
+    words = ("--only", "robustness,norms", "--corruptions", "none", "--attack-radius")
+    counts = ("--samples", "16", "--test-samples", "0", "--format", "png")
+    done("report", runs[0], *words, *counts, "--output-dir", tmp_path)
+    sizes = {
+        name: headline(tmp_path, "plain", name)["provenance"]["num_samples"]
+        for name in ("robustness", "norms")
+    }
+    assert sizes == {"robustness": 355, "norms": 16}
+
+
 def test_formats(done, runs, tmp_path):
     words = (
         "line",

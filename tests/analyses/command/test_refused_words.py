@@ -17,6 +17,10 @@ WRONG = {
     "normalization": (("--normalize", "filters"), "invalid choice: 'filters'"),
     "directions": (("--directions", "absent.h5"), "no such direction file: absent.h5"),
     "samples": (("--samples", "-1"), "--samples has to be 0 (all) or more, got -1"),
+    "test samples": (
+        ("--test-samples", "-1"),
+        "--test-samples has to be 0 (all) or more, got -1",
+    ),
     "batch size": (("--batch-size", "-2"), "batch size has to be at least 1, or 0 (auto), got -2"),
     "split": (("--split", "dev"), "unknown split 'dev'"),
     "device": (("--device", "banana"), "--device banana is not usable here"),
