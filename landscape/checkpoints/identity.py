@@ -5,7 +5,7 @@ from pathlib import Path
 from landscape.checkpoints.contents import files_of
 from landscape.checkpoints.epochs import matching_paths
 from landscape.checkpoints.foreign.shards import weights_in
-from landscape.checkpoints.run import LAST
+from landscape.checkpoints.run import weights_file
 from landscape.checkpoints.trained_models import (
     hash_weights,
     is_function,
@@ -35,7 +35,7 @@ def hash_checkpoints(word: str, spec: ModelSpec | None = None) -> dict[str, str]
 
 
 def _files(path: Path) -> list[Path]:
-    if path.is_dir() and (path / LAST).is_file():
-        return [path / LAST]
-    weights = weights_in(path) if path.is_dir() else path
+    if not path.is_dir():
+        return files_of(path)
+    weights = weights_file(path) or weights_in(path)
     return [] if weights is None else files_of(weights)

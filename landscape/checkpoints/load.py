@@ -21,7 +21,7 @@ from landscape.checkpoints.foreign.jax_npz import (
 )
 from landscape.checkpoints.foreign.shards import describe_folder, weights_in
 from landscape.checkpoints.matching import Expected
-from landscape.checkpoints.run import CONFIG, EMA, LAST, run_of
+from landscape.checkpoints.run import CONFIG, EMA, LAST, RELEASED, run_of, weights_file
 from landscape.checkpoints.trained_models import (
     brings_model,
     hash_weights,
@@ -201,16 +201,19 @@ def locate(path: Path) -> tuple[Path, dict[str, Any] | None]:
     """
     if not path.exists():
         raise InputError(f"no such checkpoint: {path}")
-    if path.is_dir() and not (path / LAST).is_file():
-        weights = weights_in(path)
-        if weights is not None:
-            return weights, None
-        if not (path / CONFIG).is_file():
-            raise InputError(
-                f"{path} is not a run directory: it has no {CONFIG}{describe_folder(path)}"
-            )
+    file: Path | None = path
+    if path.is_dir():
+        file = weights_file(path)
+        if file is None:
+            weights = weights_in(path)
+            if weights is not None:
+                return weights, None
+            if not (path / CONFIG).is_file():
+                raise InputError(
+                    f"{path} is not a run directory: it has no {CONFIG}{describe_folder(path)}"
+                )
     run = run_of(path)
-    return path / LAST if path.is_dir() else path, run.read_config() if run else None
+    return file or path / LAST, run.read_config() if run else None
 
 
 def _choose(
@@ -219,7 +222,8 @@ def _choose(
     if is_jax_checkpoint(contents):
         contents = convert_jax_parameters(contents, path)
     expected = Expected.of(network)
-    if config is not None and not key:  # a run says what it holds, so there is nothing to choose
+    if config is not None and not key and path.name != RELEASED:
+        # A run says what it holds, so there is nothing to choose.
         choice = choose_weights(contents, expected, path, _KEY_OF_A_RUN)
         return replace(choice, is_chosen=False, is_average_file=path.name == EMA)
     choice = choose_weights(contents, expected, path, key)

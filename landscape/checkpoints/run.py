@@ -8,6 +8,8 @@ checkpoints/RUN/
   ema.pt           with --ema: the moving average of the weights
   evaluation.json  with --eval: accuracies on other sets
   epochs/          with --save-every: 0000.pt, the initial weights, 0010.pt, ...
+
+A run to hand on has model.safetensors, the weights alone, in place of all .pt files.
 """
 
 import csv
@@ -29,6 +31,7 @@ from landscape.results.files import make_directory, replacing, sweep
 
 CONFIG, METRICS, LAST, BEST = "config.json", "metrics.csv", "last.pt", "best.pt"
 EMA, EVALUATION = "ema.pt", "evaluation.json"
+RELEASED = "model.safetensors"
 EPOCHS = "epochs"
 _EPOCH_FILE = re.compile(r"([0-9]{4,})\.pt")
 
@@ -53,17 +56,37 @@ def run_of(path: Path) -> "RunDirectory | None":
     A folder is a run unless it is known to be another program's.
     """
     if path.is_dir():
-        if (path / LAST).is_file():
+        if (path / LAST).is_file() or is_released(path):
             return RunDirectory(path)
         is_foreign = is_pretrained_folder(path) or weights_in(path) is not None
         return None if is_foreign else RunDirectory(path)
     folder = path.parent
+    if path.name == RELEASED:
+        return RunDirectory(folder) if is_released(folder) else None
     belongs_to_run = path.name in (LAST, BEST, EMA)
     if _EPOCH_FILE.fullmatch(path.name):
         folder = path.absolute().parent  # the path may be relative to epochs/
         belongs_to_run, folder = folder.name == EPOCHS, folder.parent
     run = RunDirectory(folder)
     return run if belongs_to_run and run.exists() else None
+
+
+def is_released(folder: Path) -> bool:
+    """Whether a folder is a run to hand on: a run's config.json beside model.safetensors."""
+    if not (folder / RELEASED).is_file() or (folder / LAST).is_file():
+        return False
+    try:
+        RunDirectory(folder).read_config()
+    except InputError:  # the config.json of a model of Hugging Face, or none
+        return False
+    return True
+
+
+def weights_file(folder: Path) -> Path | None:
+    """The weights of the last epoch in a run directory; None where it holds none."""
+    if (folder / LAST).is_file():
+        return folder / LAST
+    return folder / RELEASED if is_released(folder) else None
 
 
 def epochs_unit(config: Mapping[str, Any]) -> str:

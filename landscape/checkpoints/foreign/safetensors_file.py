@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from landscape.checkpoints.foreign.kinds import damaged
@@ -12,15 +14,8 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     """Read all tensors of a file onto the CPU.
 
     Raises:
-        InputError: The file is damaged, or safetensors is not installed.
+        InputError: The file is damaged.
     """
-    try:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-    except ImportError as error:
-        raise InputError(
-            f"{path} needs safetensors: pip install 'loss-landscape-toolkit[safetensors]'"
-        ) from error
     try:
         return dict(load_file(path))
     except (SafetensorError, OSError, KeyError) as error:  # KeyError: a type torch has not

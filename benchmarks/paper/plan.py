@@ -1,0 +1,153 @@
+"""What is trained and measured: the networks, their settings, and two sizes of it all."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+# 16 patches of 8x8 pixels; about 350,000 parameters in a ViT or Mixer, 78,000 in a ResNet.
+VIT = "--model vit --model-args patch_size=8 dim=96 depth=4 heads=4 mlp_dim=192"
+MIXER = "--model mixer --model-args patch_size=8 dim=96 depth=4 token_dim=48 channel_dim=384"
+RESNET = "--model resnet-tiny"
+ADAMW = "--opt adamw --lr 0.001 --weight-decay 0.1 --clip 1"
+SGD = "--opt sgd --lr 0.05 --weight-decay 0.0005"
+BASIC = "--augment none"
+STRONG = "--augment crop-flip --randaugment 2 9 --mixup 0.2"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network under its label: the flags of its training, and the radius of SAM (0: without)."""
+
+    label: str
+    flags: str
+    rho: float
+
+    @property
+    def passes(self) -> int:
+        """Forward and backward passes of a step."""
+        return 2 if self.rho else 1
+
+
+# The radii come out of the search (search.py), which used other seeds and other held-out pictures.
+NETWORKS = (
+    Network("vit", f"{VIT} {ADAMW} {BASIC}", 0.0),
+    Network("vit-sam", f"{VIT} {ADAMW} {BASIC}", 0.2),
+    Network("mixer", f"{MIXER} {ADAMW} {BASIC}", 0.0),
+    Network("mixer-sam", f"{MIXER} {ADAMW} {BASIC}", 0.4),
+    Network("resnet", f"{RESNET} {SGD} {BASIC}", 0.0),
+    Network("resnet-sam", f"{RESNET} {SGD} {BASIC}", 0.1),
+    Network("vit-aug", f"{VIT} {ADAMW} {STRONG}", 0.0),
+    Network("vit-aug-sam", f"{VIT} {ADAMW} {STRONG}", 0.1),
+)
+# One seed of these is released: one network of each kind without and with SAM.
+RELEASED = tuple(network.label for network in NETWORKS if "aug" not in network.label)
+
+# The paper's figures: the folder, the analysis that draws it, and of which networks.
+FIGURES = {
+    "figure-1": ("surface", RELEASED),
+    "figure-3": ("attention", ("vit", "vit-sam")),
+    "figure-5": ("surface", ("vit", "vit-sam", "vit-aug", "vit-aug-sam")),
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large the benchmark is.
+
+    Attributes:
+        name: of the folders it works in.
+        seeds: of the trainings.
+        training: training pictures of each class.
+        held_out: the first and the last but one of the held-out pictures of each class.
+        epochs: of every training.
+        measuring: the flags of ``landscape-plot report``.
+        share: about how long it takes, as a share of the full size.
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    training: int
+    held_out: tuple[int, int]
+    epochs: int
+    measuring: str
+    share: float = 1.0
+
+    @property
+    def runs(self) -> Path:
+        """Where the trainings are."""
+        return Path("checkpoints") / self.name
+
+    @property
+    def figures(self) -> Path:
+        """Where results and pictures are."""
+        return Path("figures") / self.name
+
+    @property
+    def released(self) -> Path:
+        """Where the runs to hand on are."""
+        return self.runs / "released"
+
+    @property
+    def released_figures(self) -> Path:
+        """Where the results of these are."""
+        return self.figures / "released"
+
+    @property
+    def photographs(self) -> Path:
+        """Where the chosen photographs are."""
+        return self.runs / "photographs"
+
+    def training_of(self, network: Network, seed: int) -> str:
+        """The command that trains a network."""
+        return (
+            f"landscape-train {network.flags} --rho {network.rho:g} --epochs {self.epochs} -b 64 "
+            f"--seed {seed} --data cifar10 --data-dir {self.photographs} --device cpu "
+            f"--output-dir {self.run(network, seed)} --quiet"
+        )
+
+    def run(self, network: Network, seed: int) -> Path:
+        """The run directory of a network."""
+        return self.runs / network.label / f"seed-{seed}"
+
+    def results(self, analysis: str, labels: Iterable[str]) -> Iterator[str]:
+        """The results of the first seed, as words LABEL=FILE."""
+        for label in labels:
+            yield f"{label}={self.figures / label / f'seed-{self.seeds[0]}' / analysis}.h5"
+
+    def networks(self) -> Iterator[tuple[Network, int]]:
+        """Every network with each seed; a seed is finished before the next one begins."""
+        for seed in self.seeds:
+            for network in NETWORKS:
+                yield network, seed
+
+
+# What the paper measures. Recursion, mini-batches, similarity and lines would take as long again.
+ANALYSES = "surface,hessian,curves,ntk,flatness,norms,sparsity,attention,linearity,robustness"
+# L^N is the loss under noise that all weights get alike. Corruptions: one of each of the four
+# groups of ImageNet-C. No attacks, which the paper has for other trainings.
+COMMON = (
+    f"--only {ANALYSES} --noise fixed --radii 0 --adaptive-radii 0 --linf-radii 0 "
+    "--corruptions gaussian_noise,defocus_blur,fog,contrast --attack-radius "
+    "--test-samples 0 --device cpu"
+)
+
+# The search validated on the pictures 0 to 199 of each class of the test split.
+FULL = Scale(
+    name="paper",
+    seeds=(0, 1, 2),
+    training=400,
+    held_out=(200, 400),
+    epochs=30,
+    measuring=(
+        f"{COMMON} --samples 512 --x=-1:1:15 --y=-1:1:15 --top 1 --probes 1 --density-steps 20"
+    ),
+)
+QUICK = Scale(
+    name="paper-quick",
+    seeds=(0,),
+    training=20,
+    held_out=(200, 220),
+    epochs=10,
+    measuring=f"{COMMON} --samples 64 --x=-1:1:7 --y=-1:1:7 --top 1 --probes 1 --density-steps 20",
+    share=0.1,
+)

@@ -1,0 +1,53 @@
+"""A run made ready to hand on: its settings and curves, and the weights alone, in safetensors."""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from landscape.checkpoints.run import LAST, RELEASED, RunDirectory
+from landscape.errors import InputError
+from landscape.results.files import make_directory, replacing
+
+
+def release_run(run: Path, folder: Path, dtype: torch.dtype = torch.float32) -> Path:
+    """Copy a run without its optimizer state, as a run directory that every command reads.
+
+    Args:
+        run: The run directory.
+        folder: Where config.json, metrics.csv and model.safetensors are written.
+        dtype: What weights of floating point are rounded to. Half precision is half the size; the
+            released network is the rounded one, so measure that one.
+
+    Returns:
+        The file of weights.
+
+    Raises:
+        InputError: The run is not complete, or a weight is too large for ``dtype``.
+
+    Example:
+        >>> release_run(Path("checkpoints/vit"), Path("shared/vit"), torch.float16)
+        PosixPath('shared/vit/model.safetensors')
+    """
+    source = RunDirectory(run)
+    config = source.read_config()
+    state: dict[str, Tensor] = source.load(LAST)["model"]
+    rounded = {name: _rounded(name, value, dtype) for name, value in state.items()}
+    target = RunDirectory(make_directory(folder))
+    target.write_config(config)
+    target.write_metrics(source.read_metrics())
+    with replacing(folder / RELEASED) as temporary:
+        temporary.write_bytes(save(rounded))
+    return folder / RELEASED
+
+
+def _rounded(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
+    if not value.is_floating_point():
+        return value.contiguous()
+    rounded = value.to(dtype).contiguous()
+    if not rounded.isfinite().all():
+        raise InputError(
+            f"{name} does not fit into {dtype}: its largest size is {value.abs().max():g}"
+        )
+    return rounded
