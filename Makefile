@@ -1,4 +1,5 @@
-# make demo       train six small networks on real digits, measure them, write figures/demo/report.html
+# make demo       draw the networks of the gallery; train, measure and draw a small pair: figures/demo
+# make paper      the paper in miniature: three seeds, about two hours
 # make test       lint, types, tests
 # make check      lint, types and the fast tests, for every few minutes
 # make help       the rest
@@ -11,17 +12,19 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 # pip would compile on one core. Some packages hold files that are no Python of this version.
 COMPILE := $(BIN)/python -W ignore -m compileall -qq -j 0 .venv/lib || true
 
-.PHONY: help demo test test-full check lint format types pytest clean
+.PHONY: help demo paper test test-full check lint format types pytest clean
 
 help:
-	@echo "make demo       train, measure and draw six small networks: figures/demo/report.html"
+	@echo "make demo       draw the networks of the gallery; train, measure and draw a small pair"
+	@echo "make paper      the paper in miniature: three seeds, about two hours; goes on when killed"
+	@echo "                make paper ARGS='--data-dir DIR' with CIFAR-10 elsewhere than in data/"
 	@echo "make test       ruff, mypy and pytest"
 	@echo "make test-full  the same with every example, kill and repeat of the tests"
 	@echo "make check      ruff, mypy and the fast tests: no commands, pictures, kills or slow examples"
 	@echo "make lint       ruff alone; make format applies it"
 	@echo "make types      mypy alone"
 	@echo "make pytest     the tests alone; make pytest ARGS='-k lanczos' some of them"
-	@echo "make clean      remove .venv and the demo's runs and pictures"
+	@echo "make clean      remove .venv and the runs and pictures of demo and digits"
 
 .venv/pyvenv.cfg:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, found " + sys.version)'
@@ -41,6 +44,9 @@ help:
 
 demo: .venv/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks.demo
+
+paper: .venv/installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks.paper $(ARGS)
 
 # mypy takes one core for as long as the tests need to start and end on the other.
 test: lint
@@ -67,4 +73,4 @@ pytest: .venv/installed-dev
 	$(PYTEST) $(ARGS)
 
 clean:
-	rm -rf .venv checkpoints/demo checkpoints/demo-seeds figures/demo figures/demo-seeds
+	rm -rf .venv checkpoints/demo figures/demo checkpoints/digits* figures/digits*

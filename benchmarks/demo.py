@@ -1,162 +1,79 @@
-"""The demo: six small networks trained, measured and put on one page.
+"""The demo: six networks that come with the repository on one page, and a small pair trained here.
 
-    python -m benchmarks.demo                  one seed; figures/demo/report.html
-    python -m benchmarks.demo --seeds 0 1 2    replicates, on one page; also a table of their means
+    python -m benchmarks.demo
 
-It runs the commands a user would type, and prints them.
+The first page, figures/demo/photographs/report.html, is drawn from what was measured on the
+networks of checkpoints/gallery (docs/paper-in-miniature.md). For the second, figures/demo/
+report.html, a small ViT is trained on digits without and with SAM, measured and drawn. It runs the
+commands a user would type, and prints them.
 """
 
-import argparse
-import json
 import os
-import shlex
-import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NoReturn
 
 from tqdm import tqdm
 
-# Model, its settings, and the radius of SAM: chosen for speed, not searched for a winner.
-NETWORKS = {
-    "vit": ("--model vit-tiny --opt adamw --lr 0.003 --epochs 25", 0.1),
-    "mixer": ("--model mixer-tiny --opt adamw --lr 0.003 --epochs 20", 0.1),
-    "resnet": ("--model resnet-tiny --opt sgd --lr 0.1 --epochs 20", 0.05),
-}
-MEASURE = "--samples 256 --x=-1:1:21 --y=-1:1:21 --top 5 --probes 4 --density-steps 40"
+from benchmarks.digits import run_all
+from benchmarks.paper.gallery import RESULTS
+from benchmarks.paper.plan import RELEASED
+
+TRAINING = "--model vit-tiny --opt adamw --lr 0.003 --epochs 15 --data digits --device cpu"
+RHO = 0.1
+ANALYSES = "surface,line,hessian,curves,norms,sparsity,linearity"
+MEASURING = (
+    f"--only {ANALYSES} --samples 256 --x=-1:1:15 --y=-1:1:15 --top 3 --probes 2 "
+    "--density-steps 30 --device cpu"
+)
+RUNS, PICTURES = Path("checkpoints/demo"), Path("figures/demo")
 
 
 def main() -> None:
-    """Run the demo for each seed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="N")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the table as JSON")
-    arguments = parser.parse_args()
+    """Draw the first page while the pair is trained and measured, then draw the second."""
     started = time.perf_counter()
-    is_replicated = len(arguments.seeds) > 1
-    name = "demo-seeds" if is_replicated else "demo"
-    runs, pictures = Path("checkpoints") / name, Path("figures") / name
-    page = run_demo(arguments.seeds, runs, pictures)
-    seconds = time.perf_counter() - started
-    print(f"\n{page.resolve().as_uri()} is ready after {seconds:.0f} s: open it in a browser")
-    numbers = [
-        collect(runs, pictures, f"seed-{seed}" if is_replicated else "") for seed in arguments.seeds
-    ]
-    table = tabulate(numbers)
-    print(format_table(table, len(numbers)))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(table, indent=2) + "\n")
-
-
-def run_demo(seeds: Sequence[int], runs: Path, pictures: Path) -> Path:
-    """Train the six networks with each seed, measure each, draw all; returns the report's path.
-
-    Each network is a job of one thread, as many at a time as there are processors: networks of
-    this size keep no second thread busy, and the numbers are the same on any machine.
-    """
-    jobs = []
-    for seed in seeds:
-        for name, (settings, rho) in NETWORKS.items():
-            for label, radius in ((f"{name}-sam", rho), (name, 0.0)):
-                run = runs / label if len(seeds) == 1 else runs / label / f"seed-{seed}"
-                train = (
-                    f"landscape-train {settings} --rho {radius:g} --seed {seed} --data digits "
-                    f"--output-dir {run} --force --quiet"
-                )
-                measure = f"landscape-plot report {run} {MEASURE} --output-dir {pictures} --force"
-                jobs.append([train, f"{measure} --format none --quiet"])
-    steps = sum(len(commands) for commands in jobs)
+    jobs = [[_draw_gallery()], *(_train_and_measure(*pair) for pair in _PAIR.items())]
+    pair = " ".join(str(RUNS / label) for label in _PAIR)
+    last = [f"landscape-plot report {pair} {MEASURING} --output-dir {PICTURES} --quiet"]
+    total = sum(len(commands) for commands in jobs) + len(last)
     with (
-        tqdm(total=steps, desc="training and measuring the networks", unit="step") as bar,
+        tqdm(total=total, desc="the demo", unit="command") as bar,
         ThreadPoolExecutor(os.cpu_count()) as workers,
     ):
-        waiting = [workers.submit(run_all, commands, bar) for commands in jobs]
-        try:
-            for finished in as_completed(waiting):
-                finished.result()
-        except subprocess.CalledProcessError as error:
-            workers.shutdown(cancel_futures=True)  # those under way end by themselves
-            sys.exit(f"a command of the demo failed: {shlex.join(error.cmd)}")
-    labels = [label for name in NETWORKS for label in (name, f"{name}-sam")]
-    checkpoints = " ".join(str(runs / label) for label in labels)
-    draw = f"landscape-plot report {checkpoints} {MEASURE} --output-dir {pictures} --quiet"
-    with tqdm(total=1, desc="drawing", unit="page") as bar:
-        run_all([draw], bar)
-    return pictures / "report.html"
+        # The training with SAM takes longest, so it begins first.
+        for waiting in [workers.submit(run_all, commands, bar) for commands in reversed(jobs)]:
+            waiting.result()
+        run_all(last, bar)
+    seconds = time.perf_counter() - started
+    pages = (PICTURES / "photographs" / "report.html", PICTURES / "report.html")
+    print(f"\nready after {seconds:.0f} s; open these in a browser:")
+    for page, content in zip(
+        pages, ("six networks of photographs", "a pair of digits"), strict=True
+    ):
+        print(f"  {page.resolve().as_uri()}  ({content})")
 
 
-def run_all(commands: Sequence[str], bar: "tqdm[NoReturn]") -> None:
-    """Print each command and run it, a step of the bar each."""
-    for command in commands:
-        tqdm.write(f"$ {command}")
-        subprocess.run(
-            shlex.split(command),
-            stdout=subprocess.DEVNULL,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            check=True,
-        )
-        bar.update()
+_PAIR = {"vit": 0.0, "vit-sam": RHO}
 
 
-def collect(runs: Path, pictures: Path, replicate: str) -> dict[str, dict[str, float]]:
-    """The headline numbers of each network, by label; of a ``replicate`` where there are some."""
-    numbers = {}
-    for name in NETWORKS:
-        for label in (name, f"{name}-sam"):
-            last = (runs / label / replicate / "metrics.csv").read_text().splitlines()
-            row = dict(zip(last[0].split(","), map(float, last[-1].split(",")), strict=True))
-            hessian, surface, sparsity = (
-                json.loads((pictures / label / replicate / f"{analysis}.json").read_text())
-                for analysis in ("hessian", "surface", "sparsity")
-            )
-            numbers[label] = {
-                "val accuracy (%)": row["val_accuracy"],
-                "val loss": row["val_loss"],
-                "train loss": row["train_loss"],
-                "λ_max": hessian["lambda_max"]["eigenvalue"],
-                "λ_min": hessian["lambda_min"]["eigenvalue"],
-                "trace": hessian["trace"],
-                "mean loss on the plane": surface["mean_loss"],
-                "active neurons (%)": 100 * sparsity["mean"],
-            }
-    return numbers
+def _draw_gallery() -> str:
+    """The command that draws what was measured on the networks of the gallery."""
+    results = [
+        f"{label}={file}" for label in RELEASED for file in sorted((RESULTS / label).glob("*.h5"))
+    ]
+    if not results:
+        sys.exit(f"{RESULTS} holds no results; python -m benchmarks.paper --publish makes them")
+    return f"landscape-plot report {' '.join(results)} --output-dir {PICTURES}/photographs --quiet"
 
 
-def tabulate(
-    numbers: Sequence[dict[str, dict[str, float]]],
-) -> dict[str, dict[str, tuple[float, float]]]:
-    """Mean and standard deviation over the seeds (nan for one) of each number, by label."""
-    table: dict[str, dict[str, tuple[float, float]]] = {}
-    for label, columns in numbers[0].items():
-        table[label] = {}
-        for column in columns:
-            values = [seed[label][column] for seed in numbers]
-            spread = statistics.stdev(values) if len(values) > 1 else float("nan")
-            table[label][column] = (statistics.fmean(values), spread)
-    return table
-
-
-def format_table(table: dict[str, dict[str, tuple[float, float]]], seeds: int) -> str:
-    """The table in Markdown."""
-    columns = list(next(iter(table.values())))
-    header = (
-        f"| mean ± standard deviation over {seeds} seeds |"
-        if seeds > 1
-        else "| one seed, no spread known |"
-    )
-    lines = ["", header + "".join(f" {column} |" for column in columns)]
-    lines.append("|---|" + "---:|" * len(columns))
-    for label, row in table.items():
-        cells = [
-            f" {mean:.4g} ± {spread:.2g} |" if seeds > 1 else f" {mean:.4g} |"
-            for mean, spread in row.values()
-        ]
-        lines.append(f"| {label} |" + "".join(cells))
-    return "\n".join(lines)
+def _train_and_measure(label: str, rho: float) -> list[str]:
+    run = RUNS / label
+    return [
+        f"landscape-train {TRAINING} --rho {rho:g} --output-dir {run} --force --quiet",
+        f"landscape-plot report {run} {MEASURING} --output-dir {PICTURES} --format none --force "
+        "--quiet",
+    ]
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks.paper.photographs import prepare_photographs
 from benchmarks.paper.places import PLACES, add_commands_to_path, find_cifar10
 from benchmarks.paper.plan import FULL, QUICK
 from benchmarks.paper.publish import publish
@@ -47,10 +46,7 @@ def main() -> int:
     add_commands_to_path()
     try:
         with sole_worker(make_directory(scale.runs)) as lock:
-            ranges = {"train": (0, scale.training), "test": scale.held_out}
-            origin = prepare_photographs(
-                find_cifar10(arguments.data_dir), scale.photographs, ranges
-            )
+            origin = scale.prepare(find_cifar10(arguments.data_dir))
             journal = Journal(scale.runs / "journal.jsonl")
             run_steps(all_steps(scale), journal, jobs=arguments.jobs, lock=lock)
             publish(scale, journal, origin, into_repository=arguments.publish)

@@ -6,7 +6,7 @@ image folder, packed or not: ``train/CLASS/NNNN.jpg`` and ``test/CLASS/NNNN.jpg`
 
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,19 +21,19 @@ from landscape.results.files import make_directory
 
 PUBLISHED = ("cifar-10-python.tar.gz", "cifar-10-binary.tar.gz")
 PACKED_FOLDER = "cifar10-images.tar.xz"
+NOTE = "source.txt"
 
 # Which pictures of each class are taken of a split: the first and the last but one.
 Ranges = dict[str, tuple[int, int]]
 
 
-def prepare_photographs(source: Path, folder: Path, ranges: Ranges) -> str:
-    """Put the chosen photographs into ``folder``, unless it is there already.
+def prepare_photographs(source: Path, folders: Mapping[Path, Ranges]) -> str:
+    """Put the chosen photographs into folders, unless they are there already.
 
     Args:
         source: Where CIFAR-10 is: the published archive, a folder of pictures, the ``.tar.xz`` of
             one, or a folder that contains any of these.
-        folder: Gets ``train/CLASS`` and ``test/CLASS``.
-        ranges: The pictures of each class, by split.
+        folders: Each gets ``train/CLASS`` and ``test/CLASS``: the pictures of each class, by split.
 
     Returns:
         In words, where the pictures come from.
@@ -41,16 +41,22 @@ def prepare_photographs(source: Path, folder: Path, ranges: Ranges) -> str:
     Raises:
         InputError: There is no CIFAR-10 at ``source``.
     """
-    note = folder / "source.txt"
-    if note.is_file():
-        return note.read_text().strip()
-    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed while it copied
-    unfinished = make_directory(folder.with_name(f"{folder.name}.part"))
-    with _unpacked(source) as place:
-        origin = _copy(place, unfinished, ranges)
-    (unfinished / note.name).write_text(origin + "\n")
+    missing = [folder for folder in folders if not (folder / NOTE).is_file()]
+    if missing:
+        with _unpacked(source) as place:
+            for folder in missing:
+                _fill(folder, place, folders[folder])
+    return (next(iter(folders)) / NOTE).read_text().strip()
+
+
+def _fill(folder: Path, place: Path, ranges: Ranges) -> None:
+    """Copy into a folder, which is there when it is complete alone."""
+    unfinished = folder.with_name(f"{folder.name}.part")
+    for leftover in (folder, unfinished):  # of a run that was killed while it copied
+        shutil.rmtree(leftover, ignore_errors=True)
+    origin = _copy(place, make_directory(unfinished), ranges)
+    (unfinished / NOTE).write_text(origin + "\n")
     unfinished.replace(folder)
-    return origin
 
 
 def _copy(place: Path, folder: Path, ranges: Ranges) -> str:

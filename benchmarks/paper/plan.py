@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.paper.photographs import prepare_photographs
+
 # 16 patches of 8x8 pixels; about 350,000 parameters in a ViT or Mixer, 78,000 in a ResNet.
 VIT = "--model vit --model-args patch_size=8 dim=96 depth=4 heads=4 mlp_dim=192"
 MIXER = "--model mixer --model-args patch_size=8 dim=96 depth=4 token_dim=48 channel_dim=384"
@@ -11,6 +13,7 @@ RESNET = "--model resnet-tiny"
 ADAMW = "--opt adamw --lr 0.001 --weight-decay 0.1 --clip 1"
 SGD = "--opt sgd --lr 0.05 --weight-decay 0.0005"
 BASIC = "--augment none"
+CROPS = "--augment crop-flip"
 STRONG = "--augment crop-flip --randaugment 2 9 --mixup 0.2"
 
 
@@ -58,7 +61,9 @@ class Scale:
         name: of the folders it works in.
         seeds: of the trainings.
         training: training pictures of each class.
-        held_out: the first and the last but one of the held-out pictures of each class.
+        validation: the first and the last but one of the held-out pictures of each class that are
+            classified after every epoch.
+        held_out: likewise, of those that accuracies are measured on.
         epochs: of every training.
         measuring: the flags of ``landscape-plot report``.
         share: about how long it takes, as a share of the full size.
@@ -67,6 +72,7 @@ class Scale:
     name: str
     seeds: tuple[int, ...]
     training: int
+    validation: tuple[int, int]
     held_out: tuple[int, int]
     epochs: int
     measuring: str
@@ -94,8 +100,22 @@ class Scale:
 
     @property
     def photographs(self) -> Path:
-        """Where the chosen photographs are."""
-        return self.runs / "photographs"
+        """Where the photographs are that networks are trained with."""
+        return self.runs / "photographs" / "training"
+
+    @property
+    def measured_photographs(self) -> Path:
+        """Where the photographs are that networks are measured on: other held-out ones."""
+        return self.runs / "photographs" / "measuring"
+
+    def prepare(self, source: Path) -> str:
+        """Put the photographs there; returns in words where they come from."""
+        training = (0, self.training)
+        folders = {
+            self.photographs: {"train": training, "test": self.validation},
+            self.measured_photographs: {"train": training, "test": self.held_out},
+        }
+        return prepare_photographs(source, folders)
 
     def training_of(self, network: Network, seed: int) -> str:
         """The command that trains a network."""
@@ -135,9 +155,10 @@ COMMON = (
 FULL = Scale(
     name="paper",
     seeds=(0, 1, 2),
-    training=400,
-    held_out=(200, 400),
-    epochs=30,
+    training=100,
+    validation=(200, 300),
+    held_out=(300, 500),
+    epochs=120,
     measuring=(
         f"{COMMON} --samples 512 --x=-1:1:15 --y=-1:1:15 --top 1 --probes 1 --density-steps 20"
     ),
@@ -146,7 +167,8 @@ QUICK = Scale(
     name="paper-quick",
     seeds=(0,),
     training=20,
-    held_out=(200, 220),
+    validation=(200, 210),
+    held_out=(300, 320),
     epochs=10,
     measuring=f"{COMMON} --samples 64 --x=-1:1:7 --y=-1:1:7 --top 1 --probes 1 --density-steps 20",
     share=0.1,

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.paper.photographs import prepare_photographs
 from benchmarks.paper.places import add_commands_to_path, find_cifar10
 from benchmarks.paper.plan import (
     ADAMW,
     BASIC,
+    CROPS,
     FULL,
     MIXER,
     RESNET,
@@ -34,8 +34,13 @@ from landscape.results.files import make_directory
 
 SEED = 100
 RECORD = Path(__file__).with_name("search.json")
-LARGE = replace(FULL, name="paper-search-4000", seeds=(SEED,), held_out=(0, 200), epochs=40)
+LARGE = replace(
+    FULL, name="paper-search-4000", seeds=(SEED,), training=400, validation=(0, 200), epochs=40
+)
 SMALL = replace(LARGE, name="paper-search-2000", training=200)
+SHORT = replace(LARGE, name="paper-search-short", epochs=30)
+LONG = replace(SMALL, name="paper-search-2000-long", epochs=60)
+LONGEST = replace(SMALL, name="paper-search-1000-long", training=100, epochs=120)
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,15 @@ class Candidate:
 
 
 CANDIDATES = (
+    Candidate(LONG, Network("vit-crops-rho-0", f"{VIT} {ADAMW} {CROPS}", 0.0)),
+    Candidate(LONGEST, Network("vit-crops-rho-0", f"{VIT} {ADAMW} {CROPS}", 0.0)),
+    Candidate(LONGEST, Network("vit-crops-rho-0.1", f"{VIT} {ADAMW} {CROPS}", 0.1)),
+    Candidate(LONG, Network("vit-crops-rho-0.1", f"{VIT} {ADAMW} {CROPS}", 0.1)),
+    *(
+        Candidate(SHORT, Network(f"{name}-crops-rho-{rho:g}", f"{model} {ADAMW} {CROPS}", rho))
+        for name, model, radii in (("vit", VIT, (0.0, 0.2)), ("mixer", MIXER, (0.0, 0.4)))
+        for rho in radii
+    ),
     *(
         Candidate(LARGE, Network(f"{name}-rho-{rho:g}", f"{model} {ADAMW} {BASIC}", rho))
         for name, model in (("vit", VIT), ("mixer", MIXER))
@@ -77,10 +91,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N")
     arguments = parser.parse_args()
     add_commands_to_path()
-    for scale in (LARGE, SMALL):
+    for scale in (SHORT, LARGE, SMALL):
         with sole_worker(make_directory(scale.runs)) as lock:
-            ranges = {"train": (0, scale.training), "test": scale.held_out}
-            prepare_photographs(find_cifar10(arguments.data_dir), scale.photographs, ranges)
+            scale.prepare(find_cifar10(arguments.data_dir))
             steps = [
                 _step(candidate) for candidate in CANDIDATES if candidate.scale.name == scale.name
             ]

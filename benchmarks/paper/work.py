@@ -27,7 +27,8 @@ def all_steps(scale: Scale) -> list[Step]:
     page = Step(
         name="draw the page",
         command=(
-            f"landscape-plot report {runs} {scale.measuring} --quiet --output-dir {scale.figures}"
+            f"landscape-plot report {runs} {scale.measuring} "
+            f"--data-dir {scale.measured_photographs} --quiet --output-dir {scale.figures}"
         ),
         weight=DRAWING * scale.share,
         after=tuple(step.name for step in measurements),
@@ -49,8 +50,8 @@ def _training(scale: Scale, network: Network, seed: int) -> Step:
 def _measuring(scale: Scale, run: Path, figures: Path) -> str:
     """The command that measures a run, and draws nothing."""
     return (
-        f"landscape-plot report {run} {scale.measuring} --format none --quiet "
-        f"--output-dir {figures}"
+        f"landscape-plot report {run} {scale.measuring} --data-dir {scale.measured_photographs} "
+        f"--format none --quiet --output-dir {figures}"
     )
 
 
