@@ -76,7 +76,7 @@ def surface_tile(result: Surface, heights: Heights) -> Figure:
 
 def heights_bar(results: Sequence[Surface], heights: Heights) -> Figure:
     """The scale of tiles: a colour bar that lies, with the name of the loss."""
-    page = figure(4.4, 0.55)
+    page = figure(4.4, 0.56)
     bar = page.colorbar(
         ScalarMappable(heights.colours, MAP), cax=page.subplots(), orientation="horizontal"
     )

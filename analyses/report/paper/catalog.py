@@ -62,7 +62,7 @@ CLAIMS = (
         with_sam("corruption_accuracy", more=True),
     ),
     Claim(
-        "SAM gains ViT and Mixer more than ResNet",
+        "SAM gains ResNet less than ViT, Mixer",
         "SAM gains a ViT and a Mixer more accuracy than a ResNet.",
         "Table 2",
         gains("accuracy", "ResNet", "ViT", "Mixer"),
@@ -86,7 +86,7 @@ CLAIMS = (
         with_sam("weight_norm", more=True, families=("ViT", "Mixer")),
     ),
     Claim(
-        "Fewer neurons are active in a ViT than a ResNet",
+        "A ViT has fewer active neurons",
         "Fewer of a ViT's MLP neurons are active than of a ResNet's.",
         "Figure 2",
         between("active", "ViT", "ResNet"),
@@ -98,7 +98,7 @@ CLAIMS = (
         with_sam("first_active", more=False, families=("Mixer",)),
     ),
     Claim(
-        "SAM makes a ViT more linear between inputs",
+        "SAM makes a ViT more linear",
         "A ViT behaves more linearly between inputs under SAM: the missing rate falls.",
         "Table 5",
         with_sam("missing_rate", more=False, families=("ViT",)),
