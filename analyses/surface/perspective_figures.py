@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from mpl_toolkits.mplot3d.axes3d import Axes3D
 
 from analyses.drawing.lettering import plain_text
 from analyses.drawing.numbers import with_unit
@@ -65,8 +65,7 @@ def surfaces_3d(results: Sequence[Surface], options: PlotOptions | None = None) 
 def surface_tile(result: Surface, heights: Heights) -> Figure:
     """A surface alone, small and without a title, to stand beside others of the same heights."""
     page = Figure(figsize=(2.2, 1.85))
-    panel = page.add_axes((0.0, 0.05, 0.92, 0.95), projection="3d")
-    assert isinstance(panel, Axes3D)
+    panel: Any = page.add_axes((0.0, 0.05, 0.92, 0.95), projection="3d")
     _draw_surface(panel, result, heights)
     panel.tick_params(pad=-3, labelsize=8)
     panel.zaxis.set_tick_params(pad=1)
@@ -86,8 +85,8 @@ def heights_bar(results: Sequence[Surface], heights: Heights) -> Figure:
     return page
 
 
-def _draw_surface(panel: Axes3D, result: Surface, heights: Heights) -> None:
-    """Draw a surface with its ticks; the panel has no title and no labels."""
+def _draw_surface(panel: Any, result: Surface, heights: Heights) -> None:
+    """Draw a surface with its ticks on axes of three dimensions, which have no types."""
     bottom, top = heights.lowest, heights.highest
     grid_x, grid_y = np.meshgrid(result.x, result.rows)
     loss = np.where(np.isfinite(result.loss), np.clip(result.loss, bottom, top), np.nan)
