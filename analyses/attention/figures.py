@@ -1,6 +1,7 @@
 """Pictures of attention: maps beside the pictures they are of, heads, and entropy by layer."""
 
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,6 +30,7 @@ OUTLYING = 2.0
 MOST_HEADS_IN_A_ROW = 12
 MOST_PICTURES = 12  # on a page; a result may hold more
 INCHES_PER_LETTER = 0.075
+INCHES_PER_LINE = 0.17
 LEAST_HEIGHT = 2.0  # inches, which the label of the colour bar takes
 
 
@@ -69,14 +71,16 @@ def _maps(
         columns.append((label, maps, False))
     rows = min(MOST_PICTURES, max(len(maps.indices) for _, maps in mapped))
     side = min(1.3, 9.0 / len(columns))
-    longest = max(len(label) for label, _, _ in columns) * INCHES_PER_LETTER
-    upright = longest > side
-    height = side * rows + (longest if upright else 0) + 0.4
+    letters = max(int(side / INCHES_PER_LETTER), 1)
+    titles = [textwrap.fill(label, letters) for label, _, _ in columns]
+    lines = 1 + max(title.count("\n") for title in titles)
+    height = side * rows + INCHES_PER_LINE * lines + 0.2
     page = figure(side * len(columns) + 1.2, max(height, LEAST_HEIGHT))
+    page.set_layout_engine("compressed")  # the panels are square
     panels = page.subplots(rows, len(columns), squeeze=False)
     scale, beyond = _colour_scale([weights_of(maps)[:rows] for _, maps in mapped])
-    for (label, maps, is_input), cells in zip(columns, panels.T, strict=True):
-        cells[0].set_title(plain_text(label), rotation=90 if upright else 0)
+    for (_, maps, is_input), title, cells in zip(columns, titles, panels.T, strict=True):
+        cells[0].set_title(plain_text(title))
         for row, panel in enumerate(cells):
             if row >= len(maps.indices):
                 panel.set_axis_off()

@@ -211,7 +211,7 @@ def _draw(
             for path in save_pictures(drawn, folder, arguments.format):
                 show(path)
         if "html" in formats or name == "report":
-            show(write_page(results, pictures, folder / f"{name}.html", summary))
+            show(write_page(results, pictures, folder / f"{name}.html", summary, options))
         if {"html", "md"} & formats or name == "report":
             show(write_numbers(results, folder / f"{name}.json", summary))
             show(write_rows(results, folder / f"{name}.csv", summary))

@@ -1,6 +1,7 @@
 """Legends, titles and labels that fit on the page, however long the names of networks are."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,7 +39,9 @@ def add_legend(
         if beside.get_window_extent().width <= WIDEST_BESIDE * page.bbox.width:
             return
         beside.remove()
-    for count in range(min(columns or len(names), len(names)), 0, -1):
+    for most in range(min(columns or len(names), len(names)), 0, -1):
+        # No more columns than so many rows need: six names in two rows are three columns, not five.
+        count = math.ceil(len(names) / math.ceil(len(names) / most))
         below = page.legend(curves, names, loc="outside lower center", ncols=count)
         if below.get_window_extent().width <= page.bbox.width or count == 1:
             return

@@ -59,13 +59,14 @@ def export(
     return written
 
 
-def surface_scenes(planes: Sequence[Slice]) -> Scenes:
-    """Scenes of planes for a page, with logarithmic heights if the losses span a wide range.
+def surface_scenes(planes: Sequence[Slice], options: PlotOptions | None = None) -> Scenes:
+    """Scenes of planes for a page, with logarithmic heights if the losses span a wide range,
+    or as the options say.
 
     Of replicates the first has one.
     """
     planes = examples_of(planes)
-    log = is_logarithmic([plane.loss for plane in planes])
+    log = is_logarithmic([plane.loss for plane in planes], options)
     panels = [_panel(plane) for plane in planes]
     return make_scenes(panels, log=log, label=f"{planes[0].split} loss")
 

@@ -30,7 +30,8 @@ ANALYSIS: "Analysis[Settings, Recursion]" = Analysis(
             "sample's loss with respect to h; the share of neurons with |f'(h)| > 0.1; |λ| of the "
             "weight's block, and dotted the bound ‖A‖²|λ| on it. Filled marks are the layers "
             "before an activation function, open ones those after it, diamonds the head. Bars are "
-            "standard errors over samples."
+            "standard errors over samples; of replicates the mean is drawn, with the range of the "
+            "runs as its bar."
         ),
     },
     settings=Settings,

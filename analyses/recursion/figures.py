@@ -10,20 +10,21 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from analyses.drawing.lettering import plain_text
+from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import figure, plain_log_ticks
 from analyses.recursion.result import Recursion, series
+from analyses.replicates import by_group
 from landscape.estimates import half_width
+
+Array = NDArray[np.float64]
 
 ROWS = ("‖a‖² of a sample", "|λ| of ℋ", "|f'(h)| > 0.1 (%)", "|λ| of the block")
 # The indices of rows that are drawn in a way of their own.
 EIGENVALUE, SHARE, BLOCK = 1, 2, 3
 MARKS = {"first": "o", "second": "o", "between": "o", "head": "D"}
-# The inches that a letter of a name, and the line before the name, take in a legend.
-LEGEND_LETTER, LEGEND_KEY = 0.07, 0.6
 MEANINGS = {
     "first": "before the activation",
     "second": "after the activation",
@@ -44,12 +45,14 @@ def draw(results: Sequence[Recursion], options: PlotOptions | None = None) -> di
     panels = page.subplots(len(ROWS), len(kinds), sharex="col", sharey="row", squeeze=False)
     names: dict[str, Any] = {}
     roles: dict[str, Any] = {}
-    for curve in curves_of(results):
-        result, style = curve.result, curve.style
-        names[plain_text(curve.name)] = Line2D([], [], **style)
-        for (kind, role), members in series(result).items():
+    curves = {id(curve.result): curve for curve in curves_of(results)}
+    for runs in by_group(results):
+        curve = curves[id(runs[0])]
+        style = {key: value for key, value in curve.style.items() if key != "alpha"}
+        names[curve.name] = Line2D([], [], **style)
+        for (kind, role), members in series(runs[0]).items():
             column = panels[:, kinds.index(kind)]
-            _draw_series(column, result, members, role, style)
+            _draw_series(column, runs, members, role, style)
             if role in MEANINGS:
                 roles[MEANINGS[role]] = _mark(role)
     roles["bound on the block"] = Line2D([], [], color="0.3", linestyle=":", marker="_")
@@ -61,9 +64,7 @@ def draw(results: Sequence[Recursion], options: PlotOptions | None = None) -> di
         _label_column(column, kind, results)
         for row, axes in enumerate(column):
             _set_scale(axes, row)
-    width = LEGEND_KEY + LEGEND_LETTER * max(map(len, names))
-    columns = max(1, min(len(names), int(page.get_figwidth() / width)))
-    page.legend(names.values(), names.keys(), loc="outside lower center", ncols=columns)
+    add_legend(page, names, columns=6)
     page.legend(
         roles.values(),
         roles.keys(),
@@ -75,7 +76,7 @@ def draw(results: Sequence[Recursion], options: PlotOptions | None = None) -> di
 
 def _draw_series(
     column: NDArray[Any],
-    result: Recursion,
+    runs: Sequence[Recursion],
     members: Sequence[tuple[int, int]],
     role: str,
     style: dict[str, Any],
@@ -83,30 +84,58 @@ def _draw_series(
     """Draw the layers of one series, each an index and a position, in all rows of a column."""
     layers = [n for n, _ in members]
     places = [place for _, place in members]
-    blocks = np.stack([np.abs(result.blocks), result.block_stderr], 1)
-    rows = (result.inputs, result.magnitudes, 100 * result.active, blocks)
-    dofs = (result.dof, result.dof_of_hessians, result.dof, result.dof_of_blocks)
     marker = {
         "marker": MARKS[role],
         "markersize": 3.5,
         "markerfacecolor": "white" if role == "second" else style["color"],
     }
-    for axes, values, dof in zip(column, rows, dofs, strict=True):
-        mean, error = values[layers].T
-        if np.isfinite(mean).any():
-            bars = np.nan_to_num(half_width(error, dof))
-            axes.errorbar(places, mean, yerr=bars, **marker, **style)
-    bound, error = result.bounds[layers].T
+    *rows, (bound, bound_bars) = _means(runs)
+    for axes, (mean, bars) in zip(column, rows, strict=True):
+        if np.isfinite(mean[layers]).any():
+            axes.errorbar(places, mean[layers], yerr=bars[:, layers], **marker, **style)
     column[BLOCK].errorbar(
         places,
-        bound,
-        yerr=np.nan_to_num(half_width(error, result.dof_of_hessians)),
+        bound[layers],
+        yerr=bound_bars[:, layers],
         color=style["color"],
         linestyle=":",
         linewidth=1.0,
         marker="_",
         markersize=5,
     )
+
+
+def _means(runs: Sequence[Recursion]) -> list[tuple[Array, Array]]:
+    """The mean of every layer, (layers,), with its bars down and up, (2, layers).
+
+    Of one network the bars are the interval of measurement; of replicates the range of their means.
+
+    Returns:
+        One for each row of the picture, and the bound.
+    """
+    measured = [_measured(run) for run in runs]
+    if len(runs) == 1:
+        return [(mean, np.stack([bars, bars])) for mean, bars in measured[0]]
+    means = [np.stack([mean for mean, _ in of_runs]) for of_runs in zip(*measured, strict=True)]
+    return [(over.mean(0), _bars_to_ends(over)) for over in means]
+
+
+def _bars_to_ends(values: Array) -> Array:
+    """How far the least and the largest of some runs are from their mean, (2, layers)."""
+    mean = values.mean(0)
+    return np.nan_to_num(np.stack([mean - values.min(0), values.max(0) - mean]))
+
+
+def _measured(result: Recursion) -> list[tuple[Array, Array]]:
+    """Mean and half of the interval of every layer, for each row of the picture and the bound."""
+    numbers = (
+        (result.inputs.T, result.dof),
+        (result.magnitudes.T, result.dof_of_hessians),
+        (100 * result.active.T, result.dof),
+        ((np.abs(result.blocks), result.block_stderr), result.dof_of_blocks),
+        (result.bounds.T, result.dof_of_hessians),
+    )
+    return [(mean, np.nan_to_num(half_width(error, dof))) for (mean, error), dof in numbers]
 
 
 def _label_column(column: NDArray[Any], kind: str, results: Sequence[Recursion]) -> None:

@@ -15,11 +15,13 @@ from typing import Any
 
 from analyses.catalog import known_analyses
 from analyses.drawing.numbers import number
+from analyses.drawing.options import PlotOptions
 from analyses.drawing.pictures import Picture
 from analyses.formats.pages import POLICY, render
 from analyses.replicates import group_of, seed_of
-from analyses.report.paper.figures import numbered_figures, surface_scenes_of
+from analyses.report.paper.figures import SURFACES, numbered_figures, surface_scenes_of
 from analyses.report.paper.summary import Summary
+from analyses.report.paper.surface_tiles import SurfaceTiles, surface_tiles
 from landscape.results.files import replacing
 from landscape.results.provenance import now, versions
 from landscape.results.result import Result, plain
@@ -30,14 +32,24 @@ Pictures = Mapping[str, Mapping[str, Picture]]
 
 
 def write_page(
-    results: Results, pictures: Pictures, path: Path, summary: Summary | None = None
+    results: Results,
+    pictures: Pictures,
+    path: Path,
+    summary: Summary | None = None,
+    options: PlotOptions | None = None,
 ) -> Path:
     """Write the HTML page.
 
-    With a ``summary`` the paper's claims, tables and figures come first, with surfaces that can be
-    turned where plotly is installed.
+    With a ``summary`` the surfaces, a few numbers and the verdict on each of the paper's claims
+    come first, then its tables and figures, with surfaces that can be turned where plotly is
+    installed. The ``options`` are the scale of these surfaces.
     """
-    return _write("report.html.j2", results, pictures, path, summary)
+    shown: dict[str, Any] = {}
+    if summary is not None:
+        tiles = surface_tiles(results, options)
+        shown["tiles"] = _encoded_tiles(tiles) if tiles else None
+        shown["scenes"] = surface_scenes_of(results, options)
+    return _write("report.html.j2", results, pictures, path, summary, **shown)
 
 
 def write_markdown(
@@ -104,7 +116,12 @@ def _numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:
 
 
 def _write(
-    template: str, results: Results, pictures: Pictures, path: Path, summary: Summary | None
+    template: str,
+    results: Results,
+    pictures: Pictures,
+    path: Path,
+    summary: Summary | None,
+    **shown: Any,
 ) -> Path:
     is_page = template.endswith(".html.j2")
     sections = [
@@ -123,8 +140,9 @@ def _write(
         versions=versions(),
         paper=summary,
         numbered=numbered_figures(sections) if summary else {},
-        scenes=surface_scenes_of(results) if summary and is_page else None,
+        surfaces=SURFACES,
         policy=POLICY,
+        **shown,
     )
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -181,6 +199,17 @@ def _training(settings: Mapping[str, Any] | None) -> str:
     if settings.get("epochs"):  # a Tracker does not know how many there will be
         words.append(f"{settings['epochs']} epochs")
     return ", ".join(words)
+
+
+def _encoded_tiles(tiles: SurfaceTiles) -> dict[str, Any]:
+    """What the template needs of the surfaces that the page begins with."""
+    return {
+        "columns": tiles.columns,
+        "is_paired": tiles.is_paired,
+        "left_out": tiles.left_out,
+        "bar": _encoded(tiles.bar),
+        "members": [{"label": t.label, "data": _encoded(t.picture)} for t in tiles.tiles],
+    }
 
 
 def _encoded(picture: Picture) -> str:

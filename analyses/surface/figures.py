@@ -1,4 +1,4 @@
-"""Pictures of surfaces: contours, filled and as lines, and 3D, all checkpoints on one scale."""
+"""Pictures of surfaces: contours, filled and as lines, all checkpoints on one scale."""
 
 from collections.abc import Sequence
 
@@ -7,17 +7,16 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from analyses.drawing.lettering import plain_text
-from analyses.drawing.numbers import short_number, with_unit
+from analyses.drawing.numbers import short_number
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import masked, shared_scale
-from analyses.drawing.style import MAP, figure, grid_shape, plain_log_ticks
+from analyses.drawing.style import MAP, plain_log_ticks
 from analyses.replicates import examples_of
 from analyses.surface.map_figures import convexity_map, error_map, profiles
-from analyses.surface.panel_figures import mark_centre, panels_of
+from analyses.surface.panel_figures import loss_label, mark_centre, panels_of
+from analyses.surface.perspective_figures import surfaces_3d
 from analyses.surface.result import Surface
 
 Array = NDArray[np.float64]
@@ -88,54 +87,7 @@ def contours(
     bar = page.colorbar(
         ScalarMappable(scale, MAP), ax=panels, extend=_beyond(scale, losses), aspect=30
     )
-    bar.set_label(_loss_label(results, split))
-    if isinstance(scale, LogNorm):
-        plain_log_ticks(bar.ax.yaxis)
-    return page
-
-
-def surfaces_3d(results: Sequence[Surface], options: PlotOptions | None = None) -> Figure:
-    """The same in three dimensions, with one scale of heights."""
-    rows, columns = grid_shape(len(results))
-    page = figure(3.1 * columns + 0.8, 2.6 * rows)
-    scale, levels = shared_scale([result.loss for result in results], options)
-    lowest, highest = levels[0], levels[-1]
-    log = isinstance(scale, LogNorm)
-    bottom, top = np.log10([lowest, highest]) if log else (lowest, highest)
-    panels = []
-    for number, result in enumerate(results):
-        panel = page.add_subplot(rows, columns, number + 1, projection="3d")
-        panels.append(panel)
-        grid_x, grid_y = np.meshgrid(result.x, result.rows)
-        loss = np.where(np.isfinite(result.loss), np.clip(result.loss, lowest, highest), np.nan)
-        height = np.log10(loss) if log else loss
-        panel.plot_surface(
-            grid_x,
-            grid_y,
-            height,
-            facecolors=ScalarMappable(scale, MAP).to_rgba(loss),
-            rcount=60,
-            ccount=60,
-            linewidth=0.1,
-            edgecolor=(0, 0, 0, 0.15),
-            shade=False,
-        )
-        panel.set_zlim(bottom, top)
-        panel.set_title(plain_text(result.label), y=0.98)
-        panel.set_xlabel("x", labelpad=-6)
-        panel.set_ylabel("y", labelpad=-6)
-        panel.set_zlabel(with_unit("loss", results), labelpad=-3)
-        panel.tick_params(pad=-2, labelsize=7)
-        for axis, along in ((panel.xaxis, result.x), (panel.yaxis, result.rows)):
-            axis.set_ticks([along[0], (along[0] + along[-1]) / 2, along[-1]])
-            axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.3g}"))
-        if log:
-            panel.zaxis.set_major_locator(MaxNLocator(4, integer=True))
-            panel.zaxis.set_major_formatter(FuncFormatter(lambda z, _: f"{10**z:g}"))
-        panel.view_init(elev=28, azim=-55)
-        panel.set_box_aspect((1, 1, 0.75), zoom=0.82)
-    bar = page.colorbar(ScalarMappable(scale, MAP), ax=panels, shrink=0.7, aspect=30)
-    bar.set_label(_loss_label(results))
+    bar.set_label(loss_label(results, split))
     if isinstance(scale, LogNorm):
         plain_log_ticks(bar.ax.yaxis)
     return page
@@ -148,13 +100,6 @@ def _beyond(scale: Normalize, losses: Sequence[Array]) -> str:
     assert scale.vmax is not None
     below, above = bool((finite < scale.vmin).any()), bool((finite > scale.vmax).any())
     return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
-
-
-def _loss_label(results: Sequence[Surface], split: str | None = None) -> str:
-    splits = [split] if split else sorted({result.split for result in results})
-    missing = any(not np.isfinite(result.loss).all() for result in results)
-    label = with_unit(f"{' and '.join(splits)} loss", results)
-    return label + ("; grey: not finite" if missing else "")
 
 
 def _label(lines: QuadContourSet) -> None:

@@ -1,11 +1,13 @@
-"""Figures with a panel for each plane."""
+"""Figures with a panel for each plane, and what they call its loss."""
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.drawing.lettering import plain_text
+from analyses.drawing.numbers import with_unit
 from analyses.drawing.style import figure, grid_shape
 from analyses.slices.settings import axis_label
 from analyses.surface.result import Surface
@@ -40,6 +42,14 @@ def mark_centre(panel: Axes) -> None:
     """Mark the network itself with a cross."""
     panel.plot(0, 0, marker="+", color="white", markersize=9, markeredgewidth=1.6)
     panel.plot(0, 0, marker="+", color="black", markersize=8, markeredgewidth=0.8)
+
+
+def loss_label(results: Sequence[Surface], split: str | None = None) -> str:
+    """The name of the loss with its splits and unit, and what grey means where it is shown."""
+    splits = [split] if split else sorted({result.split for result in results})
+    missing = any(not np.isfinite(result.loss).all() for result in results)
+    label = with_unit(f"{' and '.join(splits)} loss", results)
+    return label + ("; grey: not finite" if missing else "")
 
 
 def _ends(result: Surface) -> tuple[float, float]:

@@ -43,6 +43,10 @@ LONG = replace(SMALL, name="paper-search-2000-long", epochs=60)
 LONGEST = replace(SMALL, name="paper-search-1000-long", training=100, epochs=120)
 
 
+FINAL = replace(LONGEST, name="paper-search-final", epochs=300, validation=(0,100))
+VIT64 = "--model vit --model-args patch_size=8 dim=64 depth=4 heads=4 mlp_dim=128"
+MIXER64 = "--model mixer --model-args patch_size=8 dim=64 depth=4 token_dim=32 channel_dim=256"
+
 @dataclass(frozen=True)
 class Candidate:
     """Settings that were tried, at a size."""
@@ -57,6 +61,11 @@ class Candidate:
 
 
 CANDIDATES = (
+    Candidate(FINAL, Network("small-vit-rho-0", f"{VIT64} {ADAMW} {CROPS}", 0.0)),
+    Candidate(FINAL, Network("small-vit-rho-0.1", f"{VIT64} {ADAMW} {CROPS}", 0.1)),
+    Candidate(FINAL, Network("small-vit-rho-0.05", f"{VIT64} {ADAMW} {CROPS}", 0.05)),
+    Candidate(FINAL, Network("small-mixer-rho-0", f"{MIXER64} {ADAMW} {CROPS}", 0.0)),
+    Candidate(FINAL, Network("small-mixer-rho-0.2", f"{MIXER64} {ADAMW} {CROPS}", 0.2)),
     Candidate(LONG, Network("vit-crops-rho-0", f"{VIT} {ADAMW} {CROPS}", 0.0)),
     Candidate(LONGEST, Network("vit-crops-rho-0", f"{VIT} {ADAMW} {CROPS}", 0.0)),
     Candidate(LONGEST, Network("vit-crops-rho-0.1", f"{VIT} {ADAMW} {CROPS}", 0.1)),

@@ -24,13 +24,24 @@ from analyses.report.paper.measurements import measure_over_runs
 from analyses.report.paper.quantities import ROWS
 from analyses.report.paper.subjects import Network, name_of_run, sam_pairs
 
+OUTCOMES = (
+    "supported",
+    "partly supported",
+    "mixed",
+    "partly contradicted",
+    "contradicted",
+    "undecided",
+    "not measured",
+)
+
 Compare = Callable[[Sequence[Network]], list[Comparison]]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement, where the paper makes it, and the comparisons that it is about."""
+    """A statement, in short and in full, where the paper makes it, and what it compares."""
 
+    title: str
     statement: str
     where: str
     compare: Compare
@@ -50,8 +61,21 @@ class Judgement:
         return {verdict: verdicts.count(verdict) for verdict in VERDICTS}
 
     @property
+    def outcome(self) -> str:
+        """The verdict in one of the words of :data:`OUTCOMES`."""
+        if not self.comparisons:
+            return "not measured"
+        supporting, contradicting, undecided = self.counts.values()
+        if supporting and contradicting:
+            return "mixed"
+        if not supporting and not contradicting:
+            return "undecided"
+        word = "supported" if supporting else "contradicted"
+        return f"partly {word}" if undecided else word
+
+    @property
     def verdict(self) -> str:
-        """In words."""
+        """In words, with the numbers of comparisons."""
         total = len(self.comparisons)
         if not total:
             return "not measured"

@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from analyses.drawing.options import PlotOptions
 from analyses.formats.export import surface_scenes
 from analyses.formats.interactive import Scenes, has_plotly
 from analyses.slices.result import Slice
 from landscape.results.result import Result
 
+SURFACES = "Figure 1: loss surfaces"
 # By caption the pictures, and the analyses that they are from.
 FIGURES = {
-    "Figure 1: loss surfaces": {"surface_3d": "surface"},
+    SURFACES: {"surface_3d": "surface"},
     "Figure 2: training curves and active neurons": {"curves": "curves", "sparsity": "sparsity"},
     "Figure 3: attention maps": {"attention": "attention"},
 }
@@ -30,7 +32,9 @@ def numbered_figures(sections: Sequence[dict[str, Any]]) -> dict[str, list[dict[
     return {caption: pictures for caption, pictures in figures.items() if pictures}
 
 
-def surface_scenes_of(results: Mapping[str, Sequence[Result]]) -> Scenes | None:
+def surface_scenes_of(
+    results: Mapping[str, Sequence[Result]], options: PlotOptions | None = None
+) -> Scenes | None:
     """The surfaces to turn around; None without any, or without plotly."""
     planes = [result for result in results.get("surface", ()) if isinstance(result, Slice)]
-    return surface_scenes(planes) if planes and has_plotly() else None
+    return surface_scenes(planes, options) if planes and has_plotly() else None

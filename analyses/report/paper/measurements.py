@@ -67,6 +67,12 @@ class Measurement:
             )
         )
 
+    @property
+    def conditions(self) -> list[str]:
+        """On what it was measured and at which setting, each once."""
+        conditions = (", ".join(filter(None, (q.setting, q.sample))) for q in self.by_run.values())
+        return list(dict.fromkeys(filter(None, conditions)))
+
 
 def measure_over_runs(network: Network, name: str) -> Measurement | None:
     """A quantity of a network by its name; None where it was measured on none of its runs.

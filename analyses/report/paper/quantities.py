@@ -42,7 +42,8 @@ class Quantity:
     ``dof`` are the degrees of freedom of the error, nan where they are not known.
     ``is_of_training`` is False for what does not depend on the training. ``printed`` is its text
     where that is not value ± error, as of shares near 0 and 100 % and of few degrees of freedom.
-    ``method`` says how it was measured and what the error is; ``sample`` on what. ``source`` is
+    ``setting`` is what the value depends on, such as the size of noise, where a short table says
+    so. ``method`` says how it was measured and what the error is; ``sample`` on what. ``source`` is
     the analysis that it is from. ``caveat`` says why it can't be compared, where it can't.
     """
 
@@ -55,6 +56,7 @@ class Quantity:
     dof: float = math.nan
     is_of_training: bool = True
     printed: str = ""
+    setting: str = ""
 
     @property
     def text(self) -> str:
@@ -206,9 +208,12 @@ def _noisy_loss(
         sigmas = result.average["fixed"].sigmas
         sigma = float(sigmas[place(sigmas)])
         mean = result.average_at("fixed", sigma)
-        method = f"Gaussian noise, σ = {sigma:g}; standard error over samples and draws together"
+        setting = f"σ = {sigma:g}"
+        method = f"Gaussian noise, {setting}; standard error over samples and draws together"
         printed = estimate_text(mean)
-        return _of(result, mean.value, mean.stderr, method, dof=mean.dof, printed=printed)
+        return _of(
+            result, mean.value, mean.stderr, method, dof=mean.dof, printed=printed, setting=setting
+        )
 
     return read
 

@@ -5,24 +5,45 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from analyses.report.paper.catalog import flatter_and_better, judge
-from analyses.report.paper.claims import Judgement
-from analyses.report.paper.comparisons import Comparison
+from analyses.report.paper.claims import OUTCOMES, Judgement
+from analyses.report.paper.comparisons import ONE_RUN, Comparison
 from analyses.report.paper.missing import Missing, find_missing
 from analyses.report.paper.quantities import Quantity
 from analyses.report.paper.subjects import Network, Run, networks
-from analyses.report.paper.tables import Cell, TableRow, paper_tables
+from analyses.report.paper.tables import Cell, TableRow, headline, paper_tables
 from landscape.results.result import Result
 
 
 @dataclass(frozen=True)
 class Summary:
-    """All of it, for networks in the order given."""
+    """All of it, for networks in the order given.
+
+    Attributes:
+        networks: of the report.
+        headline: the few numbers that it begins with.
+        judgements: of every claim.
+        flatter: for each pair, whether the flatter network is the better one.
+        tables: the paper's, by caption.
+        missing: what the tables and figures lack.
+    """
 
     networks: list[Network]
+    headline: list[TableRow]
     judgements: list[Judgement]
     flatter: list[str]
     tables: dict[str, list[TableRow]]
     missing: list[Missing]
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """How many claims have each outcome, of those that any has."""
+        outcomes = [judgement.outcome for judgement in self.judgements]
+        return {word: outcomes.count(word) for word in OUTCOMES if word in outcomes}
+
+    @property
+    def lacks_runs(self) -> bool:
+        """Whether some claim is undecided for want of further runs alone."""
+        return any(judgement.verdict == ONE_RUN for judgement in self.judgements)
 
     def numbers(self) -> Iterator[tuple[str, Run, Quantity]]:
         """Every number of the tables once: what it is, of which run, and the number."""
@@ -48,6 +69,7 @@ class Summary:
             },
             "claims": [
                 {
+                    "title": entry.claim.title,
                     "claim": entry.claim.statement,
                     "where": entry.claim.where,
                     "verdict": entry.verdict,
@@ -74,6 +96,7 @@ def summarise(
     judgements = judge(members)
     return Summary(
         networks=members,
+        headline=headline(members),
         judgements=judgements,
         flatter=flatter_and_better(members, judgements),
         tables=paper_tables(members),

@@ -1,7 +1,8 @@
-"""The paper's Tables 1, 3 and 5 with the user's own networks in them."""
+"""The paper's Tables 1, 3 and 5 with the user's own networks in them, and five numbers of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from analyses.report.paper.measurements import Measurement, measure_over_runs
 from analyses.report.paper.quantities import ROWS
@@ -41,6 +42,20 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
 }
 
+# What a report begins with: the numbers that the paper's argument rests on, under short names. The
+# noise is the largest, since at the smaller one the loss is hardly another than without any. Where
+# some were not measured, the last ones take their place.
+HEADLINE = {
+    "accuracy": "accuracy, %",
+    "corruption_accuracy": "corrupted accuracy, %",
+    "sharpness": "λ_max",
+    "train_loss": "training loss",
+    "noisiest_loss": "loss under weight noise",
+    "missing_rate": "missing rate R, %",
+    "active": "active neurons, %",
+}
+MOST_HEADLINES = 5
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -68,6 +83,14 @@ class TableRow:
         methods = (method for c in self.cells if c.measurement for method in c.measurement.methods)
         return " / ".join(dict.fromkeys(methods))
 
+    @property
+    def conditions(self) -> str:
+        """The samples, and settings such as the size of noise, each once."""
+        conditions = (
+            text for c in self.cells if c.measurement for text in c.measurement.conditions
+        )
+        return " / ".join(dict.fromkeys(conditions))
+
 
 def paper_tables(networks: Sequence[Network]) -> dict[str, list[TableRow]]:
     """Tables by caption; rows that no network has a number for are left out, and empty tables."""
@@ -76,6 +99,12 @@ def paper_tables(networks: Sequence[Network]) -> dict[str, list[TableRow]]:
         for caption, names in TABLES.items()
     }
     return {caption: rows for caption, rows in tables.items() if rows}
+
+
+def headline(networks: Sequence[Network]) -> list[TableRow]:
+    """The first numbers of a report under short titles; at most five, that were measured."""
+    rows = (replace(_row(name, networks), title=title) for name, title in HEADLINE.items())
+    return list(islice((row for row in rows if row.method), MOST_HEADLINES))
 
 
 def _row(name: str, networks: Sequence[Network]) -> TableRow:

@@ -28,6 +28,18 @@ def test_the_legend_covers_no_panel(name, count, columns):
     assert box.x1 <= page.bbox.width
 
 
+def test_the_rows_of_a_legend_are_as_full_as_each_other():
+    page = figure(5, 3)
+    axes = page.subplots()
+    names = [f"a network of {number} words" for number in range(6)]
+    add_legend(page, {name: axes.plot([0, 1])[0] for name in names}, columns=6)
+    render(page)
+    boxes = [text.get_window_extent() for text in page.legends[0].get_texts()]
+    rows = [round(box.y0) for box in boxes]
+    assert len(set(rows)) > 1
+    assert len({rows.count(row) for row in rows}) == 1
+
+
 @pytest.mark.parametrize(
     "name", ["short", "a name that is much too long for half of a page, and more"]
 )

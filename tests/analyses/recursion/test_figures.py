@@ -42,3 +42,17 @@ def test_values_drawn_are_those_found():
 def test_a_frozen_weight_and_a_single_sample_are_drawn():
     for result in (case_result("mlp with frozen parameters"), measure(network(), samples(1))):
         render(recursion.draw([result])["recursion"])
+
+
+def test_of_replicates_the_mean_and_range_are_drawn():
+    result = recursion.compute(objective(), Settings(4))
+    other = replace(result, inputs=3 * result.inputs)
+    runs = [replace(result, label="a/1"), replace(other, label="a/2")]
+    page = recursion.draw(runs)["recursion"]
+    inputs, block = page.axes[0].containers, page.axes[3].containers
+    assert (len(inputs), len(block)) == (1, 2)
+    np.testing.assert_allclose(inputs[0][0].get_ydata(), 2 * result.inputs[:, 0])
+    np.testing.assert_allclose(block[1][0].get_ydata(), (result.bounds + other.bounds)[:, 0] / 2)
+    ends = np.array(inputs[0][2][0].get_segments())[..., 1]
+    np.testing.assert_allclose(ends, np.outer(result.inputs[:, 0], [1, 3]))
+    assert page.legends[0].get_texts()[0].get_text() == "a (2 runs)"

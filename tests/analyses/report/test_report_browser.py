@@ -33,6 +33,8 @@ window.addEventListener("load", () => setTimeout(() => {
     text: style.color,
     pictures: [...document.images].filter(image => !image.naturalWidth).length,
     plots: document.querySelectorAll(".plot .main-svg").length,
+    closed: [...document.querySelectorAll("details p")].filter(p => !p.checkVisibility()).length,
+    bottom: document.querySelector(".answer").getBoundingClientRect().bottom,
   });
 }, 3000));
 </script></body>"""
@@ -89,6 +91,8 @@ def test_nothing_runs_over_the_edge(page, width, flags):
     assert shown_results["wide"] == 0
     assert shown_results["pictures"] == 0  # that could not be shown
     assert shown_results["plots"] >= 2  # a surface to turn for each network
+    assert shown_results["closed"] > 0  # texts behind the verdicts
+    assert width < 1280 or shown_results["bottom"] <= 900  # all of the answer at once
     is_dark = bool(flags)
     assert (sum(map(int, re.findall(r"\d+", shown_results["page"])[:3])) < 200) == is_dark
     assert (sum(map(int, re.findall(r"\d+", shown_results["text"])[:3])) > 500) == is_dark
@@ -99,6 +103,14 @@ def test_the_page_is_drawn(page, tmp_path):
     browse(page, "--window-size=1280,6000", "--hide-scrollbars", f"--screenshot={picture}")
     with Image.open(picture) as image:
         assert len(image.convert("RGB").getcolors(maxcolors=2**24)) > 1000
+
+
+def test_on_paper_everything_is_open(page):
+    text = page.read_text(encoding="utf-8")
+    assert "@media print" in text
+    printed = page.with_name("printed.html")
+    printed.write_text(text.replace("@media print", "@media screen"), encoding="utf-8")
+    assert probe(printed, "--window-size=800,900")["closed"] == 0
 
 
 def test_it_can_be_printed(page, tmp_path):

@@ -72,11 +72,11 @@ def network_of(label, family, rho, value=1.0, error=0.1, **others):
     return Network(label, (Run(label, {"hessian": measured}),))
 
 
-def replicates_of(label, family, rho, values, error=0.0, seeds=None):
+def replicates_of(label, family, rho, values, error=0.0, seeds=None, **others):
     """A network with a run for each value, of the seeds 0, 1, ... where none are given."""
     seeds = range(len(values)) if seeds is None else seeds
     results = [
-        spectrum(f"{label}/seed-{seed}", family, rho, value, error)
+        spectrum(f"{label}/seed-{seed}", family, rho, value, error, **others)
         for seed, value in zip(seeds, values, strict=True)
     ]
     (network,) = networks({"hessian": results})

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from analyses.report.paper.catalog import CLAIMS, flatter_and_better, judge
-from analyses.report.paper.claims import gains, within
+from analyses.report.paper.claims import OUTCOMES, gains, within
 from analyses.report.paper.comparisons import ONE_RUN
 from analyses.report.paper.quantities import quantity
 from analyses.report.paper.subjects import Run, networks, sam_pairs
@@ -63,7 +63,33 @@ def test_a_claim_of_several_comparisons():
     assert judgement_of(FLATTER, members[:1]).verdict == "not measured"
     both = judgement_of(FLATTER, members)
     assert both.verdict == "supported in 1, contradicted in 1 of 2"
+    assert both.outcome == "mixed"
     assert both.counts == {"supports": 1, "contradicts": 1, "can't decide": 0}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "outcome"),
+    [
+        ("", "not measured"),
+        ("++", "supported"),
+        ("--", "contradicted"),
+        ("??", "undecided"),
+        ("+?", "partly supported"),
+        ("?-", "partly contradicted"),
+        ("+-?", "mixed"),
+    ],
+)
+def test_the_verdict_in_a_word(kinds, outcome):
+    ends = {"+": [2.0, 2.1, 1.9], "-": [99.0, 98.0, 97.0], "?": [9.0, 13.0, 10.0]}
+    members = []
+    for place, kind in enumerate(kinds):
+        size = {"model_args": {"dim": place}}
+        members.append(replicates_of(f"n{place}", "vit", 0.0, [10.0, 10.1, 9.9], **size))
+        members.append(replicates_of(f"n{place}-sam", "vit", 0.1, ends[kind], **size))
+    judgement = judgement_of(FLATTER, members)
+    assert len(judgement.comparisons) == len(kinds)
+    assert judgement.outcome == outcome
+    assert judgement.outcome in OUTCOMES
 
 
 def test_families_are_compared_without_sam_alone_and_unpaired():
@@ -180,9 +206,10 @@ def test_whether_the_flatter_network_is_the_better_one(monkeypatch):
 def test_every_claim_is_of_numbers_there_are():
     members = [network_of("vit", "vit", 0.0), network_of("vit-sam", "vit", 0.1)]
     judgements = judge(members)
-    assert len(judgements) == len(CLAIMS)
+    assert len(judgements) == len(CLAIMS) == len({claim.title for claim in CLAIMS})
     for judgement in judgements:
         assert judgement.claim.statement.endswith(".")
+        assert 0 < len(judgement.claim.title) <= 44
         assert judgement.claim.where.startswith(("Table ", "Figure "))
         assert judgement.verdict in (ONE_RUN, "not measured")
     assert flatter_and_better(members, judgements) == [

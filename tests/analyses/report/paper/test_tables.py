@@ -10,13 +10,16 @@ from analyses.command.arguments import build_parser
 from analyses.command.repetition import plot_command
 from analyses.report.paper.missing import find_missing
 from analyses.report.paper.reported import as_reported, trained_with_sam
-from analyses.report.paper.subjects import Network, Run
+from analyses.report.paper.subjects import Network, Run, networks
 from analyses.report.paper.summary import summarise
-from analyses.report.paper.tables import paper_tables
+from analyses.report.paper.tables import HEADLINE, headline, paper_tables
 from landscape.models.catalog import resolve_model
+from tests.analyses.problems import result
 from tests.analyses.report.paper.planted import (
     as_components,
     network_of,
+    plant_rows,
+    planted_network,
     replicates_of,
     spectrum,
 )
@@ -92,6 +95,30 @@ def test_rows_and_cells():
     assert blocks["λ_max, embedding"].cells[0].measurement.first.error == pytest.approx(
         np.hypot(3e-3, 0.1)
     )
+
+
+def test_a_report_begins_with_five_numbers_that_were_measured(monkeypatch):
+    plant_rows(monkeypatch)
+
+    def titles(*missing):
+        names = [name for name in HEADLINE if name not in missing]
+        member = planted_network("vit", "vit", 0.0, {0: dict.fromkeys(names, (1.0, 0.1))})
+        return [row.title for row in headline([member])]
+
+    shown = list(HEADLINE.values())
+    assert titles() == shown[:5]
+    assert titles("accuracy", "corruption_accuracy") == shown[2:]
+    assert titles(*HEADLINE) == []
+
+
+def test_the_first_numbers_say_on_what_they_were_measured():
+    (sharpness, loss) = headline([network_of("vit", "vit", 0.0, 4.0, 0.5)])
+    assert sharpness.title == "λ_max"
+    assert sharpness.cells[0].text == "4.00 ± 0.50"
+    assert sharpness.conditions == loss.conditions == "25 train samples"
+    results = {"flatness": [result("flatness")]}
+    (noisy,) = headline(networks(results))
+    assert noisy.conditions == "σ = 0.05, 25 train samples"
 
 
 def test_what_is_missing_is_named_with_its_command(tmp_path):
