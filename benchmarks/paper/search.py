@@ -43,9 +43,10 @@ LONG = replace(SMALL, name="paper-search-2000-long", epochs=60)
 LONGEST = replace(SMALL, name="paper-search-1000-long", training=100, epochs=120)
 
 
-FINAL = replace(LONGEST, name="paper-search-final", epochs=300, validation=(0,100))
+FINAL = replace(LONGEST, name="paper-search-final", epochs=300, validation=(0, 100))
 VIT64 = "--model vit --model-args patch_size=8 dim=64 depth=4 heads=4 mlp_dim=128"
 MIXER64 = "--model mixer --model-args patch_size=8 dim=64 depth=4 token_dim=32 channel_dim=256"
+
 
 @dataclass(frozen=True)
 class Candidate:
