@@ -103,7 +103,7 @@ def write_document(material: Material, path: Path, pictures: str) -> None:
             pictures,
             "figure-5.png",
         ),
-        _settings(material),
+        _settings(),
         _search(),
     ]
     path.write_text("\n\n".join(sections) + "\n")
@@ -179,24 +179,22 @@ def _picture(caption: str, folder: str, name: str) -> str:
     return f"![{caption}]({folder}/{name})\n\n*{caption}.*"
 
 
-def _settings(material: Material) -> str:
-    scale = material.scale
+def _settings() -> str:
     lines = [
         "## How it was trained",
         "",
-        f"All for {scale.epochs} epochs in batches of 64, the learning rate after two epochs of "
-        "warm-up on half a cosine, with the other settings of `landscape-train` as they are by "
-        "default.",
+        "All in batches of 64, the learning rate after two epochs of warm-up on half a cosine, "
+        "with the other settings of `landscape-train` as they are by default.",
         "",
-        "| network | ρ | flags |",
-        "|---|---:|---|",
+        "| network | ρ | epochs | flags |",
+        "|---|---:|---:|---|",
         *(_setting(network) for network in NETWORKS),
     ]
     return "\n".join(lines)
 
 
 def _setting(network: Network) -> str:
-    return f"| {network.label} | {network.rho:g} | `{network.flags}` |"
+    return f"| {network.label} | {network.rho:g} | {network.epochs} | `{network.flags}` |"
 
 
 def _search() -> str:

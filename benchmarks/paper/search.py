@@ -2,13 +2,13 @@
 
     python -m benchmarks.paper.search            train what is not trained yet; write search.json
 
-One seed that the miniature does not use, validated on test pictures that it does not use. The
-radius of SAM and the number of pictures were searched; all else was set beforehand, and nothing was
-tried that is not listed here.
+One seed that the miniature does not use, validated on test pictures that it does not use. Searched
+were the radius of SAM, the number of pictures, the epochs, the width, and whether pictures are
+cropped and flipped; nothing was tried that is not listed here. Some trainings were stopped when
+they had said enough: the record has their last epoch.
 """
 
 import argparse
-import csv
 import json
 import os
 from dataclasses import dataclass, replace
@@ -18,7 +18,6 @@ from typing import Any
 from benchmarks.paper.places import add_commands_to_path, find_cifar10
 from benchmarks.paper.plan import (
     ADAMW,
-    BASIC,
     CROPS,
     FULL,
     MIXER,
@@ -29,68 +28,62 @@ from benchmarks.paper.plan import (
     Network,
     Scale,
 )
-from benchmarks.paper.steps import Journal, Step, run_steps, sole_worker
+from benchmarks.paper.steps import Journal, run_steps, sole_worker
+from benchmarks.paper.work import training_step
+from landscape.checkpoints.run import RunDirectory
 from landscape.results.files import make_directory
 
 SEED = 100
 RECORD = Path(__file__).with_name("search.json")
-LARGE = replace(
-    FULL, name="paper-search-4000", seeds=(SEED,), training=400, validation=(0, 200), epochs=40
-)
-SMALL = replace(LARGE, name="paper-search-2000", training=200)
-SHORT = replace(LARGE, name="paper-search-short", epochs=30)
-LONG = replace(SMALL, name="paper-search-2000-long", epochs=60)
-LONGEST = replace(SMALL, name="paper-search-1000-long", training=100, epochs=120)
-
-
-FINAL = replace(LONGEST, name="paper-search-final", epochs=300, validation=(0, 100))
-VIT64 = "--model vit --model-args patch_size=8 dim=64 depth=4 heads=4 mlp_dim=128"
-MIXER64 = "--model mixer --model-args patch_size=8 dim=64 depth=4 token_dim=32 channel_dim=256"
+# The sizes that were tried first: about 350,000 parameters.
+WIDE_VIT = "--model vit --model-args patch_size=8 dim=96 depth=4 heads=4 mlp_dim=192"
+WIDE_MIXER = "--model mixer --model-args patch_size=8 dim=96 depth=4 token_dim=48 channel_dim=384"
+NONE = "--augment none"
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Settings that were tried, at a size."""
+    """Settings that were tried, on so many pictures."""
 
-    scale: Scale
+    pictures: int
     network: Network
 
     @property
-    def metrics(self) -> Path:
-        """The log of its training."""
-        return self.scale.run(self.network, SEED) / "metrics.csv"
+    def scale(self) -> Scale:
+        """The size and the folders of its training."""
+        return replace(
+            FULL,
+            name=f"paper-search-{self.pictures}",
+            seeds=(SEED,),
+            training=self.pictures // 10,
+            validation=(0, 200),
+        )
+
+    @property
+    def run(self) -> Path:
+        """Its run directory."""
+        return self.scale.run(self.network, SEED)
+
+
+def tried(pictures: int, name: str, flags: str, epochs: int, *radii: float) -> list[Candidate]:
+    """A candidate for each radius of SAM."""
+    return [
+        Candidate(pictures, Network(f"{name}-rho-{rho:g}", flags, rho, epochs)) for rho in radii
+    ]
 
 
 CANDIDATES = (
-    Candidate(FINAL, Network("small-vit-rho-0", f"{VIT64} {ADAMW} {CROPS}", 0.0)),
-    Candidate(FINAL, Network("small-vit-rho-0.1", f"{VIT64} {ADAMW} {CROPS}", 0.1)),
-    Candidate(FINAL, Network("small-vit-rho-0.05", f"{VIT64} {ADAMW} {CROPS}", 0.05)),
-    Candidate(FINAL, Network("small-mixer-rho-0", f"{MIXER64} {ADAMW} {CROPS}", 0.0)),
-    Candidate(FINAL, Network("small-mixer-rho-0.2", f"{MIXER64} {ADAMW} {CROPS}", 0.2)),
-    Candidate(LONG, Network("vit-crops-rho-0", f"{VIT} {ADAMW} {CROPS}", 0.0)),
-    Candidate(LONGEST, Network("vit-crops-rho-0", f"{VIT} {ADAMW} {CROPS}", 0.0)),
-    Candidate(LONGEST, Network("vit-crops-rho-0.1", f"{VIT} {ADAMW} {CROPS}", 0.1)),
-    Candidate(LONG, Network("vit-crops-rho-0.1", f"{VIT} {ADAMW} {CROPS}", 0.1)),
-    *(
-        Candidate(SHORT, Network(f"{name}-crops-rho-{rho:g}", f"{model} {ADAMW} {CROPS}", rho))
-        for name, model, radii in (("vit", VIT, (0.0, 0.2)), ("mixer", MIXER, (0.0, 0.4)))
-        for rho in radii
-    ),
-    *(
-        Candidate(LARGE, Network(f"{name}-rho-{rho:g}", f"{model} {ADAMW} {BASIC}", rho))
-        for name, model in (("vit", VIT), ("mixer", MIXER))
-        for rho in (0.0, 0.2)
-    ),
-    *(
-        Candidate(SMALL, Network(f"{name}-rho-{rho:g}", f"{model} {optimizer} {augmentation}", rho))
-        for name, model, optimizer, augmentation, radii in (
-            ("vit", VIT, ADAMW, BASIC, (0.0, 0.1, 0.2)),
-            ("mixer", MIXER, ADAMW, BASIC, (0.0, 0.2, 0.4)),
-            ("resnet", RESNET, SGD, BASIC, (0.0, 0.1)),
-            ("vit-aug", VIT, ADAMW, STRONG, (0.0,)),
-        )
-        for rho in radii
-    ),
+    *tried(4000, "vit", f"{WIDE_VIT} {ADAMW} {NONE}", 40, 0.0, 0.2),
+    *tried(4000, "mixer", f"{WIDE_MIXER} {ADAMW} {NONE}", 40, 0.0, 0.2),
+    *tried(2000, "vit", f"{WIDE_VIT} {ADAMW} {NONE}", 40, 0.0, 0.1, 0.2),
+    *tried(2000, "mixer", f"{WIDE_MIXER} {ADAMW} {NONE}", 40, 0.0, 0.2, 0.4),
+    *tried(2000, "resnet", f"{RESNET} {SGD} {NONE}", 40, 0.0, 0.1),
+    *tried(2000, "vit-aug", f"{WIDE_VIT} {ADAMW} {STRONG}", 40, 0.0),
+    *tried(4000, "vit-crops", f"{WIDE_VIT} {ADAMW} {CROPS}", 30, 0.0, 0.2),
+    *tried(2000, "vit-crops", f"{WIDE_VIT} {ADAMW} {CROPS}", 60, 0.0, 0.1),
+    *tried(1000, "vit-crops", f"{WIDE_VIT} {ADAMW} {CROPS}", 120, 0.0, 0.1),
+    *tried(1000, "small-vit-crops", f"{VIT} {ADAMW} {CROPS}", 300, 0.0, 0.1),
+    *tried(1000, "small-mixer-crops", f"{MIXER} {ADAMW} {CROPS}", 300, 0.0),
 )
 
 
@@ -101,42 +94,35 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N")
     arguments = parser.parse_args()
     add_commands_to_path()
-    for scale in (SHORT, LARGE, SMALL):
+    for pictures in sorted({candidate.pictures for candidate in CANDIDATES}):
+        alike = [candidate for candidate in CANDIDATES if candidate.pictures == pictures]
+        scale = alike[0].scale
         with sole_worker(make_directory(scale.runs)) as lock:
             scale.prepare(find_cifar10(arguments.data_dir))
-            steps = [
-                _step(candidate) for candidate in CANDIDATES if candidate.scale.name == scale.name
-            ]
+            steps = [training_step(scale, candidate.network, SEED) for candidate in alike]
             journal = Journal(scale.runs / "journal.jsonl")
             run_steps(steps, journal, jobs=arguments.jobs, lock=lock)
+    write_record()
+
+
+def write_record() -> None:
+    """Write what every candidate has reached, also those whose training was stopped."""
     RECORD.write_text(json.dumps([_outcome(each) for each in CANDIDATES], indent=1) + "\n")
 
 
-def _step(candidate: Candidate) -> Step:
-    scale, network = candidate.scale, candidate.network
-    run = scale.run(network, SEED)
-    return Step(
-        name=network.label,
-        command=scale.training_of(network, SEED),
-        weight=float(network.passes),
-        begun=run / "config.json",
-        continuing=f"landscape-train --resume --output-dir {run} --quiet",
-    )
-
-
 def _outcome(candidate: Candidate) -> dict[str, Any]:
-    """What a candidate has reached at its end."""
-    with candidate.metrics.open(newline="") as lines:
-        last = list(csv.DictReader(lines))[-1]
+    """What a candidate has reached."""
+    last = RunDirectory(candidate.run).read_metrics()[-1]
+    network = candidate.network
     return {
-        "network": candidate.network.label,
-        "flags": candidate.network.flags,
-        "rho": candidate.network.rho,
-        "training pictures": 10 * candidate.scale.training,
-        "epochs": int(last["epoch"]),
-        "training error, %": float(last["train_error"]),
-        "held-out accuracy, %": float(last["val_accuracy"]),
-        "held-out loss": float(last["val_loss"]),
+        "network": network.label,
+        "flags": network.flags,
+        "rho": network.rho,
+        "training pictures": candidate.pictures,
+        "epochs": f"{last['epoch']:.0f} of {network.epochs}",
+        "training error, %": last["train_error"],
+        "held-out accuracy, %": last["val_accuracy"],
+        "held-out loss": last["val_loss"],
     }
 
 

@@ -6,23 +6,19 @@ from pathlib import Path
 from benchmarks.paper.plan import FIGURES, NETWORKS, RELEASED, Network, Scale
 from benchmarks.paper.steps import Step
 
-# Seconds on one core for a training pass of the full size, for what is measured on a network, and
-# for the page. They serve to estimate the time left alone.
-TRAINING_PASS, MEASURING, DRAWING = 150.0, 160.0, 100.0
+# Seconds on one core for an epoch's pass, for what is measured on a network, and for the page. They
+# serve to estimate the time left alone.
+TRAINING_PASS, MEASURING, DRAWING = 0.6, 110.0, 100.0
 
 
 def all_steps(scale: Scale) -> list[Step]:
     """Every command of the benchmark, in the order in which they are begun."""
-    trainings = [_training(scale, network, seed) for network, seed in scale.networks()]
-    measurements = [
-        Step(
-            name=f"measure {network.label}/seed-{seed}",
-            command=_measuring(scale, scale.run(network, seed), scale.figures),
-            weight=MEASURING * scale.share,
-            after=(f"train {network.label}/seed-{seed}",),
-        )
-        for network, seed in scale.networks()
-    ]
+    steps = []
+    for seed in scale.seeds:
+        steps += [training_step(scale, network, seed) for network in NETWORKS]
+        steps += [_measuring(scale, network, seed) for network in NETWORKS]
+        if seed == scale.seeds[0]:
+            steps += _released(scale, seed)
     runs = " ".join(str(scale.runs / network.label) for network in NETWORKS)
     page = Step(
         name="draw the page",
@@ -31,12 +27,13 @@ def all_steps(scale: Scale) -> list[Step]:
             f"--data-dir {scale.measured_photographs} --quiet --output-dir {scale.figures}"
         ),
         weight=DRAWING * scale.share,
-        after=tuple(step.name for step in measurements),
+        after=tuple(step.name for step in steps),
     )
-    return [*trainings, *measurements, page, *_figures(scale), *_released(scale)]
+    return [*steps, page, *_figures(scale)]
 
 
-def _training(scale: Scale, network: Network, seed: int) -> Step:
+def training_step(scale: Scale, network: Network, seed: int) -> Step:
+    """The training of a network, which goes on where it was killed."""
     run = scale.run(network, seed)
     return Step(
         name=f"train {network.label}/seed-{seed}",
@@ -47,7 +44,16 @@ def _training(scale: Scale, network: Network, seed: int) -> Step:
     )
 
 
-def _measuring(scale: Scale, run: Path, figures: Path) -> str:
+def _measuring(scale: Scale, network: Network, seed: int) -> Step:
+    return Step(
+        name=f"measure {network.label}/seed-{seed}",
+        command=_measure(scale, scale.run(network, seed), scale.figures),
+        weight=MEASURING * scale.share,
+        after=(f"train {network.label}/seed-{seed}",),
+    )
+
+
+def _measure(scale: Scale, run: Path, figures: Path) -> str:
     """The command that measures a run, and draws nothing."""
     return (
         f"landscape-plot report {run} {scale.measuring} --data-dir {scale.measured_photographs} "
@@ -71,9 +77,8 @@ def _figures(scale: Scale) -> list[Step]:
     ]
 
 
-def _released(scale: Scale) -> list[Step]:
+def _released(scale: Scale, seed: int) -> list[Step]:
     """What makes the released networks, whose weights are rounded, and measures these."""
-    seed = scale.seeds[0]
     steps = []
     for network in NETWORKS:
         if network.label not in RELEASED:
@@ -91,7 +96,7 @@ def _released(scale: Scale) -> list[Step]:
             ),
             Step(
                 name=f"measure the released {network.label}",
-                command=_measuring(scale, folder, scale.released_figures),
+                command=_measure(scale, folder, scale.released_figures),
                 weight=MEASURING * scale.share,
                 after=(f"release {network.label}",),
             ),

@@ -67,4 +67,6 @@ def test_the_page(material, tmp_path):
     pictures = re.findall(r"\]\(pictures/(.*?)\)", page)
     assert len(pictures) == len(set(pictures)) == 5
     for network in NETWORKS:
-        assert f"| {network.label} | {network.rho:g} | `{network.flags}` |" in page
+        assert (
+            f"| {network.label} | {network.rho:g} | {network.epochs} | `{network.flags}` |" in page
+        )
