@@ -1,0 +1,49 @@
+"""Stage (a): the tests that need a CUDA device, each recorded as it ends."""
+
+from typing import Any
+
+from benchmarks.gpu.processes import ROOT
+from benchmarks.gpu.records import Recorder
+from benchmarks.gpu.stages import Work
+
+TESTS = ("tests/cuda", "tests/landscape/runtime/test_random_state.py")
+# Tests of the dry run: their bodies are those of the CUDA tests, on the processor.
+DRY = ("tests/cuda/test_arithmetic.py",)
+
+
+class _Outcomes:
+    """A plugin of pytest that records the outcome of every test."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Called by pytest after set-up, call and tear-down of a test."""
+        if report.when == "call" or report.outcome != "passed":
+            if report.when == "teardown" and report.outcome != "failed":
+                return
+            self.recorder.write(
+                "test",
+                name=report.nodeid,
+                outcome=report.outcome,
+                seconds=round(report.duration, 2),
+                error="" if report.outcome == "passed" else str(report.longrepr)[-4000:],
+            )
+
+
+def measure(work: Work) -> None:
+    """Run the tests, with warnings shown and not errors: other versions may warn of other things.
+
+    Raises:
+        RuntimeError: pytest is missing, or a test failed.
+    """
+    try:
+        import pytest
+    except ImportError as error:
+        raise RuntimeError("pytest is not installed, so the CUDA tests can't run") from error
+    tests = DRY if work.is_dry else TESTS
+    words = ["-m", "not cuda" if work.is_dry else "cuda", "-W", "default", "-p", "no:xdist"]
+    paths = [str(ROOT / test) for test in tests]
+    status = pytest.main([*words, *paths], plugins=[_Outcomes(work.recorder)])
+    if status != pytest.ExitCode.OK:
+        raise RuntimeError(f"pytest ended with {pytest.ExitCode(status).name}")
