@@ -28,6 +28,7 @@ from benchmarks.gpu.processes import Plan, run_all
 from benchmarks.gpu.records import Recorder, machine, read_runs
 from benchmarks.gpu.stages import STAGES, Work, output_file, run_stage
 from benchmarks.gpu.table import tables
+from landscape.errors import InputError
 
 
 def main() -> int:
@@ -61,7 +62,11 @@ def main() -> int:
 def _run(arguments: argparse.Namespace, output: Path) -> int:
     started = time.monotonic()
     output.parent.mkdir(parents=True, exist_ok=True)
-    device = Work(Recorder(output), arguments.dry_run, 0.0).device
+    try:
+        device = Work(Recorder(output), arguments.dry_run, 0.0).device
+    except InputError as error:
+        print(f"{error}; --dry-run does the same without one", file=sys.stderr)
+        return 2
     Recorder(output).write("run", **machine(device, is_dry=arguments.dry_run))
     data_dir = str(Path(arguments.data_dir).resolve()) if arguments.data_dir else ""
     seconds = 60 * arguments.minutes - (time.monotonic() - started)

@@ -2,13 +2,17 @@
 
 from typing import Any
 
-from benchmarks.gpu.processes import ROOT
 from benchmarks.gpu.records import Recorder
 from benchmarks.gpu.stages import Work
 
-TESTS = ("tests/cuda", "tests/landscape/runtime/test_random_state.py")
-# Tests of the dry run: their bodies are those of the CUDA tests, on the processor.
-DRY = ("tests/cuda/test_arithmetic.py",)
+# Where tests are marked "cuda".
+TESTS = (
+    "tests/cuda",
+    "tests/landscape/runtime/test_devices.py",
+    "tests/landscape/runtime/test_random_state.py",
+)
+# Tests of the dry run: their bodies are those of CUDA tests, on the processor.
+DRY = ("tests/cuda/test_arithmetic.py", "-k", "tf32_is_off")
 
 
 class _Outcomes:
@@ -20,8 +24,6 @@ class _Outcomes:
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Called by pytest after set-up, call and tear-down of a test."""
         if report.when == "call" or report.outcome != "passed":
-            if report.when == "teardown" and report.outcome != "failed":
-                return
             self.recorder.write(
                 "test",
                 name=report.nodeid,
@@ -41,9 +43,9 @@ def measure(work: Work) -> None:
         import pytest
     except ImportError as error:
         raise RuntimeError("pytest is not installed, so the CUDA tests can't run") from error
-    tests = DRY if work.is_dry else TESTS
-    words = ["-m", "not cuda" if work.is_dry else "cuda", "-W", "default", "-p", "no:xdist"]
-    paths = [str(ROOT / test) for test in tests]
-    status = pytest.main([*words, *paths], plugins=[_Outcomes(work.recorder)])
+    words = ["-m", "cuda", "-W", "default", *TESTS]
+    if work.is_dry:
+        words = ["-m", "not cuda", *DRY]
+    status = pytest.main(["-p", "no:xdist", *words], plugins=[_Outcomes(work.recorder)])
     if status != pytest.ExitCode.OK:
         raise RuntimeError(f"pytest ended with {pytest.ExitCode(status).name}")

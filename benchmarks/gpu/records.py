@@ -50,8 +50,10 @@ class Recorder:
     def write(self, kind: str, **content: Any) -> None:
         """Append a record."""
         record = {"kind": kind, "stage": self.stage, **content}
+        # A run before this one may have been cut off within a line.
+        start = "\n" if kind == "run" else ""
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(_finite(record)) + "\n")
+            file.write(f"{start}{json.dumps(_finite(record))}\n")
 
     def measured(self, measurement: Measurement) -> None:
         """Append a measurement."""

@@ -9,7 +9,7 @@ from analyses.catalog import known_analyses
 from tests.analyses.command.words import WORDS
 from tests.commands import status_of
 
-COMMON = ("--precision", "fp64", "--samples", "12", "--format", "none", "--quiet")
+COMMON = ("--precision", "fp64", "--samples", "12", "--format", "none", "--quiet", "--debug")
 # Beside those of the other commands' tests, those of analyses that need a run or a pair.
 MORE = {
     "interpolate": ("--x=0:1:3",),
