@@ -1,5 +1,7 @@
 """Stage (a): the tests that need a CUDA device, each recorded as it ends."""
 
+import os
+from importlib.util import find_spec
 from typing import Any
 
 from benchmarks.gpu.records import Recorder
@@ -11,6 +13,8 @@ TESTS = (
     "tests/landscape/runtime/test_devices.py",
     "tests/landscape/runtime/test_random_state.py",
 )
+# Several processes share the card, where pytest-xdist is installed.
+PROCESSES = 6
 # Tests of the dry run: their bodies are those of CUDA tests, on the processor.
 DRY = ("tests/cuda/test_arithmetic.py", "-k", "tf32_is_off")
 
@@ -45,7 +49,10 @@ def measure(work: Work) -> None:
         raise RuntimeError("pytest is not installed, so the CUDA tests can't run") from error
     words = ["-m", "cuda", "-W", "default", *TESTS]
     if work.is_dry:
-        words = ["-m", "not cuda", *DRY]
-    status = pytest.main(["-p", "no:xdist", *words], plugins=[_Outcomes(work.recorder)])
+        words = ["-m", "not cuda", "-p", "no:xdist", *DRY]
+    elif find_spec("xdist"):
+        os.environ["OMP_NUM_THREADS"] = "2"  # of each process
+        words += ["--numprocesses", str(PROCESSES)]
+    status = pytest.main(words, plugins=[_Outcomes(work.recorder)])
     if status != pytest.ExitCode.OK:
         raise RuntimeError(f"pytest ended with {pytest.ExitCode(status).name}")

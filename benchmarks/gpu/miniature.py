@@ -40,7 +40,7 @@ class Sizes:
 
 
 SIZES = Sizes(
-    ("dim=384", "depth=12", "heads=6", "mlp_dim=1536", "patch_size=4"), 50_000, 10_000, 512, 2048
+    ("dim=384", "depth=12", "heads=6", "mlp_dim=1536", "patch_size=4"), 50_000, 10_000, 512, 512
 )
 DRY_SIZES = Sizes(
     ("dim=8", "depth=1", "heads=2", "mlp_dim=8", "patch_size=16"), 40, 10, 40, 8, "fp32"

@@ -8,8 +8,9 @@ from analyses.analysis import Takes
 from analyses.catalog import known_analyses
 from tests.analyses.command.words import WORDS
 from tests.commands import status_of
+from tests.cuda.examples import skip_on_the_processor
 
-COMMON = ("--precision", "fp64", "--samples", "12", "--format", "none", "--quiet", "--debug")
+COMMON = ("--precision", "fp64", "--samples", "20", "--format", "none", "--quiet", "--debug")
 # Beside those of the other commands' tests, those of analyses that need a run or a pair.
 MORE = {
     "interpolate": ("--x=0:1:3",),
@@ -25,8 +26,7 @@ DISTANCE = 1e-6
 # One on each family of operations: attention, and convolutions with BatchNorm.
 ALSO_OF_RESNETS = ("surface", "hessian", "ntk", "flatness", "sparsity")
 CASES = [("vit", name) for name in ASKED] + [("resnet", name) for name in ALSO_OF_RESNETS]
-# On the processor the bodies of the tests are tested, with a few.
-ON_THE_PROCESSOR = {("vit", "surface"), ("resnet", "surface")}
+EXAMPLES = {("vit", "surface"), ("resnet", "surface")}
 
 
 def arrays(name, family, device, trained, folder):
@@ -38,14 +38,13 @@ def arrays(name, family, device, trained, folder):
     assert status_of(cli.main, *words) == 0
     (file,) = folder.rglob(f"{name}.h5")
     result = known_analyses()[name].result_type.load(file)
-    assert result.provenance.device.lower().startswith(("cpu", "nvidia")[str(device) != "cpu"])
+    assert (result.provenance.device == "cpu") == (str(device) == "cpu")
     return {key: np.asarray(array.values) for key, array in result.arrays().items()}
 
 
 @pytest.mark.parametrize(("family", "name"), CASES)
 def test_it_says_what_it_says_on_the_processor(family, name, device, trained, tmp_path):
-    if device.type == "cpu" and (family, name) not in ON_THE_PROCESSOR:
-        pytest.skip("on the processor two are enough")
+    skip_on_the_processor(device, unless=(family, name) in EXAMPLES)
     expected = arrays(name, family, "cpu", trained, tmp_path / "processor")
     found = arrays(name, family, device, trained, tmp_path / "device")
     assert found.keys() == expected.keys()

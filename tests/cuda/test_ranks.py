@@ -14,6 +14,7 @@ from landscape.runtime.distributed import Ranks, process_group
 from landscape.training.scale.data_parallel import DataParallelGroup
 from tests.architecture import ROOT
 from tests.commands import TIMEOUT, free_port
+from tests.cuda.examples import skip_on_the_processor
 
 TRAIN = "from landscape.cli import main; raise SystemExit(main())"
 PLOT = "from analyses.cli import main; raise SystemExit(main())"
@@ -53,6 +54,7 @@ def run_ranks(code, words, device, count):
 
 def test_two_processes_share_a_device(device, tmp_path):
     """They train what one trains, and evaluate the points of a surface that one evaluates."""
+    skip_on_the_processor(device)
     one, two = (RunDirectory(tmp_path / name) for name in ("one", "two"))
     for run, count in ((one, 1), (two, 2)):
         run_ranks(TRAIN, (*TRAINING, "--quiet", "--output-dir", run.path), device, count)
