@@ -17,7 +17,7 @@ MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
 def normalised(values: Tensor) -> Tensor:
     """Pictures in [0, 1] with the usual mean and deviation of CIFAR-10."""
-    mean, std = (torch.tensor(numbers).view(3, 1, 1) for numbers in (MEAN, STD))
+    mean, std = (values.new_tensor(numbers).view(3, 1, 1) for numbers in (MEAN, STD))
     return (values - mean) / std
 
 

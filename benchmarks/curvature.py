@@ -27,6 +27,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.curvature_tools import PRODUCTS, SEARCHES, TOP, Case, gradient, pyhessian_search
+from benchmarks.timing import seconds_in_turn
 from landscape.runtime.allocator import keep_freed_memory
 
 
@@ -53,7 +54,7 @@ class Search:
 def time_products(case: Case, rounds: int, missing: list[str]) -> list[Product]:
     """Measure rounds of a gradient and every tool's product in turn."""
     size = sum(p.numel() for p in case.model.parameters())
-    vector = torch.randn(size, generator=torch.Generator().manual_seed(0))
+    vector = torch.randn(size, generator=torch.Generator().manual_seed(0)).to(case.device)
     calls = {"gradient": gradient(case)}
     for tool, prepare in PRODUCTS.items():
         try:
@@ -62,14 +63,7 @@ def time_products(case: Case, rounds: int, missing: list[str]) -> list[Product]:
             missing.append(f"{tool}: {error}")
             continue
         calls[tool] = partial(multiply, vector)
-    seconds: dict[str, list[float]] = {tool: [] for tool in calls}
-    for call in calls.values():
-        call()
-    for _ in range(rounds):
-        for tool, call in calls.items():
-            started = time.perf_counter()
-            call()
-            seconds[tool].append(time.perf_counter() - started)
+    seconds = seconds_in_turn(calls, rounds, case.device)
     return [
         Product(tool, statistics.median(times), _ratio(times, seconds["gradient"]))
         for tool, times in seconds.items()
@@ -129,7 +123,7 @@ def main() -> None:
     keep_freed_memory()
     missing: list[str] = []
     with sdpa_kernel(SDPBackend.MATH):
-        case = Case(arguments)
+        case = Case.of(arguments)
         products = time_products(case, arguments.rounds, missing)
         searches = time_searches(case, arguments, missing)
     threads = torch.get_num_threads()

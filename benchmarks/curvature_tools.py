@@ -4,6 +4,7 @@ import argparse
 import copy
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,24 +22,35 @@ from landscape.parameters.layout import flatten
 TOP = 5
 
 
+@dataclass(frozen=True)
 class Case:
-    """A batch and a model, as each tool takes them."""
+    """A batch and a model in eval mode, as each tool takes them, all on one device."""
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        model, pixels, self.targets = load_case(arguments)
+    model: nn.Module
+    inputs: Tensor
+    targets: Tensor
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> "Case":
+        """The case that the arguments of a command ask for, on the processor."""
+        model, pixels, targets = load_case(arguments)
         scaled = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(255)
-        self.inputs = normalised(scaled)
         if arguments.network == "vit":
             torch.manual_seed(0)
             model = VisionTransformer(
                 image_size=32, patch_size=4, dim=192, depth=6, heads=3, mlp_dim=768, num_classes=10
             ).eval()
-        self.model = model
+        return cls(model, normalised(scaled), targets)
+
+    @property
+    def device(self) -> torch.device:
+        """Where everything is."""
+        return self.inputs.device
 
     def objective(self, dtype: torch.dtype = torch.float32) -> Objective:
         """The mean loss of the batch."""
         data = self.inputs, self.targets
-        return Objective(self.model, data, device="cpu", dtype=dtype, verify=False)
+        return Objective(self.model, data, device=self.device, dtype=dtype, verify=False)
 
     def fresh_model(self) -> nn.Module:
         """A copy of the model, which a tool may change."""
@@ -160,7 +172,11 @@ def _pyhessian(case: Case, dataloader: Any = None) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it keeps its graph on purpose, and torch warns of that
         return pyhessian.hessian(
-            case.fresh_model(), F.cross_entropy, data=data, dataloader=dataloader, cuda=False
+            case.fresh_model(),
+            F.cross_entropy,
+            data=data,
+            dataloader=dataloader,
+            cuda=case.device.type == "cuda",
         )
 
 

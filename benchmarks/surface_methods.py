@@ -41,12 +41,13 @@ class OriginalLoop:
     """The loop of the original tool, written anew from what it does.
 
     A DataLoader with two workers decodes and normalises every picture for every point; directions
-    are read from the HDF5 file and every tensor is rebuilt at every point; loss and hits are
-    fetched from the device after every batch.
+    are read from the HDF5 file and every tensor is rebuilt at every point; batches are moved to the
+    device of the model, and loss and hits are fetched from it after every batch.
     """
 
     def __init__(self, model: nn.Module, data: Pictures, file: Path) -> None:
         self.model = model
+        self.device = next(model.parameters()).device
         self.file = h5py.File(file, "r")
         self.loader = DataLoader(data, batch_size=128, shuffle=False, num_workers=2)
         self.weights = [p.detach().clone() for p in model.parameters()]
@@ -60,10 +61,11 @@ class OriginalLoop:
         dx, dy = ([group[str(k)] for k in range(len(group))] for group in groups)
         changes = [a[()] * point[0] + b[()] * point[1] for a, b in zip(dx, dy, strict=True)]
         for p, w, change in zip(self.model.parameters(), self.weights, changes, strict=True):
-            p.data = w + torch.Tensor(change)
+            p.data = w + torch.Tensor(change).to(w)
         total, correct, seen = 0.0, 0, 0
         with torch.no_grad():
-            for inputs, targets in self.loader:
+            for batch in self.loader:
+                inputs, targets = (part.to(self.device) for part in batch)
                 outputs = self.model(inputs)
                 total += F.cross_entropy(outputs, targets).item() * len(targets)
                 correct += int(outputs.max(1).indices.eq(targets).sum().item())

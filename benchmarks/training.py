@@ -15,7 +15,6 @@ import argparse
 import copy
 import json
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.timing import seconds_in_turn
 from landscape.data.feed import to_device
 from landscape.data.samples import Normalization, TensorSamples
 from landscape.models.catalog import resolve_model
@@ -78,11 +78,6 @@ class Case:
             compile=self.arguments.compile,
             device=str(self.device),
         )
-
-    def wait(self) -> None:
-        """Wait for the device."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
 
 
 def ours(case: Case, rho: float) -> Callable[[], object]:
@@ -177,17 +172,9 @@ def measure(case: Case, rounds: int) -> list[Cost]:
         loops["pytorch_optimizer's SAM, channels last"] = bare_sam(case, channels_last=True)
     except ImportError:
         print("pytorch_optimizer is not installed: its SAM is left out")
-    seconds: dict[str, list[float]] = {name: [] for name in loops}
-    for loop in loops.values():
-        loop()  # warm
-    for _ in range(rounds):
-        for name, loop in loops.items():
-            case.wait()
-            started = time.perf_counter()
-            loop()
-            case.wait()
-            seconds[name].append((time.perf_counter() - started) / case.arguments.steps)
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    epochs = seconds_in_turn(loops, rounds, case.device)
+    steps = case.arguments.steps
+    medians = {name: statistics.median(times) / steps for name, times in epochs.items()}
     base = medians["bare PyTorch"]
     size = case.arguments.batch_size
     return [Cost(name, median, median / base, size / median) for name, median in medians.items()]

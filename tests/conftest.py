@@ -24,8 +24,11 @@ SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that ``make check`` leaves out."""
+    """Mark the tests that ``make check`` leaves out; skip those that need a device of CUDA."""
+    no_device = pytest.mark.skip(reason="no CUDA device")
     for item in items:
+        if item.get_closest_marker("cuda") and not torch.cuda.is_available():
+            item.add_marker(no_device)
         if item.nodeid.startswith(SLOW):
             item.add_marker("slow")
 

@@ -35,6 +35,8 @@ SLOW = (
     "tests/analyses/test_catalog.py",
     "tests/analyses/test_plugin.py",
     "tests/analyses/trajectory/",
+    "tests/benchmarks/gpu/test_command.py",
+    "tests/cuda/",
     "tests/landscape/command/",
     "tests/landscape/curvature/",
     "tests/landscape/directions/test_derived.py",

@@ -14,8 +14,10 @@ import numpy as np
 
 from landscape.errors import InputError
 
-# A child process that reads a file's small parts for longer than this hangs.
+# A child process that computes for longer than this to read a file's small parts loops, and one
+# that has not read them after so long hangs: the processor or the disk may be busy with others.
 SECONDS = 0.5
+LONGEST_SECONDS = 60.0
 # Larger arrays are left out: they are read in one piece, by code that checks what it reads.
 LARGEST_BYTES = 1 << 20
 
@@ -55,8 +57,12 @@ def _survives(path: str, modified: int, size: int) -> bool:  # noqa: ARG001 - of
         try:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the library writes its own errors
             faulthandler.disable()
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.setitimer(signal.ITIMER_REAL, SECONDS)
+            for timer, number, limit in (
+                (signal.ITIMER_PROF, signal.SIGPROF, SECONDS),
+                (signal.ITIMER_REAL, signal.SIGALRM, LONGEST_SECONDS),
+            ):
+                signal.signal(number, signal.SIG_DFL)
+                signal.setitimer(timer, limit)
             _read_small_parts(path)
         finally:  # what can be caught is reported by the process itself
             os._exit(0)

@@ -14,6 +14,13 @@ DTYPES = {"fp64": torch.float64, "fp32": torch.float32}
 # The type of the weights by precision.
 PRECISIONS = {name: DTYPES.get(name, torch.float32) for name in choices.PRECISIONS}
 
+_OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+
 
 def resolve_device(name: str | torch.device = "auto") -> torch.device:
     """The device of that name.
@@ -22,6 +29,9 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
         name: ``auto`` (the first CUDA device if there is one, else the CPU), ``cpu``, ``cuda`` or
             ``cuda:N``. With ``cuda`` each of the processes that torchrun started on a machine
             takes the device of its local rank.
+
+    Returns:
+        The device; one of CUDA has its index, as tensors on it have.
 
     Raises:
         InputError: This machine, or this torch, does not have the device.
@@ -33,8 +43,7 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
     if name == "cuda" and "LOCAL_RANK" in os.environ and torch.cuda.is_available():
         name = f"cuda:{int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()}"
     try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
+        device = torch.empty(0, device=torch.device(name)).device
     except (RuntimeError, AssertionError) as error:
         raise InputError(
             f"--device {name} is not usable here; pass auto, cpu, cuda or cuda:N "
@@ -51,11 +60,12 @@ def describe_device(device: torch.device) -> str:
 def free_memory(device: torch.device) -> int:
     """The number of bytes that can still be allocated on ``device``.
 
-    For the CPU that is what is available without swapping, or an eighth of all memory on a system
-    that does not report it.
+    On a GPU what torch's allocator keeps without using it is free, too. For the CPU that is what
+    is available without swapping, or an eighth of all memory on a system that does not report it.
     """
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + kept
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         fields = dict(line.split(":", 1) for line in lines)
@@ -65,8 +75,13 @@ def free_memory(device: torch.device) -> int:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether the error is a failed allocation; on the CPU only its message tells."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    """Whether the error is a failed allocation.
+
+    On the CPU, and where CUDA or a library of it allocates by itself, only its message tells.
+    """
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        message in str(error) for message in _OUT_OF_MEMORY
+    )
 
 
 @contextmanager

@@ -136,6 +136,23 @@ def join_ranks(environment: Mapping[str, str] | None = None) -> Ranks:
     return Ranks(rank, world_size, PrefixStore(f"attempt/{attempt}", store))
 
 
+def backend_for(device: torch.device, environment: Mapping[str, str] | None = None) -> str:
+    """The library for collective operations on a device.
+
+    Args:
+        device: Where the tensors are.
+        environment: Used instead of the process's environment variables.
+
+    Returns:
+        ``nccl`` on CUDA devices; ``gloo`` on the CPU, and where a machine has more processes than
+        CUDA devices, since NCCL refuses two processes on one.
+    """
+    environment = os.environ if environment is None else environment
+    processes = int(environment.get("LOCAL_WORLD_SIZE", "1"))
+    shares = processes > torch.cuda.device_count()
+    return "nccl" if device.type == "cuda" and not shares else "gloo"
+
+
 @contextmanager
 def process_group(
     ranks: Ranks, device: torch.device, key: str, timeout: timedelta = STORE_TIMEOUT
@@ -144,14 +161,14 @@ def process_group(
 
     Args:
         ranks: More than one of them; all have to enter.
-        device: Where the tensors are: NCCL is used on CUDA devices, gloo on the CPU.
+        device: Where the tensors are; it decides the library (:func:`backend_for`).
         key: A name under which they meet, which can't be used twice.
         timeout: How long one operation waits for the slowest rank.
     """
     if device.type == "cuda":
         torch.cuda.set_device(device)
     dist.init_process_group(
-        "nccl" if device.type == "cuda" else "gloo",
+        backend_for(device),
         store=PrefixStore(key, ranks.store),
         rank=ranks.rank,
         world_size=ranks.world_size,

@@ -16,10 +16,12 @@ def isolated() -> Iterator[None]:
     """A context in which nothing of the caller's changes a number, and nothing of theirs changes.
 
     Autocast and inference mode are off, the fused inference paths of ``torch.nn`` too (they give
-    other values where a mask hides tokens), products are in the precision of their operands, and
-    the global random state is afterwards what it was before.
+    other values where a mask hides tokens), products are in the precision of their operands, cuDNN
+    does not choose its algorithms by timing them (the next run may choose others), and the global
+    random state is afterwards what it was before.
     """
     fused = torch.backends.mha.get_fastpath_enabled()
+    by_timing = torch.backends.cudnn.benchmark
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(mode=False))
         for device_type in _DEVICE_TYPES:
@@ -29,6 +31,8 @@ def isolated() -> Iterator[None]:
         stack.enter_context(preserved_random_state())
         torch.backends.mha.set_fastpath_enabled(False)
         stack.callback(torch.backends.mha.set_fastpath_enabled, fused)
+        torch.backends.cudnn.benchmark = False
+        stack.callback(setattr, torch.backends.cudnn, "benchmark", by_timing)
         yield
 
 

@@ -60,15 +60,18 @@ def test_inference_mode_around_the_call_is_switched_off():
     assert neutralised() == {}
 
 
-def test_the_fused_paths_are_as_they_were_after_an_error():
+def test_switches_are_as_they_were_after_an_error(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
     assert torch.backends.mha.get_fastpath_enabled()
     seen = []
 
     def fail():
         seen.append(torch.backends.mha.get_fastpath_enabled())
+        seen.append(torch.backends.cudnn.benchmark)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError), isolated():
         fail()
-    assert seen == [False]
+    assert seen == [False, False]
     assert torch.backends.mha.get_fastpath_enabled()
+    assert torch.backends.cudnn.benchmark

@@ -28,16 +28,30 @@ def crash(_path):
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def loop(_path):
+    while True:
+        pass
+
+
 def hang(_path):
     while True:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("fault", [crash, hang])
+@pytest.mark.parametrize("fault", [crash, loop, hang])
 def test_a_fault_of_the_library_is_one_line(file, fault, monkeypatch):
     monkeypatch.setattr(hdf5, "_read_small_parts", fault)
+    monkeypatch.setattr(hdf5, "LONGEST_SECONDS", 60.0 if fault is loop else 0.2)
     with pytest.raises(InputError, match=r"result.h5 is damaged: the HDF5 library"):
         open_hdf5(file)
+
+
+def test_a_busy_machine_is_no_fault_of_the_file(file, monkeypatch):
+    """A child that gets no time, or waits for a disk, is not one that loops."""
+    monkeypatch.setattr(hdf5, "SECONDS", 0.1)
+    monkeypatch.setattr(hdf5, "_read_small_parts", lambda _path: time.sleep(0.3))
+    with open_hdf5(file) as opened:
+        assert opened.attrs["label"] == "a text"
 
 
 def test_a_sound_file_is_opened(file):

@@ -3,6 +3,7 @@ import time
 from datetime import timedelta
 
 import pytest
+import torch
 import torch.distributed as dist
 
 from landscape.errors import InputError
@@ -117,3 +118,19 @@ def test_half_an_environment(monkeypatch, missing):
 def test_a_count_that_is_none(count):
     with pytest.raises(InputError):
         join_ranks({**environment(0, 2, 1), "WORLD_SIZE": count})
+
+
+@pytest.mark.parametrize(
+    ("device", "cards", "processes", "backend"),
+    [
+        ("cpu", 0, "2", "gloo"),
+        ("cuda", 2, "2", "nccl"),
+        ("cuda", 1, "1", "nccl"),
+        ("cuda", 1, None, "nccl"),
+        ("cuda", 1, "2", "gloo"),  # NCCL refuses two processes on one card
+    ],
+)
+def test_the_library_of_collective_operations(device, cards, processes, backend, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
+    variables = {} if processes is None else {"LOCAL_WORLD_SIZE": processes}
+    assert distributed.backend_for(torch.device(device), variables) == backend

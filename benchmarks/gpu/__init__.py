@@ -1,0 +1,1 @@
+"""What a CUDA device does, tested and timed: `python -m benchmarks.gpu`."""
