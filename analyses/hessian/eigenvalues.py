@@ -101,11 +101,6 @@ class Eigenvalues:
         ends = self.extremes
         return ends.where(np.array([ends.values[LARGEST] >= 0, ends.values[SMALLEST] <= 0]))
 
-    def error(self, place: int) -> float:
-        """The error of one, of its residual and of the sample together."""
-        value, residual = float(self.values[place]), float(self.residuals[place])
-        return math.hypot(residual * value, float(self.sampling_errors[place]))
-
     def headline(self, place: int) -> dict[str, Any]:
         """One by the names of its numbers."""
         return {

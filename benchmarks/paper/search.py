@@ -84,6 +84,8 @@ CANDIDATES = (
     *tried(1000, "vit-crops", f"{WIDE_VIT} {ADAMW} {CROPS}", 120, 0.0, 0.1),
     *tried(1000, "small-vit-crops", f"{VIT} {ADAMW} {CROPS}", 300, 0.0, 0.1),
     *tried(1000, "small-mixer-crops", f"{MIXER} {ADAMW} {CROPS}", 300, 0.0),
+    *tried(1000, "small-vit-crops", f"{VIT} {ADAMW} {CROPS}", 200, 0.2),
+    *tried(1000, "small-mixer-crops", f"{MIXER} {ADAMW} {CROPS}", 200, 0.4),
 )
 
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from analyses.drawing.numbers import estimate_text, number, share_text, with_error
 from analyses.flatness.result import reference
-from analyses.hessian.eigenvalues import LARGEST
+from analyses.hessian.eigenvalues import LARGEST, Eigenvalues
 from analyses.report.paper.subjects import Run
+from analyses.report.paper.training_set import estimate_of_training_set, of_training_set
 from landscape.estimates import Proportion
 from landscape.parameters.components import ORDER
 from landscape.results.result import Result
@@ -110,13 +111,20 @@ def _parameters(result: Result) -> Quantity:
 
 def _sharpness(result: Spectrum | ComponentCurvature) -> Quantity:
     """The largest eigenvalue; its residual bounds how far the true one of the sample is."""
-    value, error = float(result.ends.values[LARGEST]), result.ends.error(LARGEST)
+    value, error = _eigenvalue(result, result.ends, LARGEST)
     method = f"Lanczos; the error is that of sample and residual; {BIASED}"
     halves = getattr(result, "held_out", None)
     if halves is not None:
         lower = with_error(halves.lower.value, halves.lower.stderr)
         method += f", from halves at least {lower}, extrapolated {halves.extrapolated(value):.4g}"
     return _of(result, value, error, method, caveat=_bound(bool(result.ends.converged[LARGEST])))
+
+
+def _eigenvalue(result: Result, values: Eigenvalues, place: int) -> tuple[float, float]:
+    """An eigenvalue, and the error of its residual and of the sample together."""
+    value = float(values.values[place])
+    sampling_error = of_training_set(result, float(values.sampling_errors[place]))
+    return value, math.hypot(value * float(values.residuals[place]), sampling_error)
 
 
 def _bound(has_converged: bool) -> str:
@@ -132,7 +140,7 @@ def _component(*names: str) -> Callable[[Spectrum | ComponentCurvature], Quantit
         for name in names:
             if name in parts.names:
                 k = parts.names.index(name)
-                value, error = float(parts.largest.values[k]), parts.largest.error(k)
+                value, error = _eigenvalue(result, parts.largest, k)
                 method = f"Lanczos on the block; the error is that of sample and residual; {BIASED}"
                 caveat = _bound(bool(parts.largest.converged[k]))
                 return _of(result, value, error, method, caveat=caveat)
@@ -158,7 +166,8 @@ def _train_loss(result: Any) -> Quantity:
     """The loss at the weights, of clean samples: not what a training logged on its batches."""
     penalty = f" + {result.settings.l2:g}/2 ‖θ‖²" if result.settings.l2 else ""
     method = f"{result.provenance.loss_name}{penalty} at w, eval mode, clean samples"
-    return _of(result, result.loss, result.loss_stderr, f"{method}; sampling error")
+    error = of_training_set(result, result.loss_stderr)
+    return _of(result, result.loss, error, f"{method}; sampling error")
 
 
 def _active(result: Sparsity) -> Quantity:
@@ -205,10 +214,12 @@ def _noisy_loss(
     def read(result: Flatness) -> Quantity | None:
         if "fixed" not in result.average:
             return None
-        sigmas = result.average["fixed"].sigmas
-        sigma = float(sigmas[place(sigmas)])
-        mean = result.average_at("fixed", sigma)
-        setting = f"σ = {sigma:g}"
+        average = result.average["fixed"]
+        k = place(average.sigmas)
+        mean = estimate_of_training_set(
+            result, average.estimates[k], float(average.sampling_error[k])
+        )
+        setting = f"σ = {average.sigmas[k]:g}"
         method = f"Gaussian noise, {setting}; standard error over samples and draws together"
         printed = estimate_text(mean)
         return _of(

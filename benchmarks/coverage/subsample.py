@@ -1,6 +1,6 @@
 """How far the largest Hessian eigenvalue of a subsample is from that of all the data.
 
-    python -m benchmarks.subsample [--json FILE]        about four minutes on one core
+    python -m benchmarks.coverage.subsample [--json FILE]        about four minutes on one core
 
 A small ViT is trained on the 1,442 digits, whose Hessian's largest eigenvalue is the truth. Random
 subsamples of every size give the plain eigenvalue of the subsample, the extrapolated one (twice it
