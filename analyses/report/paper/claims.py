@@ -218,7 +218,7 @@ def _gain(plain: Network, sam: Network, name: str) -> list[Side]:
 
 def _gained(label: str, comparison: Comparison) -> Side:
     first, second = comparison.first, comparison.second
-    variance = first.measurement_variance + second.measurement_variance
+    variance = comparison.measurement_variance
     caveat = first.caveat or second.caveat
     # The error of measurement is added once, when gains are compared.
     gain = comparison.over_runs(0.0)
@@ -228,4 +228,4 @@ def _gained(label: str, comparison: Comparison) -> Side:
         f"{with_error(gain.value, math.hypot(gain.stderr, math.sqrt(variance)))} (standard error)"
     )
     mean = MeanEstimate(gain.value, gain.stderr**2, gain.dof)
-    return Side(label, text, {}, mean, variance, caveat)
+    return Side(label, text, {}, mean, variance, caveat, comparison.per_sample)

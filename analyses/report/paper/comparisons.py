@@ -19,6 +19,7 @@ from analyses.report.paper.inference import (
     paired_difference,
 )
 from analyses.report.paper.measurements import Measurement, measure_over_runs
+from analyses.report.paper.shared_samples import PerSample, mean_over_runs
 from analyses.report.paper.subjects import Network, Run
 
 VERDICTS = ("supports", "contradicts", "can't decide")
@@ -62,6 +63,7 @@ class Side:
         mean: over the runs; None where there is a single one.
         measurement_variance: the square of the error of measurement.
         caveat: why it can't be compared; "" where it can.
+        per_sample: the mean over the runs, sample by sample; None where that is not known.
     """
 
     label: str
@@ -70,6 +72,7 @@ class Side:
     mean: MeanEstimate | None
     measurement_variance: float
     caveat: str = ""
+    per_sample: PerSample | None = None
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,26 @@ class Comparison:
         first, second = self.first, self.second
         if first.caveat or second.caveat:
             return None
-        tested = self.over_runs(first.measurement_variance + second.measurement_variance)
+        tested = self.over_runs(self.measurement_variance)
         return None if tested is None or math.isnan(tested.t) else tested
+
+    @property
+    def measurement_variance(self) -> float:
+        """The squared error of measurement of the difference.
+
+        It is known sample by sample where both were measured on the same samples; else the errors
+        of the two sides are taken as independent.
+        """
+        shared = self.per_sample
+        if shared is not None:
+            return shared.variance
+        return self.first.measurement_variance + self.second.measurement_variance
+
+    @property
+    def per_sample(self) -> PerSample | None:
+        """The difference sample by sample; None where that is not known."""
+        second = self.second.per_sample
+        return None if second is None else second.minus(self.first.per_sample)
 
     def over_runs(self, measurement_variance: float) -> Difference | None:
         """The difference with the error that spread over runs and measurement give it.
@@ -236,7 +257,8 @@ def _side(measurement: Measurement, key: Key, is_ratio: bool) -> Side:
     if not only.is_of_training and only.dof > 0:
         # Its own draws, of initial networks, are its replicates.
         mean, variance, by_key = MeanEstimate(values[0], variances[0], only.dof), 0.0, {}
-    return Side(measurement.label, measurement.text, by_key, mean, variance)
+    per_sample = mean_over_runs(each.per_sample for each in measurement.by_run.values())
+    return Side(measurement.label, measurement.text, by_key, mean, variance, per_sample=per_sample)
 
 
 def _exponential(value: float) -> float:

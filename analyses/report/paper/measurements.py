@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from analyses.drawing.numbers import with_error
-from analyses.report.paper.quantities import LOWER_BOUND, Quantity, quantity
+from analyses.report.paper.quantities import quantity
+from analyses.report.paper.quantity import LOWER_BOUND, Quantity
 from analyses.report.paper.subjects import Network, Run
 
 

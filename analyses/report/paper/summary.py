@@ -8,7 +8,7 @@ from analyses.report.paper.catalog import flatter_and_better, judge
 from analyses.report.paper.claims import OUTCOMES, Judgement
 from analyses.report.paper.comparisons import ONE_RUN, Comparison
 from analyses.report.paper.missing import Missing, find_missing
-from analyses.report.paper.quantities import Quantity
+from analyses.report.paper.quantity import Quantity
 from analyses.report.paper.subjects import Network, Run, networks
 from analyses.report.paper.tables import Cell, TableRow, headline, paper_tables
 from landscape.results.result import Result

@@ -9,7 +9,8 @@ from analyses import components, hessian
 from analyses.hessian.component_curvature import Components
 from analyses.hessian.eigenvalues import Eigenvalues
 from analyses.report.paper.catalog import judge
-from analyses.report.paper.quantities import ROWS, Quantity, Row
+from analyses.report.paper.quantities import ROWS, Row
+from analyses.report.paper.quantity import Quantity
 from analyses.report.paper.subjects import Network, Run, networks
 from landscape.objective.objective import Objective
 from tests.analyses.problems import network, samples

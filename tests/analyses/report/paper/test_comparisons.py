@@ -10,7 +10,8 @@ from scipy import stats
 from analyses.hessian.eigenvalues import Eigenvalues
 from analyses.report.paper.catalog import judge
 from analyses.report.paper.claims import with_sam
-from analyses.report.paper.quantities import LOWER_BOUND, ROWS, Quantity, Row
+from analyses.report.paper.quantities import ROWS, Row
+from analyses.report.paper.quantity import LOWER_BOUND, Quantity
 from analyses.report.paper.subjects import networks
 from tests.analyses.report.paper.planted import (
     FLATTER,
