@@ -28,7 +28,7 @@ from benchmarks.paper.plan import (
     Network,
     Scale,
 )
-from benchmarks.paper.steps import Journal, run_steps, sole_worker
+from benchmarks.paper.steps import Journal, Step, run_steps, sole_worker
 from benchmarks.paper.work import training_step
 from landscape.checkpoints.run import RunDirectory
 from landscape.results.files import make_directory
@@ -63,6 +63,25 @@ class Candidate:
     def run(self) -> Path:
         """Its run directory."""
         return self.scale.run(self.network, SEED)
+
+    @property
+    def curvature(self) -> Path:
+        """The file with its λ_max."""
+        return self.scale.figures / self.network.label / f"seed-{SEED}" / "hessian.json"
+
+    def steps(self) -> list[Step]:
+        """Its training, and the measurement of λ_max of the training loss."""
+        training = training_step(self.scale, self.network, SEED)
+        measuring = Step(
+            name=f"measure {self.network.label}",
+            command=(
+                f"landscape-plot hessian {self.run} --quick --top 1 --samples 512 --device cpu "
+                f"--format none --quiet --output-dir {self.scale.figures}"
+            ),
+            weight=30.0,
+            after=(training.name,),
+        )
+        return [training, measuring]
 
 
 def tried(pictures: int, name: str, flags: str, epochs: int, *radii: float) -> list[Candidate]:
@@ -101,7 +120,7 @@ def main() -> None:
         scale = alike[0].scale
         with sole_worker(make_directory(scale.runs)) as lock:
             scale.prepare(find_cifar10(arguments.data_dir))
-            steps = [training_step(scale, candidate.network, SEED) for candidate in alike]
+            steps = [step for candidate in alike for step in candidate.steps()]
             journal = Journal(scale.runs / "journal.jsonl")
             run_steps(steps, journal, jobs=arguments.jobs, lock=lock)
     write_record()
@@ -115,7 +134,10 @@ def write_record() -> None:
 def _outcome(candidate: Candidate) -> dict[str, Any]:
     """What a candidate has reached."""
     last = RunDirectory(candidate.run).read_metrics()[-1]
-    network = candidate.network
+    network, curvature = candidate.network, None
+    if candidate.curvature.is_file():
+        measured = json.loads(candidate.curvature.read_text())
+        curvature = {"loss": measured["loss"], "λ_max": measured["lambda_max"]["eigenvalue"]}
     return {
         "network": network.label,
         "flags": network.flags,
@@ -125,6 +147,7 @@ def _outcome(candidate: Candidate) -> dict[str, Any]:
         "training error, %": last["train_error"],
         "held-out accuracy, %": last["val_accuracy"],
         "held-out loss": last["val_loss"],
+        "curvature": curvature,
     }
 
 
