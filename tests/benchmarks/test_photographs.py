@@ -8,6 +8,7 @@ from PIL import Image
 
 from benchmarks.paper.photographs import prepare_photographs
 from landscape.errors import InputError
+from tests.landscape.data.sources import test_cifar as published
 
 RANGES = {"train": (0, 2), "test": (1, 3)}
 
@@ -63,6 +64,21 @@ def test_a_packed_folder(pictures, tmp_path, names_the_file):
     assert greys(tmp_path / "chosen") == CHOSEN
 
 
+@pytest.mark.parametrize("form", ["python", "binary"])
+def test_the_published_files(tmp_path, form):
+    """Each batch has one picture of the first class, its second."""
+    for number, place in enumerate(published.layouts(tmp_path, "cifar10", form)):
+        folder = tmp_path / f"chosen-{number}"
+        ranges = {"train": (1, 3), "test": (0, 1)}
+        assert prepare_photographs(place, {folder: ranges}) == "CIFAR-10 as published"
+        files = sorted((folder / "train" / "a").iterdir())
+        assert [file.name for file in files] == ["00004.png", "00007.png"]
+        for file, batch in zip(files, ("data_batch_2", "data_batch_3"), strict=True):
+            expected = published.pictures(batch)[1].reshape(3, 32, 32).transpose(1, 2, 0)
+            assert np.array_equal(np.asarray(Image.open(file)), expected)
+        assert [file.name for file in (folder / "test" / "a").iterdir()] == ["00001.png"]
+
+
 def test_what_a_killed_copy_has_left_is_replaced(pictures, tmp_path):
     (tmp_path / "chosen" / "train" / "bird").mkdir(parents=True)
     (tmp_path / "chosen.part" / "train" / "frog").mkdir(parents=True)
@@ -72,6 +88,6 @@ def test_what_a_killed_copy_has_left_is_replaced(pictures, tmp_path):
 
 
 def test_no_cifar10(tmp_path):
-    with pytest.raises(InputError, match="there is no CIFAR-10 at .*absent: pass --data-dir"):
+    with pytest.raises(InputError, match=r"there is no CIFAR-10 at .*absent: pass --data-dir"):
         prepare_photographs(tmp_path / "absent", {tmp_path / "chosen": RANGES})
     assert list(tmp_path.iterdir()) == []
