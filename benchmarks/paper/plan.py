@@ -54,9 +54,10 @@ NETWORKS = (
 # One seed of these is released: one network of each kind without and with SAM.
 RELEASED = tuple(network.label for network in NETWORKS if "aug" not in network.label)
 
-# The paper's figures: the folder, the analysis that draws it, and of which networks.
+# The paper's figures, and spectra: the folder, the analysis that draws it, and of which networks.
 FIGURES = {
     "figure-1": ("surface", RELEASED),
+    "spectra": ("hessian", RELEASED),
     "figure-3": ("attention", ("vit", "vit-sam")),
     "figure-5": ("surface", ("vit", "vit-sam", "vit-aug", "vit-aug-sam")),
 }

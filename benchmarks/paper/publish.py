@@ -19,6 +19,7 @@ PICTURES = {
     "figure-2-sparsity.png": "sparsity.png",
     "figure-3.png": "figure-3/attention.png",
     "figure-5.png": "figure-5/surface_3d.png",
+    "spectra.png": "spectra/hessian.png",
 }
 _BLOCK = re.compile(rf"(<!-- {NAME}: begin -->\n).*?(<!-- {NAME}: end -->)", re.DOTALL)
 

@@ -21,8 +21,9 @@ from analyses.report.paper.comparisons import (
 )
 from analyses.report.paper.inference import MeanEstimate, holm
 from analyses.report.paper.measurements import measure_over_runs
+from analyses.report.paper.pairs import Pair, augmentation_pairs, basic, sam_pairs
 from analyses.report.paper.quantities import ROWS
-from analyses.report.paper.subjects import Network, name_of_run, sam_pairs
+from analyses.report.paper.subjects import Network, name_of_run
 
 OUTCOMES = (
     "supported",
@@ -124,13 +125,26 @@ def with_sam(*names: str, more: bool, families: tuple[str, ...] = ()) -> Compare
         more: whether SAM is claimed to have more of them.
         families: whose networks are compared; all if none is named.
     """
+    return _in_pairs(lambda networks: sam_pairs(basic(networks)), names, more, families)
 
+
+def with_augmentation(*names: str, more: bool, families: tuple[str, ...] = ()) -> Compare:
+    """Strong augmentation against basic; the arguments are those of :func:`with_sam`."""
+    return _in_pairs(augmentation_pairs, names, more, families)
+
+
+def _in_pairs(
+    pairs: Callable[[Sequence[Network]], list[Pair]],
+    names: Sequence[str],
+    more: bool,
+    families: Sequence[str],
+) -> Compare:
     def compare(networks: Sequence[Network]) -> list[Comparison]:
         comparisons = compared(
             (
-                (plain, sam, name)
-                for plain, sam in sam_pairs(networks)
-                if not families or plain.family in families
+                (before, after, name)
+                for before, after in pairs(networks)
+                if not families or before.family in families
                 for name in names
             ),
             seed_of_run,
@@ -149,7 +163,7 @@ def between(name: str, *families: str) -> Compare:
     """
 
     def compare(networks: Sequence[Network]) -> list[Comparison]:
-        chosen = [network for network in networks if network.with_sam is False]
+        chosen = [network for network in basic(networks) if network.with_sam is False]
         members = {
             family: [network for network in chosen if network.family == family]
             for family in families
@@ -171,7 +185,7 @@ def within(first: str, second: str, *families: str) -> Compare:
 
     def compare(networks: Sequence[Network]) -> list[Comparison]:
         comparisons = []
-        for network in networks:
+        for network in basic(networks):
             larger = measure_over_runs(network, first)
             smaller = measure_over_runs(network, second)
             if network.family not in families or larger is None or smaller is None:
@@ -194,7 +208,7 @@ def gains(name: str, low: str, *families: str) -> Compare:
     def compare(networks: Sequence[Network]) -> list[Comparison]:
         gained = [
             (plain.family, gain)
-            for plain, sam in sam_pairs(networks)
+            for plain, sam in sam_pairs(basic(networks))
             for gain in _gain(plain, sam, name)
         ]
         return [

@@ -1,7 +1,7 @@
 """The networks of a report, each with its runs and all that was measured on them."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,20 @@ class Network:
         """Whether SAM trained it; None where that is not known."""
         return trained_with_sam(self.origin)
 
+    @property
+    def with_strong_augmentation(self) -> bool | None:
+        """Whether RandAugment or mixup were used; None where that is not known."""
+        training = self.origin.get("training")
+        if not training or "mixup" not in training:
+            return None
+        return bool(training["mixup"] or training.get("randaugment"))
+
+    @property
+    def architecture(self) -> str:
+        """What networks have in common that differ in their training alone."""
+        arguments = self.origin.get("model_args") or {}
+        return f"{self.origin.get('model')} {sorted(arguments.items())}"
+
 
 def networks(results: Mapping[str, Sequence[Result]]) -> list[Network]:
     """The networks in the order in which they were given; replicates are runs of one."""
@@ -85,22 +99,3 @@ def networks(results: Mapping[str, Sequence[Result]]) -> list[Network]:
 def name_of_run(run: Run) -> str:
     """What tells a run from its replicates; its label where it has none."""
     return name_of(run.label) or run.label
-
-
-def sam_pairs(networks: Iterable[Network]) -> list[tuple[Network, Network]]:
-    """Every network that was trained with SAM, after the first one of its kind without."""
-    plain: dict[str, Network] = {}
-    pairs = []
-    members = list(networks)
-    for network in members:
-        if network.with_sam is False:
-            plain.setdefault(_architecture(network), network)
-    for network in members:
-        if network.with_sam and _architecture(network) in plain:
-            pairs.append((plain[_architecture(network)], network))
-    return pairs
-
-
-def _architecture(network: Network) -> str:
-    origin = network.origin
-    return f"{origin.get('model')} {sorted((origin.get('model_args') or {}).items())}"

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.pictures import Picture
 from analyses.replicates import examples_of
-from analyses.report.paper.subjects import Network, networks, sam_pairs
+from analyses.report.paper.pairs import sam_pairs
+from analyses.report.paper.subjects import Network, networks
 from analyses.surface.perspective_figures import heights_bar, shared_heights, surface_tile
 from analyses.surface.result import Surface
 from landscape.results.result import Result

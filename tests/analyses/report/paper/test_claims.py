@@ -10,8 +10,9 @@ from scipy import stats
 from analyses.report.paper.catalog import CLAIMS, flatter_and_better, judge
 from analyses.report.paper.claims import OUTCOMES, gains, within
 from analyses.report.paper.comparisons import ONE_RUN
+from analyses.report.paper.pairs import sam_pairs
 from analyses.report.paper.quantities import quantity
-from analyses.report.paper.subjects import Run, networks, sam_pairs
+from analyses.report.paper.subjects import Run, networks
 from tests.analyses.report.paper.planted import (
     FLATTER,
     judgement_of,
