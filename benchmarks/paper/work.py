@@ -16,9 +16,9 @@ def all_steps(scale: Scale) -> list[Step]:
     steps = []
     for seed in scale.seeds:
         steps += [training_step(scale, network, seed) for network in NETWORKS]
-        steps += [_measuring(scale, network, seed) for network in NETWORKS]
         if seed == scale.seeds[0]:
             steps += _released(scale, seed)
+        steps += [_measuring(scale, network, seed) for network in NETWORKS]
     runs = " ".join(str(scale.runs / network.label) for network in NETWORKS)
     page = Step(
         name="draw the page",
