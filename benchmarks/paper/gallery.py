@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from analyses.catalog import known_analyses
 from analyses.slices.result import Slice
@@ -51,11 +52,16 @@ def _forget_place(config: Path) -> None:
 
 
 def _copy_result(stored: Path, target: Path) -> None:
-    """Copy a result and its headline; of surfaces without directions, which are many times larger.
+    """Copy a result and its headline, which forgets where the photographs were.
 
-    They are drawn again from the seed wherever the surface is measured again.
+    A surface is copied without its directions, which are many times larger, and which are drawn
+    again from the seed wherever it is measured again.
     """
-    result = known_analyses()[stored.stem].result_type.load(stored)
+    result: Any = known_analyses()[stored.stem].result_type.load(stored)
+    made = result.provenance
+    trained_with = {**made.origin["training_data"], "data_dir": ""}
+    origin = {**made.origin, "training_data": trained_with}
+    result = replace(result, provenance=replace(made, origin=origin))
     if isinstance(result, Slice):
         result = replace(result, directions={})
     result.save(target)
