@@ -19,7 +19,9 @@ it is known. The repository need not be installed.
 """
 
 import argparse
+import math
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -29,6 +31,9 @@ from benchmarks.gpu.records import Recorder, machine, read_runs
 from benchmarks.gpu.stages import STAGES, Work, output_file, run_stage
 from benchmarks.gpu.table import tables
 from landscape.errors import InputError
+
+# A stage that nobody has ended ends itself so many seconds after its deadline.
+GRACE = 5
 
 
 def main() -> int:
@@ -50,6 +55,9 @@ def main() -> int:
         return 0
     output = output_file(arguments.output, os.environ.get("OUT")).resolve()
     if arguments.run_stage:
+        signal.alarm(
+            math.ceil(arguments.seconds) + GRACE
+        )  # should the process above be gone by then
         recorder = Recorder(output, arguments.run_stage)
         data_dir = arguments.data_dir
         run_stage(
