@@ -3,9 +3,9 @@
     python -m benchmarks.demo
 
 The first page, figures/demo/photographs/report.html, is drawn from what was measured on the
-networks of checkpoints/gallery (docs/paper-in-miniature.md). For the second, figures/demo/
-report.html, a small ViT is trained on digits without and with SAM, measured and drawn. It runs the
-commands a user would type, and prints them.
+networks of checkpoints/gallery. For the second, figures/demo/report.html, a small ViT is trained
+on digits without and with SAM, measured and drawn. It runs the commands a user would type, and
+prints them.
 """
 
 import os

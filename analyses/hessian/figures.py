@@ -39,7 +39,10 @@ def draw(results: Sequence[Spectrum], options: PlotOptions | None = None) -> dic
 
 
 def spectra(results: Sequence[Spectrum]) -> Figure:
-    """The top eigenvalues of all checkpoints by rank; below, their densities on shared axes."""
+    """The top eigenvalues of all checkpoints by rank; below, their densities on shared axes.
+
+    One eigenvalue of each has no ranks, and stands over its density.
+    """
     with_density = [result for result in results if result.settings.probes]
     if not with_density:
         page = figure(5.8, 2.8)
@@ -47,6 +50,10 @@ def spectra(results: Sequence[Spectrum]) -> Figure:
         return page
     examples = examples_of(with_density)
     rows, columns = grid_shape(len(examples))
+    if len(with_density) == len(results) and all(len(r.eigenvalues) == 1 for r in results):
+        page = figure(2.5 * max(columns, 2) + 0.8, 2.1 * rows)
+        log_densities(page, examples, rows, columns)
+        return page
     page = figure(2.5 * max(columns, 2) + 0.8, 2.8 + 2.1 * rows)
     halves: Any = page.subfigures(2, 1, height_ratios=(2.8, 2.1 * rows))
     _eigenvalues(halves[0], results)

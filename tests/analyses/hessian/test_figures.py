@@ -87,6 +87,18 @@ def test_results_with_and_without_a_density_can_be_drawn_together():
     assert min(coloured(alone).values()) > 20
 
 
+def test_single_eigenvalues_have_no_panel_of_ranks():
+    """They stand over the densities; without a density the ranks are all there is."""
+    several = results("hessian", 2)
+    alone = [hessian.compute(objective(), Settings(top=1, probes=2, density_steps=4))]
+    bare = [hessian.compute(objective(), Settings(top=1, probes=0))]
+    labels = [
+        {axes.get_xlabel().partition(";")[0] for axes in hessian.draw(shown)["hessian"].get_axes()}
+        for shown in (several, alone, alone + bare)
+    ]
+    assert ["rank by magnitude" in each for each in labels] == [True, False, True]
+
+
 def test_negative_eigenvalues_are_marked():
     page = hessian.draw([scaled(result("hessian"), -1.0)])["hessian"]
     assert "triangle: negative" in page.axes[0].get_xlabel()
