@@ -2,12 +2,14 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from analyses.drawing.numbers import number, with_error
+from analyses.report.paper.claims import OUTCOMES
 from benchmarks.paper.plan import NETWORKS, Network, Scale
 from benchmarks.paper.search import RECORD
 from benchmarks.paper.steps import Journal
@@ -18,9 +20,8 @@ HEADLINES = {
     "accuracy on corrupted pictures, %": "corrupted, %",
     "λ_max of the Hessian": "λ_max",
     "training loss at w, L_train": "L_train",
-    "loss under weight noise, L^N": "L^N",
+    "L^N at the largest σ": "L^N",
 }
-VERDICTS = ("supported", "contradicted", "undecided")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Material:
         journal: the steps and their seconds.
         origin: where the photographs come from, in words.
         date: of the measurement.
+        samples: how many training pictures curvature was measured on.
     """
 
     scale: Scale
@@ -40,6 +42,7 @@ class Material:
     journal: Journal
     origin: str
     date: str
+    samples: int
 
     @classmethod
     def read(cls, scale: Scale, journal: Journal, origin: str) -> "Material":
@@ -47,32 +50,41 @@ class Material:
         report = json.loads((scale.figures / "report.json").read_text())
         network, seed = next(scale.networks())
         first = scale.figures / network.label / f"seed-{seed}" / "hessian.json"
-        created = json.loads(first.read_text())["provenance"]["created"]
-        return cls(scale, report["paper"], journal, origin, created[:10])
+        made = json.loads(first.read_text())["provenance"]
+        date, samples = made["created"][:10], made["num_samples"]
+        return cls(scale, report["paper"], journal, origin, date, samples)
+
+    def measured(self, row: Mapping[str, Any], network: Network) -> Mapping[str, Any] | None:
+        """What a table's row has of a network; a single run is under its own label there."""
+        alone = f"{network.label}/seed-{self.scale.seeds[0]}"
+        return row.get(network.label) or row.get(alone)
 
 
 def headline_table(material: Material) -> str:
     """Five numbers of each network, over its seeds, as a Markdown table."""
     rows = {name: row for table in material.paper["tables"].values() for name, row in table.items()}
     chosen = {name: short for name, short in HEADLINES.items() if name in rows}
-    lines = [
-        "| |" + "".join(f" {short} |" for short in chosen.values()),
-        "|---|" + "---:|" * len(chosen),
+    heads = [
+        _head(short, material.measured(rows[name], NETWORKS[0])) for name, short in chosen.items()
     ]
+    lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
     for network in NETWORKS:
-        cells = [_cell(rows[name].get(network.label)) for name in chosen]
-        lines.append(f"| {network.label} |" + "".join(f" {cell} |" for cell in cells))
+        cells = [_cell(material.measured(rows[name], network)) for name in chosen]
+        lines.append(f"| {network.label} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
+def _head(short: str, measurement: Mapping[str, Any] | None) -> str:
+    """The name of a number, with the setting that it was measured at."""
+    setting = measurement["runs"][0].get("setting") if measurement and measurement["runs"] else ""
+    return f"{short} ({setting})" if setting else short
+
+
 def claims_summary(material: Material) -> str:
-    """How many claims have each verdict, in a sentence."""
-    verdicts = [claim["verdict"] for claim in material.paper["claims"]]
-    counts = {word: verdicts.count(word) for word in VERDICTS}
-    mixed = len(verdicts) - sum(counts.values())
-    words = [f"{count} {word}" for word, count in counts.items() if count]
-    words += [f"{mixed} of several verdicts or not measured"] if mixed else []
-    return f"Of the paper's {len(verdicts)} claims: {', '.join(words)}."
+    """How many claims have each outcome, in a sentence."""
+    outcomes = Counter(claim["outcome"] for claim in material.paper["claims"])
+    counts = ", ".join(f"{outcomes[word]} {word}" for word in OUTCOMES if outcomes[word])
+    return f"Of the paper's {outcomes.total()} claims: {counts}."
 
 
 def write_document(material: Material, path: Path, pictures: str) -> None:
@@ -91,9 +103,9 @@ def write_document(material: Material, path: Path, pictures: str) -> None:
         + claims_summary(material)
         + "\n\n"
         + _claims(material),
-        _WHY,
+        _why(material.scale),
         "## The paper's tables",
-        *(_table(caption, rows) for caption, rows in material.paper["tables"].items()),
+        *(_table(material, caption, rows) for caption, rows in material.paper["tables"].items()),
         "## The paper's figures",
         _picture("Figure 2: training curves, every seed", pictures, "figure-2-curves.png"),
         _picture("Figure 2: active neurons, every seed", pictures, "figure-2-sparsity.png"),
@@ -122,9 +134,10 @@ def _introduction(material: Material) -> str:
 ({material.origin}), each without and with sharpness-aware minimisation (SAM), the ViT also with
 strong augmentation, {count} seed{"s" if count > 1 else ""} each, and measures what the paper
 measured. This page was made by that command and its `--publish`, of a measurement on
-{material.date}; no number in it was typed. All commands together took {minutes:.0f} minutes of one
-core. Accuracies are of {held_out:,} held-out photographs; all other numbers of 512 training
-pictures. The report with every number is `{scale.figures}/report.html` after the command."""
+{material.date}; no number of these networks was typed. All commands together took {minutes:.0f}
+minutes of one core. Accuracies are of {held_out:,} held-out photographs, all other numbers of
+{material.samples} training pictures. The report with every number is
+`{scale.figures}/report.html` after the command."""
 
 
 def _note(material: Material) -> str:
@@ -139,7 +152,7 @@ def _note(material: Material) -> str:
 def _claims(material: Material) -> str:
     lines = []
     for claim in material.paper["claims"]:
-        lines.append(f"- **{claim['verdict'].capitalize()}**: {claim['claim']} ({claim['where']})")
+        lines.append(f"- **{claim['outcome'].capitalize()}**: {claim['claim']} ({claim['where']})")
         lines += [
             f"  - {comparison['verdict']}: {comparison['text']}"
             for comparison in claim["comparisons"]
@@ -147,7 +160,7 @@ def _claims(material: Material) -> str:
     return "\n".join(lines)
 
 
-def _table(caption: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
+def _table(material: Material, caption: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
     labels = [network.label for network in NETWORKS]
     lines = [
         f"### {caption}",
@@ -156,8 +169,8 @@ def _table(caption: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
         "|---|" + "---:|" * len(labels),
     ]
     for title, row in rows.items():
-        cells = "".join(f" {_cell(row.get(label))} |" for label in labels)
-        lines.append(f"| {title} |{cells}")
+        cells = [_cell(material.measured(row, network)) for network in NETWORKS]
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -170,7 +183,7 @@ def _cell(measurement: Mapping[str, Any] | None) -> str:
     if len(runs) > 1:
         return bound + with_error(measurement["mean"], measurement["standard_deviation"])
     value, error = runs[0]["value"], runs[0]["error"]
-    if error is None or math.isnan(error) or error == 0:
+    if not error or math.isnan(error):
         return bound + (f"{value:,.0f}" if float(value).is_integer() else number(value, 4))
     return bound + with_error(value, error)
 
@@ -232,12 +245,16 @@ training loss highest. Nothing else was searched. Trainings that were stopped on
 enough. The four without crops on 4,000 pictures normalised these to [−1, 1], not by CIFAR-10's
 mean and deviation."""
 
-_WHY = """\
+
+def _why(scale: Scale) -> str:
+    seeds, pictures = len(scale.seeds), 10 * scale.training
+    epochs = round(scale.share * NETWORKS[0].epochs)
+    return f"""\
 ## Why a small case may differ
 
 - **The paper's networks see 1.3 million photographs** for 300 epochs and have 60 to 90 million
-  parameters. These see a thousand for 200 and have about 100,000. None reaches an accuracy that
-  anybody would use.
+  parameters. These see {pictures:,} for {epochs} and have about 100,000. None reaches an accuracy
+  that anybody would use.
 - **Convolutions are worth more where data are few.** On so few pictures a ResNet is far ahead of a
   ViT or Mixer, with SAM or without; the paper's crossing of the two needs ImageNet.
 - **λ_max depends on the training loss.** The Hessian of the cross-entropy of a network that is
@@ -245,7 +262,7 @@ _WHY = """\
   training losses of 0.45 to 0.97, with SAM and without; where one of these ends at a far lower
   loss than the other, their λ_max differ for that reason, too. L^N and the surfaces don't suffer
   from it.
-- **Five seeds decide large and steady differences alone**: with four degrees of freedom and Holm's
-  correction over all comparisons of the page, a difference has to be about nine of its standard
-  errors. Undecided is not the same as absent: the intervals in the evidence say how large an effect
-  can be."""
+- **Few seeds decide large and steady differences alone**: {seeds} of each leave {seeds - 1} degrees
+  of freedom to a paired t, and Holm's correction over all comparisons of the page asks for far
+  more than one of them alone would. Undecided is not the same as absent: the intervals in the
+  evidence say how large an effect can be."""

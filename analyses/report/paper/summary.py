@@ -1,7 +1,7 @@
 """The part of a report that reads like the paper: claims, tables, figures, and what is missing."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from analyses.report.paper.catalog import flatter_and_better, judge
@@ -73,6 +73,7 @@ class Summary:
                     "claim": entry.claim.statement,
                     "where": entry.claim.where,
                     "verdict": entry.verdict,
+                    "outcome": entry.outcome,
                     "comparisons": [_plain_comparison(each) for each in entry.comparisons],
                 }
                 for entry in self.judgements
@@ -111,11 +112,17 @@ def _plain_cell(cell: Cell) -> dict[str, Any]:
         "mean": measurement.mean if measurement else None,
         "standard_deviation": measurement.deviation if measurement else None,
         "runs": [
-            {"run": run.label, "seed": run.seed, **asdict(measured)}
+            {"run": run.label, "seed": run.seed, **_plain_quantity(measured)}
             for run, measured in (measurement.by_run.items() if measurement else ())
         ],
         "as_reported": cell.reported or None,
     }
+
+
+def _plain_quantity(measured: Quantity) -> dict[str, Any]:
+    """All of it but what every sample has of it, which the result file keeps."""
+    names = (field.name for field in fields(measured) if field.name != "per_sample")
+    return {name: getattr(measured, name) for name in names}
 
 
 def _plain_comparison(comparison: Comparison) -> dict[str, Any]:
