@@ -1,5 +1,5 @@
 # make demo       draw the networks of the gallery; train, measure and draw a small pair: figures/demo
-# make paper      the paper in miniature: three seeds, about two hours
+# make paper      the paper in miniature: five seeds, two to three hours
 # make test       lint, types, tests
 # make check      lint, types and the fast tests, for every few minutes
 # make help       the rest
@@ -16,7 +16,7 @@ COMPILE := $(BIN)/python -W ignore -m compileall -qq -j 0 .venv/lib || true
 
 help:
 	@echo "make demo       draw the networks of the gallery; train, measure and draw a small pair"
-	@echo "make paper      the paper in miniature: three seeds, about two hours; goes on when killed"
+	@echo "make paper      the paper in miniature: five seeds, two to three hours; goes on when killed"
 	@echo "                make paper ARGS='--data-dir DIR' with CIFAR-10 elsewhere than in data/"
 	@echo "make test       ruff, mypy and pytest"
 	@echo "make test-full  the same with every example, kill and repeat of the tests"

@@ -8,42 +8,36 @@ on digits without and with SAM, measured and drawn. It runs the commands a user 
 prints them.
 """
 
-import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tqdm import tqdm
 
-from benchmarks.digits import run_all
+from benchmarks.digits import run_jobs
 from benchmarks.paper.gallery import RESULTS
 from benchmarks.paper.plan import RELEASED
 
 TRAINING = "--model vit-tiny --opt adamw --lr 0.003 --epochs 15 --data digits --device cpu"
-RHO = 0.1
 ANALYSES = "surface,line,hessian,curves,norms,sparsity,linearity"
 MEASURING = (
     f"--only {ANALYSES} --samples 256 --x=-1:1:15 --y=-1:1:15 --top 3 --probes 2 "
     "--density-steps 30 --device cpu"
 )
+# The radius of SAM by label. The training with SAM takes longest, so it begins first.
+PAIR = {"vit-sam": 0.1, "vit": 0.0}
 RUNS, PICTURES = Path("checkpoints/demo"), Path("figures/demo")
 
 
 def main() -> None:
     """Draw the first page while the pair is trained and measured, then draw the second."""
     started = time.perf_counter()
-    jobs = [[_draw_gallery()], *(_train_and_measure(*pair) for pair in _PAIR.items())]
-    pair = " ".join(str(RUNS / label) for label in _PAIR)
-    last = [f"landscape-plot report {pair} {MEASURING} --output-dir {PICTURES} --quiet"]
-    total = sum(len(commands) for commands in jobs) + len(last)
-    with (
-        tqdm(total=total, desc="the demo", unit="command") as bar,
-        ThreadPoolExecutor(os.cpu_count()) as workers,
-    ):
-        # The training with SAM takes longest, so it begins first.
-        for waiting in [workers.submit(run_all, commands, bar) for commands in reversed(jobs)]:
-            waiting.result()
-        run_all(last, bar)
+    jobs = [*(_train_and_measure(*pair) for pair in PAIR.items()), [_draw_gallery()]]
+    pair = " ".join(str(RUNS / label) for label in reversed(PAIR))
+    last = f"landscape-plot report {pair} {MEASURING} --output-dir {PICTURES} --quiet"
+    total = sum(len(commands) for commands in jobs) + 1
+    with tqdm(total=total, desc="the demo", unit="command") as bar:
+        run_jobs(jobs, bar)
+        run_jobs([[last]], bar)
     seconds = time.perf_counter() - started
     pages = (PICTURES / "photographs" / "report.html", PICTURES / "report.html")
     print(f"\nready after {seconds:.0f} s; open these in a browser:")
@@ -51,9 +45,6 @@ def main() -> None:
         pages, ("six networks of photographs", "a pair of digits"), strict=True
     ):
         print(f"  {page.resolve().as_uri()}  ({content})")
-
-
-_PAIR = {"vit": 0.0, "vit-sam": RHO}
 
 
 def _draw_gallery() -> str:

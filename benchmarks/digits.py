@@ -21,6 +21,8 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
+from benchmarks.paper.steps import run_command
+
 # Model, its settings, and the radius of SAM: chosen for speed, not searched for a winner.
 NETWORKS = {
     "vit": ("--model vit-tiny --opt adamw --lr 0.003 --epochs 25", 0.1),
@@ -70,36 +72,38 @@ def run_all_networks(seeds: Sequence[int], runs: Path, pictures: Path) -> Path:
                 measure = f"landscape-plot report {run} {MEASURE} --output-dir {pictures} --force"
                 jobs.append([train, f"{measure} --format none --quiet"])
     steps = sum(len(commands) for commands in jobs)
-    with (
-        tqdm(total=steps, desc="training and measuring the networks", unit="step") as bar,
-        ThreadPoolExecutor(os.cpu_count()) as workers,
-    ):
-        waiting = [workers.submit(run_all, commands, bar) for commands in jobs]
+    with tqdm(total=steps, desc="training and measuring the networks", unit="step") as bar:
+        run_jobs(jobs, bar)
+    labels = [label for name in NETWORKS for label in (name, f"{name}-sam")]
+    checkpoints = " ".join(str(runs / label) for label in labels)
+    draw = f"landscape-plot report {checkpoints} {MEASURE} --output-dir {pictures} --quiet"
+    with tqdm(total=1, desc="drawing", unit="page") as bar:
+        run_jobs([[draw]], bar)
+    return pictures / "report.html"
+
+
+def run_jobs(jobs: Sequence[Sequence[str]], bar: "tqdm[NoReturn]") -> None:
+    """Run jobs, as many at a time as there are processors; ends the program if a command fails.
+
+    Args:
+        jobs: the commands of each, one after the other; each is printed, and a step of the bar.
+        bar: of all commands.
+    """
+
+    def work(commands: Sequence[str]) -> None:
+        for command in commands:
+            tqdm.write(f"$ {command}")
+            run_command(command)
+            bar.update()
+
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
+        waiting = [workers.submit(work, commands) for commands in jobs]
         try:
             for finished in as_completed(waiting):
                 finished.result()
         except subprocess.CalledProcessError as error:
             workers.shutdown(cancel_futures=True)  # those under way end by themselves
             sys.exit(f"this command failed: {shlex.join(error.cmd)}")
-    labels = [label for name in NETWORKS for label in (name, f"{name}-sam")]
-    checkpoints = " ".join(str(runs / label) for label in labels)
-    draw = f"landscape-plot report {checkpoints} {MEASURE} --output-dir {pictures} --quiet"
-    with tqdm(total=1, desc="drawing", unit="page") as bar:
-        run_all([draw], bar)
-    return pictures / "report.html"
-
-
-def run_all(commands: Sequence[str], bar: "tqdm[NoReturn]") -> None:
-    """Print each command and run it, a step of the bar each."""
-    for command in commands:
-        tqdm.write(f"$ {command}")
-        subprocess.run(
-            shlex.split(command),
-            stdout=subprocess.DEVNULL,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            check=True,
-        )
-        bar.update()
 
 
 def collect(runs: Path, pictures: Path, replicate: str) -> dict[str, dict[str, float]]:

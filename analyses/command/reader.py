@@ -10,7 +10,7 @@ from analyses.command.checkpoints import GivenCheckpoint
 from analyses.command.settings import MeasurementSettings
 from landscape.checkpoints.load import Checkpoint, load_checkpoint
 from landscape.checkpoints.preprocessing import check_class_order, with_model_defaults
-from landscape.checkpoints.run import LAST, RELEASED, epochs_unit, run_of
+from landscape.checkpoints.run import LAST, RELEASED_WEIGHTS, epochs_unit, run_of
 from landscape.checkpoints.trained_models import is_function
 from landscape.data.catalog import data_facts, load_data
 from landscape.data.samples import Samples, check_targets, choose, count_classes
@@ -214,7 +214,7 @@ def _training_facts(checkpoint: Checkpoint) -> dict[str, Any]:
     training = dict(settings)
     run, file = run_of(checkpoint.path), checkpoint.path
     rows = run.read_metrics() if run is not None else []
-    if rows and file.name in (LAST, RELEASED):
+    if rows and file.name in (LAST, RELEASED_WEIGHTS):
         accuracy = rows[-1]["val_accuracy"]
         if math.isfinite(accuracy):  # a Tracker may not know it
             facts["validation_accuracy"] = accuracy

@@ -1,6 +1,6 @@
 """The paper in miniature: trained, measured, and its claims decided.
 
-    python -m benchmarks.paper              three seeds, about two hours on two cores
+    python -m benchmarks.paper              five seeds, two to three hours on two cores
     python -m benchmarks.paper --quick      one seed of tiny trainings, minutes
     python -m benchmarks.paper --publish    afterwards: into docs/, README.md, checkpoints/gallery
 

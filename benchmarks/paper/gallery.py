@@ -1,15 +1,12 @@
 """The gallery: released networks of one seed with their results, small enough to be committed."""
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from analyses.catalog import known_analyses
 from analyses.slices.result import Slice
 from benchmarks.paper.plan import RELEASED, Scale
-from landscape.checkpoints.run import CONFIG
 from landscape.errors import InputError
 from landscape.results.files import make_directory, sha256
 
@@ -30,7 +27,6 @@ def fill_gallery(scale: Scale, checkpoints: Path = CHECKPOINTS, results: Path = 
         source, target = scale.released / label, make_directory(checkpoints / label)
         for file in sorted(source.iterdir()):
             shutil.copyfile(file, target / file.name)
-        _forget_place(target / CONFIG)
         sums += [
             f"{sha256(file)}  {label}/{file.name}\n"
             for file in sorted(target.glob("*.safetensors"))
@@ -44,24 +40,13 @@ def fill_gallery(scale: Scale, checkpoints: Path = CHECKPOINTS, results: Path = 
         raise InputError(f"{checkpoints} holds {size:,} bytes of weights, at most {MOST_BYTES:,}")
 
 
-def _forget_place(config: Path) -> None:
-    """Let a run not remember where its photographs were on the machine that trained it."""
-    content = json.loads(config.read_text())
-    content["data"]["data_dir"] = ""
-    config.write_text(json.dumps(content, indent=2) + "\n")
-
-
 def _copy_result(stored: Path, target: Path) -> None:
-    """Copy a result and its headline, which forgets where the photographs were.
+    """Copy a result and its headline.
 
     A surface is copied without its directions, which are many times larger, and which are drawn
     again from the seed wherever it is measured again.
     """
-    result: Any = known_analyses()[stored.stem].result_type.load(stored)
-    made = result.provenance
-    trained_with = {**made.origin["training_data"], "data_dir": ""}
-    origin = {**made.origin, "training_data": trained_with}
-    result = replace(result, provenance=replace(made, origin=origin))
+    result = known_analyses()[stored.stem].result_type.load(stored)
     if isinstance(result, Slice):
         result = replace(result, directions={})
     result.save(target)

@@ -40,7 +40,7 @@ class Network:
         return self.epochs * (2 if self.rho else 1)
 
 
-# The radii come out of the search (search.py), which used other seeds and other held-out pictures.
+# The radii come out of the search (search.py), which used another seed and other held-out pictures.
 NETWORKS = (
     Network("vit", f"{VIT} {ADAMW} {CROPS}", 0.0, 200),
     Network("vit-sam", f"{VIT} {ADAMW} {CROPS}", 0.2, 200),

@@ -4,8 +4,8 @@
 
 One seed that the miniature does not use, validated on test pictures that it does not use. Searched
 were the radius of SAM, the number of pictures, the epochs, the width, and whether pictures are
-cropped and flipped; nothing was tried that is not listed here. Some trainings were stopped when
-they had said enough: the record has their last epoch.
+cropped and flipped. Some trainings were stopped when they had said enough: the record has their
+last epoch, and the page names those that were stopped at once.
 """
 
 import argparse

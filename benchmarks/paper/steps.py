@@ -89,7 +89,7 @@ class Journal:
 def sole_worker(folder: Path) -> Iterator[int]:
     """Hold the lock of a folder, which commands that are started inherit.
 
-    So what a killed run has left running holds it, too, and is waited for.
+    So a command that a killed run has left behind holds it, too, and keeps others out.
 
     Yields:
         The descriptor of the lock.
@@ -159,11 +159,24 @@ def _ready(waiting: Sequence[Step], running: Sequence[Step]) -> list[Step]:
 def _run(step: Step, lock: int) -> float:
     """Run a step; returns its seconds."""
     started = time.perf_counter()
+    run_command(step.next_command, (lock,))
+    return time.perf_counter() - started
+
+
+def run_command(command: str, descriptors: Sequence[int] = ()) -> None:
+    """Run a command on one thread, without its output.
+
+    Args:
+        command: as it would be typed.
+        descriptors: open files that it inherits.
+
+    Raises:
+        subprocess.CalledProcessError: It has failed.
+    """
     subprocess.run(
-        shlex.split(step.next_command),
+        shlex.split(command),
         stdout=subprocess.DEVNULL,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        pass_fds=(lock,),
+        pass_fds=tuple(descriptors),
         check=True,
     )
-    return time.perf_counter() - started

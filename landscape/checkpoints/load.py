@@ -21,7 +21,7 @@ from landscape.checkpoints.foreign.jax_npz import (
 )
 from landscape.checkpoints.foreign.shards import describe_folder, weights_in
 from landscape.checkpoints.matching import Expected
-from landscape.checkpoints.run import CONFIG, EMA, LAST, RELEASED, run_of, weights_file
+from landscape.checkpoints.run import CONFIG, EMA, LAST, RELEASED_WEIGHTS, run_of, weights_file
 from landscape.checkpoints.trained_models import (
     brings_model,
     hash_weights,
@@ -222,7 +222,7 @@ def _choose(
     if is_jax_checkpoint(contents):
         contents = convert_jax_parameters(contents, path)
     expected = Expected.of(network)
-    if config is not None and not key and path.name != RELEASED:
+    if config is not None and not key and path.name != RELEASED_WEIGHTS:
         # A run says what it holds, so there is nothing to choose.
         choice = choose_weights(contents, expected, path, _KEY_OF_A_RUN)
         return replace(choice, is_chosen=False, is_average_file=path.name == EMA)

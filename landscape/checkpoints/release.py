@@ -6,13 +6,15 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from landscape.checkpoints.run import LAST, RELEASED, RunDirectory
+from landscape.checkpoints.run import LAST, RELEASED_WEIGHTS, RunDirectory
 from landscape.errors import InputError
 from landscape.results.files import make_directory, replacing
 
 
 def release_run(run: Path, folder: Path, dtype: torch.dtype = torch.float32) -> Path:
     """Copy a run without its optimizer state, as a run directory that every command reads.
+
+    It does not say where the data were: another machine has them elsewhere (``--data-dir``).
 
     Args:
         run: The run directory.
@@ -32,14 +34,15 @@ def release_run(run: Path, folder: Path, dtype: torch.dtype = torch.float32) -> 
     """
     source = RunDirectory(run)
     config = source.read_config()
+    config["data"] = {**config["data"], "data_dir": ""}
     state: dict[str, Tensor] = source.load(LAST)["model"]
     rounded = {name: _rounded(name, value, dtype) for name, value in state.items()}
     target = RunDirectory(make_directory(folder))
     target.write_config(config)
     target.write_metrics(source.read_metrics())
-    with replacing(folder / RELEASED) as temporary:
+    with replacing(folder / RELEASED_WEIGHTS) as temporary:
         temporary.write_bytes(save(rounded))
-    return folder / RELEASED
+    return folder / RELEASED_WEIGHTS
 
 
 def _rounded(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:

@@ -31,7 +31,7 @@ from landscape.results.files import make_directory, replacing, sweep
 
 CONFIG, METRICS, LAST, BEST = "config.json", "metrics.csv", "last.pt", "best.pt"
 EMA, EVALUATION = "ema.pt", "evaluation.json"
-RELEASED = "model.safetensors"
+RELEASED_WEIGHTS = "model.safetensors"
 EPOCHS = "epochs"
 _EPOCH_FILE = re.compile(r"([0-9]{4,})\.pt")
 
@@ -61,7 +61,7 @@ def run_of(path: Path) -> "RunDirectory | None":
         is_foreign = is_pretrained_folder(path) or weights_in(path) is not None
         return None if is_foreign else RunDirectory(path)
     folder = path.parent
-    if path.name == RELEASED:
+    if path.name == RELEASED_WEIGHTS:
         return RunDirectory(folder) if is_released(folder) else None
     belongs_to_run = path.name in (LAST, BEST, EMA)
     if _EPOCH_FILE.fullmatch(path.name):
@@ -73,7 +73,7 @@ def run_of(path: Path) -> "RunDirectory | None":
 
 def is_released(folder: Path) -> bool:
     """Whether a folder is a run to hand on: a run's config.json beside model.safetensors."""
-    if not (folder / RELEASED).is_file() or (folder / LAST).is_file():
+    if not (folder / RELEASED_WEIGHTS).is_file() or (folder / LAST).is_file():
         return False
     try:
         RunDirectory(folder).read_config()
@@ -86,7 +86,7 @@ def weights_file(folder: Path) -> Path | None:
     """The weights of the last epoch in a run directory; None where it holds none."""
     if (folder / LAST).is_file():
         return folder / LAST
-    return folder / RELEASED if is_released(folder) else None
+    return folder / RELEASED_WEIGHTS if is_released(folder) else None
 
 
 def epochs_unit(config: Mapping[str, Any]) -> str:

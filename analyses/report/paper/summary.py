@@ -57,6 +57,13 @@ class Summary:
     def plain(self) -> dict[str, Any]:
         """As JSON types: each run's number with its error, method and sample, and the paper's."""
         return {
+            "headline": {
+                f"{row.title} ({row.conditions})" if row.conditions else row.title: {
+                    network.label: cell.text
+                    for network, cell in zip(self.networks, row.cells, strict=True)
+                }
+                for row in self.headline
+            },
             "tables": {
                 caption: {
                     row.title: {
@@ -106,9 +113,10 @@ def summarise(
 
 
 def _plain_cell(cell: Cell) -> dict[str, Any]:
-    """The number of each run, and their mean and deviation."""
+    """The number of each run, their mean and deviation, and what is printed."""
     measurement = cell.measurement
     return {
+        "text": cell.text,
         "mean": measurement.mean if measurement else None,
         "standard_deviation": measurement.deviation if measurement else None,
         "runs": [

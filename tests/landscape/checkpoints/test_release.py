@@ -9,10 +9,11 @@ from safetensors.torch import load_file
 from landscape.checkpoints.identity import hash_checkpoints
 from landscape.checkpoints.load import load_checkpoint
 from landscape.checkpoints.release import release_run
-from landscape.checkpoints.run import LAST, METRIC_COLUMNS, RELEASED, RunDirectory, run_of
+from landscape.checkpoints.run import LAST, METRIC_COLUMNS, RELEASED_WEIGHTS, RunDirectory, run_of
 from landscape.errors import InputError
 from landscape.models.catalog import ModelSpec
 
+DATA = {"data": "cifar10", "data_dir": "/of/this/machine"}
 RESNET = {"layers": [1, 1], "width": 4, "block": "basic", "stem": "small", "num_classes": 3}
 
 
@@ -21,7 +22,7 @@ def run(tmp_path):
     """A run of a network with BatchNorm, whose counters are no floats."""
     run = RunDirectory(tmp_path / "run")
     run.path.mkdir()
-    run.write_config({"model": {"name": "resnet", "arguments": RESNET}, "data": {"data": "digits"}})
+    run.write_config({"model": {"name": "resnet", "arguments": RESNET}, "data": DATA})
     run.write_metrics([dict.fromkeys(METRIC_COLUMNS, 1.0)])
     torch.manual_seed(0)
     state = ModelSpec("resnet", RESNET).build().state_dict()
@@ -34,8 +35,8 @@ def test_a_released_run_is_read_as_the_run_is(run, tmp_path):
     assert run_of(tmp_path / "released") == RunDirectory(tmp_path / "released")
     before, after = (load_checkpoint(path) for path in (run.path, tmp_path / "released"))
     assert after.spec == before.spec
-    assert after.config == before.config
-    assert after.path == tmp_path / "released" / RELEASED
+    assert after.config == {**before.config, "data": {"data": "cifar10", "data_dir": ""}}
+    assert after.path == tmp_path / "released" / RELEASED_WEIGHTS
     for name, value in before.model.state_dict().items():
         assert torch.equal(after.model.state_dict()[name], value), name
     assert RunDirectory(tmp_path / "released").read_metrics() == run.read_metrics()
