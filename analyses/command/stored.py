@@ -3,18 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
-
 from analyses.catalog import known_analyses
 from analyses.command.checkpoints import GivenCheckpoint, default_label
 from landscape.errors import InputError
-from landscape.results.hdf5 import open_hdf5
+from landscape.results.hdf5.read import is_hdf5, read_outline
 from landscape.results.result import Result
 
 
 def is_result_file(path: Path) -> bool:
     """Whether ``path`` is an HDF5 file of a result rather than a checkpoint."""
-    return path.is_file() and path.suffix in (".h5", ".hdf5") and h5py.is_hdf5(path)
+    return path.suffix in (".h5", ".hdf5") and is_hdf5(path)
 
 
 def label_of(path: Path) -> str:
@@ -56,7 +54,6 @@ def read_result(given: GivenCheckpoint, wanted: str = "") -> Result:
 def _attribute(path: Path, name: str) -> str:
     """An attribute of a result file; "" where it has none or can't be read."""
     try:
-        with open_hdf5(path) as file:
-            return str(file.attrs.get(name, ""))
-    except OSError:
+        return str(read_outline(path).attributes.get(name, ""))
+    except FileNotFoundError:
         return ""

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import InputError
-from landscape.results.hdf5 import open_hdf5
+from landscape.results.consistency import check_increasing
+from landscape.results.hdf5.read import is_hdf5, read_arrays, read_outline
 
 # The value of points that are not measured yet, where it is not -1.
 UNFINISHED = {"min_eig": 1.0}
@@ -48,13 +48,12 @@ class OriginalSlice:
 
 def count_directions(path: Path) -> int:
     """1 for a line and 2 for a surface of the original tool, 0 for any other file."""
-    try:
-        with open_hdf5(path) as file:
-            if "xcoordinates" not in file or "analysis" in file.attrs:
-                return 0
-            return 2 if "ycoordinates" in file else 1
-    except OSError:
+    if not is_hdf5(path):
         return 0
+    outline = read_outline(path)
+    if "xcoordinates" not in outline.shapes or "analysis" in outline.attributes:
+        return 0
+    return 2 if "ycoordinates" in outline.shapes else 1
 
 
 def read_original(path: Path) -> OriginalSlice:
@@ -67,19 +66,24 @@ def read_original(path: Path) -> OriginalSlice:
         InputError: if the file is damaged or holds no loss.
     """
     try:
-        with open_hdf5(path) as file:
-            x = np.asarray(file["xcoordinates"], dtype=np.float64)
-            y = np.asarray(file["ycoordinates"], np.float64) if "ycoordinates" in file else None
-            shape = (len(x),) if y is None else (len(y), len(x))
-            values = {
-                name: _in_order(name, np.asarray(item, dtype=np.float64), shape)
-                for name, item in file.items()
-                if isinstance(item, h5py.Dataset) and item.size == np.prod(shape) and item.ndim > 0
-                and name not in ("xcoordinates", "ycoordinates")
-            }  # fmt: skip
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        stored = read_arrays(path, lambda name: "/" not in name and name != "dir_file")
+        x, y = stored.pop("xcoordinates"), stored.pop("ycoordinates", None)
+        for name, coordinates in (("xcoordinates", x), ("ycoordinates", y)):
+            if coordinates is not None:
+                check_increasing(name, coordinates)
+        shape = (len(x),) if y is None else (len(y), len(x))
+        values = {
+            name: _in_order(name, array.astype(np.float64), shape)
+            for name, array in stored.items()
+            if array.size == np.prod(shape) and array.ndim > 0
+        }
+    except FileNotFoundError as error:
+        raise InputError(f"no such surface file: {path}") from error
+    except (InputError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} can't be read as a surface file ({error})") from error
-    original = OriginalSlice(x, y, values)
+    original = OriginalSlice(
+        x.astype(np.float64), None if y is None else y.astype(np.float64), values
+    )
     if not original.splits:
         raise InputError(f"{path} has coordinates but no train_loss or test_loss")
     for split in original.splits:

@@ -15,8 +15,8 @@ A run to hand on has model.safetensors, the weights alone, in place of all .pt f
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
@@ -25,7 +25,7 @@ import torch
 
 from landscape.checkpoints.foreign.shards import weights_in
 from landscape.checkpoints.foreign.torch_file import read_torch_file
-from landscape.errors import InputError, SaveError
+from landscape.errors import InputError
 from landscape.models.pretrained_folder import is_pretrained_folder
 from landscape.results.files import make_directory, replacing, sweep
 
@@ -230,17 +230,8 @@ class RunDirectory:
         inside = [path for pattern in patterns for path in sorted(self.path.glob(pattern))]
         return f"; name a checkpoint in it, such as {inside[-1]}" if inside else ""
 
-    @contextmanager
-    def _writing(self, path: Path) -> Iterator[Path]:
-        try:
-            with replacing(path) as temporary:
-                yield temporary
-        except OSError as error:
-            kept = "the one that was there is intact; " if path.exists() else ""
-            raise SaveError(
-                f"{path} can't be written: {error.strerror or error}; {kept}make room, then "
-                f"continue with --resume --output-dir {self.path}"
-            ) from error
+    def _writing(self, path: Path) -> AbstractContextManager[Path]:
+        return replacing(path, f"continue with --resume --output-dir {self.path}")
 
 
 class _ErrorKeeper:

@@ -5,12 +5,11 @@ Directions of weights list the tensors of ``model.parameters()``, directions of 
 of entries for the number of tensors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -20,9 +19,13 @@ from landscape.directions.direction import Direction
 from landscape.errors import InputError
 from landscape.objective.eval_copy import statistics_of
 from landscape.parameters.layout import ParameterLayout
-from landscape.results.hdf5 import open_hdf5
+from landscape.results.hdf5.read import read_arrays, read_outline
 
 Arrays = dict[str, NDArray[Any]]
+
+EIGENVECTORS = "eigenvectors"
+# Where a surface file of the original tool names the file of its directions.
+DIRECTION_FILE = "dir_file"
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,7 @@ def direction_arrays(direction: Direction, name: str, module: nn.Module) -> Arra
     return {f"{name}/{number}": tensor.numpy() for number, tensor in enumerate(tensors)}
 
 
-def read_directions(
-    path: Path, layout: ParameterLayout, module: nn.Module, *, follow: bool = True
-) -> list[Direction]:
+def read_directions(path: Path, layout: ParameterLayout, module: nn.Module) -> list[Direction]:
     """The x direction, and the y direction if there is one, of a file.
 
     Args:
@@ -60,46 +61,55 @@ def read_directions(
             spectrum with eigenvectors, of which the first two are read.
         layout: of the model's parameters.
         module: the model.
-        follow: where a surface of the original tool names the file of its directions, read that.
 
     Raises:
         InputError: the file can't be read, or its tensors don't have the shapes of the model's.
     """
     try:
-        with open_hdf5(path) as file:
-            names = [name for name in ("xdirection", "ydirection") if name in file]
-            if "xdirection" in names:
-                return [_read(file[name], layout, module, path) for name in names]
-            if "eigenvectors" in file:
-                return _eigenvectors(file["eigenvectors"][:2], layout, path)
-            if "dir_file" not in file or not follow:
-                raise InputError(f"{path} has no xdirection; is it a direction file?")
-            named = Path(file["dir_file"].asstr()[()])
+        shapes = read_outline(path).shapes
+        arrays = read_arrays(path, _is_of_directions, rows={EIGENVECTORS: 2})
     except FileNotFoundError as error:
         raise InputError(f"no such direction file: {path}") from error
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"{path} is not an HDF5 file of directions, or damaged ({error})"
-        ) from error
-    # The file may have moved together with its directions.
+    groups = [name for name in ("xdirection", "ydirection") if f"{name}/0" in arrays]
+    if "xdirection" in groups:
+        return [_read(arrays, name, layout, module, path) for name in groups]
+    if EIGENVECTORS in arrays:
+        return _eigenvectors(arrays[EIGENVECTORS], layout, path)
+    raise InputError(f"{path} has no xdirection; is it a direction file?{_where(path, shapes)}")
+
+
+def _is_of_directions(name: str) -> bool:
+    return name == EIGENVECTORS or name.startswith(("xdirection/", "ydirection/"))
+
+
+def _where(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """Where a surface of the original tool has its directions, which a user has to name."""
+    if DIRECTION_FILE not in shapes:
+        return ""
+    arrays = read_arrays(path, lambda name: name == DIRECTION_FILE)
+    named = Path(str(arrays[DIRECTION_FILE]))
     beside = path.parent / named.name
-    source = named if named.is_file() else beside
-    if not source.is_file() or source.resolve() == path.resolve():
-        raise InputError(f"{path} has its directions in {named}, which is not there")
-    return read_directions(source, layout, module, follow=False)
+    source = beside if beside.is_file() else named
+    return f" It names {named} for them: give --directions {source}"
 
 
 def _eigenvectors(rows: NDArray[Any], layout: ParameterLayout, path: Path) -> list[Direction]:
-    if rows.shape[1] != layout.size:
+    if rows.ndim != 2 or rows.dtype.kind != "f" or rows.shape[1] != layout.size:
         raise InputError(
-            f"{path} has eigenvectors of {rows.shape[1]:,} parameters, the model has "
-            f"{layout.size:,}; they have to be of the same architecture"
+            f"{path} has eigenvectors of shape {rows.shape}, the model has {layout.size:,} "
+            "parameters; they have to be of the same architecture"
         )
     return [Direction(torch.from_numpy(row), layout) for row in rows]
 
 
-def _read(group: h5py.Group, layout: ParameterLayout, module: nn.Module, path: Path) -> Direction:
-    tensors = [torch.from_numpy(np.asarray(group[str(k)])) for k in range(len(group))]
+def _read(
+    arrays: Arrays, group: str, layout: ParameterLayout, module: nn.Module, path: Path
+) -> Direction:
+    names = {name for name in arrays if name.startswith(f"{group}/")}
+    numbered = [f"{group}/{number}" for number in range(len(names))]
+    if names != set(numbered) or any(arrays[name].dtype.kind not in "fiu" for name in names):
+        raise InputError(f"{path} ({group}) does not hold arrays of numbers named 0, 1, 2, ...")
+    tensors = [torch.from_numpy(arrays[name].astype(_precision(arrays[name]))) for name in numbered]
     shapes = [tensor.shape for tensor in tensors]
     double = any(tensor.dtype == torch.float64 for tensor in tensors)
     dtype = torch.float64 if double else torch.float32
@@ -119,17 +129,22 @@ def _read(group: h5py.Group, layout: ParameterLayout, module: nn.Module, path: P
                 entry.place.copy_(tensor)
             elif entry.is_parameter and tensor.any():
                 raise InputError(
-                    f"{path} ({group.name}) moves {entry.name}, which is frozen in this model"
+                    f"{path} ({group}) moves {entry.name}, which is frozen in this model"
                 )
         return Direction(vector, layout, statistics if kind == "states" else None)
     try:
         layout.flatten(tensors)  # raises an error that says what does not fit
     except InputError as error:
         raise InputError(
-            f"{path} ({group.name}) does not fit the model: {error}; "
+            f"{path} ({group}) does not fit the model: {error}; "
             "the directions have to come from the same architecture"
         ) from error
     raise AssertionError("the tensors fit, but no form of directions was recognised")
+
+
+def _precision(array: NDArray[Any]) -> type[np.floating[Any]]:
+    """Double for what single precision would round, single for the rest."""
+    return np.float64 if array.dtype.kind != "f" or array.dtype.itemsize == 8 else np.float32
 
 
 def _parameter_entries(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from landscape.errors import InputError
+from landscape.errors import InputError, SaveError
 from landscape.runtime.interrupts import interrupts_held
 
 
@@ -46,12 +46,19 @@ def unused_directories_removed(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, advice: str = "run the same command again") -> Iterator[Path]:
     """Yield a temporary path that replaces ``path`` when the block succeeds.
 
     A reader sees the old file or the new one, never a part: the temporary file is flushed to disk
     and then renamed. If the block raises, it is removed and ``path`` is not changed. Ctrl-C waits
     until the block ends, so that it finds no open file.
+
+    Args:
+        path: of the file.
+        advice: what to do after there is room again, for the message.
+
+    Raises:
+        SaveError: The block or the renaming raised OSError, as on a full disk.
     """
     # A hidden name that no other process uses, and that does not look like a finished file.
     temporary = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
@@ -61,6 +68,12 @@ def replacing(path: Path) -> Iterator[Path]:
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
             temporary.replace(path)
+        except OSError as error:
+            kept = "the one that was there is intact; " if path.exists() else ""
+            reason = error.strerror or error
+            raise SaveError(
+                f"{path} can't be written: {reason}; {kept}make room, then {advice}"
+            ) from error
         finally:
             temporary.unlink(missing_ok=True)
 

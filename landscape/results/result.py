@@ -9,13 +9,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from landscape.errors import InputError
+from landscape.results.consistency import check_axes, check_restored
 from landscape.results.files import replacing
-from landscape.results.hdf5 import open_hdf5
+from landscape.results.hdf5.read import Outline, read_arrays, read_outline
+from landscape.results.hdf5.write import write_hdf5
 from landscape.results.provenance import UNKNOWN, Provenance
 from landscape.runtime.options import from_plain, to_plain
 
@@ -23,7 +24,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-FORMAT = 1
+FORMAT = 2
+# That of files without a checksum, which earlier versions wrote.
+UNSEALED_FORMAT = 1
+# What is raised where a file does not hold what a result needs.
+_UNFIT = (
+    InputError, KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError,
+    ArithmeticError, RecursionError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -114,19 +122,24 @@ class Result(ABC):
             path: of the file.
             complete: False marks the partial result of an unfinished computation.
         """
-        with replacing(Path(path)) as temporary, h5py.File(temporary, "w") as file:
-            file.attrs["analysis"] = self.analysis
-            file.attrs["format"] = FORMAT
-            file.attrs["complete"] = complete
-            file.attrs["label"] = self.label
-            file.attrs["settings"] = json.dumps(to_plain(self.settings))
-            file.attrs["provenance"] = json.dumps(asdict(self.provenance))
-            for name, array in self.arrays().items():
-                is_text = getattr(array.values, "dtype", None) == np.dtype(object)
-                kind = h5py.string_dtype() if is_text else None
-                stored = file.create_dataset(name, data=array.values, dtype=kind)
-                stored.attrs["unit"] = array.unit
-                stored.attrs["axes"] = json.dumps(array.axes)
+        attributes: dict[str, bool | int | str] = {
+            "analysis": self.analysis,
+            "format": FORMAT,
+            "complete": complete,
+            "label": self.label,
+            "settings": json.dumps(to_plain(self.settings)),
+            "provenance": json.dumps(asdict(self.provenance)),
+        }
+        arrays = self.arrays()
+        write_hdf5(
+            Path(path),
+            attributes,
+            {name: array.values for name, array in arrays.items()},
+            {
+                name: {"unit": array.unit, "axes": json.dumps(array.axes)}
+                for name, array in arrays.items()
+            },
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -135,23 +148,28 @@ class Result(ABC):
         Raises:
             InputError: there is no such file, or it is damaged or of another analysis.
         """
+        path = Path(path)
         try:
-            with open_hdf5(path) as file:
-                analysis = file.attrs.get("analysis")
-                if analysis != cls.analysis:
-                    raise InputError(
-                        f"{path} holds {analysis or 'no analysis'}, not {cls.analysis}"
-                    )
-                if file.attrs["format"] != FORMAT:
-                    raise InputError(f"{path} has format {file.attrs['format']}, expected {FORMAT}")
-                settings = from_plain(cls.settings_type, json.loads(file.attrs["settings"]))
-                provenance = Provenance(**json.loads(file.attrs["provenance"]))
-                arrays = _read_arrays(file)
-                return cls.from_arrays(arrays, file.attrs["label"], settings, provenance)
+            outline = read_outline(path)
+            _check_format(path, outline, cls.analysis)
+            arrays = read_arrays(path)
         except FileNotFoundError as error:
             raise InputError(f"no such result: {path}") from error
-        except (OSError, KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+        try:
+            attributes = outline.attributes
+            result = cls.from_arrays(
+                arrays,
+                str(attributes["label"]),
+                from_plain(cls.settings_type, json.loads(str(attributes["settings"]))),
+                Provenance(**json.loads(str(attributes["provenance"]))),
+            )
+            described = result.arrays()
+            check_axes(described)
+            if outline.is_sealed:  # files of earlier versions have fewer arrays
+                check_restored(described, arrays)
+        except _UNFIT as error:
             raise InputError(f"{path} is damaged or not a result file ({error})") from error
+        return result
 
     def write_json(self, path: str | Path) -> None:
         """Write label, analysis, headline numbers, settings and provenance as JSON."""
@@ -169,9 +187,8 @@ class Result(ABC):
 def is_complete(path: Path) -> bool:
     """Whether a result file is of a finished computation; True if it can't be read."""
     try:
-        with open_hdf5(path) as file:
-            return bool(file.attrs.get("complete", True))
-    except (OSError, InputError):
+        return bool(read_outline(path).attributes.get("complete", True))
+    except (FileNotFoundError, InputError):
         return True
 
 
@@ -191,12 +208,12 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
-def _read_arrays(file: h5py.File) -> dict[str, NDArray[Any]]:
-    arrays: dict[str, NDArray[Any]] = {}
-
-    def keep(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            arrays[name] = np.asarray(item.asstr()[()] if item.dtype.kind == "O" else item[()])
-
-    file.visititems(keep)
-    return arrays
+def _check_format(path: Path, outline: Outline, expected: str) -> None:
+    analysis = outline.attributes.get("analysis")
+    if analysis != expected:
+        raise InputError(f"{path} holds {analysis or 'no analysis'}, not {expected}")
+    number = outline.attributes.get("format")
+    if number not in (UNSEALED_FORMAT, FORMAT):
+        raise InputError(f"{path} has format {number}, expected {FORMAT} or before")
+    if number == FORMAT and not outline.is_sealed:
+        raise InputError(f"{path} is damaged: it has lost its checksum; measure it again")

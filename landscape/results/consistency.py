@@ -1,0 +1,84 @@
+"""Whether a result that was restored from a file is what its file and its own axes say."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from landscape.errors import InputError
+
+
+class Described(Protocol):
+    """Values with the names of their axes."""
+
+    @property
+    def values(self) -> ArrayLike:
+        """The values."""
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The names of the axes; empty for a number or where they are not named."""
+
+
+def check_axes(arrays: Mapping[str, Described]) -> None:
+    """Check that arrays that share an axis have the same length along it.
+
+    Args:
+        arrays: by path. Axes of the same name are the same axis within a folder and those in it.
+
+    Raises:
+        InputError: They have not, or an array has another number of dimensions than axes.
+    """
+    lengths: dict[tuple[str, str], tuple[int, str]] = {}
+    for path, array in arrays.items():
+        shape = np.shape(array.values)
+        if not array.axes:
+            continue
+        if len(shape) != len(array.axes):
+            raise InputError(
+                f"{path} has {len(shape)} dimensions, expected {len(array.axes)}: "
+                f"{', '.join(array.axes)}"
+            )
+        for axis, length in zip(array.axes, shape, strict=True):
+            known, first = lengths.setdefault((_folder(path), axis), (length, path))
+            if known != length:
+                raise InputError(f"{path} has {length} entries along {axis}, {first} has {known}")
+
+
+def check_restored(restored: Mapping[str, Described], stored: Mapping[str, NDArray[Any]]) -> None:
+    """Check that a result has the arrays of the file that it was restored from.
+
+    Raises:
+        InputError: An array is missing, is too many, or has another shape or kind of values.
+    """
+    for path in {*restored} ^ {*stored}:
+        what = "lacks" if path in restored else "should not have"
+        raise InputError(f"it {what} {path}")
+    for path, array in restored.items():
+        values = np.asarray(array.values)
+        if values.shape != stored[path].shape or _kind(values) != _kind(stored[path]):
+            raise InputError(
+                f"{path} is an array of {stored[path].dtype} and shape {stored[path].shape}, "
+                f"expected {values.dtype} and {values.shape}"
+            )
+
+
+def check_increasing(name: str, coordinates: NDArray[Any]) -> None:
+    """Check that coordinates are finite and in increasing order.
+
+    Raises:
+        InputError: They are not.
+    """
+    if coordinates.ndim != 1 or not len(coordinates) or coordinates.dtype.kind not in "iuf":
+        raise InputError(f"{name} is not a row of numbers")
+    if not np.isfinite(coordinates).all() or (np.diff(coordinates) <= 0).any():
+        raise InputError(f"{name} is not finite and increasing")
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _kind(values: NDArray[Any]) -> str:
+    return "text" if values.dtype.kind in "OU" else values.dtype.kind
