@@ -62,7 +62,7 @@ class TangentKernel(Result):
         """Every array by its name."""
         unit = "squared logit"
         return {
-            "full": Array(self.full, unit, ("seed", "rank")),
+            "full": Array(self.full, unit, ("seed", "rank over outputs")),
             "summed": Array(self.summed, unit, ("seed", "rank")),
             "logit": Array(self.logit, unit, ("seed", "output", "rank")),
             "logit_sum": Array(self.logit_sum, unit, ("seed", "rank")),

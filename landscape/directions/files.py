@@ -94,10 +94,12 @@ def _where(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> str:
 
 
 def _eigenvectors(rows: NDArray[Any], layout: ParameterLayout, path: Path) -> list[Direction]:
-    if rows.ndim != 2 or rows.dtype.kind != "f" or rows.shape[1] != layout.size:
+    if rows.ndim != 2 or rows.dtype.kind != "f":
+        raise InputError(f"{path} has eigenvectors that are not rows of numbers")
+    if rows.shape[1] != layout.size:
         raise InputError(
-            f"{path} has eigenvectors of shape {rows.shape}, the model has {layout.size:,} "
-            "parameters; they have to be of the same architecture"
+            f"{path} has eigenvectors of {rows.shape[1]:,} parameters, the model has "
+            f"{layout.size:,}; they have to be of the same architecture"
         )
     return [Direction(torch.from_numpy(row), layout) for row in rows]
 
@@ -108,7 +110,7 @@ def _read(
     names = {name for name in arrays if name.startswith(f"{group}/")}
     numbered = [f"{group}/{number}" for number in range(len(names))]
     if names != set(numbered) or any(arrays[name].dtype.kind not in "fiu" for name in names):
-        raise InputError(f"{path} ({group}) does not hold arrays of numbers named 0, 1, 2, ...")
+        raise InputError(f"{path} (/{group}) does not hold arrays of numbers named 0, 1, 2, ...")
     tensors = [torch.from_numpy(arrays[name].astype(_precision(arrays[name]))) for name in numbered]
     shapes = [tensor.shape for tensor in tensors]
     double = any(tensor.dtype == torch.float64 for tensor in tensors)
@@ -129,14 +131,14 @@ def _read(
                 entry.place.copy_(tensor)
             elif entry.is_parameter and tensor.any():
                 raise InputError(
-                    f"{path} ({group}) moves {entry.name}, which is frozen in this model"
+                    f"{path} (/{group}) moves {entry.name}, which is frozen in this model"
                 )
         return Direction(vector, layout, statistics if kind == "states" else None)
     try:
         layout.flatten(tensors)  # raises an error that says what does not fit
     except InputError as error:
         raise InputError(
-            f"{path} ({group}) does not fit the model: {error}; "
+            f"{path} (/{group}) does not fit the model: {error}; "
             "the directions have to come from the same architecture"
         ) from error
     raise AssertionError("the tensors fit, but no form of directions was recognised")

@@ -47,7 +47,7 @@ def verify(file: BufferedReader, path: Path) -> None:
     digest = hashlib.file_digest(file, "sha256").hexdigest()
     if user_block != _user_block(file.tell() - USER_BLOCK, digest):
         raise InputError(
-            f"{path} is damaged: it has not the checksum that it was written with; remove it and "
+            f"{path} is damaged or was changed: it has not the checksum that it was written with; "
             "measure again, or restore a copy"
         )
 

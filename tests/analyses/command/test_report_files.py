@@ -77,10 +77,10 @@ def test_what_every_json_holds(report, runs, label, analysis):
     with h5py.File(report[0] / label / f"{analysis}.h5") as file:
         assert json.loads(file.attrs["provenance"]) == made
         assert json.loads(file.attrs["settings"]) == numbers["settings"]
-        assert file.attrs["analysis"] == analysis
+        assert file.attrs["analysis"].decode() == analysis
         for name, item in file.items():
             if isinstance(item, h5py.Dataset):
-                assert isinstance(item.attrs["unit"], str), name
+                assert isinstance(item.attrs["unit"], bytes), name
                 assert len(json.loads(item.attrs["axes"])) in (0, item.ndim), name
 
 

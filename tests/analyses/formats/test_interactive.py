@@ -9,7 +9,7 @@ import pytest
 
 from analyses.formats.interactive import write_interactive
 from analyses.formats.scene_figures import Panel
-from landscape.errors import InputError
+from landscape.errors import InputError, SaveError
 
 LABEL = "train loss (nats)"
 
@@ -178,7 +178,7 @@ def test_a_failed_write_leaves_the_old_page(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "write_text", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(SaveError, match="page.html can't be written: disk full; the one that was"):
         write_interactive([panel()], path, log=True, label=LABEL)
     assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]
 

@@ -19,6 +19,7 @@ from analyses.run_context import RunContext
 from landscape.errors import InputError
 from landscape.objective.objective import Objective
 from tests.analyses.problems import objective, results
+from tests.hdf5_files import unsealed
 from tests.oracles.slices import slice_error
 
 HELD_OUT = Settings(top=1, quick=True, held_out=True)
@@ -106,7 +107,7 @@ def test_files_of_before_both_ends_are_read(tmp_path):
     signs = np.where(np.arange(len(spectrum.components.names)) % 2, -1.0, 1.0)
     values = signs * np.abs(spectrum.components.largest.values)
     spectrum.save(path)
-    with h5py.File(path, "r+") as file:
+    with h5py.File(unsealed(path), "r+") as file:
         del file["ends"], file["components/smallest"], file["sampling_errors"]
         file["sampling_error"] = 0.25
         file["components/eigenvalues"][...] = values
@@ -153,7 +154,7 @@ def test_halves_of_the_sample_enclose_the_largest_eigenvalue(tmp_path):
 def test_a_components_file_of_before_is_read(tmp_path):
     (result,) = results("components", 1)
     result.save(tmp_path / "x.h5")
-    with h5py.File(tmp_path / "x.h5", "r+") as file:
+    with h5py.File(unsealed(tmp_path / "x.h5"), "r+") as file:
         del file["ends"], file["components/smallest"]
         for name, values in (("eigenvalues", [-2.0]), ("residuals", [1e-5]), ("converged", [True])):
             file[name] = values

@@ -14,6 +14,7 @@ from analyses.sparsity.result import Sparsity, series
 from landscape.objective.objective import Objective
 from tests.analyses.problems import network, result, samples
 from tests.analyses.sparsity.problems import case_objective, measure, planted
+from tests.hdf5_files import unsealed
 
 
 def test_headline(tmp_path):
@@ -58,7 +59,7 @@ def test_a_file_of_an_earlier_version_answers_another_question(tmp_path):
     objective = Objective(model, data, device="cpu", origin={"label": "a"})
     measured = sparsity.compute(objective)
     measured.save(tmp_path / "sparsity.h5")
-    with h5py.File(tmp_path / "sparsity.h5", "a") as file:
+    with h5py.File(unsealed(tmp_path / "sparsity.h5"), "a") as file:
         for name in ("above", "neurons", "dead", "histogram", "rank", "components"):
             del file[name]
         file.attrs["settings"] = "{}"

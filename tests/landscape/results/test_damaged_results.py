@@ -6,7 +6,9 @@ import pytest
 
 from analyses.catalog import known_analyses
 from landscape.errors import InputError
+from landscape.results.hdf5.seal import USER_BLOCK
 from tests.analyses.problems import NAMES, result
+from tests.hdf5_files import changed, unsealed
 from tests.profile import repeats
 
 every_result = pytest.mark.parametrize("name", NAMES)
@@ -25,7 +27,7 @@ def test_a_result_of_another_analysis_is_refused(tmp_path, name):
 def test_no_file_and_a_folder_are_refused(tmp_path, name):
     with pytest.raises(InputError, match="no such result: .*nowhere"):
         known_analyses()[name].result_type.load(tmp_path / "nowhere.h5")
-    with pytest.raises(InputError, match="damaged or not a result"):
+    with pytest.raises(InputError, match="is not a file"):
         known_analyses()[name].result_type.load(tmp_path)
 
 
@@ -47,7 +49,7 @@ def test_truncated_files_are_refused(tmp_path, name):
 def test_a_file_whose_structure_is_damaged_is_refused(tmp_path, marker):
     path = tmp_path / "x.h5"
     result("surface").save(path)
-    content = path.read_bytes()
+    content = unsealed(path).read_bytes()
     assert marker in content
     path.write_bytes(content.replace(marker, marker[::-1]))
     with pytest.raises(InputError, match=r"x\.h5"):
@@ -87,7 +89,7 @@ CHANGES = {
     "provenance that is no JSON": attribute("provenance", ""),
     "provenance without its fields": attribute("provenance", "{}"),
     "provenance with more fields": attribute("provenance", '{"weather": "fine"}'),
-    "another format": attribute("format", 2),
+    "another format": attribute("format", 3),
     "no analysis": lambda file: file.attrs.__delitem__("analysis"),
     "a vector for a number": replaced("loss", [1.0, 2.0]),
     "text for a number": replaced("loss", "large"),
@@ -95,12 +97,25 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_changed_file_is_refused(tmp_path, what):
+@pytest.mark.parametrize("version", ["sealed again", "earlier"])
+def test_a_changed_file_is_refused(tmp_path, what, version):
     path = tmp_path / "x.h5"
     result("hessian").save(path)
-    with h5py.File(path, "r+") as file:
-        CHANGES[what](file)
-    with pytest.raises(InputError):
+    if version == "earlier":
+        with h5py.File(unsealed(path), "r+") as file:
+            CHANGES[what](file)
+    else:
+        changed(path, CHANGES[what])
+    with pytest.raises(InputError) as raised:
+        known_analyses()["hessian"].result_type.load(path)
+    assert "checksum" not in str(raised.value)
+
+
+def test_a_file_of_today_without_its_checksum_is_refused(tmp_path):
+    path = tmp_path / "x.h5"
+    result("hessian").save(path)
+    path.write_bytes(path.read_bytes()[USER_BLOCK:])
+    with pytest.raises(InputError, match="it has lost its checksum"):
         known_analyses()["hessian"].result_type.load(path)
 
 

@@ -68,7 +68,7 @@ def bits(path):
 
     def keep(name, item):
         if isinstance(item, h5py.Dataset):
-            values = item.asstr()[()] if item.dtype.kind == "O" else item[()]
+            values = item.asstr()[()] if item.dtype.kind in "OS" else item[()]
             text = np.asarray(values).dtype.kind in "OU"
             arrays[name] = (
                 np.asarray(values).tolist()

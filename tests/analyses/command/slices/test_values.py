@@ -98,7 +98,7 @@ def test_the_loss_by_name_or_function(done, mine, tmp_path, name, loss):
     assert said["provenance"]["origin"]["loss"] == name
     with h5py.File(path) as file:
         unit = "nats" if name == "cross_entropy" else ""
-        assert file["train_loss"].attrs["unit"] == unit
+        assert file["train_loss"].attrs["unit"].decode() == unit
 
 
 def test_repeats_are_the_slices_of_the_next_seeds(done, mine, tmp_path):
