@@ -148,7 +148,8 @@ class Proportion(Estimate):
         """How many independent yes-or-no answers have this error: n itself where it is of such."""
         if not self.stderr > 0:
             return math.nan if math.isnan(self.stderr) else math.inf
-        return (self.value * (1 - self.value) or self.stderr) / self.stderr**2
+        # Not by the square, which is 0 or infinite for extreme errors.
+        return (self.value * (1 - self.value) or self.stderr) / self.stderr / self.stderr
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Wilson's interval (1927), of the effective count where the samples are not yes or no.
@@ -163,6 +164,8 @@ class Proportion(Estimate):
             return self.value, self.value
         square = float(t_quantile((1 + level) / 2, self.dof)) ** 2
         count, p = self.effective_count, self.value
+        if count == 0:  # the error is so large that nothing is known
+            return 0.0, 1.0
         centre = (p + square / (2 * count)) / (1 + square / count)
         root = math.sqrt(square * (p * (1 - p) + square / (4 * count)) / count)
         half = root / (1 + square / count)

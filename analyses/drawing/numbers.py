@@ -166,7 +166,7 @@ def with_residual(
 
 
 def _with_error(value: float, error: float) -> str:
-    if not math.isfinite(error):
+    if not 0 <= error < math.inf:
         return f"{number(value)} (no error)"
     if error == 0 or not math.isfinite(value):
         return f"{number(value)} ± {number(error)}"

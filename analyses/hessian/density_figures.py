@@ -163,7 +163,7 @@ def _lowest_density(results: Sequence[Spectrum]) -> float:
     heights = [
         8.0 / (abs(float(r.eigenvalues[0])) * r.provenance.num_parameters)
         for r in results
-        if r.eigenvalues[0]
+        if r.eigenvalues[0] and r.provenance.num_parameters
     ]
     return 0.1 * min(heights, default=1.0)
 

@@ -23,9 +23,9 @@ def draw(
     """
     page = figure(5.8, 2.8)
     axes = page.subplots()
-    low = min(float(result.eigenvalues.min()) for result in results)
-    high = max(float(result.eigenvalues.max()) for result in results)
-    edges = np.linspace(min(low, 0.0), max(high, 1e-12), 41)
+    every = np.concatenate([result.eigenvalues.ravel() for result in results])
+    finite = every[np.isfinite(every)]
+    edges = np.linspace(finite.min(initial=0.0), finite.max(initial=1e-12), 41)
     handles: dict[str, Any] = {}
     groups = by_group(results)
     for members, style in zip(groups, line_styles(len(groups)), strict=True):

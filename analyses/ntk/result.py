@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from analyses.ntk.settings import VARIANTS, Settings
+from landscape.errors import InputError
 from landscape.estimates import GeometricMean
 from landscape.measures.tangent_kernel import condition_number
 from landscape.results.provenance import Provenance
@@ -84,6 +85,9 @@ class TangentKernel(Result):
             settings = replace(settings, ntk_bn="fixed")
             unknown = np.full_like(arrays["summed"], np.nan)
             arrays = {**arrays, "statistics": np.array("fixed"), "logit_sum": unknown}
+        if str(arrays["statistics"]) not in STATISTICS:
+            raise InputError(f"unknown statistics: {arrays['statistics']!s}")
+
         names = ("full", "summed", "logit", "logit_sum", "samples", "outputs")
         return cls(
             **{name: arrays[name] for name in names},

@@ -55,7 +55,7 @@ class Slice(Result):
     split: str
     x: Floats
     y: Floats | None
-    values: dict[str, NDArray[Any]]
+    values: dict[str, Floats]
     at_origin: dict[str, float]
     directions: dict[str, NDArray[Any]]
     direction_cosine: float

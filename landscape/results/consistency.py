@@ -8,6 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscape.errors import InputError
 
+# How arrays of errors are called, and the axes along which an error follows its value.
+_ERROR_NAMES = ("stderr", "error", "errors", "residual", "residuals")
+_VALUE_AND_ERROR = ("value and error", "value and standard error", "mean and standard error", "±")
+
 
 class Described(Protocol):
     """Values with the names of their axes."""
@@ -62,6 +66,24 @@ def check_restored(restored: Mapping[str, Described], stored: Mapping[str, NDArr
                 f"{path} is an array of {stored[path].dtype} and shape {stored[path].shape}, "
                 f"expected {values.dtype} and {values.shape}"
             )
+
+
+def check_errors(arrays: Mapping[str, Described]) -> None:
+    """Check that no standard error and no residual is negative.
+
+    Raises:
+        InputError: One is.
+    """
+    for path, array in arrays.items():
+        values = np.asarray(array.values)
+        if values.dtype.kind != "f":
+            continue
+        if array.axes and array.axes[-1] in _VALUE_AND_ERROR:
+            values = values[..., 1]
+        elif not path.endswith(_ERROR_NAMES):
+            continue
+        if (values < 0).any():
+            raise InputError(f"{path} has a negative error")
 
 
 def check_increasing(name: str, coordinates: NDArray[Any]) -> None:

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from landscape.errors import InputError
-from landscape.results.consistency import check_axes, check_restored
+from landscape.results.consistency import check_axes, check_errors, check_restored
 from landscape.results.files import replacing
 from landscape.results.hdf5.read import Outline, read_arrays, read_outline
 from landscape.results.hdf5.write import write_hdf5
 from landscape.results.provenance import UNKNOWN, Provenance
 from landscape.runtime.options import from_plain, to_plain
+from landscape.runtime.typed_fields import check_fields
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -163,10 +164,13 @@ class Result(ABC):
                 from_plain(cls.settings_type, json.loads(str(attributes["settings"]))),
                 Provenance(**json.loads(str(attributes["provenance"]))),
             )
+            check_fields(result)
             described = result.arrays()
             check_axes(described)
+            check_errors(described)
             if outline.is_sealed:  # files of earlier versions have fewer arrays
                 check_restored(described, arrays)
+            plain(result.headline())
         except _UNFIT as error:
             raise InputError(f"{path} is damaged or not a result file ({error})") from error
         return result
