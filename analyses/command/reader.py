@@ -10,7 +10,13 @@ from analyses.command.checkpoints import GivenCheckpoint
 from analyses.command.settings import MeasurementSettings
 from landscape.checkpoints.load import Checkpoint, load_checkpoint
 from landscape.checkpoints.preprocessing import check_class_order, with_model_defaults
-from landscape.checkpoints.run import LAST, RELEASED_WEIGHTS, epochs_unit, run_of
+from landscape.checkpoints.run import (
+    LAST,
+    RELEASED_WEIGHTS,
+    RunDirectory,
+    epochs_unit,
+    run_of,
+)
 from landscape.checkpoints.trained_models import is_function
 from landscape.data.catalog import data_facts, load_data
 from landscape.data.samples import Samples, check_targets, choose, count_classes
@@ -24,6 +30,7 @@ from landscape.objective.objective import Objective
 from landscape.runtime.devices import PRECISIONS
 from landscape.runtime.options import from_plain, given_options
 from landscape.runtime.user_files import is_user_function, load_user_function
+from landscape.training.stored_settings import stored_training
 
 LOGGER = logging.getLogger(__name__)
 
@@ -205,22 +212,33 @@ def _model_facts(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
+def _readable_metrics(run: RunDirectory) -> list[dict[str, float]]:
+    """The rows of metrics.csv; none, with a message, if it is damaged.
+
+    What is measured on the weights does not need them.
+    """
+    try:
+        return run.read_metrics()
+    except InputError as error:
+        LOGGER.info(f"what the training reached is left out: {error}")
+        return []
+
+
 def _training_facts(checkpoint: Checkpoint) -> dict[str, Any]:
     """How a run was trained and what it reached, if the checkpoint is the end of one."""
     if checkpoint.config is None:
         return {}
     facts: dict[str, Any] = {}
-    settings = checkpoint.config.get("training", {})
-    training = dict(settings)
     run, file = run_of(checkpoint.path), checkpoint.path
-    rows = run.read_metrics() if run is not None else []
+    training = stored_training(checkpoint.config, run.path if run is not None else file.parent)
+    rows = _readable_metrics(run) if run is not None else []
     if rows and file.name in (LAST, RELEASED_WEIGHTS):
-        accuracy = rows[-1]["val_accuracy"]
+        accuracy = rows[-1].get("val_accuracy", math.nan)
         if math.isfinite(accuracy):  # a Tracker may not know it
             facts["validation_accuracy"] = accuracy
-        training["lr"] = rows[-1]["lr"]
+        training["lr"] = rows[-1].get("lr", training.get("lr"))
     if file.stem.isdecimal():
-        training["lr"] = {int(row["epoch"]): row["lr"] for row in rows}.get(int(file.stem))
+        training["lr"] = {int(row["epoch"]): row.get("lr") for row in rows}.get(int(file.stem))
     facts["training"] = training
     facts["training_data"] = checkpoint.config.get("data", {})
     facts["samples_per_perturbation"] = checkpoint.config.get("samples_per_perturbation")

@@ -19,6 +19,7 @@ from landscape.checkpoints.run import epochs_unit, run_of
 from landscape.errors import InputError, NotMeasurableError
 from landscape.objective.objective import Objective
 from landscape.results.provenance import Provenance
+from landscape.training.stored_settings import stored_training
 
 NO_EPOCH = "{} has no finished epoch in a metrics.csv of landscape-train"
 
@@ -36,10 +37,13 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Cu
 
     Raises:
         NotMeasurableError: if the checkpoint belongs to no run, or to a run without a finished
-            epoch.
+            epoch, or with a damaged metrics.csv.
     """
     checkpoint = objective.origin.get("checkpoint")
-    log = find_log(Path(checkpoint)) if checkpoint else None
+    try:
+        log = find_log(Path(checkpoint)) if checkpoint else None
+    except InputError as error:  # what is measured on the weights does not need it
+        raise NotMeasurableError(str(error)) from error
     if log is None:
         raise NotMeasurableError(NO_EPOCH.format(checkpoint or "the model"))
     return Curves(_columns(log))
@@ -71,7 +75,7 @@ def measure_run(path: Path, label: str, settings: Settings) -> Curves:
             f"expected {', '.join(FOREIGN_LOGS)}"
         )
     config = log.config
-    training = config.get("training", {})
+    training = stored_training(config, log.path)
     model, data = config.get("model", {}), config.get("data", {})
     provenance = Provenance(
         num_parameters=int(config.get("num_parameters", 0)),

@@ -6,9 +6,11 @@ curvature at which a step of the run's learning rate is stable (Cohen et al., IC
 Long and Bartlett, 2023).
 """
 
+import logging
 import math
 from collections.abc import Mapping
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from analyses.run_context import RunContext
 from analyses.saved_epochs import find_saved_epochs
 from analyses.sharpness.result import Sharpness
 from analyses.sharpness.settings import Settings
-from landscape.checkpoints.logs.training_log import find_log
+from landscape.checkpoints.logs.training_log import TrainingLog, find_log
 from landscape.checkpoints.weights import read_weights
 from landscape.curvature.operators import CurvatureOperator
 from landscape.curvature.products import ProductRequest
@@ -26,9 +28,12 @@ from landscape.curvature.sampling import sampling_errors
 from landscape.curvature.stability import has_known_edge, sam_edge
 from landscape.eigen.eigenpairs import WITH_ENDS
 from landscape.eigen.lanczos import lanczos
-from landscape.errors import NotMeasurableError
+from landscape.errors import InputError, NotMeasurableError
 from landscape.objective.objective import Objective
 from landscape.runtime.progress import track
+from landscape.training.stored_settings import stored_training
+
+LOGGER = logging.getLogger(__name__)
 
 TOLERANCE = 1e-3
 
@@ -54,8 +59,8 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Sh
         raise NotMeasurableError(
             f"{name} has no saved epochs: train with --save-every 1, or name files with --epochs"
         )
-    log = find_log(saved.members[-1].path)
-    training = log.config.get("training", {}) if log is not None else {}
+    log = _readable_log(saved.members[-1].path)
+    training = stored_training(log.config, log.path) if log is not None else {}
     rates = log.learning_rates(saved.unit) if log is not None else {}
     vector = None
     rows = []
@@ -67,6 +72,15 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Sh
         rate = rates.get(epoch.number, math.nan)
         rows.append([epoch.number, *row, rate, _edge(training, rate, norm)])
     return Sharpness(table=np.array(rows, dtype=np.float64))
+
+
+def _readable_log(checkpoint: Path) -> TrainingLog | None:
+    """The log of the training; none, with a message, if it is damaged."""
+    try:
+        return find_log(checkpoint)
+    except InputError as error:
+        LOGGER.info(f"learning rates and the edge of stability are left out: {error}")
+        return None
 
 
 def _measure(

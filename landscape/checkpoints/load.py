@@ -22,6 +22,7 @@ from landscape.checkpoints.foreign.jax_npz import (
 from landscape.checkpoints.foreign.shards import describe_folder, weights_in
 from landscape.checkpoints.matching import Expected
 from landscape.checkpoints.run import CONFIG, EMA, LAST, RELEASED_WEIGHTS, run_of, weights_file
+from landscape.checkpoints.run_files.size import refuse_oversized_network
 from landscape.checkpoints.trained_models import (
     brings_model,
     hash_weights,
@@ -128,6 +129,8 @@ def load_checkpoint(
         spec = ModelSpec(type(model).__qualname__, {})
     else:
         spec = _spec(model, given, facts, config, path)
+        if model is None:
+            refuse_oversized_network(spec, path)
     contents = read_contents(path, trust=trust)
     if is_jax_checkpoint(contents):
         if isinstance(model, nn.Module):

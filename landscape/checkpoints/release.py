@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
+from landscape.checkpoints.foreign.safetensors_file import to_safetensors
 from landscape.checkpoints.run import LAST, RELEASED_WEIGHTS, RunDirectory
 from landscape.errors import InputError
 from landscape.results.files import make_directory, replacing
@@ -23,7 +23,7 @@ def release_run(run: Path, folder: Path, dtype: torch.dtype = torch.float32) -> 
             released network is the rounded one, so measure that one.
 
     Returns:
-        The file of weights.
+        The file of weights. Its metadata hold a checksum, which every reader here verifies.
 
     Raises:
         InputError: The run is not complete, or a weight is too large for ``dtype``.
@@ -35,13 +35,15 @@ def release_run(run: Path, folder: Path, dtype: torch.dtype = torch.float32) -> 
     source = RunDirectory(run)
     config = source.read_config()
     config["data"] = {**config["data"], "data_dir": ""}
-    state: dict[str, Tensor] = source.load(LAST)["model"]
+    state = source.load(LAST).get("model")
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise InputError(f"{run / LAST} holds no weights by name under model; train again")
     rounded = {name: _rounded(name, value, dtype) for name, value in state.items()}
     target = RunDirectory(make_directory(folder))
     target.write_config(config)
     target.write_metrics(source.read_metrics())
     with replacing(folder / RELEASED_WEIGHTS) as temporary:
-        temporary.write_bytes(save(rounded))
+        temporary.write_bytes(to_safetensors(rounded))
     return folder / RELEASED_WEIGHTS
 
 

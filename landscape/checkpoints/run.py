@@ -25,6 +25,8 @@ import torch
 
 from landscape.checkpoints.foreign.shards import weights_in
 from landscape.checkpoints.foreign.torch_file import read_torch_file
+from landscape.checkpoints.run_files.config import read_config
+from landscape.checkpoints.run_files.metrics import read_metrics
 from landscape.errors import InputError
 from landscape.models.pretrained_folder import is_pretrained_folder
 from landscape.results.files import make_directory, replacing, sweep
@@ -77,8 +79,8 @@ def is_released(folder: Path) -> bool:
         return False
     try:
         RunDirectory(folder).read_config()
-    except InputError:  # the config.json of a model of Hugging Face, or none
-        return False
+    except InputError:  # a damaged one, that of a model of Hugging Face, or none
+        return (folder / METRICS).exists() and not is_pretrained_folder(folder)
     return True
 
 
@@ -128,28 +130,17 @@ class RunDirectory:
             folder.rmdir()
 
     def read_config(self) -> dict[str, Any]:
-        """The content of config.json.
+        """The content of config.json, whose entries have been checked.
 
         Raises:
             InputError: It is missing or damaged.
         """
-        file = self.path / CONFIG
         try:
-            config = json.loads(file.read_text())
+            return read_config(self.path / CONFIG)
         except FileNotFoundError as error:
             raise InputError(
                 f"{self.path} is not a run directory: it has no {CONFIG}{self._hint()}"
             ) from error
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{file} is damaged: {error}") from error
-        sections = ("model", "data")
-        if not isinstance(config, dict) or not all(
-            isinstance(config.get(section), dict) for section in sections
-        ):
-            raise InputError(f"{file} has no model and data entries; was it written by this tool?")
-        if not isinstance(config["model"].get("arguments"), dict) or "name" not in config["model"]:
-            raise InputError(f"{file} does not name its model; expected name and arguments")
-        return config
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write config.json."""
@@ -162,14 +153,15 @@ class RunDirectory:
             temporary.write_text(json.dumps(scores, indent=2) + "\n")
 
     def read_metrics(self) -> list[dict[str, float]]:
-        """The rows of metrics.csv, oldest first; empty without such a file."""
-        file = self.path / METRICS
-        if not file.is_file():
+        """The rows of metrics.csv, oldest first; empty without such a file.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        try:
+            return read_metrics(self.path / METRICS)
+        except FileNotFoundError:
             return []
-        with file.open(newline="") as lines:
-            return [
-                {key: float(value) for key, value in row.items()} for row in csv.DictReader(lines)
-            ]
 
     def write_metrics(self, rows: list[dict[str, float]]) -> None:
         """Write metrics.csv."""

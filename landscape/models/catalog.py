@@ -16,6 +16,7 @@ from torch import nn
 
 from landscape.errors import InputError
 from landscape.models import pretrained_folder, timm_models, torchvision_models
+from landscape.models.arguments import check_arguments
 from landscape.models.huggingface import build_pretrained_architecture
 from landscape.models.mixer import MlpMixer
 from landscape.models.names import FAMILIES, NAMED
@@ -154,6 +155,7 @@ def _construct(
     if missing:
         needed = " ".join(f"{key}=..." for key in missing)
         raise InputError(f"--model {family} also needs --model-args {needed}")
+    check_arguments(make, family, arguments)
     try:
         return make(**arguments)
     except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:

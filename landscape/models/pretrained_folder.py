@@ -3,12 +3,12 @@
 A model has ``config.json`` beside its weights, an adapter of peft ``adapter_config.json``.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from landscape.errors import InputError
+from landscape.runtime.plain_files import read_json_object
 
 PREFIX = "hf:"
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
@@ -27,21 +27,16 @@ def is_pretrained_folder(path: Path) -> bool:
     return "architectures" in config or "model_type" in config
 
 
-def read_json(file: Path) -> dict[str, Any]:
+def read_json(file: Path, most_bytes: int = 16 * 1024**2) -> dict[str, Any]:
     """The content of a JSON file that holds an object.
 
     Raises:
-        InputError: It is missing, damaged or something else.
+        InputError: It is missing, larger than ``most_bytes``, damaged or something else.
     """
     try:
-        content = json.loads(file.read_text())
+        return read_json_object(file, most_bytes, unique_keys=False)
     except FileNotFoundError as error:
         raise InputError(f"{file.parent} has no {file.name}") from error
-    except (ValueError, RecursionError, OSError) as error:
-        raise InputError(f"{file} is damaged: {error}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{file} is damaged: expected an object, got {type(content).__name__}")
-    return content
 
 
 def architecture_of(folder: Path, config: Mapping[str, Any]) -> str:

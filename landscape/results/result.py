@@ -18,7 +18,7 @@ from landscape.results.files import replacing
 from landscape.results.hdf5.read import Outline, read_arrays, read_outline
 from landscape.results.hdf5.write import write_hdf5
 from landscape.results.provenance import UNKNOWN, Provenance
-from landscape.runtime.options import from_plain, to_plain
+from landscape.runtime.options import from_plain, to_plain, types_checked
 from landscape.runtime.typed_fields import check_fields
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class Result(ABC):
                 arrays,
                 str(attributes["label"]),
                 from_plain(cls.settings_type, json.loads(str(attributes["settings"]))),
-                Provenance(**json.loads(str(attributes["provenance"]))),
+                Provenance(**types_checked(Provenance, json.loads(str(attributes["provenance"])))),
             )
             check_fields(result)
             described = result.arrays()

@@ -157,7 +157,9 @@ def _report(program: str, error: Exception, debug: bool, status: int) -> int:
         traceback.print_exc()
     else:
         kind = "" if isinstance(error, LandscapeError) else f"{type(error).__name__}: "
-        text = " ".join(str(error).split())
+        # Names and values in it may come from a file with anything in it.
+        words = " ".join(str(error).split())
+        text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in words)
         hint = "" if isinstance(error, LandscapeError) else " (--debug shows where)"
         sys.stderr.write(f"{program}: error: {kind}{text}{hint}\n")
     return status

@@ -9,9 +9,10 @@ import argparse
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from landscape.errors import InputError
+from landscape.runtime.plain_values import describe, is_plain_type, of_type
 
 Settings = TypeVar("Settings")
 
@@ -133,19 +134,61 @@ def to_plain(settings: Any) -> dict[str, Any]:
     return plain
 
 
-def from_plain(settings: type[Settings], plain: Mapping[str, Any]) -> Settings:
-    """Make ``settings`` from JSON types: the inverse of :func:`to_plain`."""
-    values: dict[str, Any] = {}
+def from_plain(settings: type[Settings], plain: Mapping[str, Any], name: str = "") -> Settings:
+    """Make ``settings`` from JSON types: the inverse of :func:`to_plain`.
+
+    Args:
+        settings: A dataclass.
+        plain: Its fields by name; others are ignored, and those that it lacks have their defaults.
+        name: What ``plain`` is called in messages.
+
+    Raises:
+        InputError: A value is of another type than its field, or none of its choices.
+    """
+    values = types_checked(settings, plain, name)
     for field in dataclasses.fields(settings):  # type: ignore[arg-type]
+        choices = field.metadata.get("choices") or ()
+        for word in _words(values.get(field.name)) if choices else ():
+            if word not in choices:
+                place = f"{name}.{field.name}" if name else field.name
+                expected = ", ".join(choices)
+                raise InputError(f"{place} has to be one of {expected}, got {describe(word)}")
+    return settings(**values)
+
+
+def types_checked(settings: type[Any], plain: Mapping[str, Any], name: str = "") -> dict[str, Any]:
+    """The fields of ``settings`` that are in ``plain``, each of the type that it is declared as.
+
+    Args:
+        settings: A dataclass.
+        plain: As for :func:`from_plain`.
+        name: Likewise.
+
+    Raises:
+        InputError: A value is of another type.
+    """
+    declared = get_type_hints(settings)
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(settings):
         if field.name not in plain:
             continue
-        value = plain[field.name]
-        if isinstance(value, list):
-            value = tuple(value)
-        elif isinstance(value, str) and "parse" in field.metadata:
-            value = field.metadata["parse"](value)
-        values[field.name] = value
-    return settings(**values)
+        value, wanted = plain[field.name], declared[field.name]
+        place = f"{name}.{field.name}" if name else field.name
+        if isinstance(value, str) and "parse" in field.metadata and not is_plain_type(wanted):
+            try:
+                values[field.name] = field.metadata["parse"](value)
+            except (ValueError, InputError) as error:
+                raise InputError(f"{place} is wrong: {error}") from error
+        else:
+            values[field.name] = of_type(value, wanted, place)
+    return values
+
+
+def _words(value: Any) -> tuple[Any, ...]:
+    """The words of a choice: one, several, or none where it is left open."""
+    if isinstance(value, tuple):
+        return value
+    return () if value is None else (value,)
 
 
 def key_value(text: str) -> tuple[str, Any]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from landscape.checkpoints.run import LAST, RunDirectory
 from landscape.training.ema import MovingAverage
+from landscape.training.saved_state import check_optimizer, check_saved_state, fitting
 from landscape.training.step import Stepper
 from landscape.training.tasks.contrastive import Projected
 
@@ -72,18 +73,28 @@ class TrainingState:
         return content
 
     def load(self, run: RunDirectory) -> None:
-        """Resume from last.pt, or from the start if the run has none yet."""
-        if not (run.path / LAST).is_file():
+        """Resume from last.pt, or from the start if the run has none yet.
+
+        Raises:
+            InputError: It is damaged, or not of this training.
+        """
+        file = run.path / LAST
+        if not file.is_file():
             return
         content = run.load(LAST)
-        device = self.stepper.device
-        self.model.load_state_dict(content["model"])
-        self.stepper.optimizer.load_state_dict(content["optimizer"])
-        if self.average is not None:
-            self.average.load(content["ema"])
-        self.stepper.load_direction(content.get("looksam"))
-        if isinstance(self.stepper.model, Projected):
-            self.stepper.model.projection.load_state_dict(content["projection"])
+        check_saved_state(content, file)
+        optimizer = self.stepper.optimizer
+        fresh = optimizer.state_dict()
+        with fitting(file):
+            self.model.load_state_dict(content["model"])
+            optimizer.load_state_dict(content["optimizer"])
+            check_optimizer(optimizer, fresh)
+            if self.average is not None:
+                self.average.load(content["ema"])
+            self.stepper.load_direction(content.get("looksam"))
+            if isinstance(self.stepper.model, Projected):
+                self.stepper.model.projection.load_state_dict(content["projection"])
         rows = [dict(row) for row in content["metrics"]]
+        device = self.stepper.device
         records = list(content["records"].to(device)) if "records" in content else []
         self.position = Position(rows, records, content.get("seconds", 0.0))

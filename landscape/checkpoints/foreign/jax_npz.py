@@ -8,22 +8,28 @@ Flax stores dense kernels as (in, out), convolutions as (H, W, in, out) and atte
 as (in, heads, head_dim) or (heads, head_dim, out); torch wants (out, in) and (out, in, H, W).
 """
 
+import math
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 from torch import Tensor
 
+from landscape.checkpoints.foreign.archives import refuse_large_archive
 from landscape.errors import InputError
 
 Array = NDArray[np.floating[Any]]
 
 # Where the networks of these files differ from our defaults: flax's gelu is the tanh form.
 JAX_MODEL_ARGUMENTS = {"activation": "gelu_tanh"}
+
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 _BLOCK = r"Transformer/encoderblock_(?P<k>\d+)/"
 _ATTENTION = _BLOCK + r"MultiHeadDotProductAttention_\d+/"
@@ -61,10 +67,17 @@ def read_jax_file(path: Path) -> dict[str, Array]:
     if not path.is_file():
         raise InputError(f"no such checkpoint: {path}")
     try:
+        refuse_large_archive(path)
+        _check_headers(path)
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
+    except InputError:
+        raise
     except Exception as error:  # numpy, zipfile and zlib each fail in their own ways
-        raise InputError(f"{path} is truncated or not an .npz checkpoint ({error})") from error
+        reason = ascii(str(error)[:120])[1:-1]
+        raise InputError(
+            f"{path} is truncated or not an .npz checkpoint ({reason}); copy or download it again"
+        ) from error
     parameters = {}
     for key, value in arrays.items():
         for prefix in ("opt/target/", "params/"):
@@ -74,12 +87,40 @@ def read_jax_file(path: Path) -> dict[str, Array]:
     return parameters
 
 
+def _check_headers(path: Path) -> None:
+    """Raise ValueError if an array is not as large as its part of the archive.
+
+    numpy takes memory for what a header says, and reads no further, so that it would not notice.
+    """
+    with zipfile.ZipFile(path) as archive:
+        for record in archive.infolist():
+            with archive.open(record) as stream:
+                version = npy.read_magic(stream)
+                if version not in _HEADERS:
+                    raise ValueError(f"{record.filename} is of version {version}")
+                shape, _, kind = _HEADERS[version](stream)
+                size = math.prod(shape) * kind.itemsize
+                if not kind.hasobject and size != record.file_size - stream.tell():
+                    raise ValueError(f"{record.filename} is not of the size that it says")
+
+
 def convert_jax_parameters(parameters: Mapping[str, Array], path: Path) -> dict[str, Tensor]:
     """Convert parameters to a state dict with our names and layouts.
 
     Raises:
-        InputError: A key is unknown, or part of an attention layer is missing.
+        InputError: A key is unknown, part of an attention layer is missing, or an array has not the
+            shape or type of its layer.
     """
+    try:
+        return _converted(parameters, path)
+    except (ValueError, IndexError, TypeError) as error:  # numpy's, of shapes and types
+        raise InputError(
+            f"{path} has a parameter whose shape or type is not that of its layer ({error}); "
+            "download it again"
+        ) from error
+
+
+def _converted(parameters: Mapping[str, Array], path: Path) -> dict[str, Tensor]:
     state: dict[str, Array] = {}
     attention: dict[str, dict[str, Array]] = {}
     for key, value in parameters.items():
@@ -121,7 +162,7 @@ def count_heads(parameters: Mapping[str, Array]) -> int | None:
     """The number of attention heads, which converted weights no longer show; None for a Mixer."""
     for key, value in parameters.items():
         match = _QKV.fullmatch(key)
-        if match and match["leaf"] == "bias":
+        if match and match["leaf"] == "bias" and value.ndim:
             return int(value.shape[0])
     return None
 

@@ -6,6 +6,8 @@ import zipfile
 from enum import Enum
 from pathlib import Path
 
+from landscape.checkpoints.foreign.archives import ZIP_ERRORS
+
 _TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch.save before version 1.6
 _PICKLES = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 _BINARY = {
@@ -131,7 +133,8 @@ def _describe_zip(path: Path, size: int) -> str:
     names = _members(path)
     if "model.weights.h5" in names:
         return f"{path} is a Keras model; save the weights from torch"
-    inside = f" ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})" if names else ""
+    shown = [ascii(name[:60])[1:-1] for name in names[:3]]
+    inside = f" ({', '.join(shown)}{', ...' if len(names) > 3 else ''})" if names else ""
     return f"{path} is a zip archive{inside}, not a checkpoint; unpack it first"
 
 
@@ -144,7 +147,7 @@ def _members(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+    except ZIP_ERRORS:
         return []
 
 

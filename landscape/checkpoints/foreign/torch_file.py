@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import torch
 
+from landscape.checkpoints.foreign.archives import ZIP_ERRORS, check_archive
 from landscape.checkpoints.foreign.harmless import harmless_types
 from landscape.checkpoints.foreign.kinds import Kind, damaged, describe_file, kind_of
 from landscape.errors import InputError
@@ -26,7 +27,8 @@ def read_torch_file(path: Path, *, trust: bool = False) -> Any:
         What was saved: most often a dict. A TorchScript archive and a pickled module are modules.
 
     Raises:
-        InputError: The file is missing, truncated or no torch file, or holds other objects.
+        InputError: The file is missing, damaged or no torch file, or holds other objects. Damage is
+            told by the checksums that torch.save writes, which torch.load does not read.
     """
     if not path.is_file():
         raise InputError(f"no such checkpoint: {path}")
@@ -38,6 +40,11 @@ def read_torch_file(path: Path, *, trust: bool = False) -> Any:
             f"{path} is {kind.value}, which may run code when it is read; --trust loads it: only "
             "for files you made yourself, or save model.state_dict() with torch.save"
         )
+    if zipfile.is_zipfile(path):  # those of torch before version 1.6 have no checksums
+        try:
+            check_archive(path)
+        except ZIP_ERRORS as error:
+            raise InputError(damaged(path)) from error
     try:
         with warnings.catch_warnings():  # torch.jit is deprecated, its archives are still there
             warnings.simplefilter("ignore")

@@ -9,6 +9,7 @@ from landscape.errors import InputError
 from landscape.models.pretrained_folder import read_json
 
 TRAINER_STATE = "trainer_state.json"
+_MOST_BYTES = 256 * 1024**2  # a long training logs many steps
 
 
 def read_trainer_state(file: Path) -> Columns:
@@ -17,7 +18,7 @@ def read_trainer_state(file: Path) -> Columns:
     Raises:
         InputError: It is damaged, or has no log.
     """
-    history = read_json(file).get("log_history")
+    history = read_json(file, _MOST_BYTES).get("log_history")
     if not isinstance(history, list):
         raise InputError(f"{file} is no state of a Trainer: it has no log_history")
     # The last entry of a finished training is a summary: its train_loss is that of all steps.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from landscape.checkpoints.run import CONFIG, RunDirectory
+from landscape.checkpoints.run_files.config import damage_told
 from landscape.data.settings import DataSettings
 from landscape.errors import InputError
 from landscape.models.catalog import ModelSpec
@@ -16,6 +17,9 @@ from landscape.runtime.user_files import is_user_function
 from landscape.training.recipes.catalog import Recipe, find_recipe
 from landscape.training.sam.settings import ALPHA
 from landscape.training.settings import TrainSettings
+
+# Settings that the config.json of every version has; later ones have their defaults without.
+_ALWAYS_STORED = ("opt", "epochs", "batch_size", "lr", "weight_decay", "schedule", "rho", "seed")
 
 
 @dataclass(frozen=True)
@@ -80,13 +84,18 @@ def remembered_plan(run: RunDirectory, arguments: argparse.Namespace) -> Plan:
     if not run.exists():
         raise InputError(f"nothing to resume: {run.path} holds no run; leave --resume out to start")
     config = run.read_config()
-    if not isinstance(config.get("training"), dict) or "model_name" not in config:
+    run.read_metrics()  # which a resumed run writes again: a damaged one is not replaced unseen
+    if "training" not in config or "model_name" not in config:
         raise InputError(
             f"{run.path / CONFIG} can't be resumed: it has no training or no model_name entry"
         )
     spec = ModelSpec(config["model"]["name"], config["model"]["arguments"])
     data = from_plain(DataSettings, config["data"])
-    training = from_plain(TrainSettings, _as_trained(config["training"]))
+    with damage_told(run.path / CONFIG):
+        missing = [name for name in _ALWAYS_STORED if name not in config["training"]]
+        if missing:
+            raise InputError(f"training has no {', '.join(missing)}")
+        training = from_plain(TrainSettings, _as_trained(config["training"]), "training")
 
     recipe = find_recipe(arguments.recipe) if arguments.recipe else None
     changes = _changes(to_plain(data), to_plain(_requested_data(arguments, None, None)), arguments)

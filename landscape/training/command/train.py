@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from landscape.checkpoints.replicates import replicate_runs
-from landscape.checkpoints.run import RunDirectory
+from landscape.checkpoints.run import LAST, RunDirectory
+from landscape.checkpoints.run_files.size import refuse_oversized_network
 from landscape.checkpoints.transfer import transfer_weights
 from landscape.data.catalog import data_facts, load_data
 from landscape.data.samples import (
@@ -156,6 +157,8 @@ def _make_model(
     spec = plan.spec
     if not run.resumes:
         spec = resolve_model(spec.name, spec.arguments, data_facts(training), fit_to_data=True)
+    if run.has_weights:
+        refuse_oversized_network(spec, run.directory.path / LAST)
     model = spec.build()
     example = training.fetch(torch.zeros(1, dtype=torch.int64))
     num_outputs = count_outputs(model, example)
