@@ -2,6 +2,7 @@
 
 import json
 import math
+import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
@@ -172,7 +173,8 @@ class Result(ABC):
                 check_restored(described, arrays)
             plain(result.headline())
         except _UNFIT as error:
-            raise InputError(f"{path} is damaged or not a result file ({error})") from error
+            why = textwrap.shorten(str(error), 300) or type(error).__name__
+            raise InputError(f"{path} is damaged or not a result file ({why})") from error
         return result
 
     def write_json(self, path: str | Path) -> None:
