@@ -88,7 +88,8 @@ class SliceSettings(PointSettings):
                 object.__setattr__(self, name, Axis.of(value))
         if self.repeats < 1:
             raise InputError(f"--repeats has to be at least 1, got {self.repeats}")
-        if self.repeats > 1 and not self.is_random:
+        is_random = self.is_random  # raises InputError for unknown directions
+        if self.repeats > 1 and not is_random:
             raise InputError("--repeats draws random directions; leave out what fixes them")
 
     @property
