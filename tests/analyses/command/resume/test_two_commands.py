@@ -63,7 +63,8 @@ def test_what_is_there_is_drawn_while_it_is_measured_again(warm, subject, measur
     file = measured / "net" / "surface.h5"
     warm.run("surface", file, "--format", "png", "--output-dir", measured / "drawn")
     assert {name: content(measured)[name] for name in before} == before
-    again.kill()
+    os.kill(again.pid, signal.SIGCONT)
+    assert again.end() == 0, again.err
     assert_equal(measured, unkilled[0])
 
 
