@@ -1,6 +1,8 @@
 """Measure one analysis of one objective, once: a result that is on disk is not computed again."""
 
 import logging
+import re
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,13 @@ from analyses.analysis import Analysis
 from analyses.run_context import RunContext
 from analyses.watchers import PartialFile, Watchers
 from landscape.checkpoints.identity import hash_checkpoints
+from landscape.errors import LandscapeError
 from landscape.models.catalog import ModelSpec
 from landscape.objective.objective import Objective
-from landscape.results.files import put_aside, sweep
+from landscape.results.files import make_directory, put_aside, sweep_folder
 from landscape.results.fingerprint import differences, fingerprint
 from landscape.results.journal import remove_journals
+from landscape.results.lock import locked
 from landscape.results.result import Result, is_complete
 
 LOGGER = logging.getLogger(__name__)
@@ -31,24 +35,57 @@ def measure(
 
     It is computed if the folder has none, or with ``force``. One that answers another question is
     kept under another name. Among several ranks the first one reads and writes; the others return
-    None.
+    None. No other process measures the same analysis in the folder meanwhile.
+
+    Raises:
+        InUseError: another process measures the same analysis in the folder, which has no result
+            yet, or would be replaced by ``force``.
     """
     name, label = analysis.name, objective.label or "model"
     folder, ranks = context.folder, context.ranks
     assert folder is not None
     objective = objective.with_origin(files=_hash_files(analysis, settings, objective))
-    journal = folder / f"{name}.journal"
     result = None
+    if ranks.is_first and not force:
+        result, _ = _read_stored(analysis, objective, settings, folder)
+    is_stored = ranks.broadcast(f"stored/{name}/{label}", result is not None)
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(locked(folder, name, ranks))
+        except LandscapeError:
+            # A result can be drawn while another process measures something else in its place,
+            # and from a folder that can't be written to.
+            if not is_stored:
+                raise
+            LOGGER.info(f"{label}: {name} is already measured")
+            return result
+        return _measure_alone(analysis, objective, settings, context, result, force=force)
+
+
+def _measure_alone(
+    analysis: Analysis[Any, Any],
+    objective: Objective,
+    settings: Any,
+    context: RunContext,
+    result: Result | None,
+    *,
+    force: bool,
+) -> Result | None:
+    """What :func:`measure` does under the lock, with the ``result`` that was there before."""
+    name, label = analysis.name, objective.label or "model"
+    folder, ranks = context.folder, context.ranks
+    assert folder is not None
+    journal = folder / f"{name}.journal"
     if ranks.is_first:
-        for path in (folder / f"{name}.h5", folder / f"{name}.json", journal):
-            sweep(path)
-        if not force:
+        sweep_folder(folder, re.compile(rf"{name}\.(h5|json|journal(\.\d+)?)").fullmatch)
+        if result is None and not force:
             result = find_stored(analysis, objective, settings, folder)
         if force or result is not None:  # left by a run that was killed right after it had saved
             remove_journals(journal)
-    if ranks.broadcast(f"stored/{name}/{label}", result is not None):
+    if ranks.broadcast(f"found/{name}/{label}", result is not None):
         LOGGER.info(f"{label}: {name} is already measured")
     elif ranks.is_first or analysis.is_distributed:
+        make_directory(folder)  # on every rank's machine
         note = getattr(settings, "cost_note", "")
         LOGGER.info(f"{label}: measuring {name}" + (f": {note}" if note else ""))
         watch = Watchers(PartialFile(folder / f"{name}.h5"), context.watch)
@@ -69,20 +106,33 @@ def find_stored(
 
     One that does not is renamed, with a message that says what has changed.
     """
-    stored = folder / f"{analysis.name}.h5"
-    if not stored.exists() or not is_complete(stored):
-        return None
-    result: Result = analysis.result_type.load(stored)
-    before = fingerprint(result.settings, result.provenance)
-    changed = differences(before, fingerprint(settings, objective.provenance(0.0)))
+    result, changed = _read_stored(analysis, objective, settings, folder)
     if not changed:
         return result
+    stored = folder / f"{analysis.name}.h5"
     aside = put_aside(stored)
     beside = folder / f"{analysis.name}.json"
     if beside.exists():
         beside.rename(aside.with_suffix(".json"))
     LOGGER.info(f"{stored} was measured differently ({'; '.join(changed)}): kept as {aside.name}")
     return None
+
+
+def _read_stored(
+    analysis: Analysis[Any, Any], objective: Objective, settings: Any, folder: Path
+) -> tuple[Result | None, list[str]]:
+    """The result in ``folder``, if it is finished and answers the same question.
+
+    Returns:
+        The result or None, and in words how the question of a finished one differs.
+    """
+    stored = folder / f"{analysis.name}.h5"
+    if not stored.exists() or not is_complete(stored):
+        return None, []
+    result: Result = analysis.result_type.load(stored)
+    before = fingerprint(result.settings, result.provenance)
+    changed = differences(before, fingerprint(settings, objective.provenance(0.0)))
+    return (None, changed) if changed else (result, [])
 
 
 def _hash_files(

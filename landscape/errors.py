@@ -4,6 +4,7 @@
     ├── InputError              the input is wrong: the command exits with 2
     │   └── NotMeasurableError  an analysis is undefined for this model; others may be defined
     ├── DivergenceError         a loss of a training is not finite: exit 1
+    ├── InUseError              another process writes to the same place: exit 1
     └── SaveError               a file can't be written; the previous one is intact: exit 1
 
 A message is one line for the user: what was expected, what came, what to do.
@@ -24,6 +25,10 @@ class NotMeasurableError(InputError):
 
 class DivergenceError(LandscapeError):
     """The training or validation loss is not finite."""
+
+
+class InUseError(LandscapeError):
+    """Another process writes to the same place, of which nothing was touched."""
 
 
 class SaveError(LandscapeError):

@@ -2,7 +2,7 @@
 
 import argparse
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 from analyses.analysis import Takes
 from analyses.catalog import known_analyses
-from analyses.command.preview import Preview
+from analyses.command.preview import PAGE, Preview
 from analyses.command.reader import CheckpointReader
 from analyses.command.repetition import plot_command
 from analyses.command.requests import Request, make_objective, read_requests, split_of
@@ -27,7 +27,8 @@ from analyses.runner import measure
 from analyses.watchers import Watchers
 from landscape.errors import InputError, NotMeasurableError
 from landscape.objective.objective import Objective
-from landscape.results.files import make_directory, unused_directories_removed
+from landscape.results.files import make_directory, sweep, unused_directories_removed
+from landscape.results.lock import locked
 from landscape.results.result import Result
 from landscape.runtime.console import show
 from landscape.runtime.distributed import Ranks, join_ranks
@@ -132,7 +133,7 @@ def _measure(
             if split not in objectives:
                 objectives[split] = make_objective(request, name, reader)
             context = RunContext(
-                make_directory(folder / request.label),
+                folder / request.label,
                 ranks,
                 watch,
                 {key: known[key] for key in analysis.adapts if key in known},
@@ -162,9 +163,12 @@ def _take_stored(
     measured.results.setdefault(result.analysis, []).append(result)
     is_of_run = known_analyses()[result.analysis].takes is Takes.RUN
     if is_of_run and ranks.is_first and arguments.analysis != "report":
-        folder = make_directory(arguments.output_dir / request.label)
-        result.save(folder / f"{result.analysis}.h5")
-        result.write_json(folder / f"{result.analysis}.json")
+        folder = arguments.output_dir / request.label
+        with locked(folder, result.analysis):
+            for suffix in ("h5", "json"):
+                sweep(folder / f"{result.analysis}.{suffix}")
+            result.save(folder / f"{result.analysis}.h5")
+            result.write_json(folder / f"{result.analysis}.json")
         _show_files(result, folder)
 
 
@@ -187,8 +191,13 @@ def _show(measured: Measured, arguments: argparse.Namespace, options: PlotOption
             ]
             for name, members in ordered.items()
         }
-    if arguments.format:
-        _draw(results, arguments, options, summary)
+    if not arguments.format:
+        return
+    # One process after the other, so that pages and pictures are of the same results.
+    with locked(arguments.output_dir, PAGE, waits=True):
+        for path in _draw(results, arguments, options, summary):
+            sweep(path)
+            show(path)
 
 
 def _draw(
@@ -196,7 +205,8 @@ def _draw(
     arguments: argparse.Namespace,
     options: PlotOptions,
     summary: Summary | None,
-) -> None:
+) -> Iterator[Path]:
+    """Write pictures and pages; yields their paths."""
     name, folder, formats = arguments.analysis, arguments.output_dir, set(arguments.format)
     with styled():
         pictures = {
@@ -208,15 +218,13 @@ def _draw(
             if members
         }
         for drawn in pictures.values():
-            for path in save_pictures(drawn, folder, arguments.format):
-                show(path)
+            yield from save_pictures(drawn, folder, arguments.format)
         if "html" in formats or name == "report":
-            show(write_page(results, pictures, folder / f"{name}.html", summary, options))
+            yield write_page(results, pictures, folder / f"{name}.html", summary, options)
         if {"html", "md"} & formats or name == "report":
-            show(write_numbers(results, folder / f"{name}.json", summary))
-            show(write_rows(results, folder / f"{name}.csv", summary))
+            yield write_numbers(results, folder / f"{name}.json", summary)
+            yield write_rows(results, folder / f"{name}.csv", summary)
         if "md" in formats:
-            show(write_markdown(results, pictures, folder / f"{name}.md", summary))
+            yield write_markdown(results, pictures, folder / f"{name}.md", summary)
     for members in results.values():
-        for path in export(members, folder, arguments.format, options):
-            show(path)
+        yield from export(members, folder, arguments.format, options)

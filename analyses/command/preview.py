@@ -1,6 +1,7 @@
 """A picture of an unfinished line or surface beside the finished ones."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,12 @@ from scipy.interpolate import NearestNDInterpolator
 from analyses.drawing.pictures import Picture, save_pictures
 from analyses.drawing.style import styled
 from analyses.slices.result import Slice
+from landscape.errors import InUseError
+from landscape.results.lock import locked
 from landscape.results.result import Result
+
+# The name of the lock of all that is drawn in a folder.
+PAGE = "page"
 
 Draw = Callable[[Sequence[Any]], dict[str, Figure]]
 
@@ -29,7 +35,8 @@ class Preview:
         """Draw it, if there is enough to draw."""
         if not isinstance(unfinished, Slice) or unfinished.measured.sum() < 4:
             return
-        with styled():
+        # Another process that draws there now is not waited for.
+        with suppress(InUseError), locked(self._folder, PAGE), styled():
             figures = self._draw([*self._finished, filled(unfinished)])
             pictures = {name: Picture(figure) for name, figure in figures.items()}
             save_pictures(pictures, self._folder, ["png"])

@@ -16,10 +16,10 @@ from pathlib import Path
 from benchmarks.paper.places import PLACES, add_commands_to_path, find_cifar10
 from benchmarks.paper.plan import FULL, QUICK
 from benchmarks.paper.publish import publish
-from benchmarks.paper.steps import Journal, StepFailedError, run_steps, sole_worker
+from benchmarks.paper.steps import Journal, StepFailedError, run_steps
 from benchmarks.paper.work import all_steps
-from landscape.errors import InputError
-from landscape.results.files import make_directory
+from landscape.errors import InputError, InUseError
+from landscape.results.lock import locked
 
 
 def main() -> int:
@@ -45,12 +45,12 @@ def main() -> int:
     scale = QUICK if arguments.quick else FULL
     add_commands_to_path()
     try:
-        with sole_worker(make_directory(scale.runs)) as lock:
+        with locked(scale.runs) as lock:
             origin = scale.prepare(find_cifar10(arguments.data_dir))
             journal = Journal(scale.runs / "journal.jsonl")
             run_steps(all_steps(scale), journal, jobs=arguments.jobs, lock=lock)
             publish(scale, journal, origin, into_repository=arguments.publish)
-    except (InputError, StepFailedError) as error:
+    except (InputError, InUseError, StepFailedError) as error:
         print(f"benchmarks.paper: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -28,10 +28,10 @@ from benchmarks.paper.plan import (
     Network,
     Scale,
 )
-from benchmarks.paper.steps import Journal, Step, run_steps, sole_worker
+from benchmarks.paper.steps import Journal, Step, run_steps
 from benchmarks.paper.work import training_step
 from landscape.checkpoints.run import RunDirectory
-from landscape.results.files import make_directory
+from landscape.results.lock import locked
 
 SEED = 100
 RECORD = Path(__file__).with_name("search.json")
@@ -118,7 +118,7 @@ def main() -> None:
     for pictures in sorted({candidate.pictures for candidate in CANDIDATES}):
         alike = [candidate for candidate in CANDIDATES if candidate.pictures == pictures]
         scale = alike[0].scale
-        with sole_worker(make_directory(scale.runs)) as lock:
+        with locked(scale.runs) as lock:
             scale.prepare(find_cifar10(arguments.data_dir))
             steps = [step for candidate in alike for step in candidate.steps()]
             journal = Journal(scale.runs / "journal.jsonl")

@@ -4,21 +4,17 @@ A step that has ended is a line of a journal, with its command and its seconds. 
 killed is run again, by the command that continues what is there.
 """
 
-import fcntl
 import json
 import os
 import shlex
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
-
-from landscape.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -85,37 +81,15 @@ class Journal:
         return bool(content) and not content.endswith(b"\n")
 
 
-@contextmanager
-def sole_worker(folder: Path) -> Iterator[int]:
-    """Hold the lock of a folder, which commands that are started inherit.
-
-    So a command that a killed run has left behind holds it, too, and keeps others out.
-
-    Yields:
-        The descriptor of the lock.
-
-    Raises:
-        InputError: Another run works in the folder.
-    """
-    with (folder / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(
-                f"another run works in {folder}, or a command that a killed run has started; "
-                "wait until it ends, or stop it"
-            ) from error
-        yield lock.fileno()
-
-
-def run_steps(steps: Sequence[Step], journal: Journal, *, jobs: int, lock: int) -> None:
+def run_steps(steps: Sequence[Step], journal: Journal, *, jobs: int, lock: int | None) -> None:
     """Run all steps that have not ended, ``jobs`` at a time, each on one core.
 
     Args:
         steps: in the order in which they are begun; none comes before what it has to wait for.
         journal: of the steps that have ended.
         jobs: how many run at a time.
-        lock: a descriptor that the commands inherit.
+        lock: the descriptor of the folder's lock (:mod:`landscape.results.lock`). The commands
+            inherit it, so that one that a killed run has left behind keeps other runs out.
 
     Raises:
         StepFailedError: A command has failed; those under way are finished first.
@@ -156,10 +130,10 @@ def _ready(waiting: Sequence[Step], running: Sequence[Step]) -> list[Step]:
     return [step for step in waiting if unfinished.isdisjoint(step.after)]
 
 
-def _run(step: Step, lock: int) -> float:
+def _run(step: Step, lock: int | None) -> float:
     """Run a step; returns its seconds."""
     started = time.perf_counter()
-    run_command(step.next_command, (lock,))
+    run_command(step.next_command, () if lock is None else (lock,))
     return time.perf_counter() - started
 
 

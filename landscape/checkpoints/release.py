@@ -8,7 +8,8 @@ from torch import Tensor
 from landscape.checkpoints.foreign.safetensors_file import to_safetensors
 from landscape.checkpoints.run import LAST, RELEASED_WEIGHTS, RunDirectory
 from landscape.errors import InputError
-from landscape.results.files import make_directory, replacing
+from landscape.results.files import replacing
+from landscape.results.lock import locked
 
 
 def release_run(run: Path, folder: Path, dtype: torch.dtype = torch.float32) -> Path:
@@ -27,6 +28,7 @@ def release_run(run: Path, folder: Path, dtype: torch.dtype = torch.float32) -> 
 
     Raises:
         InputError: The run is not complete, or a weight is too large for ``dtype``.
+        InUseError: Another process writes to ``folder``.
 
     Example:
         >>> release_run(Path("checkpoints/vit"), Path("shared/vit"), torch.float16)
@@ -39,11 +41,13 @@ def release_run(run: Path, folder: Path, dtype: torch.dtype = torch.float32) -> 
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise InputError(f"{run / LAST} holds no weights by name under model; train again")
     rounded = {name: _rounded(name, value, dtype) for name, value in state.items()}
-    target = RunDirectory(make_directory(folder))
-    target.write_config(config)
-    target.write_metrics(source.read_metrics())
-    with replacing(folder / RELEASED_WEIGHTS) as temporary:
-        temporary.write_bytes(to_safetensors(rounded))
+    with locked(folder):
+        target = RunDirectory(folder)
+        target.sweep()
+        target.write_config(config)
+        target.write_metrics(source.read_metrics())
+        with replacing(folder / RELEASED_WEIGHTS) as temporary:
+            temporary.write_bytes(to_safetensors(rounded))
     return folder / RELEASED_WEIGHTS
 
 

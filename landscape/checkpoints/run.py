@@ -29,7 +29,7 @@ from landscape.checkpoints.run_files.config import read_config
 from landscape.checkpoints.run_files.metrics import read_metrics
 from landscape.errors import InputError
 from landscape.models.pretrained_folder import is_pretrained_folder
-from landscape.results.files import make_directory, replacing, sweep
+from landscape.results.files import make_directory, replacing, sweep_folder
 
 CONFIG, METRICS, LAST, BEST = "config.json", "metrics.csv", "last.pt", "best.pt"
 EMA, EVALUATION = "ema.pt", "evaluation.json"
@@ -111,11 +111,10 @@ class RunDirectory:
         return (self.path / CONFIG).is_file()
 
     def sweep(self) -> None:
-        """Remove what killed writes left behind. Call only from the sole writer of the run."""
-        for name in (CONFIG, METRICS, LAST, BEST, EMA):
-            sweep(self.path / name)
-        for leftover in (self.path / EPOCHS).glob(".[0-9]*.pt.*"):
-            leftover.unlink(missing_ok=True)
+        """Remove what killed writes left behind. Call only under the lock of the folder."""
+        names = {CONFIG, METRICS, LAST, BEST, EMA, EVALUATION, RELEASED_WEIGHTS}
+        sweep_folder(self.path, names.__contains__)
+        sweep_folder(self.path / EPOCHS, _EPOCH_FILE.fullmatch)
 
     def clear(self) -> None:
         """Remove all that a training wrote except config.json, so that another can start."""

@@ -2,14 +2,22 @@
 
 import hashlib
 import os
+import re
 import secrets
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from landscape.errors import InputError, SaveError
 from landscape.runtime.interrupts import interrupts_held
+from landscape.runtime.processes import is_running
+
+# What :func:`replacing` calls a file that is being written.
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<pid>[1-9][0-9]*)-[0-9a-f]{8}\.part", re.DOTALL)
+# This process has written nothing before.
+_STARTED = time.time()
 
 
 def make_directory(path: Path) -> Path:
@@ -40,8 +48,9 @@ def unused_directories_removed(path: Path) -> Iterator[None]:
     except BaseException:
         below = sorted(path.rglob("*"), reverse=True) if path.is_dir() else []
         for directory in (*below, path, *path.parents):
-            if directory.is_dir() and directory not in before and not any(directory.iterdir()):
-                directory.rmdir()
+            if directory not in before:
+                with suppress(OSError):  # it is not empty, or another process has removed it
+                    directory.rmdir()
         raise
 
 
@@ -79,9 +88,36 @@ def replacing(path: Path, advice: str = "run the same command again") -> Iterato
 
 
 def sweep(path: Path) -> None:
-    """Remove the temporary files of killed writes of ``path``. Call only from the sole writer."""
-    for leftover in path.parent.glob(f".{path.name}.*"):
-        leftover.unlink(missing_ok=True)
+    """Remove the temporary files that killed writes of ``path`` left, as :func:`sweep_folder`."""
+    sweep_folder(path.parent, lambda name: name == path.name)
+
+
+def sweep_folder(folder: Path, belongs: Callable[[str], object]) -> None:
+    """Remove the temporary files that killed processes left behind in a folder.
+
+    Only files that :func:`replacing` has named are removed, and only if no process of that number
+    runs on this machine. A process on another machine, whose numbers mean nothing here, has to be
+    kept out: call this under the lock (:mod:`landscape.results.lock`) that all writers take.
+
+    Args:
+        folder: Where to look; it need not be there.
+        belongs: Whether the leftovers of a file with this name are to be removed.
+    """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        match = _TEMPORARY.fullmatch(path.name)
+        if match and belongs(match["name"]) and _is_left_behind(path, int(match["pid"])):
+            path.unlink(missing_ok=True)
+
+
+def _is_left_behind(temporary: Path, pid: int) -> bool:
+    """Whether the process that has written a temporary file is not alive any more."""
+    if pid != os.getpid():
+        return not is_running(pid)
+    # In containers, the first process of one has the number of the first of another.
+    try:
+        return temporary.stat().st_mtime < _STARTED
+    except FileNotFoundError:
+        return False
 
 
 def put_aside(path: Path) -> Path:

@@ -15,7 +15,7 @@ from landscape.checkpoints.run import CONFIG, LAST, METRIC_COLUMNS, METRICS, Run
 from landscape.data.settings import DataSettings
 from landscape.errors import InputError, LandscapeError
 from landscape.objective.objective import Objective
-from landscape.results.files import make_directory
+from landscape.results.lock import hold_lock
 from landscape.results.provenance import versions
 from landscape.results.result import plain
 from landscape.runtime.devices import is_out_of_memory
@@ -41,7 +41,7 @@ class Tracker:
     training leaves the last one.
 
     A later measurement that fails is a row of nan and a warning in the log; what can't be written
-    is a warning, too. The training goes on.
+    is a warning, too. The training goes on. No other process can write to the folder meanwhile.
 
     Args:
         folder: The run directory.
@@ -283,7 +283,7 @@ class Tracker:
         number = int(values["epoch"])
         training = training or self._config["training"]
         if not self._is_open:
-            make_directory(self._run.path)
+            hold_lock(self, self._run.path)
             self._run.sweep()
         if not self._is_open or self._config["training"] != training:
             self._config["training"] = training

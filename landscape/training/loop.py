@@ -11,6 +11,7 @@ from landscape.checkpoints.run import RunDirectory
 from landscape.data.feed import steps_per_epoch, to_device
 from landscape.data.samples import Samples, balanced_share
 from landscape.errors import DivergenceError
+from landscape.results.lock import locked
 from landscape.runtime.devices import resolve_device
 from landscape.training.augmentation.augment import Augmentation
 from landscape.training.display import Display
@@ -67,6 +68,7 @@ def train(
         InputError: The settings don't fit the model, the data or the number of processes.
         DivergenceError: A loss is not finite; last.pt still holds the last finished epoch.
         SaveError: A file can't be written; the one that was there is intact.
+        InUseError: Another process writes to the run directory.
         StopRequested: The training has saved and stopped as ``request`` asked.
 
     Example:
@@ -78,11 +80,12 @@ def train(
         [1, 2]
     """
     request = request or StopRequest()
-    current = Training(model, training, validation, settings, run, name, group, request, resume)
-    with request.noted(), float32_products(settings), current.display.bar:
-        while current.position.epoch < settings.epochs:
-            current.run_epoch()
-    return current.position.rows
+    with locked(run.path, ranks=group.ranks):
+        current = Training(model, training, validation, settings, run, name, group, request, resume)
+        with request.noted(), float32_products(settings), current.display.bar:
+            while current.position.epoch < settings.epochs:
+                current.run_epoch()
+        return current.position.rows
 
 
 class Training:

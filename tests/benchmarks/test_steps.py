@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.paper.steps import Journal, Step, StepFailedError, run_steps, sole_worker
-from landscape.errors import InputError
+from benchmarks.paper.steps import Journal, Step, StepFailedError, run_steps
+from landscape.errors import InUseError
+from landscape.results.lock import locked
 
 
 def note(folder, word):
@@ -24,7 +25,7 @@ def words(folder):
 
 
 def run(folder, steps, jobs=1):
-    with sole_worker(folder) as lock:
+    with locked(folder) as lock:
         run_steps(steps, Journal(folder / "journal"), jobs=jobs, lock=lock)
 
 
@@ -95,11 +96,12 @@ def test_a_line_of_the_journal_that_was_cut_short_does_not_count(tmp_path):
 KILLED = """\
 import sys
 from pathlib import Path
-from benchmarks.paper.steps import Journal, Step, run_steps, sole_worker
+from benchmarks.paper.steps import Journal, Step, run_steps
+from landscape.results.lock import locked
 folder = Path(sys.argv[1])
 wait = f"touch {folder}/started; while [ ! -e {folder}/end ]; do sleep 0.05; done"
 step = Step("wait", f"sh -c '{wait}'", 1.0)
-with sole_worker(folder) as lock:
+with locked(folder) as lock:
     run_steps([step], Journal(folder / "journal"), jobs=1, lock=lock)
 """
 
@@ -116,9 +118,10 @@ def test_what_a_killed_run_has_left_running_is_not_joined(tmp_path):
     wait_for(tmp_path / "started")
     process.send_signal(signal.SIGKILL)
     process.wait()
-    with pytest.raises(InputError, match="a command that a killed run has started"):
+    started = f"a command that process {process.pid} on .*, which has ended, has started"
+    with pytest.raises(InUseError, match=started):
         run(tmp_path, [])
     (tmp_path / "end").touch()
     script = "import fcntl, sys; fcntl.flock(open(sys.argv[1], 'a'), fcntl.LOCK_EX)"
-    subprocess.run([sys.executable, "-c", script, tmp_path / "lock"], timeout=60, check=True)
+    subprocess.run([sys.executable, "-c", script, tmp_path / ".lock"], timeout=60, check=True)
     run(tmp_path, [])

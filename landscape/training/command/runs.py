@@ -34,8 +34,21 @@ class RequestedRun:
         return self.resumes and (self.directory.path / LAST).is_file()
 
 
+def requested_directories(arguments: argparse.Namespace) -> list[RunDirectory]:
+    """The run directory of every run that a command line asks for.
+
+    Raises:
+        InputError: The flags exclude each other.
+    """
+    _check_flags(arguments)
+    folder: Path = arguments.output_dir
+    return [replicate_run(folder, seed) for seed in _seeds(arguments)] or [RunDirectory(folder)]
+
+
 def requested_runs(arguments: argparse.Namespace, ranks: Ranks) -> list[RequestedRun]:
     """Every run that a command line asks for; they differ in their seed alone.
+
+    Call this under the locks of the directories, so that what is decided here stays true.
 
     Args:
         arguments: The parsed command line.
@@ -45,12 +58,8 @@ def requested_runs(arguments: argparse.Namespace, ranks: Ranks) -> list[Requeste
         InputError: A run is there that is neither to be resumed nor to be replaced, there is none
             to resume, or the flags exclude each other.
     """
-    _check_flags(arguments)
+    directories, seeds = requested_directories(arguments), _seeds(arguments)
     folder: Path = arguments.output_dir
-    seeds = list(arguments.seeds)
-    if not seeds and arguments.resume and not RunDirectory(folder).exists():
-        seeds = list(replicate_runs(folder))
-    directories = [replicate_run(folder, seed) for seed in seeds] or [RunDirectory(folder)]
     resumed = ranks.broadcast(
         "training/resumes", _resumed(directories, folder, seeds, arguments, ranks)
     )
@@ -68,6 +77,14 @@ def requested_runs(arguments: argparse.Namespace, ranks: Ranks) -> list[Requeste
             plan = replace(known, training=replace(known.training, seed=seed))
         runs.append(RequestedRun(directory, plan, resumed[position]))
     return runs
+
+
+def _seeds(arguments: argparse.Namespace) -> list[int]:
+    """The seeds that are asked for, or that are resumed; none for a single run."""
+    folder: Path = arguments.output_dir
+    if not arguments.seeds and arguments.resume and not RunDirectory(folder).exists():
+        return list(replicate_runs(folder))
+    return list(arguments.seeds)
 
 
 def _check_flags(arguments: argparse.Namespace) -> None:

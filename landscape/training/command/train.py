@@ -5,6 +5,7 @@ import logging
 import os
 import statistics
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,16 @@ from landscape.data.samples import (
 from landscape.errors import InputError
 from landscape.models.catalog import ModelSpec, resolve_model
 from landscape.models.probe import count_outputs, find_classifier
-from landscape.results.files import make_directory
+from landscape.results.files import unused_directories_removed
+from landscape.results.lock import locked
 from landscape.results.provenance import git_commit, now, versions
 from landscape.runtime.console import show
 from landscape.runtime.devices import resolve_device
-from landscape.runtime.distributed import join_ranks
+from landscape.runtime.distributed import Ranks, join_ranks
 from landscape.runtime.progress import show_messages
 from landscape.training.augmentation.augment import Augmentation
 from landscape.training.command.plan import Plan
-from landscape.training.command.runs import RequestedRun, requested_runs
+from landscape.training.command.runs import RequestedRun, requested_directories, requested_runs
 from landscape.training.final_evaluation import FinalEvaluation
 from landscape.training.interruption import StopRequest, StopRequested, stop_requests
 from landscape.training.loop import train
@@ -73,6 +75,15 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
     ranks = join_ranks()
     if not ranks.is_first:
         show_messages(quiet=True)
+    with ExitStack() as locks:
+        for directory in requested_directories(arguments):
+            locks.enter_context(unused_directories_removed(directory.path))
+            locks.enter_context(locked(directory.path, ranks=ranks))
+        _train_alone(arguments, request, ranks)
+
+
+def _train_alone(arguments: argparse.Namespace, request: StopRequest, ranks: Ranks) -> None:
+    """Train every run, under the locks of all of them."""
     runs = requested_runs(arguments, ranks)
     data = runs[0].plan.data
     training, validation = load_data(data, "train"), load_data(data, "test")
@@ -98,8 +109,6 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
             "split tells its function which to give"
         )
     if ranks.is_first:
-        for run in runs:
-            make_directory(run.directory.path)
         for run in runs:
             _begin(run, model, training, ranks.world_size)
     last_rows = []

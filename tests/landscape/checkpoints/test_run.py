@@ -11,15 +11,19 @@ from landscape.checkpoints.run import (
     BEST,
     CONFIG,
     EPOCHS,
+    EVALUATION,
     LAST,
     METRIC_COLUMNS,
     METRICS,
+    RELEASED_WEIGHTS,
     RunDirectory,
     run_of,
 )
 from landscape.errors import InputError, SaveError
 
 PLAIN = {"model": {"name": "vit", "arguments": {"layers": [1, 2]}}, "data": {"data": "digits"}}
+# How the temporary file of a process ends that is no more: there are no numbers so high.
+LEFT = ".99999999-0a1b2c3d.part"
 
 
 @pytest.fixture
@@ -205,8 +209,11 @@ def test_an_interrupted_epoch_leaves_what_was_there(run, monkeypatch):
 
 def test_sweeping_removes_leftovers_and_nothing_else(run):
     run.save_epoch(10, {})
-    mine = [run.path / EPOCHS / name for name in (".notes", "notes.txt")]
-    leftovers = [run.path / ".last.pt.9-ab.pt", run.path / EPOCHS / ".0010.pt.9-ab.pt"]
+    mine = [run.path / EPOCHS / name for name in (".notes", "notes.txt", ".0010.pt.swp")]
+    mine += [run.path / name for name in (".metrics.csv.swp", ".config.json.old", ".last.pt.mine")]
+    names = (LAST, METRICS, EVALUATION, RELEASED_WEIGHTS, f"{EPOCHS}/0010.pt")
+    finished = [run.path / name for name in names]
+    leftovers = [path.with_name(f".{path.name}{LEFT}") for path in finished]
     for path in (*mine, *leftovers):
         path.touch()
     run.sweep()
@@ -222,7 +229,7 @@ def test_clearing_leaves_the_configuration_and_what_is_not_the_runs_own(run, for
     for name in (LAST, BEST):
         run.save(name, {})
     run.save_epoch(10, {})
-    (run.path / EPOCHS / ".0020.pt.9-ab.pt").touch()
+    (run.path / EPOCHS / f".0020.pt{LEFT}").touch()
     if foreign:
         (run.path / EPOCHS / "notes.txt").touch()
     run.clear()

@@ -1,9 +1,18 @@
 import hashlib
+import os
+import subprocess
 
 import pytest
 
 from landscape.errors import InputError
-from landscape.results.files import make_directory, put_aside, replacing, sha256, sweep
+from landscape.results.files import (
+    make_directory,
+    put_aside,
+    replacing,
+    sha256,
+    sweep,
+    unused_directories_removed,
+)
 
 
 @pytest.mark.parametrize(
@@ -68,17 +77,67 @@ def test_replacing_is_all_or_nothing(tmp_path):
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("result.h5", "new")]
 
 
-def test_sweep_removes_what_killed_writes_left_and_nothing_else(tmp_path):
-    path = tmp_path / "surface.h5"
+@pytest.fixture(scope="module")
+def dead():
+    """The number of a process that has ended."""
+    with subprocess.Popen(["true"]) as process:
+        pass
+    return process.pid
+
+
+def test_sweep_removes_what_killed_writes_left_and_nothing_else(tmp_path, dead):
+    path = tmp_path / "surface[1].h5"
+    sweep(tmp_path / "nowhere" / "surface.h5")
     sweep(path)
-    with replacing(path) as temporary:
-        left = temporary.name
-        temporary.write_text("whole")
-    others = {"surface.h5", "surface.1.h5", "surface.json", ".surface.json.1-a.part", ".hidden"}
-    for name in (*others, left, ".surface.h5.12-ab.h5"):
+    left = f".{path.name}.{dead}-0a1b2c3d.part"
+    others = {
+        *(path.name, "surface.1.h5", ".hidden", f".surface.json.{dead}-0a1b2c3d.part"),
+        # Those of editors and of people.
+        *(f".{path.name}.swp", f".{path.name}.old", f".{path.name}.mine", f".{path.name}~"),
+        *(f".{path.name}.{dead}.part", f".{path.name}.{dead}-mine.part", f"{left}.old", left[1:]),
+    }
+    for name in (*others, left):
         (tmp_path / name).write_text("")
     sweep(path)
     assert {file.name for file in tmp_path.iterdir()} == others
+
+
+def test_sweep_leaves_what_a_living_process_writes(tmp_path):
+    path = tmp_path / "metrics.csv"
+    of_another = tmp_path / f".metrics.csv.{os.getppid()}-0a1b2c3d.part"
+    of_another.write_text("")
+    with replacing(path) as temporary:
+        temporary.write_text("whole")
+        sweep(path)
+        assert temporary.exists()
+    assert path.read_text() == "whole"
+    assert of_another.exists()
+
+
+def test_sweep_removes_what_an_earlier_process_of_the_same_number_left(tmp_path):
+    """As in containers, where a process may have the same number each time."""
+    path = tmp_path / "metrics.csv"
+    with replacing(path) as temporary:
+        temporary.write_text("")
+    temporary.write_text("")
+    os.utime(temporary, (0, 0))
+    sweep(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["metrics.csv"]
+
+
+def test_folders_that_another_process_fills_or_removes_stay(tmp_path):
+    def fail():
+        with unused_directories_removed(tmp_path / "a" / "b"):
+            for name in ("b", "c"):
+                (tmp_path / "a" / name).mkdir(parents=True)
+            (tmp_path / "a" / "c" / "file").touch()
+            raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        fail()
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
+        *("a", "a/c", "a/c/file")
+    ]
 
 
 def test_make_directory(tmp_path):

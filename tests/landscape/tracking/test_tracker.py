@@ -218,7 +218,7 @@ def test_without_weights_there_are_numbers_alone(tmp_path):
     tracker = Tracker(tmp_path / "run", samples(), probes=2, keep_weights=False)
     tracker.step(make())
     names = sorted(path.name for path in (tmp_path / "run").iterdir())
-    assert names == ["config.json", "metrics.csv"]
+    assert names == [".lock", "config.json", "metrics.csv"]  # a lock while the tracker lives
     json.loads((tmp_path / "run" / "config.json").read_text())
 
 
