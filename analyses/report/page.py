@@ -17,7 +17,7 @@ from analyses.catalog import known_analyses
 from analyses.drawing.numbers import number
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.pictures import Picture
-from analyses.formats.pages import POLICY, render
+from analyses.formats.pages import POLICY, render, write_text
 from analyses.replicates import group_of, seed_of
 from analyses.report.paper.figures import SURFACES, numbered_figures, surface_scenes_of
 from analyses.report.paper.summary import Summary
@@ -86,7 +86,10 @@ def write_rows(results: Results, path: Path, summary: Summary | None = None) -> 
     ``lambda_max.eigenvalue``; an entry ``NAME_stderr`` is the error of ``NAME``. The numbers of the
     paper's tables follow under the analysis they are from.
     """
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as lines:
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as lines,
+    ):
         writer = csv.writer(lines)
         writer.writerow(("analysis", "network", "run", "seed", "quantity", "value", "error"))
         for name, measured in results.items():
@@ -144,9 +147,7 @@ def _write(
         policy=POLICY,
         **shown,
     )
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return path
+    return write_text(text, path)
 
 
 def _section(

@@ -11,6 +11,7 @@ from typing import NoReturn
 from landscape.errors import InputError, LandscapeError
 from landscape.runtime.allocator import keep_freed_memory
 from landscape.runtime.progress import show_messages
+from landscape.runtime.visible_text import LONGEST_LINE, for_terminal, message_of
 
 # Exit statuses.
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -63,7 +64,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message and exit with 2."""
-        self.exit(WRONG_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        line = for_terminal(message)
+        self.exit(WRONG_INPUT, f"{self.prog}: error: {line} (see {self.prog} --help)\n")
 
 
 def add_console_options(parser: argparse.ArgumentParser) -> None:
@@ -114,15 +116,21 @@ def run_command(
     return DONE
 
 
-def show(result: object) -> None:
-    """Print a line of results to standard output.
+def show(*lines: object) -> None:
+    """Print lines of results to standard output, each as one line whatever it holds.
 
     If the reader has gone, as in ``... | head -1``, the work continues without printing.
     """
     try:
-        print(result, flush=True)
+        print(*(for_terminal(line, LONGEST_LINE) for line in lines), sep="\n", flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def show_traceback(error: BaseException) -> None:
+    """Print an error's traceback to standard error, each line of it on one line."""
+    lines = "".join(traceback.format_exception(error)).split("\n")
+    sys.stderr.writelines(f"{for_terminal(line, LONGEST_LINE)}\n" for line in lines[:-1])
 
 
 def _goes_on(action: argparse.Action, last: str, word: str) -> bool:
@@ -154,10 +162,10 @@ def join_ranges(argv: Sequence[str]) -> list[str]:
 def _report(program: str, error: Exception, debug: bool, status: int) -> int:
     """Print the error, as one line or with ``--debug`` as a traceback; returns ``status``."""
     if debug:
-        traceback.print_exc()
-    else:
-        kind = "" if isinstance(error, LandscapeError) else f"{type(error).__name__}: "
-        text = " ".join(str(error).split())
-        hint = "" if isinstance(error, LandscapeError) else " (--debug shows where)"
-        sys.stderr.write(f"{program}: error: {kind}{text}{hint}\n")
+        show_traceback(error)
+        return status
+    is_foreseen = isinstance(error, LandscapeError)
+    text = message_of(error) if is_foreseen else f"{type(error).__name__}: {message_of(error)}"
+    hint = "" if is_foreseen else " (--debug shows where)"
+    sys.stderr.write(f"{program}: error: {for_terminal(text)}{hint}\n")
     return status
