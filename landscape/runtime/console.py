@@ -8,13 +8,14 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from landscape.errors import InputError, LandscapeError
+from landscape.errors import IncompleteError, InputError, LandscapeError, reason_of
 from landscape.runtime.allocator import keep_freed_memory
 from landscape.runtime.progress import show_messages
-from landscape.runtime.visible_text import LONGEST_LINE, for_terminal, message_of
+from landscape.runtime.visible_text import LONGEST_LINE, for_terminal
 
 # Exit statuses.
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+DEBUG_HINT = " (--debug shows where)"
 
 _NEGATIVE_RANGE = re.compile(r"-[\d.].*:")
 
@@ -106,12 +107,13 @@ def run_command(
         command(arguments)
     except InputError as error:
         return _report(parser.prog, error, arguments.debug, WRONG_INPUT)
-    except LandscapeError as error:
-        return _report(parser.prog, error, arguments.debug, FAILED)
+    except IncompleteError as error:
+        status = WRONG_INPUT if error.is_input else FAILED
+        return _report(parser.prog, error, arguments.debug, status)
     except KeyboardInterrupt:
         sys.stderr.write(f"\n{parser.prog}: interrupted; {when_interrupted}\n")
         return INTERRUPTED
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a user's own code may call sys.exit()
         return _report(parser.prog, error, arguments.debug, FAILED)
     return DONE
 
@@ -159,13 +161,13 @@ def join_ranges(argv: Sequence[str]) -> list[str]:
     return joined
 
 
-def _report(program: str, error: Exception, debug: bool, status: int) -> int:
+def _report(program: str, error: BaseException, debug: bool, status: int) -> int:
     """Print the error, as one line or with ``--debug`` as a traceback; returns ``status``."""
-    if debug:
+    if debug and not isinstance(error, IncompleteError):  # which has none of its own
         show_traceback(error)
         return status
-    is_foreseen = isinstance(error, LandscapeError)
-    text = message_of(error) if is_foreseen else f"{type(error).__name__}: {message_of(error)}"
-    hint = "" if is_foreseen else " (--debug shows where)"
-    sys.stderr.write(f"{program}: error: {for_terminal(text)}{hint}\n")
+    lines = error.lines if isinstance(error, IncompleteError) else [reason_of(error)]
+    hint = "" if isinstance(error, LandscapeError) else DEBUG_HINT
+    for line in lines:
+        sys.stderr.write(f"{program}: error: {for_terminal(line)}{hint}\n")
     return status

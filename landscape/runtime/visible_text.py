@@ -91,8 +91,3 @@ def markdown_code(text: object) -> str:
     fence = "`" * (longest + 1)
     padding = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{padding}{line}{padding}{fence}"
-
-
-def message_of(error: BaseException) -> str:
-    """What an error says, on one line: an error of another library may have several."""
-    return " ".join(str(error).split())
