@@ -1,7 +1,6 @@
 """Pictures of attention: maps beside the pictures they are of, heads, and entropy by layer."""
 
 import math
-import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -72,7 +71,7 @@ def _maps(
     rows = min(MOST_PICTURES, max(len(maps.indices) for _, maps in mapped))
     side = min(1.3, 9.0 / len(columns))
     letters = max(int(side / INCHES_PER_LETTER), 1)
-    titles = [textwrap.fill(label, letters) for label, _, _ in columns]
+    titles = [plain_text(label, letters) for label, _, _ in columns]
     lines = 1 + max(title.count("\n") for title in titles)
     height = side * rows + INCHES_PER_LINE * lines + 0.2
     page = figure(side * len(columns) + 1.2, max(height, LEAST_HEIGHT))
@@ -80,7 +79,7 @@ def _maps(
     panels = page.subplots(rows, len(columns), squeeze=False)
     scale, beyond = _colour_scale([weights_of(maps)[:rows] for _, maps in mapped])
     for (_, maps, is_input), title, cells in zip(columns, titles, panels.T, strict=True):
-        cells[0].set_title(plain_text(title))
+        cells[0].set_title(title)
         for row, panel in enumerate(cells):
             if row >= len(maps.indices):
                 panel.set_axis_off()
@@ -107,7 +106,7 @@ def _heads(
         for start in range(0, maps.raw.shape[1], columns)
     ]
     side = min(1.2, 9.0 / (columns + 1))
-    longest = max(len(label) for label, _ in mapped) * INCHES_PER_LETTER
+    longest = max(len(plain_text(label)) for label, _ in mapped) * INCHES_PER_LETTER
     height = (side + 0.15) * len(starts) + 0.2
     page = figure(side * (columns + 1) + longest + 1.2, max(height, LEAST_HEIGHT))
     panels = page.subplots(len(starts), columns + 1, squeeze=False)

@@ -24,7 +24,7 @@ class _ListAnalyses(argparse.Action):
     """Prints the index of analyses and exits."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        show(index_of_analyses())
+        show(*index_of_analyses().splitlines())
         parser.exit()
 
 

@@ -1,15 +1,15 @@
 """``landscape-plot``, read from top to bottom: what is asked, the measurements, the pictures."""
 
 import argparse
-import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from analyses.analysis import Takes
+from analyses.analysis import Analysis, Takes
 from analyses.catalog import known_analyses
+from analyses.command.failures import Failures
 from analyses.command.preview import PAGE, Preview
 from analyses.command.reader import CheckpointReader
 from analyses.command.repetition import plot_command
@@ -20,6 +20,7 @@ from analyses.drawing.pictures import Picture, save_pictures
 from analyses.drawing.style import styled
 from analyses.formats.export import export
 from analyses.replicates import replicate_labels
+from analyses.report.failed import SharedReason
 from analyses.report.page import write_markdown, write_numbers, write_page, write_rows
 from analyses.report.paper.summary import Summary, summarise
 from analyses.run_context import RunContext
@@ -35,33 +36,21 @@ from landscape.runtime.distributed import Ranks, join_ranks
 from landscape.runtime.options import read_options
 from landscape.runtime.progress import show_messages
 
-LOGGER = logging.getLogger(__name__)
-
 
 @dataclass
 class Measured:
-    """What a command has measured: results by analysis, and why others could not be had.
-
-    ``reasons`` are by label and analysis.
-    """
+    """What a command has measured: results by analysis, and why others could not be had."""
 
     results: dict[str, list[Result]]
-    reasons: dict[tuple[str, str], str] = field(default_factory=dict)
+    failures: Failures
 
     def relabelled(self, labels: Mapping[str, str]) -> "Measured":
         """The same under new ``labels``, by the old ones; those that are not there stay."""
-        return Measured(
-            {
-                name: [
-                    replace(entry, label=labels.get(entry.label, entry.label)) for entry in members
-                ]
-                for name, members in self.results.items()
-            },
-            {
-                (labels.get(label, label), analysis): reason
-                for (label, analysis), reason in self.reasons.items()
-            },
-        )
+        results = {
+            name: [replace(entry, label=labels.get(entry.label, entry.label)) for entry in members]
+            for name, members in self.results.items()
+        }
+        return Measured(results, self.failures.relabelled(labels))
 
 
 def plot(arguments: argparse.Namespace) -> None:
@@ -75,8 +64,10 @@ def plot(arguments: argparse.Namespace) -> None:
     _check_precision(arguments, names)
     options = read_options(arguments, PlotOptions)
     reader = CheckpointReader(arguments)
-    requests = read_requests(arguments, settings, reader)
-    measured = Measured({name: [] for name in names})
+    # Where several processes work together, one can't leave the others alone with the work.
+    failures = Failures(debug=arguments.debug, keeps=ranks.world_size == 1)
+    requests = read_requests(arguments, settings, reader, failures)
+    measured = Measured({name: [] for name in names}, failures)
     with unused_directories_removed(arguments.output_dir):
         make_directory(arguments.output_dir)
         for request in requests:
@@ -88,8 +79,10 @@ def plot(arguments: argparse.Namespace) -> None:
         if not ranks.is_first:
             return
         if not any(measured.results.values()):
+            failures.raise_any(is_all=True)
             raise InputError("nothing could be measured; the messages above say why")
         _show(measured, arguments, options)
+        failures.raise_any()
 
 
 def _settings(name: str, arguments: argparse.Namespace) -> Any:
@@ -120,36 +113,47 @@ def _measure(
     ranks: Ranks,
     options: PlotOptions,
 ) -> None:
-    """Add the results of one request; a report keeps reasons for those that can't be had."""
+    """Add the results of one request, and reasons for those that can't be had."""
     folder: Path = arguments.output_dir
-    objectives: dict[str, Objective] = {}
+    objectives: dict[str, Objective | None] = {}
     known: dict[str, Result] = {}
+    splits = {name: split_of(name, request.settings, reader) for name in request.settings}
     for name, settings in request.settings.items():
         analysis = known_analyses()[name]
+        is_expected = partial(_is_expected, analysis, arguments)
+        split = splits[name]
+        if split not in objectives:
+            objectives[split] = None
+            alike = [other for other in splits if splits[other] == split]
+            with measured.failures.kept(request.label, alike, is_expected):
+                objectives[split] = make_objective(request, name, reader)
+        objective = objectives[split]
+        if objective is None:
+            continue
         preview = Preview(partial(analysis.draw, options=options), folder, measured.results[name])
         watch = Watchers(preview) if arguments.preview else None
-        try:
-            split = split_of(name, request.settings, reader)
-            if split not in objectives:
-                objectives[split] = make_objective(request, name, reader)
+        with measured.failures.kept(request.label, [name], is_expected):
             context = RunContext(
                 folder / request.label,
                 ranks,
                 watch,
                 {key: known[key] for key in analysis.adapts if key in known},
             )
-            result = measure(analysis, objectives[split], settings, context, force=arguments.force)
-        except InputError as error:
-            is_expected = isinstance(error, NotMeasurableError) or bool(analysis.split)
-            if arguments.analysis != "report" or not is_expected:
-                raise
-            measured.reasons[request.label, name] = str(error)
-            LOGGER.info(f"{request.label}: no {name}: {error}")
-            continue
-        if result is not None:
-            known[name] = result
-            measured.results[name].append(result)
-            _show_files(result, folder / request.label)
+            result = measure(analysis, objective, settings, context, force=arguments.force)
+            if result is not None:
+                known[name] = result
+                measured.results[name].append(result)
+                _show_files(result, folder / request.label)
+
+
+def _is_expected(
+    analysis: Analysis[Any, Any], arguments: argparse.Namespace, error: Exception
+) -> bool:
+    """Whether a report goes without an analysis that does not apply to a network or its data."""
+    does_not_apply = isinstance(error, NotMeasurableError) or (
+        isinstance(error, InputError) and bool(analysis.split)
+    )
+    return bool(arguments.analysis == "report" and does_not_apply)
 
 
 def _take_stored(
@@ -184,7 +188,7 @@ def _show(measured: Measured, arguments: argparse.Namespace, options: PlotOption
     if arguments.analysis == "report":
         ordered = {name: results[name] for name in known_analyses() if name in results}
         sections = [name for name, members in ordered.items() if members]
-        summary = summarise(ordered, measured.reasons, partial(plot_command, arguments))
+        summary = summarise(ordered, measured.failures.reasons, partial(plot_command, arguments))
         results = {
             name: [
                 result.beside([other for other in sections if other != name]) for result in members
@@ -193,9 +197,10 @@ def _show(measured: Measured, arguments: argparse.Namespace, options: PlotOption
         }
     if not arguments.format:
         return
+    failed = measured.failures.shared_reasons()
     # One process after the other, so that pages and pictures are of the same results.
     with locked(arguments.output_dir, PAGE, waits=True):
-        for path in _draw(results, arguments, options, summary):
+        for path in _draw(results, arguments, options, summary, failed):
             sweep(path)
             show(path)
 
@@ -205,6 +210,7 @@ def _draw(
     arguments: argparse.Namespace,
     options: PlotOptions,
     summary: Summary | None,
+    failed: Sequence[SharedReason],
 ) -> Iterator[Path]:
     """Write pictures and pages; yields their paths."""
     name, folder, formats = arguments.analysis, arguments.output_dir, set(arguments.format)
@@ -220,11 +226,11 @@ def _draw(
         for drawn in pictures.values():
             yield from save_pictures(drawn, folder, arguments.format)
         if "html" in formats or name == "report":
-            yield write_page(results, pictures, folder / f"{name}.html", summary, options)
+            yield write_page(results, pictures, folder / f"{name}.html", summary, options, failed)
         if {"html", "md"} & formats or name == "report":
-            yield write_numbers(results, folder / f"{name}.json", summary)
+            yield write_numbers(results, folder / f"{name}.json", summary, failed)
             yield write_rows(results, folder / f"{name}.csv", summary)
         if "md" in formats:
-            yield write_markdown(results, pictures, folder / f"{name}.md", summary)
+            yield write_markdown(results, pictures, folder / f"{name}.md", summary, failed)
     for members in results.values():
         yield from export(members, folder, arguments.format, options)

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from landscape.models.probe import count_outputs
 from landscape.objective.criterion import Step
 from landscape.objective.losses import LossFunction, resolve_loss, resolve_metric
 from landscape.objective.objective import Objective
+from landscape.parameters.finite import check_finite
 from landscape.runtime.devices import PRECISIONS
 from landscape.runtime.options import from_plain, given_options
 from landscape.runtime.user_files import is_user_function, load_user_function
@@ -56,16 +58,33 @@ class CheckpointReader:
         self._checkpoints: dict[GivenCheckpoint, Checkpoint] = {}
         self._data: dict[GivenCheckpoint, DataSettings] = {}
 
+    def check_words(self, given: Sequence[GivenCheckpoint]) -> None:
+        """Check what the command line alone can be wrong about, before anything is read.
+
+        Raises:
+            InputError: if one of the checkpoints is not there, or the data of one are not known.
+        """
+        flags = given_options(self._arguments, DataSettings)
+        for checkpoint in given:
+            check_exists(checkpoint)
+            is_told = "data" in flags or run_of(checkpoint.path) is None
+            if is_told and not flags.get("data"):
+                raise InputError(
+                    f"{checkpoint.path} does not remember its data (it is no run directory): say "
+                    "which with --data digits, imagefolder or FILE.py:FUNCTION"
+                )
+
     def check(self, given: GivenCheckpoint, split: str = "") -> str:
         """Read a checkpoint and its data; returns its architecture.
 
         Raises:
-            InputError: if they can't be read or do not fit each other.
+            InputError: if they can't be read or do not fit each other, or weights are not finite.
         """
         split = split or self.split
         data = self._data_settings(given)
         samples = self._read_samples(data, split)
         checkpoint = self._read_checkpoint(given, samples)
+        check_finite(checkpoint.model)
         if not isinstance(samples, BatchedSamples) and not self.settings.step:
             inputs, _ = self._choose(data, split)
             num_outputs = count_outputs(checkpoint.model, inputs[:1])
@@ -126,16 +145,10 @@ class CheckpointReader:
 
     def _data_settings(self, given: GivenCheckpoint) -> DataSettings:
         """The run's own data, overridden by what the flags say."""
-        if not given.path.exists() and not is_function(given.path):
-            raise InputError(f"no such checkpoint: {given.path}")
         flags = given_options(self._arguments, DataSettings)
         run = run_of(given.path)
         if "data" in flags or run is None:
-            if not flags.get("data"):
-                raise InputError(
-                    f"{given.path} does not remember its data (it is no run directory): say "
-                    "which with --data digits, imagefolder or FILE.py:FUNCTION"
-                )
+            self.check_words([given])
             data = DataSettings(**flags)
             if given not in self._data:
                 self._data[given] = with_model_defaults(
@@ -196,6 +209,12 @@ class CheckpointReader:
                 raise InputError(f"--step has to be FILE.py:FUNCTION, got {settings.step!r}")
             return None, load_user_function(settings.step)
         return (None if settings.loss == "auto" else resolve_loss(settings.loss)), None
+
+
+def check_exists(given: GivenCheckpoint) -> None:
+    """Raise InputError if there is no such file, folder or function."""
+    if not given.path.exists() and not is_function(given.path):
+        raise InputError(f"no such checkpoint: {given.path}")
 
 
 def _model_facts(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 from analyses.analysis import Takes
 from analyses.catalog import known_analyses
 from analyses.command.checkpoints import GivenCheckpoint, check_labels, parse_checkpoints
-from analyses.command.reader import CheckpointReader
+from analyses.command.failures import Failures
+from analyses.command.reader import CheckpointReader, check_exists
 from analyses.command.stored import analysis_of, is_result_file, label_of, read_result
 from analyses.replicates import SEPARATOR, group_of
 from landscape.checkpoints.epochs import saved_epochs
@@ -34,20 +35,25 @@ class Request:
 
 
 def read_requests(
-    arguments: argparse.Namespace, settings: Mapping[str, Any], reader: CheckpointReader
+    arguments: argparse.Namespace,
+    settings: Mapping[str, Any],
+    reader: CheckpointReader,
+    failures: Failures,
 ) -> list[Request]:
     """Every request of the command line, in its order.
 
-    Each checkpoint is read once here, so that what is wrong with the last is said before the first
-    is measured.
+    Each checkpoint of several is read once here, so that what is wrong with the last is said before
+    the first is measured.
 
     Args:
         arguments: the parsed command line.
         settings: of every analysis that is asked for, by its name.
         reader: reads checkpoints and their data.
+        failures: gets those that are there and can't be used, beside others that can.
 
     Raises:
-        InputError: for files and labels that can't be used.
+        InputError: for words, labels and files that can't be used, where one of several is not
+            there, or if none can be used.
     """
     given = parse_checkpoints(_words(arguments), label_of, analysis_of)
     files = [checkpoint for checkpoint in given if is_result_file(checkpoint.path)]
@@ -57,11 +63,12 @@ def read_requests(
     wanted = "" if is_report else arguments.analysis
     stored = [Request(file.label, file, {}, read_result(file, wanted)) for file in files]
     _check_once(stored)
+    failures.keeps = failures.keeps and len(given) * len(settings) > 1
     takes = {known_analyses()[name].takes for name in settings}
     if takes == {Takes.RUN}:
-        measured = [_run_request(checkpoint, settings) for checkpoint in checkpoints]
+        measured = _run_requests(checkpoints, settings, failures)
     elif takes == {Takes.PAIR}:
-        measured = _pair_requests(checkpoints, settings, reader)
+        measured = _pair_requests(checkpoints, settings, reader, failures)
     else:
         single = {
             name: chosen
@@ -69,7 +76,9 @@ def read_requests(
             if known_analyses()[name].takes is not Takes.PAIR
         }
         requests = [Request(checkpoint.label, checkpoint, single) for checkpoint in checkpoints]
-        measured = _with_references(requests, reader)
+        measured = _with_references(requests, reader, failures)
+    if not (stored or measured):
+        failures.raise_any(is_all=True)
     place = {checkpoint: number for number, checkpoint in enumerate(given)}
     return sorted([*stored, *measured], key=lambda request: place[request.given])
 
@@ -107,15 +116,25 @@ def make_objective(request: Request, name: str, reader: CheckpointReader) -> Obj
     return objective.with_origin(label=request.label)
 
 
-def _run_request(given: GivenCheckpoint, settings: Mapping[str, Any]) -> Request:
-    """A request for analyses that take a run directory: it is answered at once."""
+def _run_requests(
+    checkpoints: Sequence[GivenCheckpoint], settings: Mapping[str, Any], failures: Failures
+) -> list[Request]:
+    """Requests for an analysis that takes a run directory: they are answered at once."""
     ((name, chosen),) = settings.items()
-    result = known_analyses()[name].compute_run(given.path, given.label, chosen)
-    return Request(given.label, given, settings, result)
+    requests = []
+    for given in checkpoints:
+        check_exists(given)
+        with failures.kept(given.label, [name]):
+            result = known_analyses()[name].compute_run(given.path, given.label, chosen)
+            requests.append(Request(given.label, given, settings, result))
+    return requests
 
 
 def _pair_requests(
-    checkpoints: Sequence[GivenCheckpoint], settings: Mapping[str, Any], reader: CheckpointReader
+    checkpoints: Sequence[GivenCheckpoint],
+    settings: Mapping[str, Any],
+    reader: CheckpointReader,
+    failures: Failures,
 ) -> list[Request]:
     """The first checkpoint with each of the others."""
     if not checkpoints:
@@ -124,17 +143,16 @@ def _pair_requests(
     if len(checkpoints) < 2:
         raise InputError(f"{names} takes two or more checkpoints: the first with each other one")
     first, *second_checkpoints = checkpoints
-    for checkpoint in second_checkpoints:
-        reader.check(checkpoint)
-        reader.release(checkpoint)
-    return [
-        Request(
-            f"{first.label}-to-{second.label}".replace(SEPARATOR, "-"),
-            first,
-            {name: _toward(name, chosen, second.path) for name, chosen in settings.items()},
-        )
-        for second in second_checkpoints
-    ]
+    reader.check_words(checkpoints)
+    requests = []
+    for second in second_checkpoints:
+        label = f"{first.label}-to-{second.label}".replace(SEPARATOR, "-")
+        toward = {name: _toward(name, chosen, second.path) for name, chosen in settings.items()}
+        with failures.kept(label, list(settings)):
+            reader.check(second)
+            reader.release(second)
+            requests.append(Request(label, first, toward))
+    return requests
 
 
 def _toward(name: str, settings: Any, path: Path) -> Any:
@@ -142,8 +160,14 @@ def _toward(name: str, settings: Any, path: Path) -> Any:
     return replace(settings, **{known_analyses()[name].second_checkpoint: str(path)})
 
 
-def _with_references(requests: Sequence[Request], reader: CheckpointReader) -> list[Request]:
-    """The same requests; those that compare take the first checkpoint of the same architecture."""
+def _with_references(
+    requests: Sequence[Request], reader: CheckpointReader, failures: Failures
+) -> list[Request]:
+    """The same requests; those that compare take the first checkpoint of the same architecture.
+
+    Requests of checkpoints that can't be read are left out, and among the failures.
+    """
+    reader.check_words([request.given for request in requests])
     if len(requests) < 2:
         return list(requests)
     first_paths: dict[str, Path] = {}
@@ -151,7 +175,11 @@ def _with_references(requests: Sequence[Request], reader: CheckpointReader) -> l
     completed = []
     for request in requests:
         split = split_of(next(iter(request.settings)), request.settings, reader)
-        architecture = reader.check(request.given, split)
+        architecture = ""
+        with failures.kept(request.label, list(request.settings)):
+            architecture = reader.check(request.given, split)
+        if not architecture:
+            continue
         if architectures.setdefault(group_of(request.label), architecture) != architecture:
             raise InputError(
                 f"{request.given.path} is of another architecture than the other replicates of "

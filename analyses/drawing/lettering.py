@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,15 +10,30 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.text import Text
 from matplotlib.transforms import BboxBase
 
+from landscape.runtime.visible_text import shortened, visible
+
 # The largest share of the page's width that a legend beside the panels may take.
 WIDEST_BESIDE = 0.3
 # In points; smaller text is not readable on paper.
 SMALLEST_TEXT = 4.5
+# Of a name in a figure, in characters; longer ones lose their middle.
+LONGEST_NAME = 60
 
 
-def plain_text(label: str) -> str:
-    """The label with dollar signs escaped, between which matplotlib would read a formula."""
-    return label.replace("$", r"\$")
+def plain_text(label: str, width: int | None = None, longest: int = LONGEST_NAME) -> str:
+    """The label of a network, a layer or a class, as text that matplotlib draws as it is.
+
+    Dollar signs, between which matplotlib would read a formula, are escaped, and characters without
+    a shape visible.
+
+    Args:
+        label: any text.
+        width: how many characters fit on a line; without it the label is one line.
+        longest: how many characters are kept.
+    """
+    name = shortened(visible(label), longest)
+    lines = [name] if width is None else textwrap.wrap(name, width)
+    return "\n".join(lines).replace("$", r"\$")
 
 
 def add_legend(

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from analyses.formats.pages import POLICY, render
+from analyses.formats.pages import POLICY, render, write_text
 from analyses.formats.scene_figures import STOPS, Panel, Scale, figure_of, losses_of, traces_of
 from landscape.errors import InputError
-from landscape.results.files import replacing
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,7 @@ def write_interactive(panels: Sequence[Panel], path: Path, *, log: bool, label: 
     """Write an HTML page that holds only :func:`make_scenes`; returns ``path``."""
     scenes = make_scenes(panels, log=log, label=label)
     page = render("interactive.html.j2", title=label, scenes=scenes, policy=POLICY)
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return path
+    return write_text(page, path)
 
 
 def has_plotly() -> bool:

@@ -17,7 +17,7 @@ def draw(results: Sequence[Interpolation], options: PlotOptions | None = None) -
     lines = []
     for result in results:
         for split, barrier in result.barriers().items():
-            name = split if len(results) == 1 else plain_text(f"{result.label}, {split}")
+            name = plain_text(split if len(results) == 1 else f"{result.label}, {split}")
             at = f" at {barrier.place:.2f}" if barrier.height > 0 else ""
             lines.append(f"{name}: barrier {with_error(barrier.height, barrier.stderr)}{at}")
     page.axes[0].set_title("\n".join(lines), fontsize=8)

@@ -10,6 +10,7 @@ import base64
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from analyses.catalog import known_analyses
 from analyses.drawing.numbers import number
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.pictures import Picture
-from analyses.formats.pages import POLICY, render
+from analyses.formats.pages import POLICY, render, write_text
 from analyses.replicates import group_of, seed_of
+from analyses.report.failed import SharedReason
 from analyses.report.paper.figures import SURFACES, numbered_figures, surface_scenes_of
 from analyses.report.paper.summary import Summary
 from analyses.report.paper.surface_tiles import SurfaceTiles, surface_tiles
@@ -37,32 +39,43 @@ def write_page(
     path: Path,
     summary: Summary | None = None,
     options: PlotOptions | None = None,
+    failed: Sequence[SharedReason] = (),
 ) -> Path:
     """Write the HTML page.
 
     With a ``summary`` the surfaces, a few numbers and the verdict on each of the paper's claims
     come first, then its tables and figures, with surfaces that can be turned where plotly is
-    installed. The ``options`` are the scale of these surfaces.
+    installed. The ``options`` are the scale of these surfaces. What ``failed`` is listed.
     """
     shown: dict[str, Any] = {}
     if summary is not None:
         tiles = surface_tiles(results, options)
         shown["tiles"] = _encoded_tiles(tiles) if tiles else None
         shown["scenes"] = surface_scenes_of(results, options)
-    return _write("report.html.j2", results, pictures, path, summary, **shown)
+    return _write("report.html.j2", results, pictures, path, summary, failed=failed, **shown)
 
 
 def write_markdown(
-    results: Results, pictures: Pictures, path: Path, summary: Summary | None = None
+    results: Results,
+    pictures: Pictures,
+    path: Path,
+    summary: Summary | None = None,
+    failed: Sequence[SharedReason] = (),
 ) -> Path:
     """Write the same as Markdown; it shows the PNG files of the pictures that lie beside it."""
-    return _write("report.md.j2", results, pictures, path, summary)
+    return _write("report.md.j2", results, pictures, path, summary, failed=failed)
 
 
-def write_numbers(results: Results, path: Path, summary: Summary | None = None) -> Path:
+def write_numbers(
+    results: Results,
+    path: Path,
+    summary: Summary | None = None,
+    failed: Sequence[SharedReason] = (),
+) -> Path:
     """Write the headline numbers of all results as JSON: by analysis, then by label.
 
-    What the paper would make of them is under ``paper``.
+    What the paper would make of them is under ``paper``, and what failed, if anything, under
+    ``failed``.
     """
     content: dict[str, Any] = {
         name: {
@@ -74,6 +87,8 @@ def write_numbers(results: Results, path: Path, summary: Summary | None = None) 
     }
     if summary is not None:
         content["paper"] = summary.plain()
+    if failed:
+        content["failed"] = [asdict(entry) for entry in failed]
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
     return path
@@ -86,7 +101,10 @@ def write_rows(results: Results, path: Path, summary: Summary | None = None) -> 
     ``lambda_max.eigenvalue``; an entry ``NAME_stderr`` is the error of ``NAME``. The numbers of the
     paper's tables follow under the analysis they are from.
     """
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as lines:
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as lines,
+    ):
         writer = csv.writer(lines)
         writer.writerow(("analysis", "network", "run", "seed", "quantity", "value", "error"))
         for name, measured in results.items():
@@ -144,9 +162,7 @@ def _write(
         policy=POLICY,
         **shown,
     )
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return path
+    return write_text(text, path)
 
 
 def _section(

@@ -20,6 +20,9 @@ from analyses.similarity.result import (
     map_pairs,
 )
 
+# Names of networks beside the cells of a small matrix, in characters.
+LONGEST_BESIDE_A_CELL = 24
+
 
 def draw(results: Sequence[Similarity], options: PlotOptions | None = None) -> dict[str, Figure]:
     """Maps of CKA between layers, CKA between networks, and the ratios after rescaling.
@@ -68,7 +71,7 @@ def network_map(results: Sequence[Similarity]) -> Figure:
     panel = page.subplots()
     values = np.array([[layer_cka(a, b, -1, -1)[0] for b in results] for a in results])
     image = panel.imshow(values, vmin=0, vmax=1, cmap=MAP)
-    names = [plain_text(result.label) for result in results]
+    names = [plain_text(result.label, longest=LONGEST_BESIDE_A_CELL) for result in results]
     panel.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
     panel.set_yticks(range(len(names)), names)
     for (k, j), value in np.ndenumerate(values):

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.drawing.lettering import add_legend
+from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import is_logarithmic
@@ -44,7 +44,7 @@ def curves(results: Sequence[Slice], along: str, options: PlotOptions | None = N
     loss_axes.set_ylim(bottom=options.zmin, top=options.zmax)
     if loss_axes.get_yscale() == "log":
         plain_log_ticks(loss_axes.yaxis)
-    splits = " and ".join(dict.fromkeys(split for r in results for split in r.splits))
+    splits = plain_text(" and ".join(dict.fromkeys(split for r in results for split in r.splits)))
     axis = axis_label(along, [r.settings for r in results])
     loss_axes.set(xlabel=axis, ylabel=with_unit(f"{splits} loss", results))
     accuracy_axes.set(xlabel=axis, ylabel=f"{splits} accuracy (%)")

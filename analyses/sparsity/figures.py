@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analyses.drawing.lettering import add_legend
+from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.numbers import error_bars
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
@@ -59,7 +59,7 @@ def _active_neurons(results: Sequence[Sparsity]) -> Figure:
                 **curves[index].style,
             )
             handles.setdefault(curves[index].name, bars)
-        panel.set_title(TITLES.get(kind, kind))
+        panel.set_title(plain_text(TITLES.get(kind, kind)))
         panel.set_xlabel("block" if kind.startswith("mlp") else "activation layer")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         panel.set_ylim(0, 100)

@@ -8,7 +8,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analyses.drawing.lettering import add_legend
+from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import figure, plain_log_ticks
@@ -86,7 +86,9 @@ def profiles(results: Sequence[Surface]) -> Figure:
         plain_log_ticks(panel.yaxis)
     count = max(result.settings.repeats for result in results)
     panel.set_xlabel("distance from the network in the plane (units of the axes)")
-    panel.set_ylabel(with_unit(f"mean {results[0].split} loss at that distance", results))
+    panel.set_ylabel(
+        with_unit(f"mean {plain_text(results[0].split)} loss at that distance", results)
+    )
     panel.set_title(f"mean and range over {count} pairs of directions")
     add_legend(page, handles, columns=3)
     return page

@@ -48,7 +48,7 @@ def loss_label(results: Sequence[Surface], split: str | None = None) -> str:
     """The name of the loss with its splits and unit, and what grey means where it is shown."""
     splits = [split] if split else sorted({result.split for result in results})
     missing = any(not np.isfinite(result.loss).all() for result in results)
-    label = with_unit(f"{' and '.join(splits)} loss", results)
+    label = with_unit(f"{plain_text(' and '.join(splits))} loss", results)
     return label + ("; grey: not finite" if missing else "")
 
 

@@ -39,7 +39,7 @@ def draw(results: Sequence[Trajectory], options: PlotOptions | None = None) -> d
     bar = page.colorbar(
         ScalarMappable(scale, MAP), ax=list(panels[:, 0]), aspect=30, location="left"
     )
-    bar.set_label(with_unit(f"{results[0].split} loss on the plane", results))
+    bar.set_label(with_unit(f"{plain_text(results[0].split)} loss on the plane", results))
     return {"trajectory": page}
 
 
@@ -79,7 +79,8 @@ def _draw_losses(losses: Axes, result: Trajectory, *, is_logarithmic: bool) -> N
     if is_logarithmic:
         losses.set_yscale("log")
         plain_log_ticks(losses.yaxis)
-    losses.set(xlabel=what_is_counted([result]), ylabel=with_unit(f"{result.split} loss", [result]))
+    loss = f"{plain_text(result.split)} loss"
+    losses.set(xlabel=what_is_counted([result]), ylabel=with_unit(loss, [result]))
     distance = losses.twinx()
     distance.plot(path["epoch"], path["distance"], color="0.55", linewidth=1.0, label="distance")
     distance.set_ylabel("distance from the plane (2-norm)", color="0.45")

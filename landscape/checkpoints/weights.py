@@ -14,6 +14,7 @@ from landscape.errors import InputError
 from landscape.models.catalog import ModelSpec
 from landscape.objective.eval_copy import copy_module, share_storage, statistics_of
 from landscape.objective.objective import Objective
+from landscape.parameters.finite import check_finite
 from landscape.parameters.layout import flatten
 
 LOGGER = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> We
         trust: Load pickled objects of any type, which may run code.
 
     Raises:
-        InputError: The checkpoint is that of another model; the message names keys and shapes.
+        InputError: The checkpoint is that of another model, or its weights are not finite; the
+            message names keys and shapes.
     """
     origin = objective.origin
     spec = ModelSpec(str(origin.get("model") or ""), dict(origin.get("model_args") or {}))
@@ -53,6 +55,7 @@ def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> We
     eval_copy = copy_module(objective.module)
     choice = read_weights_file(path, eval_copy, trust=trust, weights_key=key, spec=spec)
     fit_weights(eval_copy, choice.state, path)
+    check_finite(eval_copy, path)
     is_average = bool(origin.get("weights_are_average"))
     is_told = choice.is_chosen and "weights_are_average" in origin
     if is_told and choice.is_averaged != is_average:

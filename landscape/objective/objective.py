@@ -30,6 +30,7 @@ from landscape.objective.precision import resolve_precision
 from landscape.objective.proof import Proof
 from landscape.objective.reading import Reading
 from landscape.objective.second_derivatives import twice_differentiable
+from landscape.parameters.finite import check_finite
 from landscape.parameters.layout import flatten
 from landscape.results.hashing import hash_batches
 from landscape.results.provenance import Provenance
@@ -76,9 +77,9 @@ class Objective(MovableModel):
         source: the labelled samples that ``data`` was read from, in the same order. Analyses that
             treat inputs as pictures (attacks, corruptions, attention maps) take the normalisation
             of the pixels and the names of the classes from it.
-        verify: whether to prove that values and derivatives are of one function, a repeatable mean
-            that does not depend on the batching (:mod:`landscape.objective.proof`). That takes two
-            forward passes over the data in float64, and a few of the first batch.
+        verify: whether to refuse weights that are not finite, and to prove that values and
+            derivatives are of one function, a repeatable mean that does not depend on the batching
+            (:mod:`landscape.objective.proof`), by two forward passes over the data in float64.
 
     Raises:
         InputError: if the model has no trainable parameter or can't be copied, if the data hold no
@@ -135,6 +136,8 @@ class Objective(MovableModel):
         reading = Reading(batch_size, batching == "whole", samples, self.device, dtype)
         with isolated():
             super().__init__(model, self.device, dtype)
+            if verify:
+                check_finite(self.module)
             batches = reading.read(data, is_step=step is not None)
             self.criterion = choose_criterion(loss, step, weight, batches).to(self.device, dtype)
             self.needs_gradients = needs_gradients(self.module, self.criterion, batches[0])
@@ -233,12 +236,7 @@ class Objective(MovableModel):
 
     @contextmanager
     def second_derivatives(self, theta: Tensor | None = None) -> Iterator[None]:
-        """Put ``theta`` in place and let second derivatives be taken within this context.
-
-        Raises:
-            InputError: if ``theta`` has another shape.
-            NotMeasurableError: if an operation of the model or the loss has no second derivative.
-        """
+        """Put ``theta`` in place and let second derivatives be taken, as for Hessian products."""
         with isolated(), self._at(theta), twice_differentiable(self.module):
             yield
 

@@ -8,12 +8,14 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from landscape.errors import InputError, LandscapeError
+from landscape.errors import IncompleteError, InputError, LandscapeError, reason_of
 from landscape.runtime.allocator import keep_freed_memory
 from landscape.runtime.progress import show_messages
+from landscape.runtime.visible_text import LONGEST_LINE, for_terminal
 
 # Exit statuses.
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+DEBUG_HINT = " (--debug shows where)"
 
 _NEGATIVE_RANGE = re.compile(r"-[\d.].*:")
 
@@ -63,7 +65,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message and exit with 2."""
-        self.exit(WRONG_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        line = for_terminal(message)
+        self.exit(WRONG_INPUT, f"{self.prog}: error: {line} (see {self.prog} --help)\n")
 
 
 def add_console_options(parser: argparse.ArgumentParser) -> None:
@@ -104,25 +107,32 @@ def run_command(
         command(arguments)
     except InputError as error:
         return _report(parser.prog, error, arguments.debug, WRONG_INPUT)
-    except LandscapeError as error:
-        return _report(parser.prog, error, arguments.debug, FAILED)
+    except IncompleteError as error:
+        status = WRONG_INPUT if error.is_input else FAILED
+        return _report(parser.prog, error, arguments.debug, status)
     except KeyboardInterrupt:
         sys.stderr.write(f"\n{parser.prog}: interrupted; {when_interrupted}\n")
         return INTERRUPTED
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a user's own code may call sys.exit()
         return _report(parser.prog, error, arguments.debug, FAILED)
     return DONE
 
 
-def show(result: object) -> None:
-    """Print a line of results to standard output.
+def show(*lines: object) -> None:
+    """Print lines of results to standard output, each as one line whatever it holds.
 
     If the reader has gone, as in ``... | head -1``, the work continues without printing.
     """
     try:
-        print(result, flush=True)
+        print(*(for_terminal(line, LONGEST_LINE) for line in lines), sep="\n", flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def show_traceback(error: BaseException) -> None:
+    """Print an error's traceback to standard error, each line of it on one line."""
+    lines = "".join(traceback.format_exception(error)).split("\n")
+    sys.stderr.writelines(f"{for_terminal(line, LONGEST_LINE)}\n" for line in lines[:-1])
 
 
 def _goes_on(action: argparse.Action, last: str, word: str) -> bool:
@@ -151,15 +161,13 @@ def join_ranges(argv: Sequence[str]) -> list[str]:
     return joined
 
 
-def _report(program: str, error: Exception, debug: bool, status: int) -> int:
+def _report(program: str, error: BaseException, debug: bool, status: int) -> int:
     """Print the error, as one line or with ``--debug`` as a traceback; returns ``status``."""
-    if debug:
-        traceback.print_exc()
-    else:
-        kind = "" if isinstance(error, LandscapeError) else f"{type(error).__name__}: "
-        # Names and values in it may come from a file with anything in it.
-        words = " ".join(str(error).split())
-        text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in words)
-        hint = "" if isinstance(error, LandscapeError) else " (--debug shows where)"
-        sys.stderr.write(f"{program}: error: {kind}{text}{hint}\n")
+    if debug and not isinstance(error, IncompleteError):  # which has none of its own
+        show_traceback(error)
+        return status
+    lines = error.lines if isinstance(error, IncompleteError) else [reason_of(error)]
+    hint = "" if isinstance(error, LandscapeError) else DEBUG_HINT
+    for line in lines:
+        sys.stderr.write(f"{program}: error: {for_terminal(line)}{hint}\n")
     return status

@@ -11,9 +11,13 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from landscape.runtime.visible_text import for_terminal
+
 Item = TypeVar("Item")
 
 PACKAGES = ("landscape", "analyses")
+# Of what a bar is called, in characters: the bar needs room beside it.
+LONGEST_TASK = 60
 
 
 class _Terminal(logging.Handler):
@@ -22,9 +26,9 @@ class _Terminal(logging.Handler):
     is_quiet = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print one message."""
+        """Print one message, on one line."""
         if not self.is_quiet:
-            tqdm.write(self.format(record), file=sys.stderr)
+            tqdm.write(for_terminal(record.getMessage()), file=sys.stderr)
 
 
 # A terminal is one per process, and so is its handler.
@@ -68,7 +72,7 @@ def track(
     """
     return tqdm(
         items,
-        desc=task,
+        desc=for_terminal(task, LONGEST_TASK),
         total=total,
         initial=done,
         disable=not is_live(),

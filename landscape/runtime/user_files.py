@@ -40,7 +40,7 @@ def load_user_function(name: str) -> Callable[..., Any]:
     sys.modules[spec.name] = module  # dataclasses look their module up there
     try:
         with_torchvision(partial(spec.loader.exec_module, module))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
         raise InputError(f"{path_text} can't be imported: {_describe(error)}") from error
     loaded = getattr(module, function, None)
@@ -83,10 +83,12 @@ def call_user_function(name: str, arguments: Mapping[str, Any], *, strict: bool)
         return with_torchvision(partial(function, **used))
     except InputError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{name} failed: {_describe(error)}") from error
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"it called sys.exit({error}), which would end the command"
     first_line = (str(error).splitlines() or [""])[0]
     return f"{type(error).__name__}: {first_line}"

@@ -35,7 +35,7 @@ class _ListRecipes(argparse.Action):
         # Counting the parameters of the models needs torch.
         from landscape.training.recipes.catalog import recipe_table
 
-        show(recipe_table())
+        show(*recipe_table().splitlines())
         parser.exit()
 
 

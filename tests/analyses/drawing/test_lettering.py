@@ -4,8 +4,10 @@ import itertools
 
 import pytest
 
-from analyses.drawing.lettering import add_legend, fit_names
+from analyses.drawing.lettering import add_legend, fit_names, plain_text
+from analyses.drawing.pictures import Picture
 from analyses.drawing.style import figure, line_styles
+from landscape.runtime.visible_text import shortened, visible
 from tests.analyses.pictures import render
 
 
@@ -62,3 +64,31 @@ def test_names_of_panels_do_not_meet(name):
         assert max(box.x1 for box in boxes) <= bar.ax.bbox.x0
         assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
     assert (panels[0, 0].title.get_fontsize() == usual) == (name == "short")
+
+
+HOSTILE = (
+    r"$\frac{",
+    "50% _a_ $x^2$ # & {b}",
+    "_hidden",
+    "\x1b[31m\n\u202e\ud800\x00",
+    "key." * 64,
+)
+
+
+def test_any_label_is_drawn_as_it_is():
+    page = figure(8, 4)
+    panel = page.subplots()
+    curves = {label: panel.plot([0, 1])[0] for label in HOSTILE}
+    panel.set_yticks(range(len(HOSTILE)), [plain_text(label) for label in HOSTILE])
+    panel.set_title("\n".join(map(plain_text, HOSTILE)))
+    add_legend(page, curves, columns=2)
+    for extension in ("png", "svg", "pdf"):
+        assert Picture(page).render(extension)
+    shown = [text.get_text().replace(r"\$", "$") for text in page.legends[0].get_texts()]
+    assert shown == [shortened(visible(label), 60) for label in HOSTILE]
+    assert all(text.isprintable() and len(text) <= 60 for text in shown)
+
+
+def test_a_label_may_be_broken_into_lines():
+    assert plain_text("a network of words", 10) == "a network\nof words"
+    assert plain_text("a$b$c", 4) == "a\\$b\\$\nc"
