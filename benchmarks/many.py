@@ -41,7 +41,7 @@ MEASURING = (
     "--device cpu --format none"
 )
 # Arrays that a factor would make wrong: places on an axis, and shares of a whole.
-AS_THEY_ARE = frozenset({"t", "density_weights"})
+AS_THEY_ARE = frozenset({"t", "density_weights", "radii"})
 SHARES = ("fraction", "%")
 SCALES = ("nat", "nats", "squared logit", "l2 norm", "squared l2 norm", "squared spectral norm")
 # The standard deviation of the logarithm of what scales are multiplied by.
@@ -168,9 +168,10 @@ def _changed(
     generator: np.random.Generator,
 ) -> NDArray[Any]:
     scale, share = factors
+    is_fixed = name.rpartition("/")[2] in AS_THEY_ARE
     if values.dtype == np.bool_ and unit == "":
         return values & (generator.random(values.shape) < share)
-    if not np.issubdtype(values.dtype, np.floating) or name in AS_THEY_ARE:
+    if not np.issubdtype(values.dtype, np.floating) or is_fixed:
         return values
     return values * (share if unit in SHARES else scale if unit in SCALES else 1.0)
 

@@ -11,6 +11,7 @@ from analyses.catalog import known_analyses
 from analyses.command.checkpoints import GivenCheckpoint, check_labels, parse_checkpoints
 from analyses.command.reader import CheckpointReader
 from analyses.command.stored import analysis_of, is_result_file, label_of, read_result
+from analyses.command.without_vectors import without_vectors
 from analyses.replicates import SEPARATOR, group_of
 from landscape.checkpoints.epochs import saved_epochs
 from landscape.errors import InputError
@@ -55,7 +56,7 @@ def read_requests(
     is_report = arguments.analysis == "report"
     check_labels(checkpoints if is_report else given)
     wanted = "" if is_report else arguments.analysis
-    stored = [Request(file.label, file, {}, read_result(file, wanted)) for file in files]
+    stored = [Request(file.label, file, {}, _read(file, wanted)) for file in files]
     _check_once(stored)
     takes = {known_analyses()[name].takes for name in settings}
     if takes == {Takes.RUN}:
@@ -72,6 +73,13 @@ def read_requests(
         measured = _with_references(requests, reader)
     place = {checkpoint: number for number, checkpoint in enumerate(given)}
     return sorted([*stored, *measured], key=lambda request: place[request.given])
+
+
+def _read(file: GivenCheckpoint, wanted: str) -> Result:
+    """The result in a file, as pictures need it; one of a run is written again, with all of it."""
+    result = read_result(file, wanted)
+    is_written = wanted and known_analyses()[result.analysis].takes is Takes.RUN
+    return result if is_written else without_vectors(result)
 
 
 def _words(arguments: argparse.Namespace) -> Sequence[str]:

@@ -25,8 +25,10 @@ T = TypeVar("T")
 MOST_NAMED = 24
 # Five rows of four panels are a page.
 MOST_PANELS = 20
-# By default; the panels of 60 networks are seen one after another, those of 200 are not.
-MOST_FILES = 3
+# By default; the panels of 40 networks are seen one after another, those of 200 are not.
+MOST_FILES = 2
+# Labels in a sentence; of more it has so many.
+MOST_LISTED, SOME = 12, 4
 # The light end of the colours is not seen on white.
 LIGHTEST = 0.92
 # The first, the last, the largest and the smallest.
@@ -112,6 +114,13 @@ def on_files(
             left_out = len(members) - most_panels * len(starts)
             add_note(pages[stem], _which(start, len(shown), len(members), others, left_out))
     return pages
+
+
+def some_of(labels: Sequence[str], most: int = MOST_LISTED) -> str:
+    """Labels as a list in words: all of them, or the first ones and how many others there are."""
+    if len(labels) <= most:
+        return ", ".join(labels)
+    return f"{', '.join(labels[:SOME])} and {len(labels) - SOME} others"
 
 
 def tick_step(count: int, most: int) -> int:

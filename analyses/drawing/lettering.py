@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ HIGHEST_BELOW = 0.25
 # In points; smaller text is not readable on paper.
 SMALLEST_TEXT = 4.5
 NOTE_SIZE = 8
+_INCHES_PER_LETTER = 0.065  # of a note
 # Colours of the curves that a legend does not name, as shares of the colour map.
 _OF_OTHERS = (0.0, 0.23, 0.46, 0.69, 0.92)
 
@@ -75,12 +77,13 @@ def add_legend(
 
 def add_note(page: Figure, text: str) -> None:
     """Write above the panels what the picture does not show; a page repeats it."""
-    page.suptitle(text, fontsize=NOTE_SIZE, color="0.3")
+    letters = max(int(page.get_figwidth() / _INCHES_PER_LETTER), 1)
+    page.suptitle(textwrap.fill(text, letters), fontsize=NOTE_SIZE, color="0.3")
 
 
 def note_of(page: Figure) -> str:
     """What :func:`add_note` has written, or ""."""
-    return page.get_suptitle()
+    return page.get_suptitle().replace("\n", " ")
 
 
 def _sample_of(name: str, curve: Any) -> Any:
