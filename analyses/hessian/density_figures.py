@@ -80,7 +80,7 @@ def linear_densities(results: Sequence[Spectrum]) -> Figure:
 
 
 def _first(result: Spectrum) -> float:
-    return float(result.eigenvalues[0])
+    return abs(float(result.eigenvalues[0]))
 
 
 def _title(result: Spectrum) -> str:
@@ -103,7 +103,7 @@ def tails(results: Sequence[Spectrum]) -> Figure:
     thresholds = np.geomspace(NEGLIGIBLE * largest, 1.02 * largest, 400)
     handles: dict[str, Any] = {}
     floor = min(0.5 / result.provenance.num_parameters for result in results)
-    for curve in curves_of(results, "λ₁", _first, has_bands=True):
+    for curve in curves_of(results, "|λ₁|", _first, has_bands=True):
         result, style = curve.result, curve.style
         for panel, sign in zip(panels, (1, -1), strict=True):
             mean, error = result.quadrature.beyond(sign * thresholds)

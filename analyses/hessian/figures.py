@@ -72,7 +72,7 @@ def _eigenvalues(page: Figure | SubFigure, results: Sequence[Spectrum]) -> None:
     """Magnitudes by rank with residuals as error bars; the signs and failures are marked."""
     axes = page.subplots()
     handles: dict[str, Any] = {}
-    for curve in curves_of(results, "λ₁", lambda result: float(result.eigenvalues[0])):
+    for curve in curves_of(results, "|λ₁|", lambda result: abs(float(result.eigenvalues[0]))):
         result, style = curve.result, curve.style
         ranks = np.arange(1, len(result.eigenvalues) + 1)
         magnitudes = np.abs(result.eigenvalues)
