@@ -51,8 +51,15 @@ def read_requests(
         InputError: for files and labels that can't be used.
     """
     given = parse_checkpoints(_words(arguments), label_of, analysis_of)
-    files = [checkpoint for checkpoint in given if is_result_file(checkpoint.path)]
-    checkpoints = [checkpoint for checkpoint in given if checkpoint not in files]
+    are_files = [is_result_file(checkpoint.path) for checkpoint in given]
+    files, checkpoints = (
+        [
+            checkpoint
+            for checkpoint, is_file in zip(given, are_files, strict=True)
+            if is_file == kind
+        ]
+        for kind in (True, False)
+    )
     is_report = arguments.analysis == "report"
     check_labels(checkpoints if is_report else given)
     wanted = "" if is_report else arguments.analysis
