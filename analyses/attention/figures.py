@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from analyses.attention.result import Attention, Maps
+from analyses.drawing.crowds import on_files
 from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
@@ -27,6 +29,7 @@ LabelledMaps = tuple[str, Maps]
 # percentile; otherwise all other cells would be dark.
 OUTLYING = 2.0
 MOST_HEADS_IN_A_ROW = 12
+MOST_NETWORKS = 12  # in a figure
 MOST_PICTURES = 12  # on a page; a result may hold more
 INCHES_PER_LETTER = 0.075
 INCHES_PER_LINE = 0.17
@@ -39,7 +42,7 @@ def draw(results: Sequence[Attention], options: PlotOptions | None = None) -> di
     mapped = [
         (result.label, result.maps) for result in examples_of(with_maps) if result.maps is not None
     ]
-    pages = {}
+    pages: dict[str, Figure] = {}
     if mapped:
         # Weights are multiplied by the number of patches where grids differ, to be comparable.
         alike = len({maps.rolled.shape[1:] for _, maps in mapped}) == 1
@@ -50,18 +53,27 @@ def draw(results: Sequence[Attention], options: PlotOptions | None = None) -> di
 
         raw = f"attention weight{factor}\nin the last layer"
         rollout = f"attention rollout{factor}"
-        pages["attention"] = _maps(mapped, lambda maps: scaled(maps.mean), raw)
-        pages["attention-rollout"] = _maps(mapped, lambda maps: scaled(maps.rolled), rollout)
-        pages["attention-heads"] = _heads(mapped, lambda maps: scaled(maps.raw[0]), raw)
+
+        def add(name: str, draw_some: Any, weights_of: Callable[[Maps], Array], words: str) -> None:
+            drawn = partial(draw_some, weights_of=weights_of, quantity=words, sharing=mapped)
+            pages.update(on_files(name, mapped, drawn, MOST_NETWORKS))
+
+        add("attention", _maps, lambda maps: scaled(maps.mean), raw)
+        add("attention-rollout", _maps, lambda maps: scaled(maps.rolled), rollout)
+        add("attention-heads", _heads, lambda maps: scaled(maps.raw[0]), raw)
     return {**pages, "attention-entropy": _entropies(results)}
 
 
 def _maps(
-    mapped: Sequence[LabelledMaps], weights_of: Callable[[Maps], Array], quantity: str
+    mapped: Sequence[LabelledMaps],
+    weights_of: Callable[[Maps], Array],
+    quantity: str,
+    sharing: Sequence[LabelledMaps],
 ) -> Figure:
     """A row for each of the first pictures: the picture, then the map of each checkpoint.
 
     Where a checkpoint was shown other pictures than the one before it, these have a column too.
+    ``sharing`` are all maps on the same scale of colours.
     """
     columns: list[tuple[str, Maps, bool]] = []
     for number, (label, maps) in enumerate(mapped):
@@ -77,7 +89,7 @@ def _maps(
     page = figure(side * len(columns) + 1.2, max(height, LEAST_HEIGHT))
     page.set_layout_engine("compressed")  # the panels are square
     panels = page.subplots(rows, len(columns), squeeze=False)
-    scale, beyond = _colour_scale([weights_of(maps)[:rows] for _, maps in mapped])
+    scale, beyond = _colour_scale([weights_of(maps)[:MOST_PICTURES] for _, maps in sharing])
     for (_, maps, is_input), title, cells in zip(columns, titles, panels.T, strict=True):
         cells[0].set_title(title)
         for row, panel in enumerate(cells):
@@ -95,9 +107,15 @@ def _maps(
 
 
 def _heads(
-    mapped: Sequence[LabelledMaps], weights_of: Callable[[Maps], Array], quantity: str
+    mapped: Sequence[LabelledMaps],
+    weights_of: Callable[[Maps], Array],
+    quantity: str,
+    sharing: Sequence[LabelledMaps],
 ) -> Figure:
-    """The first picture and the map of each head, in one or more rows for each checkpoint."""
+    """The first picture and the map of each head, in one or more rows for each checkpoint.
+
+    ``sharing`` are all maps on the same scale of colours.
+    """
     most = max(maps.raw.shape[1] for _, maps in mapped)
     columns = min(most, MOST_HEADS_IN_A_ROW)
     starts = [
@@ -110,7 +128,7 @@ def _heads(
     height = (side + 0.15) * len(starts) + 0.2
     page = figure(side * (columns + 1) + longest + 1.2, max(height, LEAST_HEIGHT))
     panels = page.subplots(len(starts), columns + 1, squeeze=False)
-    scale, beyond = _colour_scale([weights_of(maps) for _, maps in mapped])
+    scale, beyond = _colour_scale([weights_of(maps) for _, maps in sharing])
     for (label, maps, start), row in zip(starts, panels, strict=True):
         shown = weights_of(maps)[start : start + columns]
         if start == 0:
@@ -135,7 +153,7 @@ def _entropies(results: Sequence[Attention]) -> Figure:
     rows = math.ceil(len(groups) / columns)
     page = figure(2.8 * columns + (1.2 if columns == 1 else 0.5), 2.5 * rows + 0.6)
     panels = page.subplots(rows, columns, sharey=True, squeeze=False)
-    curves = curves_of(results)
+    curves = curves_of(results, "entropy", _mean_entropy, has_bands=True)
     handles: dict[str, Any] = {}
     for panel in panels.flat[len(groups) :]:
         panel.set_axis_off()
@@ -145,7 +163,8 @@ def _entropies(results: Sequence[Attention]) -> Figure:
         for index in members:
             result, style = results[index], curves[index].style
             low, high = np.nanmin(result.entropy, axis=1), np.nanmax(result.entropy, axis=1)
-            panel.fill_between(numbers, low, high, color=style["color"], alpha=0.13, lw=0)
+            if curves[index].is_named:
+                panel.fill_between(numbers, low, high, color=style["color"], alpha=0.13, lw=0)
             handles[curves[index].name] = panel.errorbar(
                 numbers,
                 result.by_layer,
@@ -153,7 +172,7 @@ def _entropies(results: Sequence[Attention]) -> Figure:
                     half_width(result.layer_stderr, result.provenance.num_samples - 1)
                 ),
                 marker="o",
-                markersize=3.5,
+                markersize=curves[index].marker_size(3.5),
                 **style,
             )
         panel.set_title(f"{len(layers)} layers, {_range(keys)} keys")
@@ -167,6 +186,10 @@ def _entropies(results: Sequence[Attention]) -> Figure:
     ordered = {curve.name: handles[curve.name] for curve in curves}
     add_legend(page, {**ordered, "log(keys)": maximum}, columns=6)
     return page
+
+
+def _mean_entropy(result: Attention) -> float:
+    return float(np.nanmean(result.entropy))
 
 
 def _range(keys: Sequence[int]) -> str:

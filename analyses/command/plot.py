@@ -1,6 +1,7 @@
 """``landscape-plot``, read from top to bottom: what is asked, the measurements, the pictures."""
 
 import argparse
+import gc
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +16,7 @@ from analyses.command.reader import CheckpointReader
 from analyses.command.repetition import plot_command
 from analyses.command.requests import Request, make_objective, read_requests, split_of
 from analyses.command.settings import MeasurementSettings
+from analyses.command.without_vectors import without_vectors
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.pictures import Picture, save_pictures
 from analyses.drawing.style import styled
@@ -142,7 +144,7 @@ def _measure(
             result = measure(analysis, objective, settings, context, force=arguments.force)
             if result is not None:
                 known[name] = result
-                measured.results[name].append(result)
+                measured.results[name].append(without_vectors(result))
                 _show_files(result, folder / request.label)
 
 
@@ -164,7 +166,7 @@ def _take_stored(
     ranks: Ranks,
 ) -> None:
     """Add a result that is there; one that was read from a run gets its files."""
-    measured.results.setdefault(result.analysis, []).append(result)
+    measured.results.setdefault(result.analysis, []).append(without_vectors(result))
     is_of_run = known_analyses()[result.analysis].takes is Takes.RUN
     if is_of_run and ranks.is_first and arguments.analysis != "report":
         folder = arguments.output_dir / request.label
@@ -205,6 +207,11 @@ def _show(measured: Measured, arguments: argparse.Namespace, options: PlotOption
             show(path)
 
 
+def _pictures_of(name: str, results: list[Result], options: PlotOptions) -> dict[str, Picture]:
+    figures = known_analyses()[name].draw(results, options)
+    return {stem: Picture(figure) for stem, figure in figures.items()}
+
+
 def _draw(
     results: dict[str, list[Result]],
     arguments: argparse.Namespace,
@@ -214,18 +221,20 @@ def _draw(
 ) -> Iterator[Path]:
     """Write pictures and pages; yields their paths."""
     name, folder, formats = arguments.analysis, arguments.output_dir, set(arguments.format)
+    has_page = "html" in formats or name == "report"
     with styled():
-        pictures = {
-            key: {
-                stem: Picture(figure)
-                for stem, figure in known_analyses()[key].draw(members, options).items()
-            }
-            for key, members in results.items()
-            if members
-        }
-        for drawn in pictures.values():
-            yield from save_pictures(drawn, folder, arguments.format)
-        if "html" in formats or name == "report":
+        pictures = {}
+        for key, members in results.items():
+            if not members:
+                continue
+            pictures[key] = _pictures_of(key, members, options)
+            yield from save_pictures(pictures[key], folder, arguments.format)
+            for picture in pictures[key].values():
+                if has_page:
+                    picture.render("png")
+                picture.release()
+            gc.collect()  # a figure and its axes refer to each other
+        if has_page:
             yield write_page(results, pictures, folder / f"{name}.html", summary, options, failed)
         if {"html", "md"} & formats or name == "report":
             yield write_numbers(results, folder / f"{name}.json", summary, failed)

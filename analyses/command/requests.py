@@ -12,6 +12,7 @@ from analyses.command.checkpoints import GivenCheckpoint, check_labels, parse_ch
 from analyses.command.failures import Failures
 from analyses.command.reader import CheckpointReader, check_exists
 from analyses.command.stored import analysis_of, is_result_file, label_of, read_result
+from analyses.command.without_vectors import without_vectors
 from analyses.replicates import SEPARATOR, group_of
 from landscape.checkpoints.epochs import saved_epochs
 from landscape.errors import InputError
@@ -56,12 +57,19 @@ def read_requests(
             there, or if none can be used.
     """
     given = parse_checkpoints(_words(arguments), label_of, analysis_of)
-    files = [checkpoint for checkpoint in given if is_result_file(checkpoint.path)]
-    checkpoints = [checkpoint for checkpoint in given if checkpoint not in files]
+    are_files = [is_result_file(checkpoint.path) for checkpoint in given]
+    files, checkpoints = (
+        [
+            checkpoint
+            for checkpoint, is_file in zip(given, are_files, strict=True)
+            if is_file == kind
+        ]
+        for kind in (True, False)
+    )
     is_report = arguments.analysis == "report"
     check_labels(checkpoints if is_report else given)
     wanted = "" if is_report else arguments.analysis
-    stored = [Request(file.label, file, {}, read_result(file, wanted)) for file in files]
+    stored = [Request(file.label, file, {}, _read(file, wanted)) for file in files]
     _check_once(stored)
     failures.keeps = failures.keeps and len(given) * len(settings) > 1
     takes = {known_analyses()[name].takes for name in settings}
@@ -81,6 +89,13 @@ def read_requests(
         failures.raise_any(is_all=True)
     place = {checkpoint: number for number, checkpoint in enumerate(given)}
     return sorted([*stored, *measured], key=lambda request: place[request.given])
+
+
+def _read(file: GivenCheckpoint, wanted: str) -> Result:
+    """The result in a file, as pictures need it; one of a run is written again, with all of it."""
+    result = read_result(file, wanted)
+    is_written = wanted and known_analyses()[result.analysis].takes is Takes.RUN
+    return result if is_written else without_vectors(result)
 
 
 def _words(arguments: argparse.Namespace) -> Sequence[str]:

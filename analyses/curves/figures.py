@@ -1,8 +1,9 @@
 """Pictures of training curves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -42,15 +43,13 @@ def _draw_columns(results: Sequence[Curves], columns: Sequence[tuple[str, str]])
     page = figure(6.8, 2.9)
     panels: Any = page.subplots(1, len(columns))
     handles: dict[str, Any] = {}
-    for curve in curves_of(results):
+    for curve in curves_of(results, f"last {_words(columns[-1])}", _last(columns[-1][0])):
         result, style = curve.result, curve.style
         for panel, (name, _) in zip(panels, columns, strict=True):
             epochs, values = result.logged(name)
             rows = drawn_epochs(len(epochs), result.settings.every)
             marker = "o" if len(rows) == 1 else None
-            (handles[curve.name],) = panel.plot(
-                epochs[rows], values[rows], marker=marker, linewidth=1.4, **style
-            )
+            (handles[curve.name],) = panel.plot(epochs[rows], values[rows], marker=marker, **style)
     for panel, (name, title) in zip(panels, columns, strict=True):
         panel.set(xlabel=epochs_unit(results), ylabel=title)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -59,6 +58,16 @@ def _draw_columns(results: Sequence[Curves], columns: Sequence[tuple[str, str]])
             panel.text(0.5, 0.5, "not logged", ha="center", va="center", transform=panel.transAxes)
     add_legend(page, handles, columns=3)
     return page
+
+
+def _words(column: tuple[str, str]) -> str:
+    """What the axis of a column is called, without its unit."""
+    return column[1].partition("(")[0].strip()
+
+
+def _last(column: str) -> Callable[[Curves], float]:
+    """The last value of a column, or nan where it was not logged."""
+    return lambda result: float([np.nan, *result.logged(column)[1]][-1])
 
 
 def drawn_epochs(count: int, every: int) -> list[int]:

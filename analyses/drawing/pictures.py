@@ -6,22 +6,29 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from analyses.drawing.lettering import fit_names
+from analyses.drawing.lettering import fit_names, note_of
 from analyses.drawing.options import FORMATS
 from landscape.results.files import replacing
 
 
 class Picture:
-    """A figure with its bytes in each format, rendered when they are first requested."""
+    """A figure with its bytes in each format, rendered when they are first requested.
+
+    Attributes:
+        note: what it says that it does not show; "" where it shows everything.
+    """
 
     def __init__(self, figure: Figure) -> None:
-        self._figure = figure
+        self.note = note_of(figure)
+        self._figure: Figure | None = figure
         self._is_fitted = False
         self._rendered: dict[str, bytes] = {}
 
     def render(self, extension: str) -> bytes:
         """The bytes of the figure in a format of :data:`analyses.drawing.options.FORMATS`."""
         if extension not in self._rendered:
+            if self._figure is None:
+                raise ValueError(f"the figure was not kept to be rendered as {extension}")
             if not self._is_fitted:
                 if not fit_names(self._figure):
                     # It is laid out, for all formats; a placeholder would be drawn for once more.
@@ -31,6 +38,10 @@ class Picture:
             self._figure.savefig(buffer, format=extension)
             self._rendered[extension] = buffer.getvalue()
         return self._rendered[extension]
+
+    def release(self) -> None:
+        """Forget the figure, which takes far more memory than what was rendered of it."""
+        self._figure = None
 
 
 def save_pictures(

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.shared_axes import Curve, curves_of
 from analyses.drawing.style import figure, plain_log_ticks
 from analyses.flatness.result import Flatness
 from analyses.flatness.settings import BALLS
@@ -65,7 +65,7 @@ def _draw_noise(axes: Axes, kind: str, results: Sequence[Flatness]) -> dict[str,
     """The mean loss by sigma with its 68 % interval as a band; returns the curves by label."""
     handles: dict[str, Any] = {}
     grid: set[float] = set()
-    for curve in curves_of(results):
+    for curve in _curves_of(results):
         result, style = curve.result, curve.style
         if kind not in result.average:
             continue
@@ -73,8 +73,10 @@ def _draw_noise(axes: Axes, kind: str, results: Sequence[Flatness]) -> dict[str,
         sigmas, mean = average.sigmas, average.mean
         error = np.nan_to_num(half_width(average.stderr, average.dof))
         grid |= set(sigmas.tolist())
-        (handles[curve.name],) = axes.plot(sigmas, mean, marker="o", markersize=3, **style)
-        if not curve.is_replicate:
+        (handles[curve.name],) = axes.plot(
+            sigmas, mean, marker="o", markersize=curve.marker_size(3), **style
+        )
+        if curve.has_band:
             axes.fill_between(
                 sigmas, mean - error, mean + error, color=style["color"], alpha=0.2, linewidth=0
             )
@@ -87,32 +89,44 @@ def _draw_ball(axes: Axes, ball: str, results: Sequence[Flatness]) -> dict[str, 
     """The highest loss by radius and SAM's single step; returns the curves by label."""
     handles: dict[str, Any] = {}
     grid: set[float] = set()
-    for curve in curves_of(results):
+    for curve in _curves_of(results):
         result, style = curve.result, curve.style
         if ball not in result.worst:
             continue
         worst = result.worst[ball]
         grid |= set(worst.radii.tolist())
         (handles[curve.name],) = axes.plot(
-            worst.radii, worst.losses, marker="o", markersize=3, **style
+            worst.radii, worst.losses, marker="o", markersize=curve.marker_size(3), **style
         )
         axes.plot(
             worst.radii,
             np.where(np.isfinite(worst.one_step), worst.one_step, np.nan),
             marker="x",
-            markersize=3.5,
+            markersize=curve.marker_size(3.5),
             linestyle="none",
-            color=style["color"],
+            **curve.mark_style,
         )
     axes.set_xlabel(RADII[ball])
     _set_grid_ticks(axes, grid)
     return handles
 
 
+def _curves_of(results: Sequence[Flatness]) -> list[Curve[Flatness]]:
+    return curves_of(results, "loss", lambda result: result.loss, has_bands=True)
+
+
 def _set_grid_ticks(axes: Axes, grid: set[float]) -> None:
-    """Make the axis logarithmic, with at most seven ticks where the losses were measured."""
+    """Make the axis logarithmic, with at most seven ticks where the losses were measured.
+
+    Networks may have been measured at other places each: ticks that are too close are left out.
+    """
     ticks = sorted(grid)
-    ticks = ticks[:: -(-len(ticks) // 7)]
+    closest = np.log(ticks[-1] / ticks[0]) / 8
+    kept = ticks[:1]
+    for tick in ticks[1:]:
+        if np.log(tick / kept[-1]) >= closest:
+            kept.append(tick)
+    ticks = kept[:: -(-len(kept) // 7)]
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())

@@ -12,14 +12,21 @@ from analyses.formats.pages import POLICY, render, write_text
 from analyses.formats.scene_figures import STOPS, Panel, Scale, figure_of, losses_of, traces_of
 from landscape.errors import InputError
 
+# A browser draws at most 16 scenes at a time, and forgets the first of more.
+MOST_SCENES = 12
+
 
 @dataclass(frozen=True)
 class Scenes:
-    """Pieces of an HTML page: its style, its body, and the scripts after the body."""
+    """Pieces of an HTML page: its style, its body, and the scripts after the body.
+
+    ``left_out`` counts the surfaces that have no scene.
+    """
 
     style: str
     body: str
     scripts: str
+    left_out: int = 0
 
 
 def write_interactive(panels: Sequence[Panel], path: Path, *, log: bool, label: str) -> Path:
@@ -35,7 +42,7 @@ def has_plotly() -> bool:
 
 
 def make_scenes(panels: Sequence[Panel], *, log: bool, label: str) -> Scenes:
-    """A 3D scene for each panel, for a page that has no other scenes.
+    """A 3D scene for each panel, up to :data:`MOST_SCENES`, for a page that has no other scenes.
 
     All scenes share one scale of heights and one of colours, and turn together. Non-finite losses
     are left out. If all losses are positive, a button changes the scale.
@@ -56,6 +63,8 @@ def make_scenes(panels: Sequence[Panel], *, log: bool, label: str) -> Scenes:
 
     if not panels:
         raise InputError("the interactive page needs at least one surface, got none")
+    left_out = max(len(panels) - MOST_SCENES, 0)
+    panels = panels[:MOST_SCENES]
     losses = np.concatenate([values for panel in panels for values in losses_of(panel)])
     positive = bool(np.all(losses[np.isfinite(losses)] > 0))
     shown = "log" if log else "linear"
@@ -80,12 +89,16 @@ def make_scenes(panels: Sequence[Panel], *, log: bool, label: str) -> Scenes:
         bars={name: scale.bar for name, scale in scales.items()},
         shown=shown,
         titles=[panel.title for panel in panels],
-        legend=_legend(panels, positive),
+        legend=[*_legend(panels, positive), *_left_out(left_out)],
     )
     scripts = f"""<script>{get_plotlyjs()}</script>
 <script type="application/json" id="content">{data}</script>
 <script>{render("scenes.js")}</script>"""
-    return Scenes(render("scenes.css.j2", stops=STOPS), body, scripts)
+    return Scenes(render("scenes.css.j2", stops=STOPS), body, scripts, left_out)
+
+
+def _left_out(count: int) -> list[str]:
+    return [f"{count} more surfaces have no scene: a browser turns no more at once."] * (count > 0)
 
 
 def _legend(panels: Sequence[Panel], positive: bool) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from analyses.drawing.crowds import MOST_NAMED
 from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.shared_axes import curves_of
@@ -18,10 +19,10 @@ def component_curvatures(results: Sequence[HasComponents]) -> Figure:
     """The largest eigenvalue of each component, and of the whole network below."""
     names = component_names(results)
     rows = [*names, "whole network"]
-    page = figure(5.8, 0.7 + 0.21 * len(rows) + 0.12 * len(results))
+    page = figure(5.8, 0.7 + 0.21 * len(rows) + 0.12 * min(len(results), MOST_NAMED))
     axes = page.subplots()
     handles: dict[str, Any] = {}
-    for curve in curves_of(results):
+    for curve in curves_of(results, "λ_max", lambda r: float(r.ends.values[LARGEST])):
         result, style = curve.result, curve.style
         components = result.components
         values = np.array([*components.largest.values, result.ends.values[LARGEST]])
@@ -32,8 +33,8 @@ def component_curvatures(results: Sequence[HasComponents]) -> Figure:
             places,
             xerr=np.minimum(residuals, 0.999) * np.abs(values),
             marker="o" if style["linestyle"] == "-" else "s",
-            markersize=4.5,
-            color=style["color"],
+            markersize=curve.marker_size(4.5),
+            **curve.mark_style,
             markerfacecolor=style["color"] if style["linestyle"] == "-" else "none",
             linestyle="none",
         )
@@ -44,7 +45,7 @@ def component_curvatures(results: Sequence[HasComponents]) -> Figure:
             "v",
             markersize=9,
             markerfacecolor="none",
-            color=style["color"],
+            **curve.mark_style,
         )
     axes.set_yticks(range(len(rows)), [plain_text(name) for name in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)

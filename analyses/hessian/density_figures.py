@@ -16,7 +16,6 @@ from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import COLOURS, figure, grid_shape
 from analyses.hessian.eigenvalues import LARGEST, SMALLEST
 from analyses.hessian.result import Spectrum
-from analyses.replicates import examples_of
 from landscape.estimates import half_width
 
 Array = NDArray[np.float64]
@@ -26,14 +25,21 @@ NEGLIGIBLE = 1e-5
 
 
 def log_densities(
-    page: Figure | SubFigure, results: Sequence[Spectrum], rows: int, columns: int
+    page: Figure | SubFigure,
+    results: Sequence[Spectrum],
+    rows: int,
+    columns: int,
+    sharing: Sequence[Spectrum],
 ) -> None:
-    """A panel for each checkpoint on shared axes: linear in the bulk, logarithmic outside."""
+    """A panel for each checkpoint on shared axes: linear in the bulk, logarithmic outside.
+
+    ``sharing`` are all the spectra on the same scale of eigenvalues, also those of other figures.
+    """
     panels = page.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    low, high = _range(results)
-    linear = linear_region(results)
+    low, high = _range(sharing)
+    linear = linear_region(sharing)
     grid = symmetric_log_grid(low, high, linear)
-    floor, ceiling = _lowest_density(results), 0.0
+    floor, ceiling = _lowest_density(sharing), 0.0
     for position, panel in enumerate(panels.flat):
         if position >= len(results):
             panel.set_axis_off()
@@ -50,8 +56,7 @@ def log_densities(
 
 
 def linear_densities(results: Sequence[Spectrum]) -> Figure:
-    """A panel for each checkpoint, of replicates for the first, with a linear axis of its own."""
-    results = examples_of(results)
+    """A panel for each checkpoint, with a linear axis of its own."""
     rows, columns = grid_shape(len(results))
     page = figure(2.5 * max(columns, 2) + 0.8, 2.1 * rows + 0.3)
     panels = page.subplots(rows, columns, squeeze=False)
@@ -74,6 +79,10 @@ def linear_densities(results: Sequence[Spectrum]) -> Figure:
     return page
 
 
+def _first(result: Spectrum) -> float:
+    return abs(float(result.eigenvalues[0]))
+
+
 def _title(result: Spectrum) -> str:
     """The label, and below it both ends of the spectrum as far as they are known."""
     values = {"max": result.ends.values[LARGEST], "min": result.ends.values[SMALLEST]}
@@ -94,7 +103,7 @@ def tails(results: Sequence[Spectrum]) -> Figure:
     thresholds = np.geomspace(NEGLIGIBLE * largest, 1.02 * largest, 400)
     handles: dict[str, Any] = {}
     floor = min(0.5 / result.provenance.num_parameters for result in results)
-    for curve in curves_of(results):
+    for curve in curves_of(results, "|λ₁|", _first, has_bands=True):
         result, style = curve.result, curve.style
         for panel, sign in zip(panels, (1, -1), strict=True):
             mean, error = result.quadrature.beyond(sign * thresholds)
@@ -102,9 +111,10 @@ def tails(results: Sequence[Spectrum]) -> Figure:
             error = np.nan_to_num(half_width(error, result.quadrature.dof))
             shown = np.where(mean > 0, mean, np.nan)
             band = np.maximum(mean - error, floor), np.maximum(mean + error, floor)
-            panel.fill_between(
-                thresholds, *band, where=mean > 0, color=style["color"], alpha=0.2, linewidth=0
-            )
+            if curve.is_named:
+                panel.fill_between(
+                    thresholds, *band, where=mean > 0, color=style["color"], alpha=0.2, linewidth=0
+                )
             (handles[curve.name],) = panel.plot(thresholds, shown, **style)
     for panel, direction in zip(panels, ("upwards", "downwards"), strict=True):
         panel.set(xscale="log", yscale="log", title=f"curved {direction} by more than |λ|")

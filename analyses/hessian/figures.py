@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
+from analyses.drawing.crowds import on_files
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
@@ -27,51 +28,57 @@ def draw(results: Sequence[Spectrum], options: PlotOptions | None = None) -> dic
     Returns:
         Figures by file name; those for which nothing was measured are left out.
     """
-    pages = {"hessian": spectra(results)}
+    pages = spectra(results)
     with_density = [result for result in results if result.settings.probes]
     if with_density:
         pages["hessian-tails"] = tails(with_density)
-        pages["hessian-linear"] = linear_densities(with_density)
+        pages |= on_files("hessian-linear", examples_of(with_density), linear_densities)
     with_components = [result for result in results if result.components.names]
     if with_components:
         pages["hessian-components"] = component_curvatures(with_components)
     return pages
 
 
-def spectra(results: Sequence[Spectrum]) -> Figure:
+def spectra(results: Sequence[Spectrum]) -> dict[str, Figure]:
     """The top eigenvalues of all checkpoints by rank; below, their densities on shared axes.
 
-    One eigenvalue of each has no ranks, and stands over its density.
+    One eigenvalue of each has no ranks, and stands over its density. Further files have densities
+    alone.
     """
     with_density = [result for result in results if result.settings.probes]
     if not with_density:
         page = figure(5.8, 2.8)
         _eigenvalues(page, results)
-        return page
+        return {"hessian": page}
     examples = examples_of(with_density)
-    rows, columns = grid_shape(len(examples))
-    if len(with_density) == len(results) and all(len(r.eigenvalues) == 1 for r in results):
-        page = figure(2.5 * max(columns, 2) + 0.8, 2.1 * rows)
-        log_densities(page, examples, rows, columns)
+    has_ranks = len(with_density) < len(results) or any(len(r.eigenvalues) > 1 for r in results)
+
+    def draw_some(shown: Sequence[Spectrum]) -> Figure:
+        rows, columns = grid_shape(len(shown))
+        if not has_ranks or shown[0] is not examples[0]:
+            page = figure(2.5 * max(columns, 2) + 0.8, 2.1 * rows)
+            log_densities(page, shown, rows, columns, examples)
+            return page
+        page = figure(2.5 * max(columns, 2) + 0.8, 2.8 + 2.1 * rows)
+        halves: Any = page.subfigures(2, 1, height_ratios=(2.8, 2.1 * rows))
+        _eigenvalues(halves[0], results)
+        log_densities(halves[1], shown, rows, columns, examples)
         return page
-    page = figure(2.5 * max(columns, 2) + 0.8, 2.8 + 2.1 * rows)
-    halves: Any = page.subfigures(2, 1, height_ratios=(2.8, 2.1 * rows))
-    _eigenvalues(halves[0], results)
-    log_densities(halves[1], examples, rows, columns)
-    return page
+
+    return on_files("hessian", examples, draw_some)
 
 
 def _eigenvalues(page: Figure | SubFigure, results: Sequence[Spectrum]) -> None:
     """Magnitudes by rank with residuals as error bars; the signs and failures are marked."""
     axes = page.subplots()
     handles: dict[str, Any] = {}
-    for curve in curves_of(results):
+    for curve in curves_of(results, "|λ₁|", lambda result: abs(float(result.eigenvalues[0]))):
         result, style = curve.result, curve.style
         ranks = np.arange(1, len(result.eigenvalues) + 1)
         magnitudes = np.abs(result.eigenvalues)
         errors = np.minimum(result.residuals, 0.999) * magnitudes
         handles[curve.name] = axes.errorbar(
-            ranks, magnitudes, yerr=errors, marker="o", markersize=4, **style
+            ranks, magnitudes, yerr=errors, marker="o", markersize=curve.marker_size(4), **style
         )
         for chosen, marker in ((result.eigenvalues < 0, "v"), (~result.converged, "x")):
             axes.plot(
@@ -80,7 +87,7 @@ def _eigenvalues(page: Figure | SubFigure, results: Sequence[Spectrum]) -> None:
                 marker,
                 markersize=9,
                 markerfacecolor="none",
-                color=style["color"],
+                **curve.mark_style,
             )
     if any(result.eigenvalues.any() for result in results):
         axes.set_yscale("log", nonpositive="mask")

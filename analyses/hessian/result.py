@@ -80,6 +80,10 @@ class Spectrum(Result):
     analysis: ClassVar[str] = "hessian"
     settings_type: ClassVar[type[Any]] = Settings
 
+    def without_vectors(self) -> Self:
+        """The same without its eigenvectors, which only its file needs."""
+        return replace(self, vectors=np.empty((0, 0), dtype=np.float32))
+
     def arrays(self) -> dict[str, Array]:
         """Eigenvalues, residuals, the density's raw nodes and weights, trace and components."""
         unit = self.provenance.loss_unit

@@ -23,7 +23,7 @@ def draw(results: Sequence[Linearity], options: PlotOptions | None = None) -> di
     page = figure(7.6, 2.9 + 0.18 * (len(results) > 3))
     panels = page.subplots(1, 3)
     handles: dict[str, Any] = {}
-    for curve in curves_of(results):
+    for curve in curves_of(results, "mean loss", _mean_loss, has_bands=True):
         result, style = curve.result, curve.style
         shares = map(Proportion, result.missing.tolist(), result.missing_stderr.tolist())
         means = (
@@ -36,7 +36,7 @@ def draw(results: Sequence[Linearity], options: PlotOptions | None = None) -> di
             panel_curves.append((mean, np.stack([mean - half, mean + half])))
         for panel, (values, band) in zip(panels, panel_curves, strict=True):
             (handles[curve.name],) = panel.plot(result.t, values, **style)
-            if not curve.is_replicate:
+            if curve.has_band:
                 panel.fill_between(result.t, *band, color=style["color"], alpha=0.15, linewidth=0)
     panels[0].set_ylabel("misses (%)")
     panels[1].set_ylabel(with_unit("loss of the mixture", results))
@@ -48,3 +48,7 @@ def draw(results: Sequence[Linearity], options: PlotOptions | None = None) -> di
         panel.grid(axis="y", color="0.92")
     add_legend(page, handles, columns=6)
     return {"linearity": page}
+
+
+def _mean_loss(result: Linearity) -> float:
+    return float(np.nanmean(result.loss))

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.style import figure, line_styles
+from analyses.drawing.shared_axes import curves_of_groups
+from analyses.drawing.style import figure
 from analyses.minibatch.result import MinibatchSpectra
-from analyses.replicates import by_group, title_of
 
 
 def draw(
@@ -27,14 +27,11 @@ def draw(
     finite = every[np.isfinite(every)]
     edges = np.linspace(finite.min(initial=0.0), finite.max(initial=1e-12), 41)
     handles: dict[str, Any] = {}
-    groups = by_group(results)
-    for members, style in zip(groups, line_styles(len(groups)), strict=True):
+    for members, curve in curves_of_groups(results, "mean", lambda r: float(r.eigenvalues.mean())):
         eigenvalues = np.concatenate([result.eigenvalues.ravel() for result in members])
         shares, _ = np.histogram(eigenvalues, edges)
         percent = 100 * shares / eigenvalues.size
-        handles[title_of(members)] = axes.stairs(
-            percent, edges, color=style["color"], linestyle=style["linestyle"], linewidth=1.5
-        )
+        handles[curve.name] = axes.stairs(percent, edges, **{"linewidth": 1.5, **curve.style})
     axes.axvline(0, color="0.6", linewidth=0.8)
     axes.set(
         xlabel=with_unit("top Hessian eigenvalues of mini-batches", results),

@@ -24,10 +24,10 @@ def draw(results: Sequence[Norms], options: PlotOptions | None = None) -> dict[s
     page = figure(7.6, max(3.2, 0.19 * len(names) + 1.2))
     left, right = page.subplots(1, 2)
     handles: dict[str, Any] = {}
-    for curve in curves_of(results):
+    for curve in curves_of(results, "norm", lambda r: float(r.norms.max())):
         result = curve.result
         rows = [names.index(name) + curve.offset for name in result.components]
-        left.plot(result.norms, rows, "o", markersize=5, color=curve.colour)
+        left.plot(result.norms, rows, "o", markersize=curve.marker_size(5), **curve.mark_style)
         mlps = result.mlp_layers
         handles[curve.name] = right.errorbar(
             np.arange(1, len(mlps) + 1),
@@ -36,7 +36,7 @@ def draw(results: Sequence[Norms], options: PlotOptions | None = None) -> dict[s
                 half_width(result.whole[mlps, 1], result.provenance.num_samples - 1)
             ),
             marker="o",
-            markersize=3.5,
+            markersize=curve.marker_size(3.5),
             **curve.style,
         )
     left.set_yticks(range(len(names)), [plain_text(name) for name in names])

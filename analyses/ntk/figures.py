@@ -22,7 +22,7 @@ def draw(results: Sequence[TangentKernel], options: PlotOptions | None = None) -
     page = figure(7.6, 3.0)
     panels: Any = page.subplots(1, 3)
     handles: dict[str, Any] = {}
-    for curve in curves_of(results):
+    for curve in curves_of(results, "κ", lambda r: r.mean_kappa("full").value):
         result, style = curve.result, curve.style
         for panel, variant in zip(panels, TITLES, strict=False):
             values = getattr(result, variant)[0]
@@ -35,8 +35,9 @@ def draw(results: Sequence[TangentKernel], options: PlotOptions | None = None) -
                 mean.value,
                 yerr=error_bars([mean]),
                 marker="^" if is_bound else "o",
-                markersize=4.5,
-                color=style["color"],
+                markersize=curve.marker_size(4.5),
+                elinewidth=style.get("linewidth"),
+                **curve.mark_style,
             )
     for panel, variant in zip(panels, TITLES, strict=False):
         panel.set(title=TITLES[variant], xlabel="rank", yscale="log")

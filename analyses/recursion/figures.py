@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.shared_axes import Curve, curves_of_groups
 from analyses.drawing.style import figure, plain_log_ticks
 from analyses.recursion.result import Recursion, series
-from analyses.replicates import by_group
 from landscape.estimates import half_width
 
 Array = NDArray[np.float64]
@@ -45,14 +44,12 @@ def draw(results: Sequence[Recursion], options: PlotOptions | None = None) -> di
     panels = page.subplots(len(ROWS), len(kinds), sharex="col", sharey="row", squeeze=False)
     names: dict[str, Any] = {}
     roles: dict[str, Any] = {}
-    curves = {id(curve.result): curve for curve in curves_of(results)}
-    for runs in by_group(results):
-        curve = curves[id(runs[0])]
-        style = {key: value for key, value in curve.style.items() if key != "alpha"}
-        names[curve.name] = Line2D([], [], **style)
+    curves = curves_of_groups(results, "λ of a block", lambda r: float(np.abs(r.blocks).max()))
+    for runs, curve in curves:
+        names[curve.name] = Line2D([], [], **curve.style)
         for (kind, role), members in series(runs[0]).items():
             column = panels[:, kinds.index(kind)]
-            _draw_series(column, runs, members, role, style)
+            _draw_series(column, runs, members, role, curve)
             if role in MEANINGS:
                 roles[MEANINGS[role]] = _mark(role)
     roles["bound on the block"] = Line2D([], [], color="0.3", linestyle=":", marker="_")
@@ -79,14 +76,15 @@ def _draw_series(
     runs: Sequence[Recursion],
     members: Sequence[tuple[int, int]],
     role: str,
-    style: dict[str, Any],
+    curve: Curve[Recursion],
 ) -> None:
     """Draw the layers of one series, each an index and a position, in all rows of a column."""
     layers = [n for n, _ in members]
     places = [place for _, place in members]
+    style = curve.style
     marker = {
         "marker": MARKS[role],
-        "markersize": 3.5,
+        "markersize": curve.marker_size(3.5),
         "markerfacecolor": "white" if role == "second" else style["color"],
     }
     *rows, (bound, bound_bars) = _means(runs)
@@ -97,11 +95,11 @@ def _draw_series(
         places,
         bound[layers],
         yerr=bound_bars[:, layers],
-        color=style["color"],
         linestyle=":",
-        linewidth=1.0,
+        linewidth=style.get("linewidth", 1.0),
         marker="_",
         markersize=5,
+        **curve.mark_style,
     )
 
 

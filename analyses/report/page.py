@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from analyses.catalog import known_analyses
+from analyses.drawing.crowds import is_crowd, some_of
 from analyses.drawing.numbers import number
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.pictures import Picture
 from analyses.formats.pages import POLICY, render, write_text
-from analyses.replicates import group_of, seed_of
+from analyses.replicates import by_group, group_of, seed_of
 from analyses.report.failed import SharedReason
 from analyses.report.paper.figures import SURFACES, numbered_figures, surface_scenes_of
 from analyses.report.paper.summary import Summary
@@ -160,6 +161,7 @@ def _write(
         numbered=numbered_figures(sections) if summary else {},
         surfaces=SURFACES,
         policy=POLICY,
+        some_of=some_of,
         **shown,
     )
     return write_text(text, path)
@@ -170,10 +172,11 @@ def _section(
 ) -> dict[str, Any]:
     """What the templates need of one analysis."""
     analysis = known_analyses()[name]
-    labels = ", ".join(result.label for result in results)
+    labels = some_of([result.label for result in results])
     return {
         "name": name,
         "title": analysis.title,
+        "is_crowd": is_crowd(len(by_group(results))),
         "reading": analysis.reading.get("", ""),
         "tables": analysis.tabulate(results),
         "pictures": {
@@ -181,6 +184,7 @@ def _section(
                 "name": key,
                 "alt": f"{key}: {analysis.title} of {labels}",
                 "reading": analysis.reading.get(key, ""),
+                "note": picture.note,
                 "data": _encoded(picture) if is_page else "",
             }
             for key, picture in pictures.items()

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.numbers import error_bars
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.shared_axes import Curve, curves_of
 from analyses.drawing.style import figure
 from analyses.robustness.result import ATTACKS, Robustness, families_of, family_title, sets_of
 from landscape.robustness.scores import Score
@@ -39,13 +39,17 @@ def draw(results: Sequence[Robustness], options: PlotOptions | None = None) -> d
     return {"robustness": page}
 
 
+def _curves_of(results: Sequence[Robustness]) -> list[Curve[Robustness]]:
+    return curves_of(results, "accuracy", lambda result: float(result.accuracy.accuracy))
+
+
 def _draw_severities(panel: Axes, results: Sequence[Robustness]) -> dict[str, Any]:
     """Accuracy by severity, from the unmodified pictures on; returns the curves by label."""
     handles = {
         curve.name: _draw_curve(
-            panel, {0: curve.result.accuracy, **curve.result.by_severity}, curve.style
+            panel, {0: curve.result.accuracy, **curve.result.by_severity}, curve
         )
-        for curve in curves_of(results)
+        for curve in _curves_of(results)
         if curve.result.families
     }
     panel.set_title("corruptions, mean over families")
@@ -57,10 +61,10 @@ def _draw_severities(panel: Axes, results: Sequence[Robustness]) -> dict[str, An
 def _draw_radii(panel: Axes, results: Sequence[Robustness], attack: str) -> dict[str, Any]:
     """Accuracy by radius of an attack, from 0 on; returns the curves by label."""
     handles = {}
-    for curve in curves_of(results):
+    for curve in _curves_of(results):
         if len(curve.result.radii):
             scores = {0.0: curve.result.accuracy, **curve.result.by_radius(attack)}
-            handles[curve.name] = _draw_curve(panel, dict(sorted(scores.items())), curve.style)
+            handles[curve.name] = _draw_curve(panel, dict(sorted(scores.items())), curve)
     steps = {result.settings.attack_steps for result in results if len(result.radii)}
     suffix = f", {steps.pop()} steps" if attack == "pgd" and len(steps) == 1 else ""
     panel.set_title(ATTACKS[attack] + suffix)
@@ -69,7 +73,7 @@ def _draw_radii(panel: Axes, results: Sequence[Robustness], attack: str) -> dict
     return handles
 
 
-def _draw_curve(panel: Axes, scores: Mapping[Any, Score], style: dict[str, Any]) -> Any:
+def _draw_curve(panel: Axes, scores: Mapping[Any, Score], curve: Curve[Robustness]) -> Any:
     panel.grid(axis="y", color="0.92")
     panel.set_axisbelow(True)
     return panel.errorbar(
@@ -77,9 +81,9 @@ def _draw_curve(panel: Axes, scores: Mapping[Any, Score], style: dict[str, Any])
         [score.accuracy for score in scores.values()],
         yerr=error_bars([score.share for score in scores.values()], 100),
         marker="o",
-        markersize=3,
-        elinewidth=0.8,
-        **style,
+        markersize=curve.marker_size(3),
+        elinewidth=min(0.8, curve.style.get("linewidth", 0.8)),
+        **curve.style,
     )
 
 
@@ -89,7 +93,7 @@ def _draw_categories(panel: Axes, results: Sequence[Robustness]) -> dict[str, An
     sets = [name for name in sets_of(results) if "/" not in name]
     titles = ["clean", *map(family_title, families), *map(plain_text, sets)]
     handles: dict[str, Any] = {}
-    for curve in curves_of(results):
+    for curve in _curves_of(results):
         result = curve.result
         by_family = result.by_family
         scores = [
@@ -104,9 +108,9 @@ def _draw_categories(panel: Axes, results: Sequence[Robustness]) -> dict[str, An
             [score.accuracy for _, score in measured],
             yerr=error_bars([score.share for _, score in measured], 100),
             marker="o",
-            markersize=3.5 if len(results) <= 8 else 2,
-            elinewidth=1,
-            color=curve.colour,
+            markersize=curve.marker_size(3.5 if len(results) <= 8 else 2),
+            elinewidth=curve.style.get("linewidth", 1),
+            **curve.mark_style,
             linestyle="none",
         )
     for edge in np.arange(len(titles) - 1) + 0.5:

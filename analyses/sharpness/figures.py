@@ -21,15 +21,20 @@ def draw(results: Sequence[Sharpness], options: PlotOptions | None = None) -> di
     page = figure(6.2, 4.0)
     panels: Any = page.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     handles: dict[str, Any] = {}
-    for curve in curves_of(results):
+    for curve in curves_of(results, "last λ_max", lambda r: float(r.column("eigenvalue")[-1])):
         result, style = curve.result, curve.style
         epochs, values = result.column("epoch"), result.column("eigenvalue")
         errors = np.minimum(result.column("residual"), 0.999) * np.abs(values)
         handles[curve.name] = panels[0].errorbar(
-            epochs, values, yerr=errors, marker="o", markersize=3, **style
+            epochs, values, yerr=errors, marker="o", markersize=curve.marker_size(3), **style
         )
-        panels[0].plot(epochs, result.column("edge"), color=style["color"], linestyle=":")
-        panels[1].plot(epochs, result.column("cosine"), marker="o", markersize=3, **style)
+        width = style.get("linewidth")
+        panels[0].plot(
+            epochs, result.column("edge"), linestyle=":", linewidth=width, **curve.mark_style
+        )
+        panels[1].plot(
+            epochs, result.column("cosine"), marker="o", markersize=curve.marker_size(3), **style
+        )
     panels[0].set_yscale("log", nonpositive="mask")
     plain_log_ticks(panels[0].yaxis)
     panels[0].set_ylabel(with_unit("λ_max; dotted: edge", results))

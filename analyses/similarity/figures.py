@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from analyses.drawing.lettering import add_legend, plain_text
+from analyses.drawing.crowds import MOST_NAMED, is_crowd, on_files, tick_step
+from analyses.drawing.lettering import add_legend, add_note, plain_text
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import MAP, figure, grid_shape, plain_log_ticks
@@ -16,9 +18,9 @@ from analyses.similarity.result import (
     Similarity,
     are_comparable,
     cka_map,
-    layer_cka,
     map_pairs,
 )
+from landscape.measures.cka import cka
 
 # Names of networks beside the cells of a small matrix, in characters.
 LONGEST_BESIDE_A_CELL = 24
@@ -35,7 +37,8 @@ def draw(results: Sequence[Similarity], options: PlotOptions | None = None) -> d
         Figures by file name. Networks are compared if there are several, on the same samples;
         ratios are shown if any network has a rescaling.
     """
-    pages = {"similarity": layer_maps(results)}
+    pairs = map_pairs(examples_of(results))
+    pages = on_files("similarity", pairs, layer_maps)
     if len(results) > 1 and all(are_comparable(results[0], result) for result in results):
         pages["similarity-networks"] = network_map(results)
     if any(result.symmetries for result in results):
@@ -43,16 +46,15 @@ def draw(results: Sequence[Similarity], options: PlotOptions | None = None) -> d
     return pages
 
 
-def layer_maps(results: Sequence[Similarity]) -> Figure:
-    """CKA of all layers, a map for each network; of replicates for the first."""
-    results = examples_of(results)
-    rows, columns = grid_shape(len(results))
+def layer_maps(pairs: Sequence[tuple[Similarity, Similarity]]) -> Figure:
+    """CKA of all layers, a map for each network with the one that it is compared with."""
+    rows, columns = grid_shape(len(pairs))
     page = figure(2.3 * max(columns, 2) + 0.7, 2.3 * rows)
     panels: Any = page.subplots(rows, columns, squeeze=False)
-    for panel in panels.flat[len(results) :]:
+    for panel in panels.flat[len(pairs) :]:
         panel.set_axis_off()
     image: Any = None
-    for panel, (result, compared) in zip(panels.flat, map_pairs(results), strict=False):
+    for panel, (result, compared) in zip(panels.flat, pairs, strict=False):
         image = panel.imshow(cka_map(result, compared), vmin=0, vmax=1, cmap=MAP, origin="lower")
         ticks = np.unique(np.linspace(0, len(result.layers) - 1, 4).round().astype(int))
         panel.set_xticks(ticks, [str(k + 1) for k in ticks])
@@ -65,20 +67,36 @@ def layer_maps(results: Sequence[Similarity]) -> Figure:
 
 
 def network_map(results: Sequence[Similarity]) -> Figure:
-    """CKA of the last layers of all networks, with the numbers."""
-    size = 1.4 + 0.55 * len(results)
+    """CKA of the last layers of all networks, with the numbers as far as there is room for them."""
+    count = len(results)
+    size = 1.4 + 0.55 * min(count, MOST_NAMED)
     page = figure(size + 1.0, size)
     panel = page.subplots()
-    values = np.array([[layer_cka(a, b, -1, -1)[0] for b in results] for a in results])
+    values = _last_layers(results)
     image = panel.imshow(values, vmin=0, vmax=1, cmap=MAP)
-    names = [plain_text(result.label, longest=LONGEST_BESIDE_A_CELL) for result in results]
-    panel.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
-    panel.set_yticks(range(len(names)), names)
-    for (k, j), value in np.ndenumerate(values):
-        colour = "black" if value > 0.55 else "white"
-        panel.text(j, k, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
+    step = tick_step(count, 2 * MOST_NAMED)
+    places = range(0, count, step)
+    names = [plain_text(results[place].label, longest=LONGEST_BESIDE_A_CELL) for place in places]
+    panel.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
+    panel.set_yticks(places, names)
+    if step > 1:
+        add_note(page, f"All {count} networks in the order given; one name in {step} is written")
+    if not is_crowd(count):
+        for (k, j), value in np.ndenumerate(values):
+            colour = "black" if value > 0.55 else "white"
+            panel.text(j, k, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
     page.colorbar(image, ax=panel, label="CKA of the last layers", shrink=0.8)
     return page
+
+
+def _last_layers(results: Sequence[Similarity]) -> NDArray[np.float64]:
+    """CKA of the last layers of each two networks, which is symmetric."""
+    values = np.empty((len(results), len(results)))
+    grams = [result.grams[-1].astype(np.float64) for result in results]
+    for k, first in enumerate(grams):
+        for j, second in enumerate(grams[: k + 1]):
+            values[k, j] = values[j, k] = cka(first, second)
+    return values
 
 
 def invariance(results: Sequence[Similarity]) -> Figure:
@@ -96,9 +114,10 @@ def invariance(results: Sequence[Similarity]) -> Figure:
             np.arange(len(MEASURES)) + curve.offset,
             xerr=np.minimum(np.nan_to_num(ratios[:, 1]), 0.9 * np.nan_to_num(ratios[:, 0])),
             marker="o",
-            markersize=4.5,
+            markersize=curve.marker_size(4.5),
+            elinewidth=curve.style.get("linewidth"),
             linestyle="none",
-            color=curve.colour,
+            **curve.mark_style,
         )
     panel.axvline(1, color="0.5", linewidth=0.8)
     panel.set_yticks(range(len(MEASURES)), list(MEASURES))

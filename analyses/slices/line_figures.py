@@ -31,13 +31,13 @@ def curves(results: Sequence[Slice], along: str, options: PlotOptions | None = N
     loss_axes, accuracy_axes = page.subplots(1, 2)
     handles: dict[str, Any] = {}
     losses = []
-    for curve in curves_of(results):
+    for curve in curves_of(results, "mean loss", _mean_loss, has_bands=True):
         result, style = curve.result, curve.style
         for number, split in enumerate(result.splits):
             dashed = style if len(result.splits) == 1 else {**style, "linestyle": DASHES[number]}
-            name = curve.name if len(result.splits) == 1 else f"{curve.name}, {split}"
-            handles[name] = _curve(loss_axes, result, f"{split}_loss", dashed, curve.is_replicate)
-            _curve(accuracy_axes, result, f"{split}_acc", dashed, curve.is_replicate)
+            name = curve.name if len(result.splits) == 1 else curve.name_with(split)
+            handles[name] = _curve(loss_axes, result, f"{split}_loss", dashed, curve.has_band)
+            _curve(accuracy_axes, result, f"{split}_acc", dashed, curve.has_band)
             losses.append(result.values[f"{split}_loss"])
     if is_logarithmic(losses, options):
         loss_axes.set_yscale("log")
@@ -55,7 +55,11 @@ def curves(results: Sequence[Slice], along: str, options: PlotOptions | None = N
     return page
 
 
-def _curve(axes: Axes, result: Slice, name: str, style: dict[str, Any], is_replicate: bool) -> Any:
+def _mean_loss(result: Slice) -> float:
+    return float(np.nanmean(result.loss))
+
+
+def _curve(axes: Axes, result: Slice, name: str, style: dict[str, Any], has_band: bool) -> Any:
     """A curve, and its band: the range over repeats, or the 95 % interval of its sampling."""
     values = np.where(np.isfinite(result.values[name]), result.values[name], np.nan)
     repeats = result.repeats.get(name)
@@ -69,6 +73,6 @@ def _curve(axes: Axes, result: Slice, name: str, style: dict[str, Any], is_repli
         error = half_width(result.values[f"{name}_stderr"], dof, 0.95)
         low, high = np.maximum(values - error, 1e-3 * values), values + error
     (line,) = axes.plot(result.x, values, **style)
-    if low is not None and high is not None and np.isfinite(low).any() and not is_replicate:
+    if low is not None and high is not None and np.isfinite(low).any() and has_band:
         axes.fill_between(result.x, low, high, color=style["color"], alpha=0.18, linewidth=0)
     return line

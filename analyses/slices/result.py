@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -105,6 +105,10 @@ class Slice(Result):
         """The splits that were evaluated, starting with ``split``."""
         names = [name.removesuffix("_loss") for name in self.values if name.endswith("_loss")]
         return sorted(names, key=lambda name: name != self.split)
+
+    def without_vectors(self) -> Self:
+        """The same without its directions, which only its file needs."""
+        return replace(self, directions={})
 
     def arrays(self) -> dict[str, Array]:
         """Coordinates and values under the names of the original tool, and everything else."""

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.numbers import error_bars
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.shared_axes import curves_of
+from analyses.drawing.shared_axes import Curve, curves_of
 from analyses.drawing.style import figure
 from analyses.sparsity.result import BINS, Sparsity, series
 from landscape.estimates import half_width
@@ -42,7 +42,7 @@ def _active_neurons(results: Sequence[Sparsity]) -> Figure:
     rows = math.ceil(len(groups) / columns)
     page = figure(2.3 * max(columns, 2) + 0.6, 2.4 * rows + 0.5)
     panels = page.subplots(rows, columns, sharey=True, squeeze=False)
-    curves = curves_of(results)
+    curves = _curves_of(results)
     handles: dict[str, Any] = {}
     for panel in panels.flat[len(groups) :]:
         panel.set_axis_off()
@@ -55,7 +55,7 @@ def _active_neurons(results: Sequence[Sparsity]) -> Figure:
                 100 * result.active[layers],
                 yerr=error_bars([result.shares[layer] for layer in layers], 100),
                 marker="o",
-                markersize=3.5,
+                markersize=curves[index].marker_size(3.5),
                 **curves[index].style,
             )
             handles.setdefault(curves[index].name, bars)
@@ -70,16 +70,20 @@ def _active_neurons(results: Sequence[Sparsity]) -> Figure:
     return page
 
 
+def _curves_of(results: Sequence[Sparsity]) -> list[Curve[Sparsity]]:
+    return curves_of(results, "active share", lambda result: float(np.nanmean(result.active)))
+
+
 def _single_neurons(results: Sequence[Sparsity]) -> Figure:
     """Dead neurons and effective rank by layer, and how often neurons are active."""
     page = figure(7.6, 3.0)
     dead, rank, often = page.subplots(1, 3)
     handles: dict[str, Any] = {}
     centres = (np.arange(BINS) + 0.5) * 100 / BINS
-    for curve in curves_of(results):
+    for curve in _curves_of(results):
         result, style = curve.result, curve.style
         layers = np.arange(1, len(result.layers) + 1)
-        marked = {**style, "marker": "o", "markersize": 3.5}
+        marked = {**style, "marker": "o", "markersize": curve.marker_size(3.5)}
         dead.plot(layers, 100 * result.dead, **marked)
         handles[curve.name] = rank.errorbar(
             layers,

@@ -1,6 +1,7 @@
 """Pictures of surfaces: contours, filled and as lines, all checkpoints on one scale."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
@@ -9,6 +10,7 @@ from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from analyses.drawing.crowds import on_files
 from analyses.drawing.numbers import short_number
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import masked, shared_scale
@@ -37,18 +39,22 @@ def draw(results: Sequence[Surface], options: PlotOptions | None = None) -> dict
     name = results[0].analysis
     spread = profiles(results) if any(result.repeats for result in results) else None
     results = examples_of(results)
+    filled = partial(contours, options=options, sharing=results)
     pages = {
-        name: contours(results, options),
-        f"{name}_lines": contours(results, options, filled=False),
-        f"{name}_3d": surfaces_3d(results, options),
-    }
+        **on_files(name, results, filled),
+        **on_files(f"{name}_lines", results, partial(filled, filled=False)),
+        **on_files(
+            f"{name}_3d", results, partial(surfaces_3d, options=options, sharing=results),
+            most_files=1,
+        ),
+    }  # fmt: skip
     for split in results[0].splits[1:]:
         if all(split in result.splits for result in results):
-            pages[f"{name}_{split}"] = contours(results, options, split=split)
+            pages |= on_files(f"{name}_{split}", results, partial(filled, split=split))
     if all("max_eig" in result.values for result in results):
-        pages[f"{name}_convexity"] = convexity_map(results)
+        pages |= on_files(f"{name}_convexity", results, convexity_map)
     if any(result.errors for result in results):
-        pages[f"{name}_error"] = error_map(results)
+        pages |= on_files(f"{name}_error", results, partial(error_map, sharing=results))
     if spread is not None:
         pages[f"{name}_repeats"] = spread
     return pages
@@ -60,6 +66,7 @@ def contours(
     *,
     split: str | None = None,
     filled: bool = True,
+    sharing: Sequence[Surface] = (),
 ) -> Figure:
     """A panel for each checkpoint; the same colour is the same loss in all of them.
 
@@ -68,9 +75,10 @@ def contours(
         options: the scale and range of the loss.
         split: the split whose loss is shown; by default each result's own.
         filled: whether the contours are filled; lines otherwise.
+        sharing: all the surfaces of the same scale, where there are more than these.
     """
-    losses = [result.values[f"{split or result.split}_loss"] for result in results]
-    scale, levels = shared_scale(losses, options)
+    losses = [_losses(result, split) for result in results]
+    scale, levels = shared_scale([_losses(other, split) for other in sharing or results], options)
     page, panels = panels_of(results)
     for panel, result, loss in zip(panels, results, losses, strict=True):
         xs, ys, shown = result.x, result.rows, masked(loss)
@@ -91,6 +99,10 @@ def contours(
     if isinstance(scale, LogNorm):
         plain_log_ticks(bar.ax.yaxis)
     return page
+
+
+def _losses(result: Surface, split: str | None) -> Array:
+    return result.values[f"{split or result.split}_loss"]
 
 
 def _beyond(scale: Normalize, losses: Sequence[Array]) -> str:

@@ -37,10 +37,15 @@ def convexity_map(results: Sequence[Surface]) -> Figure:
     return page
 
 
-def error_map(results: Sequence[Surface]) -> Figure:
-    """A map of the relative standard error of interpolated losses; dots are measured points."""
+def error_map(results: Sequence[Surface], sharing: Sequence[Surface] = ()) -> Figure:
+    """A map of the relative standard error of interpolated losses; dots are measured points.
+
+    Args:
+        results: the surfaces.
+        sharing: all the surfaces of the same scale, where there are more than these.
+    """
     page, panels = panels_of(results)
-    errors = [r.errors[f"{r.split}_loss"] for r in results if r.errors]
+    errors = [r.errors[f"{r.split}_loss"] for r in sharing or results if r.errors]
     positive = np.concatenate([error[(error > 0) & np.isfinite(error)] for error in errors])
     scale = (
         LogNorm(100 * np.quantile(positive, 0.02), 100 * positive.max())
@@ -71,16 +76,17 @@ def profiles(results: Sequence[Surface]) -> Figure:
     panel = page.subplots()
     handles = {}
     positive = True
-    for curve in curves_of(results):
+    for curve in curves_of(results, "mean loss", _mean_loss, has_bands=True):
         result, style = curve.result, curve.style
         if not result.repeats:
             continue
         radii, rings = _rings(result)
         positive = positive and bool((rings > 0).all())
         (handles[curve.name],) = panel.plot(radii, rings.mean(0), **style)
-        panel.fill_between(
-            radii, rings.min(0), rings.max(0), color=style["color"], alpha=0.2, linewidth=0
-        )
+        if curve.is_named:
+            panel.fill_between(
+                radii, rings.min(0), rings.max(0), color=style["color"], alpha=0.2, linewidth=0
+            )
     if positive:
         panel.set_yscale("log")
         plain_log_ticks(panel.yaxis)
@@ -92,6 +98,10 @@ def profiles(results: Sequence[Surface]) -> Figure:
     panel.set_title(f"mean and range over {count} pairs of directions")
     add_legend(page, handles, columns=3)
     return page
+
+
+def _mean_loss(result: Surface) -> float:
+    return float(np.nanmean(result.loss))
 
 
 def _rings(result: Surface) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

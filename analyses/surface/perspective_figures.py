@@ -39,11 +39,21 @@ def shared_heights(results: Sequence[Surface], options: PlotOptions | None = Non
     return Heights(colours, float(levels[0]), float(levels[-1]))
 
 
-def surfaces_3d(results: Sequence[Surface], options: PlotOptions | None = None) -> Figure:
-    """A panel for each checkpoint, with one scale of heights."""
+def surfaces_3d(
+    results: Sequence[Surface],
+    options: PlotOptions | None = None,
+    sharing: Sequence[Surface] = (),
+) -> Figure:
+    """A panel for each checkpoint, with one scale of heights.
+
+    Args:
+        results: the surfaces.
+        options: the scale and range of the loss.
+        sharing: all the surfaces of the same scale, where there are more than these.
+    """
     rows, columns = grid_shape(len(results))
     page = figure(3.1 * columns + 0.8, 2.6 * rows)
-    heights = shared_heights(results, options)
+    heights = shared_heights(sharing or results, options)
     panels = []
     for number, result in enumerate(results):
         panel = page.add_subplot(rows, columns, number + 1, projection="3d")

@@ -1,6 +1,7 @@
 """A training path over the contours of its plane, and how far the two losses differ."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from analyses.drawing.crowds import on_files
 from analyses.drawing.lettering import plain_text
 from analyses.drawing.numbers import short_number, with_unit
 from analyses.drawing.options import PlotOptions
@@ -20,6 +22,8 @@ from analyses.replicates import examples_of
 from analyses.saved_epochs import what_is_counted
 from analyses.trajectory.result import Trajectory
 
+# In a figure, which are two pages long.
+MOST_RUNS = 6
 LOSS_COLOUR, PATH_COLOUR = COLOURS[:2]
 
 
@@ -29,10 +33,18 @@ def draw(results: Sequence[Trajectory], options: PlotOptions | None = None) -> d
     Of replicates the first is shown.
     """
     results = examples_of(results)
+    drawn = partial(_draw_runs, options=options, sharing=results)
+    return on_files("trajectory", results, drawn, MOST_RUNS)
+
+
+def _draw_runs(
+    results: Sequence[Trajectory], options: PlotOptions | None, sharing: Sequence[Trajectory]
+) -> Figure:
+    """A row for each run; ``sharing`` are all runs on the same scale."""
     rows = len(results)
     page = figure(8.6, 3.4 * rows)
     panels = page.subplots(rows, 2, squeeze=False, width_ratios=(1.15, 1))
-    scale, levels = shared_scale([result.loss for result in results], options)
+    scale, levels = shared_scale([result.loss for result in sharing], options)
     for (plane, losses), result in zip(panels, results, strict=True):
         _draw_plane(plane, result, scale, levels)
         _draw_losses(losses, result, is_logarithmic=isinstance(scale, LogNorm))
@@ -40,7 +52,7 @@ def draw(results: Sequence[Trajectory], options: PlotOptions | None = None) -> d
         ScalarMappable(scale, MAP), ax=list(panels[:, 0]), aspect=30, location="left"
     )
     bar.set_label(with_unit(f"{plain_text(results[0].split)} loss on the plane", results))
-    return {"trajectory": page}
+    return page
 
 
 def _draw_plane(

@@ -1,7 +1,6 @@
 """The gallery: released networks of one seed with their results, small enough to be committed."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 from analyses.catalog import known_analyses
@@ -48,6 +47,6 @@ def _copy_result(stored: Path, target: Path) -> None:
     """
     result = known_analyses()[stored.stem].result_type.load(stored)
     if isinstance(result, Slice):
-        result = replace(result, directions={})
+        result = result.without_vectors()
     result.save(target)
     result.write_json(target.with_suffix(".json"))

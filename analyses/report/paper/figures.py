@@ -1,5 +1,6 @@
 """The paper's figures, as pictures of the analyses that make them here."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,9 +24,10 @@ def numbered_figures(sections: Sequence[dict[str, Any]]) -> dict[str, list[dict[
     by_name = {section["name"]: section["pictures"] for section in sections}
     figures = {
         caption: [
-            by_name[analysis].pop(picture)
+            by_name[analysis].pop(file)
             for picture, analysis in pictures.items()
-            if picture in by_name.get(analysis, {})
+            for file in list(by_name.get(analysis, {}))
+            if re.fullmatch(rf"{picture}(-[0-9]+)?", file)  # further files of it, too
         ]
         for caption, pictures in FIGURES.items()
     }

@@ -50,8 +50,9 @@ def basic(networks: Sequence[Network]) -> list[Network]:
 
 def _closest(network: Network, others: Sequence[Network], ignored: Sequence[str]) -> list[Network]:
     """The one of the same architecture that differs in the fewest settings; none without any."""
-    alike = [other for other in others if other.architecture == network.architecture]
-    return sorted(alike, key=lambda other: _differences(network, other, ignored))[:1]
+    architecture = network.architecture
+    alike = [other for other in others if other.architecture == architecture]
+    return [min(alike, key=lambda other: _differences(network, other, ignored))] if alike else []
 
 
 def _differences(first: Network, second: Network, ignored: Sequence[str]) -> int:

@@ -1,0 +1,202 @@
+"""A report of many networks: its seconds, its memory, and the size of its page.
+
+    python -m benchmarks.many [--labels 200] [--results DIR ...] [--only LIST] [--json FILE]
+
+What was measured on two tiny networks, which takes a minute, or lies in other folders of results,
+is written under many labels with small changes. ``landscape-plot report`` then draws it in its
+own process.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses.catalog import known_analyses
+from landscape.results.files import make_directory
+from landscape.results.result import Result
+
+MODEL = (
+    "--model vit-tiny --model-args depth=2 dim=16 heads=2 mlp_dim=24 --data digits --epochs 2 "
+    "--save-every 1 --batch-size 256 --lr 0.01 --device cpu"
+)
+# The radius of SAM by label.
+TINY = {"plain": 0.0, "sam": 0.1}
+MEASURING = (
+    "--samples 32 --x=-1:1:21 --y=-1:1:21 --top 5 --probes 2 --density-steps 15 --tol 0.01 "
+    "--minibatches 4 --minibatch-size 8 --minibatch-top 2 --ntk-samples 8 --ntk-outputs 2 "
+    "--ntk-seeds 2 --draws 4 --ascent-steps 2 --recursion-samples 3 --cka-samples 16 --pictures 4 "
+    "--segment 11 --pairs 16 --corruptions fog,contrast --attack-radius 1 4 --attack-steps 2 "
+    "--device cpu --format none"
+)
+# Arrays that a factor would make wrong: places on an axis, and shares of a whole.
+AS_THEY_ARE = frozenset({"t", "density_weights", "radii"})
+SHARES = ("fraction", "%")
+SCALES = ("nat", "nats", "squared logit", "l2 norm", "squared l2 norm", "squared spectral norm")
+# The standard deviation of the logarithm of what scales are multiplied by.
+SPREAD = 0.3
+# macOS counts ru_maxrss in bytes, Linux in kibibytes.
+_BYTES_OF_MAXRSS = 1 if sys.platform == "darwin" else 1024
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a report took.
+
+    Attributes:
+        labels: the networks of the report.
+        files: the result files it was made of.
+        seconds: wall time of the whole command.
+        processor_seconds: user and system time of it and of its children.
+        peak_mb: the largest memory of a process of it, in megabytes (1e6 bytes).
+        page_mb: the size of the HTML page.
+        pictures: how many PNG files were written.
+    """
+
+    labels: int
+    files: int
+    seconds: float
+    processor_seconds: float
+    peak_mb: float
+    page_mb: float
+    pictures: int
+
+
+def main() -> None:
+    """Write the results, draw the report, and print what it took."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--labels", type=int, default=200, metavar="N")
+    parser.add_argument(
+        "--results", type=Path, nargs="+", metavar="DIR",
+        help="folders of result files to take instead of measuring two tiny networks",
+    )  # fmt: skip
+    parser.add_argument(
+        "--only", metavar="LIST", help="analyses, a list with commas (default: all)"
+    )
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="where to leave results and report"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers as JSON")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.keep or Path(temporary)
+        sources = read_sources(arguments.results or measure_tiny_networks(folder), arguments.only)
+        labels = [f"network-{number:03}" for number in range(1, arguments.labels + 1)]
+        files = write_copies(sources, labels, folder / "results")
+        cost = cost_of_report(files, len(labels), folder / "report")
+    for name, value in asdict(cost).items():
+        print(f"{name:18} {value:10.1f}" if isinstance(value, float) else f"{name:18} {value:8}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(asdict(cost), indent=2) + "\n")
+
+
+def measure_tiny_networks(folder: Path) -> list[Path]:
+    """Train two tiny networks on digits and measure them; returns their folders of results."""
+    for label, rho in TINY.items():
+        run, results = folder / "runs" / label, folder / "measured"
+        for words in (
+            ["landscape-train", *shlex.split(MODEL), "--rho", str(rho), "--output-dir", str(run)],
+            ["landscape-plot", "report", str(run), *shlex.split(MEASURING),
+             "--output-dir", str(results)],
+        ):  # fmt: skip
+            subprocess.run([*words, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    return [folder / "measured" / label for label in TINY]
+
+
+def read_sources(folders: Sequence[Path], only: str | None = None) -> list[list[Result]]:
+    """All results in each folder, or those of some analyses."""
+    wanted = set(only.split(",")) if only else set(known_analyses())
+    return [
+        [
+            known_analyses()[path.stem].result_type.load(path)
+            for path in sorted(folder.glob("*.h5"))
+            if path.stem in wanted
+        ]
+        for folder in folders
+    ]
+
+
+def write_copies(
+    sources: Sequence[Sequence[Result]], labels: Sequence[str], folder: Path
+) -> list[Path]:
+    """Write the sources in turn under each of the labels, changed a little; returns the files."""
+    files = []
+    for number, label in enumerate(labels):
+        for result in sources[number % len(sources)]:
+            path = make_directory(folder / label) / f"{result.analysis}.h5"
+            changed(result, label, np.random.default_rng(number)).save(path)
+            files.append(path)
+    return files
+
+
+def changed(result: Result, label: str, generator: np.random.Generator) -> Result:
+    """The result under another label, with its numbers multiplied by random factors near 1.
+
+    Quantities of one unit have one factor, as if it were another unit. Answers that are right or
+    wrong are wrong more often, and shares are smaller.
+    """
+    scale = float(np.exp(SPREAD * generator.normal()))
+    share = float(np.exp(-SPREAD * abs(generator.normal())))
+    arrays = {
+        name: _changed(name, np.asarray(array.values), array.unit, (scale, share), generator)
+        for name, array in result.arrays().items()
+    }
+    provenance = replace(
+        result.provenance,
+        weights_sha256=f"{label}{result.provenance.weights_sha256}",
+        origin={**result.provenance.origin, "label": label},
+    )
+    return type(result).from_arrays(arrays, label, result.settings, provenance)
+
+
+def _changed(
+    name: str,
+    values: NDArray[Any],
+    unit: str,
+    factors: tuple[float, float],
+    generator: np.random.Generator,
+) -> NDArray[Any]:
+    scale, share = factors
+    is_fixed = name.rpartition("/")[2] in AS_THEY_ARE
+    if values.dtype == np.bool_ and unit == "":
+        return values & (generator.random(values.shape) < share)
+    if not np.issubdtype(values.dtype, np.floating) or is_fixed:
+        return values
+    return values * (share if unit in SHARES else scale if unit in SCALES else 1.0)
+
+
+def cost_of_report(files: Sequence[Path], labels: int, folder: Path) -> Cost:
+    """Draw a report of result files in a process of its own."""
+    words = ["-c", "from analyses.cli import main; raise SystemExit(main())", "report"]
+    command = [sys.executable, *words, *map(str, files), "--output-dir", str(folder), "--quiet"]
+    started = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - started
+    if process.returncode:
+        raise SystemExit(f"the report ended with status {process.returncode}")
+    return Cost(
+        labels=labels,
+        files=len(files),
+        seconds=seconds,
+        processor_seconds=usage.ru_utime + usage.ru_stime,
+        peak_mb=usage.ru_maxrss * _BYTES_OF_MAXRSS / 1e6,
+        page_mb=(folder / "report.html").stat().st_size / 1e6,
+        pictures=len(list(folder.glob("*.png"))),
+    )
+
+
+if __name__ == "__main__":
+    main()
