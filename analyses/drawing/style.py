@@ -8,9 +8,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogFormatter
 from numpy.typing import NDArray
 
 # Okabe and Ito's palette, which readers with any colour vision can tell apart.
@@ -68,12 +66,3 @@ def grid_shape(count: int) -> tuple[int, int]:
         return 1, count
     columns = (2 if count <= 6 else 4) if count % 2 == 0 else 3
     return math.ceil(count / columns), columns
-
-
-def plain_log_ticks(axis: Axis) -> None:
-    """Label a logarithmic axis with plain numbers, also if it spans less than a decade."""
-    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    axis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.5, 0.6)))
-    low, high = sorted(axis.get_view_interval())
-    if high < 12 * low:
-        axis.set_minor_formatter(FuncFormatter(lambda v, _: f"{v:g}"))

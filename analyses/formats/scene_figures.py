@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import Locator, MaxNLocator
 from numpy.typing import NDArray
 
+from analyses.drawing.log_ticks import RoundValues
 from analyses.drawing.style import COLOURS, MAP
 from landscape.errors import InputError
 
@@ -204,16 +205,7 @@ def _ends(heights: Array) -> list[float]:
 def _ticks(ends: Sequence[float], log: bool) -> dict[float, str]:
     """The labels of ticks, which are losses, by height."""
     low, high = ends
-    heights: Array
-    if log and high - low >= 3:
-        heights = np.asarray(MaxNLocator(7, integer=True).tick_values(low, high))
-    elif log and high - low >= 1:
-        decades = np.arange(np.floor(low), np.ceil(high))
-        heights = np.add.outer(decades, np.log10([1, 2, 5])).ravel()
-    elif log:
-        losses = np.asarray(MaxNLocator(5).tick_values(10**low, 10**high))
-        heights = np.log10(losses[losses > 0])
-    else:
-        heights = np.asarray(MaxNLocator(5).tick_values(low, high))
+    locator: Locator = RoundValues(of_exponents=True) if log else MaxNLocator(5)
+    heights = np.asarray(locator.tick_values(low, high))
     inside = [float(height) for height in heights if low <= height <= high]
-    return {height: f"{10**height if log else height:g}" for height in inside}
+    return {height: f"{10**height if log else height:.6g}" for height in inside}

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 
 from analyses.drawing.crowds import MOST_NAMED
 from analyses.drawing.lettering import add_legend, plain_text
+from analyses.drawing.log_ticks import plain_log_ticks
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.shared_axes import curves_of
-from analyses.drawing.style import figure, plain_log_ticks
+from analyses.drawing.style import figure
 from analyses.hessian.component_curvature import HasComponents, component_names
 from analyses.hessian.eigenvalues import LARGEST
 

@@ -7,10 +7,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analyses.drawing.lettering import add_legend
+from analyses.drawing.log_ticks import plain_log_ticks
 from analyses.drawing.numbers import error_bars
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
-from analyses.drawing.style import figure, plain_log_ticks
+from analyses.drawing.style import figure
 from analyses.ntk.result import TangentKernel
 
 TITLES = {"full": "full kernel", "summed": "summed over outputs"}

@@ -11,10 +11,11 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from analyses.drawing.lettering import add_legend
+from analyses.drawing.log_ticks import plain_log_ticks
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import Curve, curves_of_groups
-from analyses.drawing.style import figure, plain_log_ticks
+from analyses.drawing.style import figure
 from analyses.recursion.result import Recursion, series
 from landscape.estimates import half_width
 

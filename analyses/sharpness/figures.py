@@ -8,10 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analyses.drawing.lettering import add_legend
+from analyses.drawing.log_ticks import plain_log_ticks
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
-from analyses.drawing.style import figure, plain_log_ticks
+from analyses.drawing.style import figure
 from analyses.saved_epochs import what_is_counted
 from analyses.sharpness.result import Sharpness
 

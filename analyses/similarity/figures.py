@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from analyses.drawing.crowds import MOST_NAMED, is_crowd, on_files, tick_step
 from analyses.drawing.lettering import add_legend, add_note, plain_text
+from analyses.drawing.log_ticks import plain_log_ticks
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
-from analyses.drawing.style import MAP, figure, grid_shape, plain_log_ticks
+from analyses.drawing.style import MAP, figure, grid_shape
 from analyses.replicates import examples_of
 from analyses.similarity.result import (
     MEASURES,

@@ -8,11 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.drawing.lettering import add_legend, plain_text
+from analyses.drawing.log_ticks import plain_log_ticks
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import is_logarithmic
 from analyses.drawing.shared_axes import curves_of
-from analyses.drawing.style import DASHES, figure, plain_log_ticks
+from analyses.drawing.style import DASHES, figure
 from analyses.slices.result import Slice
 from analyses.slices.settings import axis_label
 from landscape.estimates import half_width

@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analyses.drawing.crowds import on_files
+from analyses.drawing.log_ticks import plain_log_ticks
 from analyses.drawing.numbers import short_number
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import masked, shared_scale
-from analyses.drawing.style import MAP, plain_log_ticks
+from analyses.drawing.style import MAP
 from analyses.replicates import examples_of
 from analyses.surface.map_figures import convexity_map, error_map, profiles
 from analyses.surface.panel_figures import loss_label, mark_centre, panels_of

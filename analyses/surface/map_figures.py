@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analyses.drawing.lettering import add_legend, plain_text
+from analyses.drawing.log_ticks import plain_log_ticks
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.shared_axes import curves_of
-from analyses.drawing.style import figure, plain_log_ticks
+from analyses.drawing.style import figure
 from analyses.surface.panel_figures import panels_of
 from analyses.surface.result import Surface
 

@@ -8,13 +8,14 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 
 from analyses.drawing.lettering import plain_text
+from analyses.drawing.log_ticks import exponent_ticks, plain_log_ticks
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import shared_scale
-from analyses.drawing.style import MAP, figure, grid_shape, plain_log_ticks
+from analyses.drawing.style import MAP, figure, grid_shape
 from analyses.surface.panel_figures import loss_label
 from analyses.surface.result import Surface
 
@@ -116,8 +117,7 @@ def _draw_surface(panel: Any, result: Surface, heights: Heights) -> None:
         axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.3g}"))
     if heights.is_log:
         panel.set_zlim(np.log10(bottom), np.log10(top))
-        panel.zaxis.set_major_locator(MaxNLocator(4, integer=True))
-        panel.zaxis.set_major_formatter(FuncFormatter(lambda z, _: f"{10**z:g}"))
+        exponent_ticks(panel.zaxis)
     else:
         panel.set_zlim(bottom, top)
     panel.view_init(elev=28, azim=-55)

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from analyses.drawing.crowds import on_files
 from analyses.drawing.lettering import plain_text
+from analyses.drawing.log_ticks import plain_log_ticks
 from analyses.drawing.numbers import short_number, with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import masked, shared_scale
-from analyses.drawing.style import COLOURS, MAP, figure, plain_log_ticks
+from analyses.drawing.style import COLOURS, MAP, figure
 from analyses.replicates import examples_of
 from analyses.saved_epochs import what_is_counted
 from analyses.trajectory.result import Trajectory

@@ -198,7 +198,7 @@ def _search() -> str:
     for outcome in tried:
         cells = [outcome[column] for column in columns]
         cells += (outcome["curvature"] or {"loss": "–", "λ_max": "–"}).values()
-        words = [cell if isinstance(cell, str) else f"{cell:,.3g}" for cell in cells]
+        words = [f"{cell:,.3g}" if isinstance(cell, float) else f"{cell}" for cell in cells]
         lines.append("| " + " | ".join(words) + " |")
     return "\n".join(lines)
 

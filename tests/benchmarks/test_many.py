@@ -3,7 +3,7 @@
 import numpy as np
 
 from analyses.catalog import known_analyses
-from benchmarks.many import write_copies
+from benchmarks.many.copies import write_copies
 from tests.analyses.problems import result
 
 
