@@ -53,17 +53,17 @@ class RoundValues(Locator):
         self.most = most
         self.of_exponents = of_exponents
 
-    def __call__(self) -> Array:
+    def __call__(self) -> list[float]:
         """The places of the ticks."""
         assert self.axis is not None
         return self.tick_values(*self.axis.get_view_interval())
 
-    def tick_values(self, vmin: float, vmax: float) -> Array:
+    def tick_values(self, vmin: float, vmax: float) -> list[float]:
         """The places of the ticks on an axis between these ends."""
         low, high = sorted((vmin, vmax))
         if self.of_exponents:
-            return np.log10(round_values(10.0**low, 10.0**high, self.most))
-        return round_values(low, high, self.most) if low > 0 else np.empty(0)
+            return np.log10(round_values(10.0**low, 10.0**high, self.most)).tolist()
+        return round_values(low, high, self.most).tolist() if low > 0 else []
 
 
 def plain_log_ticks(axis: Axis, most: int = 7) -> None:

@@ -173,7 +173,7 @@ def test_a_failed_write_leaves_the_old_page(tmp_path, monkeypatch):
     path = tmp_path / "page.html"
     path.write_text("old")
 
-    def fail(self, text, encoding):
+    def fail(self, text, **_):
         self.write_bytes(b"half")
         raise OSError("disk full")
 
