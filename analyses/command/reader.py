@@ -3,14 +3,19 @@
 import argparse
 import logging
 import math
-from dataclasses import replace
 from typing import Any
 
 from analyses.command.checkpoints import GivenCheckpoint
 from analyses.command.settings import MeasurementSettings
 from landscape.checkpoints.load import Checkpoint, load_checkpoint
 from landscape.checkpoints.preprocessing import check_class_order, with_model_defaults
-from landscape.checkpoints.run import LAST, RELEASED_WEIGHTS, epochs_unit, run_of
+from landscape.checkpoints.remembered import (
+    is_of_run,
+    names_the_same,
+    remembered_data,
+    remembered_model,
+)
+from landscape.checkpoints.run import CONFIG, LAST, RELEASED_WEIGHTS, epochs_unit, run_of
 from landscape.checkpoints.trained_models import is_function
 from landscape.data.catalog import data_facts, load_data
 from landscape.data.samples import Samples, check_targets, choose, count_classes
@@ -22,7 +27,7 @@ from landscape.objective.criterion import Step
 from landscape.objective.losses import LossFunction, resolve_loss, resolve_metric
 from landscape.objective.objective import Objective
 from landscape.runtime.devices import PRECISIONS
-from landscape.runtime.options import from_plain, given_options
+from landscape.runtime.options import given_options
 from landscape.runtime.user_files import is_user_function, load_user_function
 
 LOGGER = logging.getLogger(__name__)
@@ -66,6 +71,19 @@ class CheckpointReader:
                 check_targets(samples, num_outputs, f"the {split} data")
             check_class_order(checkpoint.model, samples, given.path)
         return checkpoint.architecture
+
+    def check_names(self, given: GivenCheckpoint) -> None:
+        """Raise InputError if a run names what may run code and the user has not allowed it."""
+        run = run_of(given.path)
+        if run is None or not run.exists():
+            return
+        config, file = run.read_config(), run.path / CONFIG
+        model, trust = self._arguments.model, self._arguments.trust
+        if model is None or names_the_same(model, config["model"]["name"]):
+            remembered_model(config, file, model, dict(self._arguments.model_args), trust=trust)
+        flags = given_options(self._arguments, DataSettings)
+        if is_of_run(flags, config):
+            remembered_data(config, file, flags, trust=trust)
 
     def objective(self, given: GivenCheckpoint, split: str = "") -> Objective:
         """The loss of a checkpoint on a split, which is that of the command line by default.
@@ -123,23 +141,26 @@ class CheckpointReader:
             raise InputError(f"no such checkpoint: {given.path}")
         flags = given_options(self._arguments, DataSettings)
         run = run_of(given.path)
-        if "data" in flags or run is None:
-            if not flags.get("data"):
-                raise InputError(
-                    f"{given.path} does not remember its data (it is no run directory): say "
-                    "which with --data digits, imagefolder or FILE.py:FUNCTION"
-                )
-            data = DataSettings(**flags)
-            if given not in self._data:
-                self._data[given] = with_model_defaults(
-                    data,
-                    flags,
-                    given.path,
-                    self._arguments.model,
-                    dict(self._arguments.model_args),
-                )
-            return self._data[given]
-        return replace(from_plain(DataSettings, run.read_config()["data"]), **flags)
+        if run is not None and ("data" not in flags or run.exists()):
+            config = run.read_config()
+            if is_of_run(flags, config):
+                trust = self._arguments.trust
+                return remembered_data(config, run.path / CONFIG, flags, trust=trust)
+        if not flags.get("data"):
+            raise InputError(
+                f"{given.path} does not remember its data (it is no run directory): say "
+                "which with --data digits, imagefolder or FILE.py:FUNCTION"
+            )
+        if given not in self._data:
+            self._data[given] = with_model_defaults(
+                DataSettings(**flags),
+                flags,
+                given.path,
+                self._arguments.model,
+                dict(self._arguments.model_args),
+                trust=self._arguments.trust,
+            )
+        return self._data[given]
 
     def _read_checkpoint(self, given: GivenCheckpoint, samples: Samples) -> Checkpoint:
         if given not in self._checkpoints:

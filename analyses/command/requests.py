@@ -58,6 +58,9 @@ def read_requests(
     stored = [Request(file.label, file, {}, read_result(file, wanted)) for file in files]
     _check_once(stored)
     takes = {known_analyses()[name].takes for name in settings}
+    if takes != {Takes.RUN}:
+        for checkpoint in checkpoints:
+            reader.check_names(checkpoint)
     if takes == {Takes.RUN}:
         measured = [_run_request(checkpoint, settings) for checkpoint in checkpoints]
     elif takes == {Takes.PAIR}:

@@ -134,12 +134,12 @@ class RunDirectory:
             InputError: It is missing or damaged.
         """
         file = self.path / CONFIG
-        try:
-            config = json.loads(file.read_text())
-        except FileNotFoundError as error:
+        if not self.exists():  # or it is a pipe, which reading would wait for
             raise InputError(
                 f"{self.path} is not a run directory: it has no {CONFIG}{self._hint()}"
-            ) from error
+            )
+        try:
+            config = json.loads(file.read_text())
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{file} is damaged: {error}") from error
         sections = ("model", "data")
