@@ -24,6 +24,7 @@ from landscape.data.samples import (
     check_targets,
     count_classes,
 )
+from landscape.data.settings import DataSettings
 from landscape.errors import InputError
 from landscape.models.catalog import ModelSpec, resolve_model
 from landscape.models.probe import count_outputs, find_classifier
@@ -33,7 +34,9 @@ from landscape.results.provenance import git_commit, now, versions
 from landscape.runtime.console import show
 from landscape.runtime.devices import resolve_device
 from landscape.runtime.distributed import join_ranks
+from landscape.runtime.options import given_options
 from landscape.runtime.progress import show_messages
+from landscape.runtime.user_files import is_user_function
 from landscape.training.augmentation.augment import Augmentation
 from landscape.training.command.plan import Plan
 from landscape.training.command.runs import RequestedRun, requested_runs
@@ -73,13 +76,14 @@ def train_command(arguments: argparse.Namespace) -> None:
 
 def _names_given(arguments: argparse.Namespace) -> list[str]:
     """The flags without which a run is not resumed: those that allow it to run code."""
-    words: list[str] = []
-    for flag, value in (("--model", arguments.model), ("--data", getattr(arguments, "data", ""))):
-        if value and effect_of_name(value):
-            words += [flag, value]
-            if flag == "--data" and getattr(arguments, "data_dir", ""):
-                words += ["--data-dir", arguments.data_dir]
-    return [*words, "--trust"] if arguments.trust else words
+    given = given_options(arguments, DataSettings)
+    words = ["--trust"] if arguments.trust else []
+    if effect_of_name(arguments.model or ""):
+        words += ["--model", arguments.model]
+    if is_user_function(given.get("data", "")):
+        words += [word for name in ("data", "data_dir") if name in given
+                  for word in ("--" + name.replace("_", "-"), given[name])]  # fmt: skip
+    return words
 
 
 def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
