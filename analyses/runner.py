@@ -141,12 +141,13 @@ def _hash_files(
     """The content of the files that the settings name, and of others that the analysis reads."""
     origin = objective.origin
     spec = ModelSpec(str(origin.get("model") or ""), dict(origin.get("model_args") or {}))
+    trust = bool(origin.get("trusted"))
     hashes: dict[str, str] = {}
     for field in analysis.file_settings:
         value = getattr(settings, field, "")
         for word in (value,) if isinstance(value, str) else value:
             if word:
-                hashes |= hash_checkpoints(word, spec)
+                hashes |= hash_checkpoints(word, spec, trust=trust)
     for file in analysis.reads(objective, settings) if analysis.reads else ():
-        hashes |= hash_checkpoints(str(file), spec)
+        hashes |= hash_checkpoints(str(file), spec, trust=trust)
     return hashes

@@ -13,7 +13,7 @@ from analyses.command.settings import MeasurementSettings
 from analyses.drawing.options import EXPORTS, FORMATS, PlotOptions
 from landscape.data.settings import DataSettings
 from landscape.errors import InputError
-from landscape.runtime.console import Parser, add_console_options, show
+from landscape.runtime.console import Parser, add_console_options, add_trust_option, show
 from landscape.runtime.options import add_options, argument_type, key_value
 
 USAGE = "landscape-plot {} [options] [LABEL=]CHECKPOINT ..."
@@ -141,11 +141,7 @@ def _add_shared(parser: Parser) -> None:
         help="where the weights are in the checkpoint files, with dots for nested keys (default: "
         "wherever weights fit the model, averaged ones (EMA) first; a message says which)",
     )
-    model.add_argument(
-        "--trust",
-        action="store_true",
-        help="load checkpoints that hold more than tensors; this runs code they contain",
-    )
+    add_trust_option(model)
     add_options(parser.add_argument_group("data"), DataSettings)
     add_options(parser.add_argument_group("measurement"), MeasurementSettings)
     add_console_options(parser)

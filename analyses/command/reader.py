@@ -4,14 +4,20 @@ import argparse
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from analyses.command.checkpoints import GivenCheckpoint
 from analyses.command.settings import MeasurementSettings
 from landscape.checkpoints.load import Checkpoint, load_checkpoint
 from landscape.checkpoints.preprocessing import check_class_order, with_model_defaults
+from landscape.checkpoints.remembered import (
+    is_of_run,
+    names_the_same,
+    remembered_data,
+    remembered_model,
+)
 from landscape.checkpoints.run import (
+    CONFIG,
     LAST,
     RELEASED_WEIGHTS,
     RunDirectory,
@@ -30,7 +36,7 @@ from landscape.objective.losses import LossFunction, resolve_loss, resolve_metri
 from landscape.objective.objective import Objective
 from landscape.parameters.finite import check_finite
 from landscape.runtime.devices import PRECISIONS
-from landscape.runtime.options import from_plain, given_options
+from landscape.runtime.options import given_options
 from landscape.runtime.user_files import is_user_function, load_user_function
 from landscape.training.stored_settings import stored_training
 
@@ -93,6 +99,19 @@ class CheckpointReader:
             check_class_order(checkpoint.model, samples, given.path)
         return checkpoint.architecture
 
+    def check_names(self, given: GivenCheckpoint) -> None:
+        """Raise InputError if a run names what may run code and the user has not allowed it."""
+        run = run_of(given.path)
+        if run is None or not run.exists():
+            return
+        config, file = run.read_config(), run.path / CONFIG
+        model, trust = self._arguments.model, self._arguments.trust
+        if model is None or names_the_same(model, config["model"]["name"]):
+            remembered_model(config, file, model, dict(self._arguments.model_args), trust=trust)
+        flags = given_options(self._arguments, DataSettings)
+        if is_of_run(flags, config):
+            remembered_data(config, file, flags, trust=trust)
+
     def objective(self, given: GivenCheckpoint, split: str = "") -> Objective:
         """The loss of a checkpoint on a split, which is that of the command line by default.
 
@@ -147,19 +166,22 @@ class CheckpointReader:
         """The run's own data, overridden by what the flags say."""
         flags = given_options(self._arguments, DataSettings)
         run = run_of(given.path)
-        if "data" in flags or run is None:
-            self.check_words([given])
-            data = DataSettings(**flags)
-            if given not in self._data:
-                self._data[given] = with_model_defaults(
-                    data,
-                    flags,
-                    given.path,
-                    self._arguments.model,
-                    dict(self._arguments.model_args),
-                )
-            return self._data[given]
-        return replace(from_plain(DataSettings, run.read_config()["data"]), **flags)
+        if run is not None and ("data" not in flags or run.exists()):
+            config = run.read_config()
+            if is_of_run(flags, config):
+                trust = self._arguments.trust
+                return remembered_data(config, run.path / CONFIG, flags, trust=trust)
+        self.check_words([given])
+        if given not in self._data:
+            self._data[given] = with_model_defaults(
+                DataSettings(**flags),
+                flags,
+                given.path,
+                self._arguments.model,
+                dict(self._arguments.model_args),
+                trust=self._arguments.trust,
+            )
+        return self._data[given]
 
     def _read_checkpoint(self, given: GivenCheckpoint, samples: Samples) -> Checkpoint:
         if given not in self._checkpoints:

@@ -73,6 +73,9 @@ def read_requests(
     _check_once(stored)
     failures.keeps = failures.keeps and len(given) * len(settings) > 1
     takes = {known_analyses()[name].takes for name in settings}
+    if takes != {Takes.RUN}:
+        for checkpoint in checkpoints:
+            reader.check_names(checkpoint)
     if takes == {Takes.RUN}:
         measured = _run_requests(checkpoints, settings, failures)
     elif takes == {Takes.PAIR}:

@@ -76,4 +76,4 @@ def plain_log_ticks(axis: Axis, most: int = 7) -> None:
 def exponent_ticks(axis: Axis, most: int = 4) -> None:
     """Label an axis of logarithms to base 10 with the numbers that they are of."""
     axis.set_major_locator(RoundValues(most, of_exponents=True))
-    axis.set_major_formatter(FuncFormatter(lambda exponent, _: f"{10**exponent:.3g}"))
+    axis.set_major_formatter(FuncFormatter(lambda exponent, _: f"{10**exponent:.6g}"))

@@ -18,6 +18,7 @@ from landscape.checkpoints.matching import Expected, find_matches
 from landscape.checkpoints.state_dicts import StateDict
 from landscape.models.catalog import ModelSpec, resolve_model
 from landscape.models.names import FAMILIES, NAMED
+from landscape.models.stored_names import effect_of_name
 
 # timm's names for the sizes of our families; the others have no counterpart that can be set.
 _TIMM = {
@@ -184,6 +185,8 @@ def _as_the_file_says(
     classes = {"num_classes": len(last)} if last.dim() == 1 else {}
     for name in dict.fromkeys(name for name in noted if isinstance(name, str) and name):
         for library in ("timm", "torchvision"):
+            if effect_of_name(f"{library}:{name}"):  # more than a name: trying it is not harmless
+                continue
             yield _Proposal(f"{library}:{name}", dict(given))
             yield _Proposal(f"{library}:{name}", {**given, **classes})
 

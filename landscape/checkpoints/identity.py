@@ -15,17 +15,20 @@ from landscape.models.catalog import ModelSpec
 from landscape.results.files import sha256
 
 
-def hash_checkpoints(word: str, spec: ModelSpec | None = None) -> dict[str, str]:
+def hash_checkpoints(
+    word: str, spec: ModelSpec | None = None, *, trust: bool = False
+) -> dict[str, str]:
     """The hash of everything that a word of the command line names, by file.
 
     Args:
         word: A file, a run directory, a folder of weights, a pattern of any of these, or
             FILE.py:FUNCTION, which is called for the weights that it returns.
         spec: What the network was made from that these are compared with.
+        trust: As for :func:`~landscape.checkpoints.load.load_checkpoint`.
     """
     path = Path(word)
     if is_function(path):
-        return {word: hash_weights(load_second(path, spec))}
+        return {word: hash_weights(load_second(path, spec, trust=trust))}
     hashes = {}
     for place in [path] if path.exists() else matching_paths(word):
         for file in _files(place):

@@ -21,6 +21,7 @@ from landscape.checkpoints.foreign.jax_npz import (
 )
 from landscape.checkpoints.foreign.shards import describe_folder, weights_in
 from landscape.checkpoints.matching import Expected
+from landscape.checkpoints.remembered import names_the_same, remembered_model
 from landscape.checkpoints.run import CONFIG, EMA, LAST, RELEASED_WEIGHTS, run_of, weights_file
 from landscape.checkpoints.run_files.size import refuse_oversized_network
 from landscape.checkpoints.trained_models import (
@@ -95,17 +96,18 @@ def load_checkpoint(
         path: A run directory, a checkpoint in one, any checkpoint file, an index of shards, or a
             folder of torch.distributed.checkpoint; or a model that comes with its weights: a
             folder of Hugging Face, or FILE.py:FUNCTION.
-        model: The name of the model. A run remembers its own, which this overrides. Or a module:
-            the weights are copied into it, as by ``load_state_dict``, and it keeps its mode, its
-            device and the type of its weights.
+        model: The name of the model. A run remembers its own, which another name overrides and
+            the same one allows to run code. Or a module: the weights are copied into it, as by
+            ``load_state_dict``, and it keeps its mode, its device and the type of its weights.
         model_args: Arguments of the named model, which override those of the run.
         facts: The data's image_size, channels and num_classes, for sizes that nothing else
             determines.
-        trust: Load pickled objects of any type, which may run code.
+        trust: Load pickled objects of any type, and a model that a run's config.json names as
+            FILE.py:FUNCTION or by a path or address, or an adapter's its base: this runs code.
         weights_key: Where the weights are in the file, with dots for nested keys.
 
     Raises:
-        InputError: The file can't be read, or does not fit the model.
+        InputError: The file can't be read, does not fit the model, or would have to be trusted.
 
     Example:
         >>> torch.save(model.state_dict(), "mine.pt")
@@ -120,7 +122,7 @@ def load_checkpoint(
     """
     given = dict(model_args or {})
     if (model is None or isinstance(model, str)) and brings_model(Path(path), model):
-        spec, network = load_trained(Path(path), model, given, facts)
+        spec, network = load_trained(Path(path), model, given, facts, trust=trust)
         return Checkpoint(Path(path), hash_weights(network), spec, network, "", None)
     path, config = locate(Path(path))
     if isinstance(model, nn.Module):
@@ -128,7 +130,7 @@ def load_checkpoint(
             raise InputError(f"a {type(model).__name__} is built already and takes no model_args")
         spec = ModelSpec(type(model).__qualname__, {})
     else:
-        spec = _spec(model, given, facts, config, path)
+        spec = _spec(model, given, facts, config, path, trust)
         if model is None:
             refuse_oversized_network(spec, path)
     contents = read_contents(path, trust=trust)
@@ -190,7 +192,7 @@ def read_weights_file(
     path = Path(path)
     is_pretrained = spec is not None and spec.name.startswith(PREFIX)
     if is_function(path) or (is_pretrained and is_pretrained_folder(path)):
-        trained = load_second(path, spec)
+        trained = load_second(path, spec, trust=trust)
         return _choose(trained.state_dict(), network, path, weights_key, None)
     path, config = locate(path)
     return _choose(read_contents(path, trust=trust), network, path, weights_key, config)
@@ -244,9 +246,12 @@ def _spec(
     facts: Mapping[str, Any] | None,
     config: Mapping[str, Any] | None,
     path: Path,
+    trust: bool,
 ) -> ModelSpec:
     """The named model with all its arguments, or that of the run."""
     if isinstance(model, str):
+        if config is not None and names_the_same(model, config["model"]["name"]):
+            return remembered_model(config, path.parent / CONFIG, model, given, trust=trust)
         return resolve_model(model, given, facts)
     if model is not None:
         raise InputError(
@@ -254,8 +259,7 @@ def _spec(
         )
     if config is None:
         raise InputError(f"{path} is not part of a run directory; say what it is with --model")
-    saved = config["model"]
-    return ModelSpec(saved["name"], {**saved["arguments"], **given})
+    return remembered_model(config, path.parent / CONFIG, None, given, trust=trust)
 
 
 def _kind_and_name(value: object) -> str:

@@ -56,6 +56,8 @@ def with_model_defaults(
     path: Path,
     model: str | None,
     model_args: Mapping[str, Any],
+    *,
+    trust: bool = False,
 ) -> DataSettings:
     """Data settings in which what was not given is as the model needs it.
 
@@ -65,6 +67,7 @@ def with_model_defaults(
         path: The checkpoint.
         model: What follows ``--model``.
         model_args: What follows ``--model-args``.
+        trust: Open the base model that an adapter names, wherever it is.
 
     Returns:
         The settings. CIFAR has a size and colours of its own, which only the processor that a
@@ -75,7 +78,7 @@ def with_model_defaults(
     """
     if data.data not in PICTURES:
         return data
-    folders = _folders(path, model)
+    folders = _folders(path, model, trust)
     if folders:
         wanted = _of_folders(folders, data, given)
     elif data.data == PICTURES_IN_FILES:
@@ -118,7 +121,7 @@ def check_class_order(model: nn.Module, samples: Samples, path: Path) -> None:
     )
 
 
-def _folders(path: Path, model: str | None) -> list[Path]:
+def _folders(path: Path, model: str | None, trust: bool) -> list[Path]:
     """The folders of Hugging Face that say what the model is: an adapter's, then its base's."""
     named = Path((model or "").removeprefix(PREFIX))
     is_named = (model or "").startswith(PREFIX) and is_pretrained_folder(named)
@@ -126,7 +129,7 @@ def _folders(path: Path, model: str | None) -> list[Path]:
     if path.is_dir() and brings_model(path, model):
         folders = [path, *(folder for folder in folders if folder != path)]
         if (path / ADAPTER_CONFIG).is_file() and len(folders) == 1:
-            folders.append(find_base(path, read_json(path / ADAPTER_CONFIG)))
+            folders.append(find_base(path, read_json(path / ADAPTER_CONFIG), trust=trust))
     return folders
 
 

@@ -20,8 +20,11 @@ from landscape.runtime.user_files import is_user_function
 
 
 def is_function(path: Path) -> bool:
-    """Whether a CHECKPOINT is FILE.py:FUNCTION, which returns a trained model."""
-    return is_user_function(str(path))
+    """Whether a CHECKPOINT is FILE.py:FUNCTION, which returns a trained model.
+
+    A file that is called so is a file: a pattern that finds it must not run code.
+    """
+    return is_user_function(str(path)) and not path.exists()
 
 
 def brings_model(path: Path, model: str | None) -> bool:
@@ -41,6 +44,8 @@ def load_trained(
     model: str | None,
     model_args: Mapping[str, Any],
     facts: Mapping[str, Any] | None = None,
+    *,
+    trust: bool = False,
 ) -> tuple[ModelSpec, nn.Module]:
     """Load a model that comes with its weights.
 
@@ -49,6 +54,7 @@ def load_trained(
         model: ``hf:DIR`` names another folder: that of an adapter's base model. Else None.
         model_args: Arguments of the function, or entries of config.json.
         facts: The data's image_size, channels and num_classes, for a function that needs them.
+        trust: Open the base model that an adapter names, wherever it is.
 
     Raises:
         InputError: It can't be loaded, or ``model`` contradicts it.
@@ -65,21 +71,23 @@ def load_trained(
     named = (model or "").removeprefix(PREFIX)
     base = Path(named) if named and Path(named) != path else None
     spec = ModelSpec(f"{PREFIX}{base or path}", dict(model_args))
-    return spec, load_adapter(path, model_args, base)
+    return spec, load_adapter(path, model_args, base, trust=trust)
 
 
-def load_second(path: Path, spec: ModelSpec | None) -> nn.Module:
+def load_second(path: Path, spec: ModelSpec | None, *, trust: bool = False) -> nn.Module:
     """Load another model that comes with its weights, in the way that a first one was made.
 
     Args:
         path: A folder of Hugging Face, or FILE.py:FUNCTION.
         spec: What the first one was made from; its arguments are used where they can be.
+        trust: As for :func:`load_trained`.
     """
     if spec is None or (is_function(path) and not is_user_function(spec.name)):
-        return load_trained(path, None, {})[1]
+        return load_trained(path, None, {}, trust=trust)[1]
     is_adapter = (path / ADAPTER_CONFIG).is_file()
     is_of_base = is_adapter and not _is_adapter_name(spec.name)
-    return load_trained(path, spec.name if is_of_base else None, spec.arguments)[1]
+    base = spec.name if is_of_base else None
+    return load_trained(path, base, spec.arguments, trust=trust)[1]
 
 
 def _is_adapter_name(name: str) -> bool:

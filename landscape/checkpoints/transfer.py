@@ -12,7 +12,7 @@ from landscape.errors import InputError
 
 
 def transfer_weights(
-    model: nn.Module, head: str, path: Path, *, weights_key: str = ""
+    model: nn.Module, head: str, path: Path, *, weights_key: str = "", trust: bool = False
 ) -> list[str]:
     """Copy a checkpoint's weights into ``model``.
 
@@ -25,6 +25,7 @@ def transfer_weights(
         head: The name of its last layer.
         path: A run directory or a checkpoint file.
         weights_key: Where the weights are in the file, with dots for nested keys.
+        trust: As for :func:`~landscape.checkpoints.load.load_checkpoint`.
 
     Returns:
         A sentence that says which weights were taken, if the file has others, and one for each
@@ -33,7 +34,7 @@ def transfer_weights(
     Raises:
         InputError: The weights don't fit.
     """
-    choice = read_weights_file(path, model, weights_key=weights_key)
+    choice = read_weights_file(path, model, weights_key=weights_key, trust=trust)
     state = choice.state
     fresh = model.state_dict()
     changes = [note] if (note := choice.describe()) else []

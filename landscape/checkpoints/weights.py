@@ -33,16 +33,16 @@ class Weights:
     statistics: Tensor
 
 
-def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> Weights:
+def read_weights(path: Path, objective: Objective) -> Weights:
     """Read the weights of another checkpoint of an objective's model.
 
     The weights are those under the key that was given for the objective's checkpoint, if one was.
+    What may run code is read if the objective's checkpoint was read with ``--trust``.
     A message says so if one of the two is an average over the training and the other is not.
 
     Args:
         path: A run directory, a checkpoint file, or a model that comes with its weights.
         objective: Its model says what the weights are called.
-        trust: Load pickled objects of any type, which may run code.
 
     Raises:
         InputError: The checkpoint is that of another model, or its weights are not finite; the
@@ -50,7 +50,7 @@ def read_weights(path: Path, objective: Objective, *, trust: bool = False) -> We
     """
     origin = objective.origin
     spec = ModelSpec(str(origin.get("model") or ""), dict(origin.get("model_args") or {}))
-    trust = trust or bool(origin.get("trusted"))
+    trust = bool(origin.get("trusted"))
     key = str(origin.get("weights_key_given", ""))
     eval_copy = copy_module(objective.module)
     choice = read_weights_file(path, eval_copy, trust=trust, weights_key=key, spec=spec)

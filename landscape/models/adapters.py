@@ -26,6 +26,7 @@ from landscape.models.pretrained_folder import (
     is_pretrained_folder,
     read_json,
 )
+from landscape.models.stored_names import printable
 from landscape.runtime.optional_imports import import_optional
 
 LOGGER = logging.getLogger(__name__)
@@ -40,28 +41,40 @@ TASKS = {
 }
 
 
-def load_adapter(folder: Path, arguments: Mapping[str, Any], base: Path | None = None) -> nn.Module:
+def load_adapter(
+    folder: Path,
+    arguments: Mapping[str, Any],
+    base: Path | None = None,
+    *,
+    trust: bool = False,
+) -> nn.Module:
     """Load an adapter into its base model.
 
     Args:
         folder: A folder with adapter_config.json and the adapter's weights.
         arguments: Entries of the base model's config.json to replace.
-        base: The folder of the base model; by default the one that adapter_config.json names,
-            from here or from the adapter's folder.
+        base: The folder of the base model; by default one inside of the adapter's folder that
+            adapter_config.json names.
+        trust: Open the folder that adapter_config.json names, wherever it is.
 
     Returns:
         The model, in evaluation mode. Only the adapter's parameters require gradients.
 
     Raises:
-        InputError: The base model is no local folder, or the two don't fit.
+        InputError: The base model is no local folder, is elsewhere and neither given nor trusted,
+            or the two don't fit.
     """
     content = read_json(folder / ADAPTER_CONFIG)
-    base = base or find_base(folder, content)
-    if content.get("megatron_config"):
-        raise InputError(
-            f"{folder / ADAPTER_CONFIG} names code to import (megatron_config), which is not run; "
-            "build the model yourself in FILE.py:FUNCTION and pass that"
-        )
+    base = base or find_base(folder, content, trust=trust)
+    for key, what in (
+        ("megatron_config", "code to import (megatron_config), which is not run"),
+        ("adapters", "further adapters (adapters), which are not opened"),
+    ):
+        if content.get(key):
+            raise InputError(
+                f"{folder / ADAPTER_CONFIG} names {what}; build the model yourself in "
+                "FILE.py:FUNCTION and pass that"
+            )
     peft = import_optional("peft", needed_by=NEEDED_BY, install=INSTALL)
     with quiet_and_offline() as transformers, torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -75,6 +88,7 @@ def load_adapter(folder: Path, arguments: Mapping[str, Any], base: Path | None =
                 f"{folder} is a prompt ({content.get('peft_type')}), not an adapter of layers; "
                 "build the model yourself in FILE.py:FUNCTION and pass that"
             )
+        config.base_model_name_or_path = str(base)  # peft looks the name of the file up
         supplied = tuple(config.modules_to_save or ())
         if content.get("task_type") in ("SEQ_CLS", "TOKEN_CLS"):
             supplied += ("classifier", "score")  # peft adds them itself
@@ -97,16 +111,34 @@ def load_adapter(folder: Path, arguments: Mapping[str, Any], base: Path | None =
     return without_cache(adapted.eval())
 
 
-def find_base(folder: Path, content: Mapping[str, Any]) -> Path:
-    """The folder of an adapter's base model; InputError where it is no local one."""
+def find_base(folder: Path, content: Mapping[str, Any], *, trust: bool = False) -> Path:
+    """The folder of an adapter's base model.
+
+    Args:
+        folder: That of the adapter, in which the base model may be.
+        content: Of adapter_config.json, which names the base model.
+        trust: Open the folder of that name wherever it is, from here or from the adapter's folder.
+
+    Raises:
+        InputError: There is none in the adapter's folder, and no other is trusted or there.
+    """
     name = str(content.get("base_model_name_or_path") or "")
-    for base in (Path(name), folder / name):
+    inside = folder / name
+    is_inside = inside.is_dir() and folder.resolve() in inside.resolve().parents
+    places = [Path(name), inside] if trust else [inside] if is_inside else []
+    for base in places:
         if name and is_pretrained_folder(base):
             return base
+    if trust or not name:
+        raise InputError(
+            f"{folder} is an adapter of {name or 'a base model that it does not name'}, which is "
+            "no folder here, and nothing is downloaded; pass the folder of the base model as "
+            "--model hf:DIR"
+        )
     raise InputError(
-        f"{folder} is an adapter of {name or 'a base model that it does not name'}, which is no "
-        "folder here, and nothing is downloaded; pass the folder of the base model as "
-        "--model hf:DIR"
+        f"{folder} is an adapter of {printable(name)}, a base model that is not opened because a "
+        "file names it, and nothing is downloaded; pass the folder of the base model as "
+        "--model hf:DIR, or --trust to open the one that is named"
     )
 
 

@@ -23,7 +23,7 @@ from landscape.models.pretrained_folder import (
     architecture_of,
     is_pretrained_folder,
     read_json,
-    refuse_remote_kernels,
+    refuse_outside_names,
 )
 from landscape.runtime.optional_imports import import_optional
 
@@ -128,7 +128,9 @@ def read_config(transformers: ModuleType, folder: Path, arguments: Mapping[str, 
         InputError: It is damaged or needs code of its own, or there is no such entry.
     """
     content = read_json(folder / CONFIG)
-    refuse_remote_kernels(folder, {**content, **arguments})
+    refuse_outside_names(folder, {**content, **arguments})
+    if content.get("use_pretrained_backbone"):  # earlier transformers download those weights
+        arguments = {"use_pretrained_backbone": False, **arguments}
     try:
         config, unknown = transformers.AutoConfig.from_pretrained(
             folder,
@@ -142,7 +144,7 @@ def read_config(transformers: ModuleType, folder: Path, arguments: Mapping[str, 
             raise _needs_code(folder) from error
         raise _refused(folder, error) from error
     accepted = set(unknown) & {"attn_implementation", "dtype"}
-    refused = sorted(set(unknown) - accepted)
+    refused = sorted(set(unknown) - accepted - {"use_pretrained_backbone"})
     if refused:
         raise InputError(
             f"--model-args {', '.join(refused)}: {type(config).__name__} has no such entry"

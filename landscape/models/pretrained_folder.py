@@ -3,6 +3,7 @@
 A model has ``config.json`` beside its weights, an adapter of peft ``adapter_config.json``.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,17 @@ from landscape.errors import InputError
 from landscape.runtime.plain_files import read_json_object
 
 PREFIX = "hf:"
+# Entries of config.json that are arguments of timm, those that name its networks, and what of the
+# former says where weights and settings come from.
+_OF_TIMM, _NETWORKS = ("model_args", "backbone_kwargs"), ("architecture", "backbone")
+_SOURCES = {
+    "cache_dir",
+    "checkpoint_path",
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+}
+_PLAIN = re.compile(r"[\w.-]+")
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
 
 
@@ -54,13 +66,31 @@ def architecture_of(folder: Path, config: Mapping[str, Any]) -> str:
     return str(architectures[0])
 
 
-def refuse_remote_kernels(folder: Path, config: Mapping[str, Any]) -> None:
-    """Raise InputError for a config.json that names an attention kernel to be downloaded."""
+def refuse_outside_names(folder: Path, config: Mapping[str, Any]) -> None:
+    """Raise InputError for a config.json that names what would be downloaded or opened elsewhere.
+
+    That is an attention kernel, a backbone by an address or path, or what timm is to load its
+    weights from. Weights of a backbone are in the folder's own.
+
+    Args:
+        folder: The folder, for messages.
+        config: The content of its config.json, with the entries that replace some of it.
+    """
     for key, value in config.items():
         if isinstance(value, Mapping):
-            refuse_remote_kernels(folder, value)
+            if key in _OF_TIMM and (named := sorted(_SOURCES & {k for k in value if value[k]})):
+                raise InputError(
+                    f"{folder / CONFIG} says where timm is to load a network from ({key}: "
+                    f"{', '.join(named)}), which is not opened; remove the entry"
+                )
+            refuse_outside_names(folder, value)
         elif "attn_implementation" in key and isinstance(value, str) and "/" in value:
             raise InputError(
                 f"{folder / CONFIG} names attention code to be downloaded ({value}), which is not "
                 "run; pass --model-args attn_implementation=sdpa"
+            )
+        elif key in _NETWORKS and isinstance(value, str) and not _PLAIN.fullmatch(value):
+            raise InputError(
+                f"{folder / CONFIG} names a network elsewhere ({key}: {value!r}), which is neither "
+                "downloaded nor opened; build the model yourself in FILE.py:FUNCTION and pass that"
             )

@@ -1,5 +1,6 @@
 """Models of timm by name, and the pictures that each is made for."""
 
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
@@ -12,6 +13,7 @@ from landscape.models.picture_format import PictureFormat
 from landscape.runtime.optional_imports import import_optional
 
 PREFIX = "timm:"
+LEAST = (1, 0, 31)  # earlier ones unpickle any object from files of weights
 
 
 def build_timm(name: str, arguments: Mapping[str, Any]) -> nn.Module:
@@ -59,4 +61,11 @@ def timm_pictures(name: str, arguments: Mapping[str, Any]) -> PictureFormat | No
 def _import(name: str) -> ModuleType:
     install = "pip install 'loss-landscape-toolkit[timm]'"
     import_optional("timm.data", needed_by=f"--model {PREFIX}{name}", install=install)
-    return import_module("timm")
+    timm = import_module("timm")
+    numbers = tuple(map(int, re.findall(r"\d+", timm.__version__)[:3]))
+    if numbers < LEAST:
+        raise InputError(
+            f"--model {PREFIX}{name} needs timm {'.'.join(map(str, LEAST))} or later, got "
+            f"{timm.__version__}, which runs code that is in weights; update it with: {install}"
+        )
+    return timm

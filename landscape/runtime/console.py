@@ -75,6 +75,16 @@ def add_console_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress, only results and errors")
 
 
+def add_trust_option(parser: argparse._ActionsContainer) -> None:
+    """Add the flag --trust, which allows what files say as if the command line said it."""
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="run code, open files and load models that checkpoints and config.json name, and "
+        "checkpoints that hold more than tensors; only for files that you made yourself",
+    )
+
+
 def run_command(
     program: str,
     command: Callable[[argparse.Namespace], None],

@@ -18,6 +18,14 @@ def is_user_function(name: str) -> bool:
     return bool(separator) and path.endswith(".py") and function.isidentifier()
 
 
+def absolute_name(name: str) -> str:
+    """The same name with an absolute path in FILE.py:FUNCTION, as a run remembers it."""
+    if not is_user_function(name):
+        return name
+    path, _, function = name.rpartition(":")
+    return f"{Path(path).resolve()}:{function}"
+
+
 def load_user_function(name: str) -> Callable[..., Any]:
     """Import the file that ``name`` (FILE.py:FUNCTION) names and return the function.
 

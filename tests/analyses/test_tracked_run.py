@@ -42,8 +42,9 @@ def tracked(tmp_path_factory):
 
 
 def test_sharpness_is_what_the_tracker_has_measured(done, tracked, tmp_path):
-    _, tracker, run = tracked
-    done("sharpness", run, "--output-dir", tmp_path, "--format", "none")
+    user, tracker, run = tracked
+    words = ("--model", f"{user}:make", "--data", f"{user}:data")
+    done("sharpness", run, *words, "--output-dir", tmp_path, "--format", "none")
     numbers = headline(tmp_path, "run", "sharpness")
     assert numbers["epoch"] == [0, 2, 4, 6]
     for name, column in (("eigenvalue", "lambda_1"), ("gradient_norm", "grad_norm")):
@@ -54,7 +55,8 @@ def test_sharpness_is_what_the_tracker_has_measured(done, tracked, tmp_path):
 
 def test_trajectory_and_curves(done, tracked, tmp_path):
     _, tracker, run = tracked
-    done("trajectory", run, "--points", "3", "--output-dir", tmp_path, "--format", "none")
+    words = ("--points", "3", "--trust", "--format", "none")
+    done("trajectory", run, *words, "--output-dir", tmp_path)
     done("curves", run, "--output-dir", tmp_path, "--format", "png")
     curves = headline(tmp_path, "run", "curves")
     assert curves["train_loss"] == pytest.approx([row["train_loss"] for row in tracker.rows])
@@ -79,6 +81,7 @@ def test_a_record_that_does_not_name_its_model_needs_the_flag(done, refused, tra
 
 def test_a_report_of_the_record(done, tracked, tmp_path):
     _, _, run = tracked
-    done("report", run, "--only", "curves,norms", "--output-dir", tmp_path, "--format", "md")
+    words = ("--only", "curves,norms", "--trust", "--format", "md")
+    done("report", run, *words, "--output-dir", tmp_path)
     page = (tmp_path / "report.md").read_text()
     assert "sgd, no SAM" in page

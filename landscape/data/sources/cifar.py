@@ -173,6 +173,8 @@ def _read(place: Path, split: str) -> dict[str, bytes]:
                 with _naming(f"{file} of {place}"):
                     contents[file] = (place / file).read_bytes()
         return contents
+    if not place.is_file():  # opening a pipe would wait for a writer
+        raise InputError(f"--data-dir {place} is no folder and no regular file; pass one of these")
     with (
         _naming(f"the .tar.gz archive {place}"),
         gzip.open(place) as stream,

@@ -23,6 +23,17 @@ THREADS = 8
 MANY = 1000
 
 
+def open_picture(path: Path) -> Image.Image:
+    """Open a picture, which has to be a regular file: opening a pipe would wait for a writer.
+
+    Raises:
+        OSError: It is something else, or no picture.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError("it is no regular file")
+    return Image.open(path)
+
+
 def decode(
     path: Path,
     image_size: int,
@@ -47,7 +58,7 @@ def decode(
         InputError: for a picture that can't be read.
     """
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             if random_crop is None:
                 rgb = frame(_to_rgb(picture), image_size, crop, resampling)
             else:
@@ -111,7 +122,7 @@ def readable(paths: Sequence[Path], root: Path) -> Tensor:
 
     def problem(path: Path) -> str | None:
         try:
-            with Image.open(path) as picture:
+            with open_picture(path) as picture:
                 _to_rgb(picture)
         except Exception as error:
             return str(error)
@@ -186,7 +197,7 @@ def decode_all(
 def shorter_side(path: Path) -> int:
     """The shorter side of a picture in pixels; raises InputError if it can't be read."""
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             return min(picture.size)
     except Exception as error:
         raise InputError(f"unreadable picture {path}: {error}; repair or remove it") from error

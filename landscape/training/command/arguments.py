@@ -8,7 +8,7 @@ from pathlib import Path
 
 from landscape.data.settings import DataSettings
 from landscape.models.names import FAMILIES, NAMED
-from landscape.runtime.console import Parser, add_console_options, show
+from landscape.runtime.console import Parser, add_console_options, add_trust_option, show
 from landscape.runtime.options import add_options, argument_type, key_value
 from landscape.training.settings import SECTIONS
 
@@ -53,7 +53,10 @@ def build_parser() -> Parser:
         "--output-dir", required=True, type=Path, metavar="RUN", help="the run directory to write"
     )
     parser.add_argument(
-        "--resume", action="store_true", help="continue the run in RUN; needs no other flag"
+        "--resume",
+        action="store_true",
+        help="continue the run in RUN; needs no other flag, "
+        "but for names that run code: the same --model and --data FILE.py:FUNCTION, or --trust",
     )
     parser.add_argument(
         "--seeds",
@@ -95,6 +98,7 @@ def build_parser() -> Parser:
         metavar="KEY=VALUE",
         help="sizes and options of the model, such as depth=6 dropout=0.1",
     )
+    add_trust_option(model)
     add_options(parser.add_argument_group("data"), DataSettings)
     for title, settings in SECTIONS.items():
         add_options(parser.add_argument_group(title), settings)

@@ -6,14 +6,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from landscape.checkpoints.remembered import (
+    names_the_same,
+    remembered_data,
+    remembered_model,
+)
 from landscape.checkpoints.run import CONFIG, RunDirectory
 from landscape.checkpoints.run_files.config import damage_told
 from landscape.data.settings import DataSettings
 from landscape.errors import InputError
 from landscape.models.catalog import ModelSpec
 from landscape.models.names import native_image_size
+from landscape.models.stored_names import effect_of_name
 from landscape.runtime.options import from_plain, given_options, to_plain
-from landscape.runtime.user_files import is_user_function
+from landscape.runtime.user_files import absolute_name
 from landscape.training.recipes.catalog import Recipe, find_recipe
 from landscape.training.sam.settings import ALPHA
 from landscape.training.settings import TrainSettings
@@ -66,10 +72,9 @@ def requested_plan(arguments: argparse.Namespace) -> Plan:
     model_args |= dict(arguments.model_args)
     data = _requested_data(arguments, recipe, name)
     training = _requested_training(arguments, recipe, data)
-    if name is None:
-        name, inherited = _model_of(training.init)
-        model_args = {**inherited, **model_args}
-    name = _absolute(name)
+    if name is None or (training.init and effect_of_name(name)):
+        name, model_args = _model_of(training.init, name, model_args, trust=arguments.trust)
+    name = absolute_name(name)
     recipe_name, source = (recipe.name, recipe.source) if recipe else ("", "")
     return Plan(name, ModelSpec(name, model_args), data, training, recipe_name, source)
 
@@ -78,8 +83,8 @@ def remembered_plan(run: RunDirectory, arguments: argparse.Namespace) -> Plan:
     """The plan of a run that is resumed.
 
     Raises:
-        InputError: There is no such run, it can't be read, or a flag other than ``--device``
-            differs from its settings.
+        InputError: There is no such run, it can't be read, a flag other than ``--device`` differs
+            from its settings, or it names what may run code and the command line does not.
     """
     if not run.exists():
         raise InputError(f"nothing to resume: {run.path} holds no run; leave --resume out to start")
@@ -98,12 +103,13 @@ def remembered_plan(run: RunDirectory, arguments: argparse.Namespace) -> Plan:
         training = from_plain(TrainSettings, _as_trained(config["training"]), "training")
 
     recipe = find_recipe(arguments.recipe) if arguments.recipe else None
-    changes = _changes(to_plain(data), to_plain(_requested_data(arguments, None, None)), arguments)
+    requested_data = _requested_data(arguments, None, None)
+    changes = _changes(to_plain(data), to_plain(requested_data), arguments)
     requested = to_plain(_requested_training(arguments, None, data))
     changes += _changes(to_plain(training), {**requested, "device": training.device}, arguments)
     if recipe is not None and recipe.name != config.get("recipe", ""):
         changes.append(f"--recipe was {config.get('recipe') or 'none'}, is {recipe.name}")
-    if arguments.model is not None and _absolute(arguments.model) != config["model_name"]:
+    if arguments.model is not None and absolute_name(arguments.model) != config["model_name"]:
         changes.append(f"--model was {config['model_name']}, is {arguments.model}")
     for key, value in dict(arguments.model_args).items():
         if spec.arguments.get(key) != value:
@@ -113,6 +119,10 @@ def remembered_plan(run: RunDirectory, arguments: argparse.Namespace) -> Plan:
             f"{run.path} can't be resumed with other settings: {'; '.join(changes)}. "
             "Leave these flags out, or start anew in another --output-dir"
         )
+    file, trust = run.path / CONFIG, arguments.trust
+    spec = remembered_model(config, file, arguments.model, dict(arguments.model_args), trust=trust)
+    given = {key: getattr(requested_data, key) for key in given_options(arguments, DataSettings)}
+    data = remembered_data(config, file, given, trust=trust)
     # A run may be resumed on another device.
     training = replace(training, device=getattr(arguments, "device", training.device))
     recipe_name, source = config.get("recipe", ""), config.get("recipe_source", "")
@@ -142,7 +152,7 @@ def _requested_data(
     size = data.image_size
     if data.data == "imagefolder" and not size:
         size = native_image_size(model)
-    return replace(data, data=_absolute(data.data), data_dir=folder, image_size=size)
+    return replace(data, data=absolute_name(data.data), data_dir=folder, image_size=size)
 
 
 def _requested_training(
@@ -173,20 +183,32 @@ def _requested_training(
     )
 
 
-def _model_of(checkpoint: str) -> tuple[str, dict[str, Any]]:
-    """The model of the run that ``checkpoint`` belongs to, without sizes that follow from data."""
+def _model_of(
+    checkpoint: str, name: str | None, model_args: Mapping[str, Any], *, trust: bool
+) -> tuple[str, dict[str, Any]]:
+    """The model of the run that ``checkpoint`` belongs to, without sizes that follow from data.
+
+    Where ``name`` is another model, it is that one with its own arguments.
+    """
     if not checkpoint:
         raise InputError(
             "--model is required, such as --model vit-tiny; or pass a --recipe, or an --init run, "
             "whose model it then is"
         )
     run = RunDirectory(Path(checkpoint) if Path(checkpoint).is_dir() else Path(checkpoint).parent)
+    if name is not None and not run.exists():
+        return name, dict(model_args)
     if not run.exists():
         raise InputError(f"{checkpoint} is not part of a run; say what it is with --model")
     config = run.read_config()
-    arguments: Mapping[str, Any] = config["model"]["arguments"]
+    saved = config["model"]
+    if name is not None and not names_the_same(name, saved["name"]):
+        return name, dict(model_args)
     facts = config.get("data_facts", {})
-    return config["model"]["name"], {k: v for k, v in arguments.items() if k not in facts}
+    kept = {key: value for key, value in saved["arguments"].items() if key not in facts}
+    model = {"model": {**saved, "arguments": kept}}
+    spec = remembered_model(model, run.path / CONFIG, name, model_args, trust=trust)
+    return spec.name, spec.arguments
 
 
 def _changes(
@@ -198,11 +220,3 @@ def _changes(
         for key in saved
         if hasattr(arguments, key) and saved[key] != requested[key]
     ]
-
-
-def _absolute(name: str) -> str:
-    """The name as a run remembers it: the path in FILE.py:FUNCTION becomes absolute."""
-    if not is_user_function(name):
-        return name
-    path, _, function = name.rpartition(":")
-    return f"{Path(path).resolve()}:{function}"

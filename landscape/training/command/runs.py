@@ -10,6 +10,7 @@ from typing import Any
 from landscape.checkpoints.replicates import replicate_run, replicate_runs
 from landscape.checkpoints.run import BEST, CONFIG, EPOCHS, LAST, METRICS, RunDirectory
 from landscape.errors import InputError
+from landscape.models.stored_names import printable
 from landscape.runtime.distributed import Ranks
 from landscape.training.command.plan import Plan, remembered_plan, requested_plan
 
@@ -56,7 +57,7 @@ def requested_runs(arguments: argparse.Namespace, ranks: Ranks) -> list[Requeste
 
     Raises:
         InputError: A run is there that is neither to be resumed nor to be replaced, there is none
-            to resume, or the flags exclude each other.
+            to resume, the flags exclude each other, or a run names what only ``--trust`` allows.
     """
     directories, seeds = requested_directories(arguments), _seeds(arguments)
     folder: Path = arguments.output_dir
@@ -76,6 +77,8 @@ def requested_runs(arguments: argparse.Namespace, ranks: Ranks) -> list[Requeste
             seed = seeds[position] if seeds else known.training.seed
             plan = replace(known, training=replace(known.training, seed=seed))
         runs.append(RequestedRun(directory, plan, resumed[position]))
+    if any(resumed):
+        _refuse_unnamed_weights(runs, arguments)
     return runs
 
 
@@ -85,6 +88,18 @@ def _seeds(arguments: argparse.Namespace) -> list[int]:
     if not arguments.seeds and arguments.resume and not RunDirectory(folder).exists():
         return list(replicate_runs(folder))
     return list(arguments.seeds)
+
+
+def _refuse_unnamed_weights(runs: Sequence[RequestedRun], arguments: argparse.Namespace) -> None:
+    """Raise InputError if a run's config.json, and no flag, names weights that are to be opened."""
+    for run in runs:
+        init = run.plan.training.init
+        if init and not run.has_weights and not hasattr(arguments, "init") and not arguments.trust:
+            raise InputError(
+                f"the {CONFIG} in {arguments.output_dir} names the weights {printable(init)} to "
+                f"start from, which would be opened; if you know them, pass --init "
+                f"{printable(init)}, or --trust to allow all that the file names"
+            )
 
 
 def _check_flags(arguments: argparse.Namespace) -> None:

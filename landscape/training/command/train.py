@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import shlex
 import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -25,16 +26,20 @@ from landscape.data.samples import (
     check_targets,
     count_classes,
 )
+from landscape.data.settings import DataSettings
 from landscape.errors import InputError
 from landscape.models.catalog import ModelSpec, resolve_model
 from landscape.models.probe import count_outputs, find_classifier
+from landscape.models.stored_names import effect_of_name
 from landscape.results.files import unused_directories_removed
 from landscape.results.lock import locked
 from landscape.results.provenance import git_commit, now, versions
 from landscape.runtime.console import show
 from landscape.runtime.devices import resolve_device
 from landscape.runtime.distributed import Ranks, join_ranks
+from landscape.runtime.options import given_options
 from landscape.runtime.progress import show_messages
+from landscape.runtime.user_files import is_user_function
 from landscape.training.augmentation.augment import Augmentation
 from landscape.training.command.plan import Plan
 from landscape.training.command.runs import RequestedRun, requested_directories, requested_runs
@@ -64,11 +69,24 @@ def train_command(arguments: argparse.Namespace) -> None:
         except StopRequested as stop:
             folder: Path = arguments.output_dir
             if RunDirectory(folder).exists() or replicate_runs(folder):
-                what = f"saved; continue with: landscape-train --resume --output-dir {folder}"
+                words = ["landscape-train", "--resume", *_names_given(arguments)]
+                what = f"saved; continue with: {shlex.join(words)} --output-dir {folder}"
             else:
                 what = "nothing was trained yet; the same command starts again"
             if os.environ.get("RANK", "0") == "0":
                 show(f"{stop}: {what}")
+
+
+def _names_given(arguments: argparse.Namespace) -> list[str]:
+    """The flags without which a run is not resumed: those that allow it to run code."""
+    given = given_options(arguments, DataSettings)
+    words = ["--trust"] if arguments.trust else []
+    if effect_of_name(arguments.model or ""):
+        words += ["--model", arguments.model]
+    if is_user_function(given.get("data", "")):
+        words += [word for name in ("data", "data_dir") if name in given
+                  for word in ("--" + name.replace("_", "-"), given[name])]  # fmt: skip
+    return words
 
 
 def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
@@ -92,7 +110,7 @@ def _train_alone(arguments: argparse.Namespace, request: StopRequest, ranks: Ran
             "landscape-train needs targets that are class numbers (integers), got "
             f"{training.targets.dtype} of shape {tuple(training.targets.shape)}"
         )
-    spec, model = _make_model(runs[0], training, validation)
+    spec, model = _make_model(runs[0], training, validation, trust=arguments.trust)
     runs = [replace(run, plan=replace(run.plan, spec=spec)) for run in runs]
 
     # Everything is checked before anything is replaced.
@@ -114,7 +132,7 @@ def _train_alone(arguments: argparse.Namespace, request: StopRequest, ranks: Ran
     last_rows = []
     for number, run in enumerate(runs):
         if number:
-            _, model = _make_model(run, training, validation)
+            _, model = _make_model(run, training, validation, trust=arguments.trust)
         with join_data_parallel_group(ranks.within(f"run/{number}"), device) as group:
             rows = train(
                 model,
@@ -151,7 +169,7 @@ def _begin(run: RequestedRun, model: nn.Module, training: Samples, processes: in
 
 
 def _make_model(
-    run: RequestedRun, training: Samples, validation: Samples
+    run: RequestedRun, training: Samples, validation: Samples, *, trust: bool
 ) -> tuple[ModelSpec, nn.Module]:
     """Make the model that fits the data, with the weights that training starts from.
 
@@ -182,7 +200,7 @@ def _make_model(
     if init and not run.has_weights:
         head = find_classifier(model, example)
         for change in transfer_weights(
-            model, head, Path(init), weights_key=plan.training.weights_key
+            model, head, Path(init), weights_key=plan.training.weights_key, trust=trust
         ):
             LOGGER.info(f"{init}: {change}")
     return spec, model

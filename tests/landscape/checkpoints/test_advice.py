@@ -111,6 +111,20 @@ def test_the_model_that_a_training_script_has_noted(timm, tmp_path):
         assert_weights(load_checkpoint(path, name, arguments).model, dict(expected))
 
 
+@pytest.mark.parametrize("noted", ["hf_hub:some/net", "local-dir:/tmp/net", "/tmp/net.py:make"])
+def test_a_noted_name_that_is_a_path_or_an_address_is_not_tried(tmp_path, monkeypatch, noted):
+    """Trying it would reach the network, or open what it names."""
+    tried = []
+    monkeypatch.setattr(
+        "landscape.checkpoints.advice.resolve_model",
+        lambda name, *words: tried.append(name) or resolve_model(name, *words),
+    )
+    path = tmp_path / "x.pth.tar"
+    torch.save({"state_dict": Net(classes=7).state_dict(), "arch": noted}, path)
+    refusal(path, "resnet-tiny", facts=FACTS)
+    assert not [name for name in tried if noted in name]
+
+
 def test_the_number_of_classes_of_a_users_model(tmp_path):
     torch.save(Net(classes=7).state_dict(), tmp_path / "x.pt")
     (tmp_path / "mine.py").write_text(

@@ -160,7 +160,9 @@ def test_where_the_processor_is_found(transformers, peft, pictures, tmp_path):
     assert settings_of(root, base).image_size == 48
     model = transformers.ViTForImageClassification.from_pretrained(base)
     adapted(peft, model, target_modules=["q_proj"]).save_pretrained(tmp_path / "adapter")
-    assert settings_of(root, tmp_path / "adapter").image_size == 48
+    assert settings_of(root, tmp_path / "adapter", f"hf:{base}").image_size == 48
+    with pytest.raises(InputError, match="is not opened because a file names it"):
+        settings_of(root, tmp_path / "adapter")
     # An architecture alone, for the weights of a file.
     assert settings_of(root, tmp_path / "a.pt", f"hf:{base}").image_size == 48
 

@@ -52,6 +52,12 @@ def test_a_folder_without_a_config_is_no_run(run):
         run.read_config()
 
 
+def test_a_pipe_in_place_of_a_config_is_not_waited_for(run):
+    os.mkfifo(run.path / CONFIG)
+    with pytest.raises(InputError, match="is not a run directory: it has no config.json"):
+        run.read_config()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -59,7 +59,7 @@ def test_pictures_that_can_not_be_trained_with(refused, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_model_and_data_of_the_users_own(train, user_file, tmp_path, monkeypatch):
+def test_a_model_and_data_of_the_users_own(train, refused, user_file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     status, _, _ = train(
         *("--model", "mine.py:net", "--model-args", "width=9", "--data", "mine.py:data"),
@@ -74,7 +74,7 @@ def test_a_model_and_data_of_the_users_own(train, user_file, tmp_path, monkeypat
     assert config["data"]["data"] == f"{user_file}:data"
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert train("--resume", "--output-dir", "../run")[0] == 0
+    assert f"names the model {user_file}:net" in refused("--resume", "--output-dir", "../run")
     same = ("--model", "../mine.py:net", "--data", "../mine.py:data")
     assert train(*same, "--resume", "--output-dir", "../run")[0] == 0
 

@@ -251,6 +251,16 @@ def test_what_is_no_module_is_refused(user_file):
         resolve_model(f"{user_file}:number", {}).build()
 
 
+def test_a_timm_that_runs_code_in_weights_is_refused(timm, monkeypatch):
+    for version, is_new in (("1.0.31", True), ("1.1.0.dev0", True), ("1.0.30", False)):
+        monkeypatch.setattr(timm, "__version__", version)
+        if is_new:
+            assert resolve_model("timm:resnet10t", {}).build() is not None
+        else:
+            with pytest.raises(InputError, match=r"needs timm 1\.0\.31 or later, got 1\.0\.30"):
+                resolve_model("timm:resnet10t", {}).build()
+
+
 def test_without_timm_its_models_are_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(InputError, match=r"needs timm.*pip install 'loss-landscape-toolkit\[timm"):

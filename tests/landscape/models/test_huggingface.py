@@ -127,6 +127,26 @@ def test_other_folders_are_none_of_its(tmp_path):
         load_pretrained(tmp_path, {})
 
 
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ({"architecture": "hf_hub:some/net"}, "a network elsewhere (architecture: 'hf_hub:"),
+        ({"architecture": "local-dir:/tmp/net"}, "a network elsewhere"),
+        (
+            {"backbone_config": {"backbone": "some/net"}},
+            "a network elsewhere (backbone: 'some/net')",
+        ),
+        ({"model_args": {"checkpoint_path": "a.pt"}}, "(model_args: checkpoint_path)"),
+        ({"backbone_kwargs": {"pretrained": True}}, "(backbone_kwargs: pretrained)"),
+    ],
+)
+def test_what_a_folder_names_elsewhere_is_not_opened(transformers, vit_folder, entries, said):
+    change(vit_folder, **entries)
+    with pytest.raises(InputError) as refused:
+        load_pretrained(vit_folder, {})
+    assert said in str(refused.value)
+
+
 class TestAdapters:
     @pytest.fixture
     def trained(self, transformers, peft, vit_folder):
@@ -141,32 +161,55 @@ class TestAdapters:
 
     def test_the_adapter_is_what_is_trained(self, trained):
         model, folder = trained
-        loaded = load_adapter(folder, {})
+        loaded = load_adapter(folder, {}, trust=True)
         assert torch.equal(loaded(images()).logits, model(images()).logits)
         names = [name for name, p in loaded.named_parameters() if p.requires_grad]
         assert names == [name for name, p in model.named_parameters() if p.requires_grad]
         assert all("lora_" in name or "classifier" in name for name in names)
 
-    def test_its_base_is_found_beside_it_or_named(self, trained, vit_folder):
+    def test_its_base_is_found_by_its_name_or_given(self, trained, vit_folder):
         model, folder = trained
         change(folder, "adapter_config.json", base_model_name_or_path="../vit")
-        assert torch.equal(load_adapter(folder, {})(images()).logits, model(images()).logits)
+        loaded = load_adapter(folder, {}, trust=True)
+        assert torch.equal(loaded(images()).logits, model(images()).logits)
         change(folder, "adapter_config.json", base_model_name_or_path="google/vit-base")
         with pytest.raises(InputError, match="of google/vit-base, which is no folder"):
-            load_adapter(folder, {})
+            load_adapter(folder, {}, trust=True)
         assert load_adapter(folder, {}, vit_folder) is not None
+
+    @pytest.mark.parametrize("name", ["absolute", "../vit", "vit", "here/vit", "google/vit-base"])
+    def test_a_base_elsewhere_is_not_opened(self, trained, vit_folder, monkeypatch, name):
+        """Not by its path, and not by that of a folder which happens to be here."""
+        folder = trained[1]
+        monkeypatch.chdir(vit_folder.parent)
+        (vit_folder.parent / "adapter" / "here").symlink_to(vit_folder.parent)
+        named = str(vit_folder) if name == "absolute" else name
+        change(folder, "adapter_config.json", base_model_name_or_path=named)
+        with pytest.raises(InputError, match="is not opened because a file names it.*--trust"):
+            load_adapter(folder, {})
+
+    def test_a_base_inside_of_its_folder_is_found(self, trained, vit_folder):
+        model, folder = trained
+        vit_folder.rename(folder / "base")
+        change(folder, "adapter_config.json", base_model_name_or_path="base")
+        assert torch.equal(load_adapter(folder, {})(images()).logits, model(images()).logits)
+
+    def test_further_adapters_are_not_opened(self, trained, vit_folder):
+        change(trained[1], "adapter_config.json", peft_type="XLORA", adapters={"a": "/tmp/a"})
+        with pytest.raises(InputError, match="names further adapters"):
+            load_adapter(trained[1], {}, vit_folder)
 
     def test_what_does_not_fit_is_refused(self, trained, vit_folder):
         _, folder = trained
         change(folder, "adapter_config.json", target_modules=["q_proj"])
         with pytest.raises(InputError, match="the adapter's file in .* has unknown"):
-            load_adapter(folder, {})
+            load_adapter(folder, {}, vit_folder)
         change(folder, "adapter_config.json", target_modules=["q_proj", "v_proj", "k_proj"])
         with pytest.raises(InputError, match="the adapter's file in .* lacks"):
-            load_adapter(folder, {})
+            load_adapter(folder, {}, vit_folder)
         change(folder, "adapter_config.json", megatron_config={"a": 1}, megatron_core="os")
         with pytest.raises(InputError, match="names code to import"):
-            load_adapter(folder, {})
+            load_adapter(folder, {}, vit_folder)
 
     def test_it_has_no_initialisation(self, trained):
         with pytest.raises(NotMeasurableError, match="is an adapter, which has no initialisation"):
@@ -182,7 +225,7 @@ class TestAdapters:
             peft, base, target_modules=["query"], task_type="SEQ_CLS", modules_to_save=["pooler"]
         )
         model.save_pretrained(tmp_path / "adapter")
-        loaded = load_adapter(tmp_path / "adapter", {"num_labels": 4})
+        loaded = load_adapter(tmp_path / "adapter", {"num_labels": 4}, tmp_path / "base")
         assert torch.equal(loaded(tokens()).logits, model(tokens()).logits)
 
 

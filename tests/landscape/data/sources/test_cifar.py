@@ -1,3 +1,4 @@
+import os
 import pickle
 import shutil
 import tarfile
@@ -191,6 +192,12 @@ def test_the_other_data_set(tmp_path, name, form):
     other_name = "cifar100" if name == "cifar10" else "cifar10"
     for place in layouts(tmp_path, name, form):
         assert f"pass --data {name}, or the --data-dir" in refused(place, other_name)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "data")
+    with pytest.raises(InputError, match="is no folder and no regular file"):
+        cifar(tmp_path / "data", "cifar10", "train")
 
 
 def test_nothing_there(tmp_path):
