@@ -10,6 +10,7 @@ from typing import Any
 
 from analyses.analysis import Takes
 from analyses.catalog import known_analyses
+from analyses.command.outputs import refuse_files_of_others
 from analyses.command.preview import Preview
 from analyses.command.reader import CheckpointReader
 from analyses.command.repetition import plot_command
@@ -75,6 +76,7 @@ def plot(arguments: argparse.Namespace) -> None:
     options = read_options(arguments, PlotOptions)
     reader = CheckpointReader(arguments)
     requests = read_requests(arguments, settings, reader)
+    refuse_files_of_others(arguments, names, requests)
     measured = Measured({name: [] for name in names})
     with unused_directories_removed(arguments.output_dir):
         make_directory(arguments.output_dir)

@@ -21,11 +21,14 @@ from landscape.models.probe import count_outputs
 from landscape.objective.criterion import Step
 from landscape.objective.losses import LossFunction, resolve_loss, resolve_metric
 from landscape.objective.objective import Objective
+from landscape.runtime.cost import need_memory
 from landscape.runtime.devices import PRECISIONS
 from landscape.runtime.options import from_plain, given_options
 from landscape.runtime.user_files import is_user_function, load_user_function
 
 LOGGER = logging.getLogger(__name__)
+
+FLOAT_BYTES = 4
 
 DataKey = tuple[DataSettings, str]
 
@@ -176,6 +179,11 @@ class CheckpointReader:
             if isinstance(samples, BatchedSamples):
                 self._chosen[data, split] = samples.take(chosen).as_data()
             else:
+                need_memory(
+                    FLOAT_BYTES * len(chosen) * math.prod(samples.input_shape),
+                    f"{len(chosen):,} {split} samples of shape {samples.input_shape}",
+                    "lower --samples or --image-size",
+                )
                 self._chosen[data, split] = samples.fetch(chosen), samples.targets[chosen]
         return self._chosen[data, split]
 

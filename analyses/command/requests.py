@@ -8,7 +8,12 @@ from typing import Any
 
 from analyses.analysis import Takes
 from analyses.catalog import known_analyses
-from analyses.command.checkpoints import GivenCheckpoint, check_labels, parse_checkpoints
+from analyses.command.checkpoints import (
+    GivenCheckpoint,
+    check_labels,
+    checked_label,
+    parse_checkpoints,
+)
 from analyses.command.reader import CheckpointReader
 from analyses.command.stored import analysis_of, is_result_file, label_of, read_result
 from analyses.replicates import SEPARATOR, group_of
@@ -129,7 +134,7 @@ def _pair_requests(
         reader.release(checkpoint)
     return [
         Request(
-            f"{first.label}-to-{second.label}".replace(SEPARATOR, "-"),
+            checked_label(f"{first.label}-to-{second.label}".replace(SEPARATOR, "-")),
             first,
             {name: _toward(name, chosen, second.path) for name, chosen in settings.items()},
         )

@@ -4,6 +4,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from analyses.generated import MARK
+
 # With it the browser refuses every request to the network. Plotly needs unsafe-eval, because it
 # compiles the wrappers of its shaders.
 POLICY = (
@@ -22,4 +24,4 @@ _ENVIRONMENT = Environment(
 
 def render(template: str, **values: Any) -> str:
     """Fill in a template of analyses/formats/templates; ``values`` are escaped in HTML."""
-    return _ENVIRONMENT.get_template(template).render(values)
+    return _ENVIRONMENT.get_template(template).render(values, mark=MARK)

@@ -18,6 +18,7 @@ from analyses.drawing.numbers import number
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.pictures import Picture
 from analyses.formats.pages import POLICY, render
+from analyses.generated import CSV_COLUMNS
 from analyses.replicates import group_of, seed_of
 from analyses.report.paper.figures import SURFACES, numbered_figures, surface_scenes_of
 from analyses.report.paper.summary import Summary
@@ -88,7 +89,7 @@ def write_rows(results: Results, path: Path, summary: Summary | None = None) -> 
     """
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as lines:
         writer = csv.writer(lines)
-        writer.writerow(("analysis", "network", "run", "seed", "quantity", "value", "error"))
+        writer.writerow(CSV_COLUMNS)
         for name, measured in results.items():
             for result in measured:
                 place = (name, group_of(result.label), result.label, seed_of(result))

@@ -1,6 +1,7 @@
 """What both commands share: one-line errors, exit statuses, ``--debug`` and ``--quiet``."""
 
 import argparse
+import errno
 import os
 import re
 import sys
@@ -11,6 +12,7 @@ from typing import NoReturn
 from landscape.errors import InputError, LandscapeError
 from landscape.runtime.allocator import keep_freed_memory
 from landscape.runtime.progress import show_messages
+from landscape.runtime.streams import is_text, prepare_streams
 
 # Exit statuses.
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -92,25 +94,27 @@ def run_command(
     Returns:
         0 if all went well, 2 for wrong input, 130 after Ctrl-C, 1 for any other failure.
     """
+    prepare_streams()
     words = join_ranges(sys.argv[1:] if argv is None else argv)
+    is_debug = "--debug" in words
     try:
-        parser = build_parser()
-    except InputError as error:  # an installed package brings what can't be used
-        return _report(program, error, "--debug" in words, WRONG_INPUT)
-    arguments = parser.parse_args(words)
-    show_messages(quiet=arguments.quiet)
-    keep_freed_memory()
-    try:
+        _check_text(words)
+        # An installed package may bring what can't be used.
+        arguments = build_parser().parse_args(words)
+        is_debug = arguments.debug
+        show_messages(quiet=arguments.quiet)
+        keep_freed_memory()
         command(arguments)
     except InputError as error:
-        return _report(parser.prog, error, arguments.debug, WRONG_INPUT)
+        return _report(program, error, is_debug, WRONG_INPUT)
     except LandscapeError as error:
-        return _report(parser.prog, error, arguments.debug, FAILED)
+        return _report(program, error, is_debug, FAILED)
     except KeyboardInterrupt:
-        sys.stderr.write(f"\n{parser.prog}: interrupted; {when_interrupted}\n")
+        sys.stderr.write(f"\n{program}: interrupted; {when_interrupted}\n")
         return INTERRUPTED
     except Exception as error:
-        return _report(parser.prog, error, arguments.debug, FAILED)
+        is_name = isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
+        return _report(program, error, is_debug, WRONG_INPUT if is_name else FAILED)
     return DONE
 
 
@@ -123,6 +127,16 @@ def show(result: object) -> None:
         print(result, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _check_text(words: Sequence[str]) -> None:
+    """Raise InputError for a word that is no text: results and pages name every file in UTF-8."""
+    for word in words:
+        if not is_text(word):
+            raise InputError(
+                f"{ascii(word)} holds bytes that are not UTF-8 text, which results can't name; "
+                "rename the file, or name it through a link"
+            )
 
 
 def _goes_on(action: argparse.Action, last: str, word: str) -> bool:

@@ -4,12 +4,17 @@ This module imports no torch, so that ``--help`` answers at once.
 """
 
 import argparse
-from pathlib import Path
 
 from landscape.data.settings import DataSettings
 from landscape.models.names import FAMILIES, NAMED
 from landscape.runtime.console import Parser, add_console_options, show
-from landscape.runtime.options import add_options, argument_type, key_value
+from landscape.runtime.options import (
+    add_options,
+    argument_type,
+    folder_path,
+    key_value,
+    whole_number,
+)
 from landscape.training.settings import SECTIONS
 
 EXAMPLES = """\
@@ -50,14 +55,18 @@ def build_parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--output-dir", required=True, type=Path, metavar="RUN", help="the run directory to write"
+        "--output-dir",
+        required=True,
+        type=argument_type(folder_path),
+        metavar="RUN",
+        help="the run directory to write",
     )
     parser.add_argument(
         "--resume", action="store_true", help="continue the run in RUN; needs no other flag"
     )
     parser.add_argument(
         "--seeds",
-        type=int,
+        type=argument_type(whole_number),
         nargs="+",
         default=[],
         metavar="N",

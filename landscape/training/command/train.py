@@ -38,6 +38,7 @@ from landscape.training.command.runs import RequestedRun, requested_runs
 from landscape.training.final_evaluation import FinalEvaluation
 from landscape.training.interruption import StopRequest, StopRequested, stop_requests
 from landscape.training.loop import train
+from landscape.training.prepare import need_training_memory
 from landscape.training.sam.ascent import names_in_scope
 from landscape.training.sam.sharp_gradient import names_to_scale
 from landscape.training.scale.data_parallel import join_data_parallel_group
@@ -86,6 +87,7 @@ def _train(arguments: argparse.Namespace, request: StopRequest) -> None:
     # Everything is checked before anything is replaced.
     settings = runs[0].plan.training
     device = resolve_device(settings.device)
+    need_training_memory(model, training, settings, device)
     Augmentation(settings, training, settings.seed)
     if settings.rho:
         names_in_scope(model, settings.sam_scope)
