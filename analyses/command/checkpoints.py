@@ -13,7 +13,7 @@ from landscape.checkpoints.replicates import replicate_runs, seed_in
 from landscape.checkpoints.run import RunDirectory, run_of
 from landscape.checkpoints.trained_models import is_function
 from landscape.errors import InputError
-from landscape.runtime.streams import is_text
+from landscape.runtime.streams import is_text, no_text
 
 # Of a file or folder, in bytes, on all common file systems.
 LONGEST_NAME = 255
@@ -62,10 +62,7 @@ def parse_checkpoints(
             if label:
                 by_label.setdefault(checked_label(label), []).append(member)
             if not is_text(str(member)):
-                raise InputError(
-                    f"{ascii(str(member))} holds bytes that are not UTF-8 text, which results "
-                    "can't name; rename the file, or name it through a link"
-                )
+                raise InputError(no_text(str(member)))
             given.append(GivenCheckpoint(label or checked_label(label_of(member)), member))
     names = {
         label: _replicate_names(label, paths, label_of, kind_of)
@@ -103,12 +100,12 @@ def checked_label(label: str) -> str:
     Raises:
         InputError: it is neither, or that of a file that is written beside the folder.
     """
+    if not is_text(label):
+        raise InputError(no_text(label))
     parts = label.split(SEPARATOR)
     wrong = ""
     if len(parts) > 2 or any(not part or part.startswith(".") for part in parts):
         wrong = f"{label!r} can't be a label, which is also a folder's name"
-    elif not is_text(label):
-        wrong = f"{ascii(label)} can't be a label: it holds bytes that are not UTF-8 text"
     elif max(len(part.encode()) for part in parts) > LONGEST_NAME:
         wrong = (
             f"{label[:20]}... can't be a label: a folder's name has at most {LONGEST_NAME} bytes, "

@@ -12,7 +12,7 @@ from typing import NoReturn
 from landscape.errors import InputError, LandscapeError
 from landscape.runtime.allocator import keep_freed_memory
 from landscape.runtime.progress import show_messages
-from landscape.runtime.streams import is_text, prepare_streams
+from landscape.runtime.streams import is_text, no_text, prepare_streams
 
 # Exit statuses.
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -133,10 +133,7 @@ def _check_text(words: Sequence[str]) -> None:
     """Raise InputError for a word that is no text: results and pages name every file in UTF-8."""
     for word in words:
         if not is_text(word):
-            raise InputError(
-                f"{ascii(word)} holds bytes that are not UTF-8 text, which results can't name; "
-                "rename the file, or name it through a link"
-            )
+            raise InputError(no_text(word))
 
 
 def _goes_on(action: argparse.Action, last: str, word: str) -> bool:

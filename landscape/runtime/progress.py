@@ -8,7 +8,7 @@ any bar that is being drawn.
 
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -59,7 +59,7 @@ def is_live() -> bool:
     return sys.stderr.isatty() and not _TERMINAL.is_quiet
 
 
-class _CountedBar(tqdm):  # type: ignore[type-arg]
+class _CountedBar(tqdm):  # type: ignore[misc]  # which has no types
     """A bar that its owner moves with ``update``, which announces long work."""
 
     def __init__(self, work: LongWork, **keywords: Any) -> None:
@@ -92,7 +92,7 @@ def track(
         done: How many of them were done before.
         less: What makes the work less, such as ``lower --probes``.
     """
-    if total is None and isinstance(items, Sized):
+    if total is None and hasattr(items, "__len__"):
         total = len(items)
     work = LongWork(task, total, done, less)
     drawing: dict[str, Any] = {

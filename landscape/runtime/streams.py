@@ -23,12 +23,20 @@ def prepare_streams() -> None:
 
 
 def is_text(word: str) -> bool:
-    """Whether a word of a command line or a file's name is text in UTF-8, as files should hold."""
+    """Whether a word of a command line or a file's name is text, which can be written in UTF-8."""
     try:
         word.encode()
     except UnicodeEncodeError:  # Python keeps other bytes as surrogates
         return False
     return True
+
+
+def no_text(word: str) -> str:
+    """What is wrong with a word for which :func:`is_text` is false, and what to do."""
+    return (
+        f"{ascii(word)} holds bytes that are not text in {sys.getfilesystemencoding()}, the encoding "
+        "of file names here, so that results can't name it; rename it, or name it through a link"
+    )
 
 
 def _open_on(descriptor: int) -> None:

@@ -159,12 +159,19 @@ def _make_model(
     if not run.resumes:
         spec = resolve_model(spec.name, spec.arguments, data_facts(training), fit_to_data=True)
     model = spec.build()
+    # Only the head's weights need be trainable with --train head, which unfreezes them itself.
+    weights = list(model.parameters())
+    if not any(w.requires_grad or plan.training.train == "head" for w in weights):
+        raise InputError(
+            f"--model {plan.model_name} has no parameter that can be trained (of "
+            f"{len(weights)}, none has requires_grad)"
+        )
     example = training.fetch(torch.zeros(1, dtype=torch.int64))
-    num_outputs = count_outputs(model, example)
+    num_outputs = count_outputs(model, example, is_within=False)
     if num_outputs is None:
         raise InputError(
-            "landscape-train needs a model that returns logits (N, classes), which "
-            f"{plan.model_name} does not"
+            "landscape-train needs a model that returns logits (N, classes), a single tensor, "
+            f"which {plan.model_name} does not"
         )
     check_targets(training, num_outputs, "the training data")
     check_targets(validation, num_outputs, "the validation data")
