@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 
 # PNG has it as Software, PDF and SVG as Creator, HTML as generator, Markdown and VTK in a comment.
-MARK = "landscape-plot (loss-landscape-toolkit)"
+MARK = "landscape-plot of loss-landscape-toolkit"
 
 CSV_COLUMNS = ("analysis", "network", "run", "seed", "quantity", "value", "error")
 

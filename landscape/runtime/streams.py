@@ -34,8 +34,9 @@ def is_text(word: str) -> bool:
 def no_text(word: str) -> str:
     """What is wrong with a word for which :func:`is_text` is false, and what to do."""
     return (
-        f"{ascii(word)} holds bytes that are not text in {sys.getfilesystemencoding()}, the encoding "
-        "of file names here, so that results can't name it; rename it, or name it through a link"
+        f"{ascii(word)} holds bytes that are not text in {sys.getfilesystemencoding()}, the "
+        "encoding of file names here, so that results can't name it; rename it, or name it through "
+        "a link"
     )
 
 
