@@ -56,7 +56,7 @@ def parse_checkpoints(
     by_label: dict[str, list[Path]] = {}
     for word in words:
         label, separator, path = word.partition("=")
-        if not separator or Path(word).exists():
+        if not separator or _exists(Path(word)):
             label, path = "", word
         for member in _expand(Path(path)):
             if label:
@@ -73,6 +73,14 @@ def parse_checkpoints(
         GivenCheckpoint(names.get(member.label, {}).get(member.path, member.label), member.path)
         for member in given
     ]
+
+
+def _exists(path: Path) -> bool:
+    """Whether a file is there; a name that is too long for one is none."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _expand(path: Path) -> list[Path]:
