@@ -7,6 +7,7 @@ any bar that is being drawn.
 """
 
 import logging
+import operator
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -92,8 +93,8 @@ def track(
         done: How many of them were done before.
         less: What makes the work less, such as ``lower --probes``.
     """
-    if total is None and hasattr(items, "__len__"):
-        total = len(items)
+    if total is None:
+        total = operator.length_hint(items) or None
     work = LongWork(task, total, done, less)
     drawing: dict[str, Any] = {
         "desc": task,
