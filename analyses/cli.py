@@ -1,24 +1,42 @@
-"""The command ``landscape-plot``: measure checkpoints and draw them side by side."""
+"""The command ``landscape-plot``: measure checkpoints and draw them side by side.
 
-import argparse
-from collections.abc import Sequence
+Everything is imported within functions, where Ctrl-C is answered: --help imports neither torch nor
+matplotlib.
+"""
 
-from analyses.command.arguments import build_parser
-from landscape.runtime.console import run_command
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from landscape.runtime.console import Parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
+    try:
+        from landscape.runtime.console import run_command
+    except KeyboardInterrupt:
+        return 130
     return run_command(
         "landscape-plot",
         _plot,
-        build_parser,
+        _build_parser,
         argv,
         when_interrupted="what is finished is kept; the same command continues from there",
     )
 
 
+def _build_parser() -> Parser:
+    from analyses.command.arguments import build_parser
+
+    return build_parser()
+
+
 def _plot(arguments: argparse.Namespace) -> None:
-    from analyses.command.plot import plot  # imports torch and matplotlib, which --help need not
+    from analyses.command.plot import plot
 
     plot(arguments)

@@ -1,24 +1,41 @@
-"""The command ``landscape-train``: train a network, with or without SAM, into a run directory."""
+"""The command ``landscape-train``: train a network, with or without SAM, into a run directory.
 
-import argparse
-from collections.abc import Sequence
+Everything is imported within functions, where Ctrl-C is answered: --help imports no torch.
+"""
 
-from landscape.runtime.console import run_command
-from landscape.training.command.arguments import build_parser
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from landscape.runtime.console import Parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
+    try:
+        from landscape.runtime.console import run_command
+    except KeyboardInterrupt:
+        return 130
     return run_command(
         "landscape-train",
         _train,
-        build_parser,
+        _build_parser,
         argv,
         when_interrupted="the same command with --resume continues after the last finished epoch",
     )
 
 
+def _build_parser() -> Parser:
+    from landscape.training.command.arguments import build_parser
+
+    return build_parser()
+
+
 def _train(arguments: argparse.Namespace) -> None:
-    from landscape.training.command.train import train_command  # imports torch; --help needs none
+    from landscape.training.command.train import train_command
 
     train_command(arguments)

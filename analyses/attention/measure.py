@@ -97,7 +97,9 @@ def _watch_sample(objective: Objective) -> tuple[dict[str, int], dict[str, NDArr
 
     task = f"attention of {objective.label or 'model'} (batches)"
     with watch_attention(objective.module, record):
-        for batch, _ in track(objective.outputs(), task, total=len(objective.batches)):
+        for batch, _ in track(
+            objective.outputs(), task, total=len(objective.batches), less="lower --samples"
+        ):
             for layer, values in of_batch.items():
                 if len(values) % batch.size:
                     raise NotMeasurableError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.runtime.options import option
+from landscape.runtime.options import check_numbers, option
 
 
 @dataclass(frozen=True)
@@ -20,3 +20,4 @@ class Settings:
         """Raise InputError if there is not at least one picture."""
         if self.pictures < 1:
             raise InputError(f"--pictures has to be at least 1, got {self.pictures}")
+        check_numbers(self)

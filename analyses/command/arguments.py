@@ -14,7 +14,7 @@ from analyses.drawing.options import EXPORTS, FORMATS, PlotOptions
 from landscape.data.settings import DataSettings
 from landscape.errors import InputError
 from landscape.runtime.console import Parser, add_console_options, add_trust_option, show
-from landscape.runtime.options import add_options, argument_type, key_value
+from landscape.runtime.options import add_options, argument_type, folder_path, key_value
 
 USAGE = "landscape-plot {} [options] [LABEL=]CHECKPOINT ..."
 REPORT_SUMMARY = "all of these, on one page that opens from disk"
@@ -100,7 +100,7 @@ def _add_shared(parser: Parser) -> None:
     output = parser.add_argument_group("output")
     output.add_argument(
         "--output-dir",
-        type=Path,
+        type=argument_type(folder_path),
         default=Path("figures"),
         metavar="DIR",
         help="where results and pictures go (default: figures)",

@@ -5,12 +5,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from analyses.catalog import known_analyses
+from analyses.drawing.options import FORMATS
 from analyses.replicates import SEPARATOR, name_of
 from landscape.checkpoints.epochs import matching_paths
 from landscape.checkpoints.replicates import replicate_runs, seed_in
 from landscape.checkpoints.run import RunDirectory, run_of
 from landscape.checkpoints.trained_models import is_function
 from landscape.errors import InputError
+from landscape.runtime.streams import is_text, no_text
+
+# Of a file or folder, in bytes, on all common file systems.
+LONGEST_NAME = 255
+# The kinds of files that lie beside the folders of the labels.
+PAGES_AND_PICTURES = (*FORMATS, "html", "md", "json", "csv")
 
 _DIGITS = re.compile(r"([0-9]+)")
 
@@ -48,12 +56,14 @@ def parse_checkpoints(
     by_label: dict[str, list[Path]] = {}
     for word in words:
         label, separator, path = word.partition("=")
-        if not separator or Path(word).exists():
+        if not separator or _exists(Path(word)):
             label, path = "", word
         for member in _expand(Path(path)):
             if label:
-                by_label.setdefault(_checked(label), []).append(member)
-            given.append(GivenCheckpoint(label or _checked(label_of(member)), member))
+                by_label.setdefault(checked_label(label), []).append(member)
+            if not is_text(str(member)):
+                raise InputError(no_text(str(member)))
+            given.append(GivenCheckpoint(label or checked_label(label_of(member)), member))
     names = {
         label: _replicate_names(label, paths, label_of, kind_of)
         for label, paths in by_label.items()
@@ -63,6 +73,14 @@ def parse_checkpoints(
         GivenCheckpoint(names.get(member.label, {}).get(member.path, member.label), member.path)
         for member in given
     ]
+
+
+def _exists(path: Path) -> bool:
+    """Whether a file is there; a name that is too long for one is none."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _expand(path: Path) -> list[Path]:
@@ -84,19 +102,38 @@ def _natural_order(path: Path) -> list[tuple[int, str]]:
     ]
 
 
-def _checked(label: str) -> str:
+def checked_label(label: str) -> str:
     """The label, which is one folder's name or GROUP/NAME.
 
     Raises:
-        InputError: it is neither.
+        InputError: it is neither, or that of a file that is written beside the folder.
     """
+    if not is_text(label):
+        raise InputError(no_text(label))
     parts = label.split(SEPARATOR)
+    wrong = ""
     if len(parts) > 2 or any(not part or part.startswith(".") for part in parts):
-        raise InputError(
-            f"{label!r} can't be a label, which is also a folder's name; "
-            "give another as LABEL=CHECKPOINT"
+        wrong = f"{label!r} can't be a label, which is also a folder's name"
+    elif max(len(part.encode()) for part in parts) > LONGEST_NAME:
+        wrong = (
+            f"{label[:20]}... can't be a label: a folder's name has at most {LONGEST_NAME} bytes, "
+            f"this has {len(label.encode())}"
         )
+    elif is_file_beside_labels(parts[0]):
+        wrong = f"{label!r} can't be a label: it is the name of a file that is written beside it"
+    if wrong:
+        raise InputError(f"{wrong}; give another as LABEL=CHECKPOINT")
     return label
+
+
+def is_file_beside_labels(name: str) -> bool:
+    """Whether ``name`` is one that pages and pictures have, which lie beside the labels' folders.
+
+    Case does not matter, as on some file systems.
+    """
+    stem, _, suffix = name.lower().rpartition(".")
+    analysis = re.split("[-_]", stem, maxsplit=1)[0]
+    return suffix in PAGES_AND_PICTURES and analysis in {*known_analyses(), "report"}
 
 
 def _replicate_names(

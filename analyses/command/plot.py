@@ -11,6 +11,7 @@ from typing import Any
 from analyses.analysis import Analysis, Takes
 from analyses.catalog import known_analyses
 from analyses.command.failures import Failures
+from analyses.command.outputs import refuse_files_of_others
 from analyses.command.preview import PAGE, Preview
 from analyses.command.reader import CheckpointReader
 from analyses.command.repetition import plot_command
@@ -69,6 +70,7 @@ def plot(arguments: argparse.Namespace) -> None:
     # Where several processes work together, one can't leave the others alone with the work.
     failures = Failures(debug=arguments.debug, keeps=ranks.world_size == 1)
     requests = read_requests(arguments, settings, reader, failures)
+    refuse_files_of_others(arguments, names, requests)
     measured = Measured({name: [] for name in names}, failures)
     with unused_directories_removed(arguments.output_dir):
         make_directory(arguments.output_dir)

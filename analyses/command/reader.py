@@ -35,12 +35,15 @@ from landscape.objective.criterion import Step
 from landscape.objective.losses import LossFunction, resolve_loss, resolve_metric
 from landscape.objective.objective import Objective
 from landscape.parameters.finite import check_finite
+from landscape.runtime.cost import need_memory
 from landscape.runtime.devices import PRECISIONS
 from landscape.runtime.options import given_options
 from landscape.runtime.user_files import is_user_function, load_user_function
 from landscape.training.stored_settings import stored_training
 
 LOGGER = logging.getLogger(__name__)
+
+FLOAT_BYTES = 4
 
 DataKey = tuple[DataSettings, str]
 
@@ -218,6 +221,11 @@ class CheckpointReader:
             if isinstance(samples, BatchedSamples):
                 self._chosen[data, split] = samples.take(chosen).as_data()
             else:
+                need_memory(
+                    FLOAT_BYTES * len(chosen) * math.prod(samples.input_shape),
+                    f"{len(chosen):,} {split} samples of shape {samples.input_shape}",
+                    "lower --samples or --image-size",
+                )
                 self._chosen[data, split] = samples.fetch(chosen), samples.targets[chosen]
         return self._chosen[data, split]
 

@@ -8,7 +8,12 @@ from typing import Any
 
 from analyses.analysis import Takes
 from analyses.catalog import known_analyses
-from analyses.command.checkpoints import GivenCheckpoint, check_labels, parse_checkpoints
+from analyses.command.checkpoints import (
+    GivenCheckpoint,
+    check_labels,
+    checked_label,
+    parse_checkpoints,
+)
 from analyses.command.failures import Failures
 from analyses.command.reader import CheckpointReader, check_exists
 from analyses.command.stored import analysis_of, is_result_file, label_of, read_result
@@ -164,7 +169,7 @@ def _pair_requests(
     reader.check_words(checkpoints)
     requests = []
     for second in second_checkpoints:
-        label = f"{first.label}-to-{second.label}".replace(SEPARATOR, "-")
+        label = checked_label(f"{first.label}-to-{second.label}".replace(SEPARATOR, "-"))
         toward = {name: _toward(name, chosen, second.path) for name, chosen in settings.items()}
         with failures.kept(label, list(settings)):
             reader.check(second)

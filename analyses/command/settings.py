@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from landscape.errors import InputError
 from landscape.runtime.choices import LOSSES, METRICS, PRECISIONS
-from landscape.runtime.options import option
+from landscape.runtime.options import check_numbers, option
 
 
 def _comma_list(text: str) -> tuple[str, ...]:
@@ -75,9 +75,10 @@ class MeasurementSettings:
     seed: int = option(0, "seed of the sample, of directions and of probes", metavar="N")
 
     def __post_init__(self) -> None:
-        """Raise InputError if a number of samples is negative."""
+        """Raise InputError for numbers that are out of range."""
         if (self.test_samples or 0) < 0:
             raise InputError(f"--test-samples has to be 0 (all) or more, got {self.test_samples}")
+        check_numbers(self)
 
     def samples_of(self, split: str) -> int:
         """How many samples of a split are drawn; 0 is all."""

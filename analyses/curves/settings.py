@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.runtime.options import option
+from landscape.runtime.options import check_numbers, option
 
 
 @dataclass(frozen=True)
@@ -18,3 +18,4 @@ class Settings:
         """Raise InputError if the step is not positive."""
         if self.every < 1:
             raise InputError(f"--every has to be positive, got {self.every}")
+        check_numbers(self)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.runtime.options import option
+from landscape.runtime.options import check_numbers, option
 
 FORMATS = ("png", "pdf", "svg")
 # The formats of surfaces for other viewers.
@@ -30,3 +30,4 @@ class PlotOptions:
             end is not None and end <= 0 for end in (self.zmin, self.zmax)
         ):
             raise InputError("--scale log needs --zmin and --zmax above 0")
+        check_numbers(self)

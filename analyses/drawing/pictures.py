@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from analyses.drawing.lettering import fit_names, note_of
 from analyses.drawing.options import FORMATS
+from analyses.generated import MARK
 from landscape.results.files import replacing
 
 
@@ -35,7 +36,8 @@ class Picture:
                     self._figure.set_layout_engine(None)
                 self._is_fitted = True
             buffer = io.BytesIO()
-            self._figure.savefig(buffer, format=extension)
+            mark = {"Software" if extension == "png" else "Creator": MARK}
+            self._figure.savefig(buffer, format=extension, metadata=mark)
             self._rendered[extension] = buffer.getvalue()
         return self._rendered[extension]
 

@@ -7,6 +7,7 @@ from matplotlib.colors import LogNorm, Normalize
 
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.style import Array
+from landscape.errors import InputError
 
 # Beyond this ratio of largest to smallest loss a linear scale shows little but the largest losses.
 LOG_RATIO = 10.0
@@ -24,6 +25,9 @@ def shared_scale(
 
     Returns:
         The scale and the levels, which are evenly spaced on it.
+
+    Raises:
+        InputError: all losses are on one side of the range that the options name.
     """
     options = options or PlotOptions()
     values = np.concatenate([loss[np.isfinite(loss)] for loss in losses])
@@ -31,6 +35,15 @@ def shared_scale(
         return Normalize(0.0, 1.0), np.linspace(0.0, 1.0, count)
     low = float(values.min()) if options.zmin is None else options.zmin
     high = float(values.max()) if options.zmax is None else options.zmax
+    for flag, bound, is_beyond in (
+        ("--zmin", options.zmin, values.max() < low),
+        ("--zmax", options.zmax, values.min() > high),
+    ):
+        if bound is not None and is_beyond:
+            raise InputError(
+                f"{flag} {bound:g} leaves nothing to show: the losses are from "
+                f"{values.min():.4g} to {values.max():.4g}"
+            )
     if high - low <= 1e-6 * max(abs(low), abs(high)):  # flat, except for rounding
         margin = max(0.5, 1e-3 * abs(low))
         low, high = low - margin, high + margin

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.style
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -39,8 +40,12 @@ Array = NDArray[np.float64]
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw in the project's style, and restore the user's style afterwards."""
-    with mpl.rc_context(RC):
+    """Draw in the project's style, and restore the user's style afterwards.
+
+    What a matplotlibrc of the user says (LaTeX, fonts, colours) has no effect: figures are the same
+    everywhere.
+    """
+    with mpl.style.context(["default", RC]):
         yield
 
 

@@ -69,7 +69,14 @@ def _average_case(objective: Objective, settings: Settings) -> dict[str, Average
     means = {kind: [CrossedMean() for _ in settings.sigmas_of(kind)] for kind in settings.noise}
     task = f"noise on {objective.label or 'model'} (draws)"
     noises = noise_draws(objective, settings.draws, settings.seed)
-    for number, noise in enumerate(track(noises, task, total=settings.draws)):
+    for number, noise in enumerate(
+        track(
+            noises,
+            task,
+            total=settings.draws,
+            less="lower --draws or --samples, or take fewer --sigmas",
+        )
+    ):
         for kind, scale in scales.items():
             step = scale * noise
             for k, sigma in enumerate(settings.sigmas_of(kind)):
@@ -111,7 +118,12 @@ def _worst_case(objective: Objective, settings: Settings) -> dict[str, WorstCase
         # A point holds a vector of the size of theta; only its numbers are kept.
         rows = [
             (point.loss, point.one_step, point.alignment, point.diverged)
-            for point in track(points, task, total=len(radii))
+            for point in track(
+                points,
+                task,
+                total=len(radii),
+                less="lower --ascent-steps or --samples, or take fewer radii",
+            )
         ]
         losses, one_step, alignment, diverged = np.array(rows, dtype=np.float64).T.copy()
         worst[name] = WorstCase(

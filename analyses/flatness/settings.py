@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from landscape.errors import InputError
 from landscape.parameters.policies import PRESETS, Policy, parse_override
 from landscape.runtime.choices import NOISES
-from landscape.runtime.options import option
+from landscape.runtime.options import check_numbers, option
 
 # Each ball has radii of its own, because the three differ in scale.
 BALLS = ("l2", "adaptive-l2", "adaptive-linf")
@@ -107,6 +107,7 @@ class Settings:
                 raise InputError(
                     f"--perturb {word} is not noise; use zero, rows, vectors or whole instead"
                 )
+        check_numbers(self)
 
     def sigmas_of(self, kind: str) -> tuple[float, ...]:
         """The grid of sizes of a kind of noise."""

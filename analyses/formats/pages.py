@@ -6,6 +6,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
+from analyses.generated import MARK
 from landscape.results.files import replacing
 from landscape.runtime.visible_text import for_markdown, markdown_code
 
@@ -47,7 +48,7 @@ def render(template: str, **values: Any) -> str:
     ``values`` are escaped in HTML and in Markdown; ``value | code`` is a code span of Markdown.
     """
     environment = _MARKDOWN_ENVIRONMENT if template.endswith(_MARKDOWN) else _ENVIRONMENT
-    return environment.get_template(template).render(values)
+    return environment.get_template(template).render(values, mark=Markup(MARK))
 
 
 def write_text(page: str, path: Path) -> Path:

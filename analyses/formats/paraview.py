@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.generated import MARK
 from landscape.errors import InputError
 from landscape.results.files import replacing
 
@@ -180,6 +181,7 @@ def _add_array(
 
 
 def _write(root: ElementTree.Element, path: Path) -> Path:
+    root.insert(0, ElementTree.Comment(MARK))
     with replacing(path) as temporary:
         ElementTree.ElementTree(root).write(temporary, encoding="utf-8", xml_declaration=True)
     return path

@@ -35,6 +35,8 @@ from landscape.objective.objective import Objective
 from landscape.parameters.components import components
 from landscape.parameters.groups import Group, groups_by_pattern
 from landscape.results.fingerprint import fingerprint
+from landscape.runtime.cost import need_memory
+from landscape.runtime.devices import free_memory
 
 LOGGER = logging.getLogger(__name__)
 
@@ -85,6 +87,12 @@ def measure_spectrum(
         raise NotMeasurableError(
             f"--top {settings.top} is more than the {objective.num_parameters} parameters"
         )
+    need_memory(
+        settings.probes * objective.num_parameters * objective.theta.element_size(),
+        f"--probes {settings.probes:,}, each of {objective.num_parameters:,} numbers,",
+        "lower --probes",
+        free_memory(objective.device),
+    )
     # First, since not every sample has halves.
     halves = _held_out(objective, settings, context, journal) if settings.held_out else None
     spectrum = _whole(objective, evaluation, settings, context, journal)

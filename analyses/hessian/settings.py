@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from landscape.errors import InputError
 from landscape.runtime.choices import CURVATURE_MATRICES, SPECTRUM_ENDS
-from landscape.runtime.options import option
+from landscape.runtime.options import check_numbers, option
 
 METHODS = ("lanczos", "power", "pyhessian")
 
@@ -48,6 +48,7 @@ class MatrixSettings:
         for name in names:
             if names.count(name) > 1:
                 raise InputError(f"--group names {name!r} twice; take another name")
+        check_numbers(self)
 
     @property
     def patterns(self) -> dict[str, str]:

@@ -61,7 +61,7 @@ def measure(
         if not settings.toward_x:
             raise InputError("an interpolation needs two checkpoints")
         (direction,) = make_directions(objective, settings, 1)
-    grid = Grid(settings.x.coordinates)
+    grid = Grid.of(settings.x, repeats=settings.repeats)
     result = measure_slice(Interpolation, objective, settings, grid, context, [direction])
     evaluator = PointEvaluator(objective, [direction], result.split, bn=settings.bn)
     try:

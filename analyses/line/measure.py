@@ -40,5 +40,5 @@ def measure(
         (5,)
     """
     directions = None if direction is None else [direction]
-    grid = Grid(settings.x.coordinates)
+    grid = Grid.of(settings.x, repeats=settings.repeats)
     return measure_slice(Line, objective, settings, grid, context, directions)

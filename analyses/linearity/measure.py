@@ -51,7 +51,13 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Li
     misses, losses, norms = (np.empty((len(t), len(pairs))) for _ in range(3))
     predictions = np.empty(len(pairs), dtype=np.int64)
     label = objective.label or "model"
-    for k, share in enumerate(track(t.tolist(), f"linearity of {label} (points)")):
+    for k, share in enumerate(
+        track(
+            t.tolist(),
+            f"linearity of {label} (points)",
+            less="lower --segment, --pairs or --samples",
+        )
+    ):
         for indices in torch.arange(len(pairs)).split(size):
             first, second = (data.take(pairs[indices, end]) for end in (0, 1))
             predicted, losses_at, norms_at = _at(objective, first, second, share)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.runtime.options import option
+from landscape.runtime.options import check_numbers, option
 
 
 @dataclass(frozen=True)
@@ -24,3 +24,4 @@ class Settings:
             )
         if self.pairs < 0:
             raise InputError(f"--pairs has to be at least 0, got {self.pairs}")
+        check_numbers(self)

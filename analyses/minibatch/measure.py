@@ -55,7 +55,14 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Mi
     with nullcontext() if path is None else Journal(path, question) as journal:
         if journal:
             LOGGER.info(f"Resuming after {len(journal)} mini-batches")
-        for number, batch in enumerate(track(batches, "mini-batches", total=settings.minibatches)):
+        for number, batch in enumerate(
+            track(
+                batches,
+                "mini-batches",
+                total=settings.minibatches,
+                less="lower --minibatches, --minibatch-size or --minibatch-top",
+            )
+        ):
             values = None if journal is None else journal.values((number,))
             if values is None:
                 values = _spectrum(objective, batch, settings, top, number)

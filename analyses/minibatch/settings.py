@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.runtime.options import option
+from landscape.runtime.options import check_numbers, option
 
 
 @dataclass(frozen=True)
@@ -30,3 +30,4 @@ class Settings:
                 raise InputError(f"--{flag} has to be at least 1, got {getattr(self, name)}")
         if not 0 <= self.l2 < math.inf:
             raise InputError(f"--l2 can't be negative, got {self.l2}")
+        check_numbers(self)

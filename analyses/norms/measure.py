@@ -54,7 +54,9 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> No
         watch_activations(module, lambda layer, output: record(False, layer, output)),
         watch_outputs(module, block_paths(module), lambda path, output: record(True, path, output)),
     ):
-        for batch, _ in track(objective.outputs(), task, total=len(objective.batches)):
+        for batch, _ in track(
+            objective.outputs(), task, total=len(objective.batches), less="lower --samples"
+        ):
             for key, norms in of_batch.items():
                 if norms.shape[1] == batch.size:
                     batches[key].append(norms)

@@ -82,7 +82,11 @@ def measure(
     at_init = settings.ntk_at == "init"
     networks = _initialised(objective, settings, initialise) if at_init else None
     normalised = ""
-    for k in track(range(settings.ntk_seeds), f"tangent kernel of {label} (seeds)"):
+    for k in track(
+        range(settings.ntk_seeds),
+        f"tangent kernel of {label} (seeds)",
+        less="lower --ntk-seeds, --ntk-samples or --ntk-outputs",
+    ):
         samples = _draw(data.size, num_samples, settings.seed + (0 if at_init else k))
         batch = _cast(data.take(samples), dtype)
         module = objective.module if networks is None else next(networks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.runtime.options import option
+from landscape.runtime.options import check_numbers, option
 
 # What becomes of the pairs of a sample and an output: the kernel over all of them, its sum over
 # outputs, each output's own, and that of the sum of the logits.
@@ -72,3 +72,4 @@ class Settings:
             if getattr(self, name) < least:
                 flag = name.replace("_", "-")
                 raise InputError(f"--{flag} has to be at least {least}, got {getattr(self, name)}")
+        check_numbers(self)

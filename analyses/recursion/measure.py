@@ -96,7 +96,9 @@ def _means(objective: Objective, layers: Sequence[DenseLayer]) -> NDArray[np.flo
 
     task = f"recursion of {objective.label or 'model'} (batches)"
     with watch_dense(objective.module, layers, record):
-        for _ in track(objective.outputs(), task, total=len(objective.batches)):
+        for _ in track(
+            objective.outputs(), task, total=len(objective.batches), less="lower --samples"
+        ):
             pass
     quantities = [torch.cat(batches[layer.path], 1) for layer in layers]
     for layer, values in zip(layers, quantities, strict=True):

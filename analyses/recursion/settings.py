@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.runtime.options import option
+from landscape.runtime.options import check_numbers, option
 
 
 @dataclass(frozen=True)
@@ -21,3 +21,4 @@ class Settings:
             raise InputError(
                 f"--recursion-samples has to be at least 1, got {self.recursion_samples}"
             )
+        check_numbers(self)

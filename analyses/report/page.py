@@ -20,6 +20,7 @@ from analyses.drawing.numbers import number
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.pictures import Picture
 from analyses.formats.pages import POLICY, render, write_text
+from analyses.generated import CSV_COLUMNS
 from analyses.replicates import by_group, group_of, seed_of
 from analyses.report.failed import SharedReason
 from analyses.report.paper.figures import SURFACES, numbered_figures, surface_scenes_of
@@ -107,7 +108,7 @@ def write_rows(results: Results, path: Path, summary: Summary | None = None) -> 
         temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as lines,
     ):
         writer = csv.writer(lines)
-        writer.writerow(("analysis", "network", "run", "seed", "quantity", "value", "error"))
+        writer.writerow(CSV_COLUMNS)
         for name, measured in results.items():
             for result in measured:
                 place = (name, group_of(result.label), result.label, seed_of(result))

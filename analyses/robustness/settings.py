@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from landscape.errors import InputError
 from landscape.runtime.choices import CORRUPTIONS
-from landscape.runtime.options import option
+from landscape.runtime.options import check_numbers, option
 
 # The length of the paper's steps of PGD, 0.25 for a radius of 4, relative to the radius.
 STEP_SHARE = 1 / 16
@@ -72,6 +72,7 @@ class Settings:
         names = [word.partition("=")[0] for word in self.sets]
         if len(set(names)) < len(names):
             raise InputError(f"--sets has to be sets of different names, got {' '.join(names)}")
+        check_numbers(self)
 
     @property
     def families(self) -> tuple[str, ...]:

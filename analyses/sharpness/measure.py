@@ -64,7 +64,9 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Sh
     rates = log.learning_rates(saved.unit) if log is not None else {}
     vector = None
     rows = []
-    for epoch in track(saved.members[:: settings.every], "saved epochs"):
+    for epoch in track(
+        saved.members[:: settings.every], "saved epochs", less="raise --every or lower --samples"
+    ):
         weights = read_weights(epoch.path, objective)
         row, norm, vector = _measure(
             objective, weights.theta, weights.statistics, vector, settings.seed

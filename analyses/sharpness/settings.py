@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from analyses.saved_epochs import as_words, epochs_option
-from landscape.runtime.options import option
+from landscape.errors import InputError
+from landscape.runtime.options import check_numbers, option
 
 
 @dataclass(frozen=True)
@@ -15,5 +16,11 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Take one pattern from Python as it is."""
+        """Take one pattern from Python as it is.
+
+        Raises InputError if the step is not positive.
+        """
         object.__setattr__(self, "epochs", as_words(self.epochs))
+        if self.every < 1:
+            raise InputError(f"--every has to be positive, got {self.every}")
+        check_numbers(self)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from landscape.errors import InputError
 from landscape.runtime.choices import FEWEST_CKA_SAMPLES
-from landscape.runtime.options import option
+from landscape.runtime.options import check_numbers, option
 
 
 @dataclass(frozen=True)
@@ -34,3 +34,4 @@ class Settings:
             raise InputError(
                 f"--rescale has to be a positive number other than 1, got {self.rescale}"
             )
+        check_numbers(self)

@@ -9,11 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import InputError
+from landscape.runtime.cost import need_memory
+from landscape.runtime.options import LARGEST_REAL, LARGEST_WHOLE
 
 if TYPE_CHECKING:
     from landscape.results.journal import Key, Values
 
 Floats = NDArray[np.float64]
+
+# What a point takes while a grid is measured: its place in the queue, its values and their key.
+POINT_BYTES = 500
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class Axis:
             raise InputError(f"a grid needs at least 2 points a side, got {axis.count} in {text!r}")
         if axis.start >= axis.stop:
             raise InputError(f"MIN has to be less than MAX, got {text!r}")
+        if axis.count > LARGEST_WHOLE or max(-axis.start, axis.stop) > LARGEST_REAL:
+            raise InputError(f"a grid can't be computed with numbers as large as in {text!r}")
         return axis
 
     @classmethod
@@ -97,6 +104,23 @@ class Grid:
     xs: Floats
     ys: Floats | None = None
     tolerance: float | None = None
+
+    @classmethod
+    def of(
+        cls, x: Axis, y: Axis | None = None, tolerance: float | None = None, repeats: int = 1
+    ) -> "Grid":
+        """The grid of these axes, of which ``repeats`` are to be measured.
+
+        Raises:
+            NotMeasurableError: There is no memory for so many points.
+        """
+        points = x.count * (1 if y is None else y.count) * repeats
+        need_memory(
+            POINT_BYTES * points,
+            f"the values of {points:,} points",
+            "take fewer points (the N of MIN:MAX:N)",
+        )
+        return cls(x.coordinates, None if y is None else y.coordinates, tolerance)
 
     @property
     def sides(self) -> list[Floats]:

@@ -86,7 +86,8 @@ def measure_slice(
             _question(objective, settings, grid, directions),
             context.journal(kind.analysis),
             context.ranks,
-            task=f"{kind.analysis} of {objective.label or 'model'}",
+            task=f"{kind.analysis} of {objective.label or 'model'} (points)",
+            less="take fewer points (the N of MIN:MAX:N) or lower --samples",
             on_progress=preview,
         )
         try:

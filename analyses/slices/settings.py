@@ -7,7 +7,7 @@ from analyses.slices.grid import Axis
 from landscape.errors import InputError
 from landscape.parameters.policies import PRESETS, parse_override
 from landscape.runtime.choices import BATCHNORM_STATISTICS, NORMALIZATIONS
-from landscape.runtime.options import option
+from landscape.runtime.options import check_numbers, option
 
 KINDS = ("random", "gradient", "eigenvector")
 DIR_TYPES = ("auto", "weights", "states")
@@ -91,6 +91,7 @@ class SliceSettings(PointSettings):
         is_random = self.is_random  # raises InputError for unknown directions
         if self.repeats > 1 and not is_random:
             raise InputError("--repeats draws random directions; leave out what fixes them")
+        check_numbers(self)
 
     @property
     def is_random(self) -> bool:

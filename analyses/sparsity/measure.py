@@ -51,7 +51,9 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Sp
     layers: dict[str, _Layer] = defaultdict(lambda: _Layer(settings.seed))
     task = f"sparsity of {objective.label or 'model'} (batches)"
     with watch_activations(objective.module, lambda name, output: layers[name].add(output)):
-        for _ in track(objective.outputs(), task, total=len(objective.batches)):
+        for _ in track(
+            objective.outputs(), task, total=len(objective.batches), less="lower --samples"
+        ):
             pass
     if not layers:
         raise NotMeasurableError(

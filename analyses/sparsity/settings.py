@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.runtime.options import option
+from landscape.runtime.options import check_numbers, option
 
 
 @dataclass(frozen=True)
@@ -29,3 +29,4 @@ class Settings:
             raise InputError(
                 f"--thresholds takes positive numbers, got {' '.join(map(str, self.thresholds))}"
             )
+        check_numbers(self)

@@ -44,9 +44,6 @@ def measure(
         >>> surface.compute(objective, surface.Settings(x=(-1, 1, 5), y=(-1, 1, 3))).loss.shape
         (3, 5)
     """
-    grid = Grid(
-        settings.x.coordinates,
-        settings.y.coordinates,
-        settings.tolerance if settings.refine else None,
-    )
+    tolerance = settings.tolerance if settings.refine else None
+    grid = Grid.of(settings.x, settings.y, tolerance, settings.repeats)
     return measure_slice(Surface, objective, settings, grid, context, directions)

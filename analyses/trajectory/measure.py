@@ -65,7 +65,7 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Tr
         "explained": explained,
         **_losses(objective, settings, weights, directions, projection),
     }
-    grid = Grid(x.coordinates, y.coordinates)
+    grid = Grid.of(x, y, repeats=settings.repeats)
     result = measure_slice(Trajectory, objective, settings, grid, context, directions, path)
     return replace(result, path=path)
 

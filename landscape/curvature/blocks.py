@@ -11,7 +11,13 @@ import torch
 from torch import Tensor
 
 from landscape.curvature.operators import CurvatureOperator
-from landscape.eigen.eigenpairs import Eigenpairs, certificate, choose, default_tolerance
+from landscape.eigen.eigenpairs import (
+    LESS_STEPS,
+    Eigenpairs,
+    certificate,
+    choose,
+    default_tolerance,
+)
 from landscape.eigen.krylov import Krylov
 from landscape.eigen.lanczos import is_finished, restart
 from landscape.eigen.operator import random_vector
@@ -58,7 +64,11 @@ def block_eigenvalues(
         name: _process(block, generator, pairs, max_steps) for name, block in blocks.items()
     }
     active = dict(processes)
-    with track(range(max_steps), "components (Lanczos steps at most)") as steps:
+    with track(
+        range(max_steps),
+        "components (Lanczos steps at most)",
+        less=f"pass --components none, or {LESS_STEPS}",
+    ) as steps:
         for _ in steps:
             requests = [(blocks[name], p.vector.unsqueeze(1)) for name, p in active.items()]
             products = operator.block_products(requests)

@@ -130,7 +130,11 @@ def preactivation_eigenvalues(
     for batch in objective.batches:
         with objective.second_derivatives():
             hessians, gains = preactivation_hessians(objective, layers, batch)
-            for path, hessian in track(hessians.items(), "pre-activation Hessians (layers)"):
+            for path, hessian in track(
+                hessians.items(),
+                "pre-activation Hessians (layers)",
+                less="lower --recursion-samples",
+            ):
                 values, residuals = _leading(hessian, generator, tolerance, max_steps)
                 pieces[path].append(torch.stack([values, residuals, gains[path]]))
     return {path: Preactivations(*torch.cat(rows, 1)) for path, rows in pieces.items()}

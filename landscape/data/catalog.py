@@ -17,7 +17,10 @@ from landscape.data.sources.digits import digits
 from landscape.data.sources.imagefolder import RESIDENT_BYTES, image_folder
 from landscape.data.sources.user_data import BatchForm, read_user_data
 from landscape.errors import InputError
+from landscape.runtime.cost import need_memory
 from landscape.runtime.user_files import is_user_function
+
+FLOAT_BYTES = 4
 
 
 def load_data(
@@ -43,6 +46,11 @@ def load_data(
     normalization = _normalization(settings)
     if settings.image_size < 0:
         raise InputError(f"--image-size has to be positive, got {settings.image_size}")
+    need_memory(
+        3 * settings.image_size**2 * FLOAT_BYTES,
+        f"a picture with --image-size {settings.image_size}",
+        "lower --image-size",
+    )
     if not 0 < settings.crop <= 1:
         raise InputError(f"--crop has to be above 0 and at most 1, got {settings.crop}")
     if settings.data == "digits":

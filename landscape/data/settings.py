@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from landscape.data.resampling import INTERPOLATIONS, OFFSETS, RESIZED, Resampling
 from landscape.errors import InputError
-from landscape.runtime.options import option
+from landscape.runtime.options import check_numbers, option
 
 NAMES = ("digits", "cifar10", "cifar100", "imagefolder")
 SPLITS = ("train", "test", "val")
@@ -54,6 +54,10 @@ class DataSettings:
     std: tuple[float, ...] = option(
         (), "standard deviation of the pixels, likewise", parse=float, nargs="+"
     )
+
+    def __post_init__(self) -> None:
+        """Raise InputError for numbers that can't be computed with."""
+        check_numbers(self)
 
     @property
     def resampling(self) -> Resampling:

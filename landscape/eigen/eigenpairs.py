@@ -13,6 +13,8 @@ from landscape.errors import InputError
 
 # Which pairs: those of largest magnitude, with the largest and the smallest eigenvalue besides.
 WITH_ENDS = "magnitude with ends"
+# What makes the search for eigenpairs shorter.
+LESS_STEPS = "lower --top, --max-steps or --samples, or raise --tol"
 
 
 @dataclass(frozen=True)

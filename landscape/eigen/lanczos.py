@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from landscape.eigen.eigenpairs import (
+    LESS_STEPS,
     WITH_ENDS,
     Eigenpairs,
     certify,
@@ -87,7 +88,7 @@ def lanczos(
     limit = min(max(max_steps, pairs), operator.size) if columns is None else max(max_steps, pairs)
     krylov = Krylov(operator, _start(operator, generator, hint), generator, limit, columns)
     finished = 0
-    with track(range(limit), "top eigenvalues (Lanczos steps at most)") as steps:
+    with track(range(limit), "top eigenvalues (Lanczos steps at most)", less=LESS_STEPS) as steps:
         for _ in steps:
             krylov.advance(operator.matmat(krylov.vector.unsqueeze(1)).squeeze(1))
             if krylov.width < pairs:

@@ -3,7 +3,13 @@
 import torch
 from torch import Tensor
 
-from landscape.eigen.eigenpairs import Eigenpairs, certify, check_count, default_tolerance
+from landscape.eigen.eigenpairs import (
+    LESS_STEPS,
+    Eigenpairs,
+    certify,
+    check_count,
+    default_tolerance,
+)
 from landscape.eigen.operator import SymmetricOperator, random_vector
 from landscape.eigen.sums import inner, norms, unit
 from landscape.runtime.progress import track
@@ -39,7 +45,9 @@ def power_iteration(
     steps = 0
     for k in range(count):
         vector = _deflated(random_vector(operator, generator), vectors)
-        for _ in track(range(max_steps), f"eigenvalue {k + 1} of {count} (power iteration)"):
+        for _ in track(
+            range(max_steps), f"eigenvalue {k + 1} of {count} (power iteration)", less=LESS_STEPS
+        ):
             product = operator.matmat(vector.unsqueeze(1)).squeeze(1)
             steps += 1
             product = _deflated(product, vectors, normalize=False)

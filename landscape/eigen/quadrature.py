@@ -172,19 +172,28 @@ def stochastic_lanczos(
         )
     bytes_a_probe = basis_bytes(operator.size, steps + 1, operator.dtype)
     group_size = max(1, min(BASIS_BYTES // bytes_a_probe, room // (steps + 1)))
+    groups = probes.T.split(group_size)
     quotients, rules, subspaces = [], [], []
-    for group in probes.T.split(group_size):
-        processes = [Krylov(operator, start, generator, steps, steps) for start in group]
-        for _ in track(range(steps), f"spectral density (Lanczos steps of {len(group)} probes)"):
-            products = operator.matmat(torch.stack([p.vector for p in processes], dim=1))
-            for process, product in zip(processes, products.T, strict=True):
-                process.advance(product.contiguous())
-        rules += [process.ritz() for process in processes]
-        quotients += [process.quotient for process in processes]
-        if leading:
-            subspaces.append(
-                joined([ritz_subspace(p, leading, which) for p in processes], leading, which)
-            )
+    bar = track(
+        None,
+        f"spectral density (Lanczos steps of {len(groups[0])} probes)",
+        total=steps * len(groups),
+        less="lower --probes, --density-steps or --samples",
+    )
+    with bar:
+        for group in groups:
+            processes = [Krylov(operator, start, generator, steps, steps) for start in group]
+            for _ in range(steps):
+                products = operator.matmat(torch.stack([p.vector for p in processes], dim=1))
+                for process, product in zip(processes, products.T, strict=True):
+                    process.advance(product.contiguous())
+                bar.update()
+            rules += [process.ritz() for process in processes]
+            quotients += [process.quotient for process in processes]
+            if leading:
+                subspaces.append(
+                    joined([ritz_subspace(p, leading, which) for p in processes], leading, which)
+                )
     # A start vector of random signs has norm sqrt(P), and Lanczos divides by it.
     quadrature = Quadrature(
         nodes=np.stack([nodes for nodes, _ in rules]),

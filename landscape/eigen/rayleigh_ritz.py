@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from landscape.eigen.eigenpairs import (
+    LESS_STEPS,
     Eigenpairs,
     certify,
     check_count,
@@ -118,7 +119,9 @@ def refine(
     check_count(operator, count)
     tolerance = default_tolerance(operator) if tolerance is None else tolerance
     spent = 0
-    with track(range(max_products), "top eigenvalues (products at most)") as progress:
+    with track(
+        range(max_products), "top eigenvalues (products at most)", less=LESS_STEPS
+    ) as progress:
         for _ in progress:
             values, top = subspace.leading(count, which)
             residuals = top.images - top.vectors * values.to(top.vectors)

@@ -21,9 +21,11 @@ from landscape.models.huggingface import build_pretrained_architecture
 from landscape.models.mixer import MlpMixer
 from landscape.models.names import FAMILIES, NAMED
 from landscape.models.resnet import ResNet
+from landscape.models.sizes import check_sizes, count_blocks, count_weights
 from landscape.models.timm_models import build_timm
 from landscape.models.torchvision_models import build_torchvision
 from landscape.models.vit import VisionTransformer
+from landscape.runtime.cost import need_memory
 from landscape.runtime.user_files import call_user_function, is_user_function, load_user_function
 
 _CLASSES: dict[str, type[nn.Module]] = dict(
@@ -34,6 +36,10 @@ _LIBRARIES: dict[str, Callable[[str, Mapping[str, Any]], nn.Module]] = {
     "torchvision": build_torchvision,
     "hf": lambda name, arguments: build_pretrained_architecture(Path(name), arguments),
 }
+
+WEIGHT_BYTES = 4
+# What the objects of a block take beside its weights; of ViT about 40 kB.
+BLOCK_BYTES = 40_000
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,7 @@ def resolve_model(
     else:
         raise InputError(_unknown(name))
     merged = {**sizes, **facts, **arguments} if fit_to_data else {**facts, **sizes, **arguments}
+    check_sizes(merged)
     takes_patches = "patch_size" in inspect.signature(_CLASSES[family]).parameters
     if name in NAMED and takes_patches and "patch_size" not in merged and "image_size" in merged:
         merged["patch_size"] = _small_patch(merged["image_size"])
@@ -137,7 +144,7 @@ def _small_patch(side: int) -> int:
     sides above 16 pixels (32x32: 4).
     """
     largest = max(1, side // (4 if side <= 16 else 8))
-    return max(size for size in range(1, largest + 1) if side % size == 0)
+    return next(size for size in range(largest, 0, -1) if side % size == 0)
 
 
 def _construct(
@@ -156,6 +163,13 @@ def _construct(
         needed = " ".join(f"{key}=..." for key in missing)
         raise InputError(f"--model {family} also needs --model-args {needed}")
     check_arguments(make, family, arguments)
+    check_sizes(arguments)
+    weights, blocks = count_weights(family, arguments), count_blocks(arguments)
+    need_memory(
+        WEIGHT_BYTES * weights + BLOCK_BYTES * blocks,
+        f"--model {family} of {weights:,} weights in {blocks:,} blocks",
+        "make its sizes smaller with --model-args",
+    )
     try:
         return make(**arguments)
     except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:

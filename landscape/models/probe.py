@@ -10,18 +10,19 @@ from landscape.errors import InputError
 from landscape.models.outputs import logits_of
 
 
-def count_outputs(model: nn.Module, example: Tensor) -> int | None:
+def count_outputs(model: nn.Module, example: Tensor, *, is_within: bool = True) -> int | None:
     """The number of logits; None if the output is not a matrix of logits.
 
     Args:
         model: The model; it is called in evaluation mode.
         example: A batch of one input.
+        is_within: Whether the logits may be an entry of a tuple, mapping or object.
 
     Raises:
         InputError: The model does not take such an input.
     """
     try:
-        outputs = _outputs(model, example)
+        outputs = _outputs(model, example, is_within)
     except (RuntimeError, TypeError, ValueError, AssertionError, IndexError) as error:
         raise InputError(
             f"the model does not take inputs of shape {tuple(example.shape[1:])}: {error}; "
@@ -66,13 +67,14 @@ def find_classifier(model: nn.Module, example: Tensor) -> str:
     )
 
 
-def _outputs(model: nn.Module, example: Tensor) -> Any:
+def _outputs(model: nn.Module, example: Tensor, is_within: bool = True) -> Any:
     """The logits in evaluation mode for ``example`` in the weights' type, without gradients."""
     training = model.training
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     try:
         with torch.no_grad():
             inputs = example.to(dtype) if example.is_floating_point() else example
-            return logits_of(model.eval()(inputs))
+            outputs = model.eval()(inputs)
+            return logits_of(outputs) if is_within else outputs
     finally:
         model.train(training)

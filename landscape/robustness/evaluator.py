@@ -98,7 +98,12 @@ class Evaluator:
             Of shape (n, K).
         """
         correct = torch.zeros(len(self.samples), len(names), dtype=torch.bool)
-        with track(None, task, total=len(names) * math.ceil(len(correct) / CHUNK)) as bar:
+        with track(
+            None,
+            task,
+            total=len(names) * math.ceil(len(correct) / CHUNK),
+            less="lower --test-samples or name fewer --corruptions",
+        ) as bar:
             for number, inputs, targets in self._chunks(self.samples):
                 pixels = self.pixels(inputs)
                 for k, (family, severity) in enumerate(names):
@@ -121,7 +126,12 @@ class Evaluator:
             Of shape (n, K).
         """
         correct = torch.zeros(len(self.samples), len(attacks), dtype=torch.bool)
-        with track(None, task, total=len(attacks) * math.ceil(len(correct) / CHUNK)) as bar:
+        with track(
+            None,
+            task,
+            total=len(attacks) * math.ceil(len(correct) / CHUNK),
+            less="lower --test-samples or --attack-steps, or take fewer radii",
+        ) as bar:
             for number, inputs, targets in self._chunks(self.samples):
                 for k, attack in enumerate(attacks):
                     generator = self._generator(ATTACK_STREAM, number)

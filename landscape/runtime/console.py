@@ -1,6 +1,7 @@
 """What both commands share: one-line errors, exit statuses, ``--debug`` and ``--quiet``."""
 
 import argparse
+import errno
 import os
 import re
 import sys
@@ -11,6 +12,7 @@ from typing import NoReturn
 from landscape.errors import IncompleteError, InputError, LandscapeError, reason_of
 from landscape.runtime.allocator import keep_freed_memory
 from landscape.runtime.progress import show_messages
+from landscape.runtime.streams import is_text, no_text, prepare_streams
 from landscape.runtime.visible_text import LONGEST_LINE, for_terminal
 
 # Exit statuses.
@@ -105,26 +107,30 @@ def run_command(
     Returns:
         0 if all went well, 2 for wrong input, 130 after Ctrl-C, 1 for any other failure.
     """
+    prepare_streams()
     words = join_ranges(sys.argv[1:] if argv is None else argv)
+    is_debug = "--debug" in words
     try:
-        parser = build_parser()
-    except InputError as error:  # an installed package brings what can't be used
-        return _report(program, error, "--debug" in words, WRONG_INPUT)
-    arguments = parser.parse_args(words)
-    show_messages(quiet=arguments.quiet)
-    keep_freed_memory()
-    try:
-        command(arguments)
+        _check_text(words)
+        # An installed package may bring what can't be used.
+        arguments = build_parser().parse_args(words)
+        is_debug = arguments.debug
+        show_messages(quiet=arguments.quiet)
+        keep_freed_memory()
+        try:
+            command(arguments)
+        except SystemExit as error:  # a user's own code may call sys.exit()
+            return _report(program, error, is_debug, FAILED)
     except InputError as error:
-        return _report(parser.prog, error, arguments.debug, WRONG_INPUT)
+        return _report(program, error, is_debug, WRONG_INPUT)
     except IncompleteError as error:
-        status = WRONG_INPUT if error.is_input else FAILED
-        return _report(parser.prog, error, arguments.debug, status)
+        return _report(program, error, is_debug, WRONG_INPUT if error.is_input else FAILED)
     except KeyboardInterrupt:
-        sys.stderr.write(f"\n{parser.prog}: interrupted; {when_interrupted}\n")
+        sys.stderr.write(f"\n{program}: interrupted; {when_interrupted}\n")
         return INTERRUPTED
-    except (Exception, SystemExit) as error:  # a user's own code may call sys.exit()
-        return _report(parser.prog, error, arguments.debug, FAILED)
+    except Exception as error:
+        is_name = isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
+        return _report(program, error, is_debug, WRONG_INPUT if is_name else FAILED)
     return DONE
 
 
@@ -143,6 +149,13 @@ def show_traceback(error: BaseException) -> None:
     """Print an error's traceback to standard error, each line of it on one line."""
     lines = "".join(traceback.format_exception(error)).split("\n")
     sys.stderr.writelines(f"{for_terminal(line, LONGEST_LINE)}\n" for line in lines[:-1])
+
+
+def _check_text(words: Sequence[str]) -> None:
+    """Raise InputError for a word that is no text: results and pages name every file in UTF-8."""
+    for word in words:
+        if not is_text(word):
+            raise InputError(no_text(word))
 
 
 def _goes_on(action: argparse.Action, last: str, word: str) -> bool:

@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 
 from landscape.errors import InputError
 from landscape.runtime import choices
+from landscape.runtime.memory import available_memory
 
 DTYPES = {"fp64": torch.float64, "fp32": torch.float32}
 # The type of the weights by precision.
@@ -36,14 +36,17 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
     Raises:
         InputError: This machine, or this torch, does not have the device.
     """
-    if isinstance(name, torch.device):
+    if isinstance(name, torch.device) and name.type != "meta":
         return name
+    name = str(name)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and "LOCAL_RANK" in os.environ and torch.cuda.is_available():
         name = f"cuda:{int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()}"
     try:
         device = torch.empty(0, device=torch.device(name)).device
+        if device.type == "meta":
+            raise RuntimeError("the tensors of this device have no values")
     except (RuntimeError, AssertionError) as error:
         raise InputError(
             f"--device {name} is not usable here; pass auto, cpu, cuda or cuda:N "
@@ -60,18 +63,12 @@ def describe_device(device: torch.device) -> str:
 def free_memory(device: torch.device) -> int:
     """The number of bytes that can still be allocated on ``device``.
 
-    On a GPU what torch's allocator keeps without using it is free, too. For the CPU that is what
-    is available without swapping, or an eighth of all memory on a system that does not report it.
+    On a GPU what torch's allocator keeps without using it is free, too.
     """
     if device.type == "cuda":
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0]) + kept
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        fields = dict(line.split(":", 1) for line in lines)
-        return int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 8
+    return available_memory()
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -9,12 +9,18 @@ import argparse
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from landscape.errors import InputError
 from landscape.runtime.plain_values import describe, is_plain_type, of_type
 
 Settings = TypeVar("Settings")
+
+# Whole numbers have 64 bits, as torch's and numpy's have; the square of a real one has to fit into
+# single precision.
+LARGEST_WHOLE = 2**63 - 1
+LARGEST_REAL = 1e19
 
 
 def option(
@@ -93,8 +99,14 @@ def add_options(
 
 
 def read_options(namespace: argparse.Namespace, settings: type[Settings]) -> Settings:
-    """Build ``settings`` from the flags that were given; the rest keep their defaults."""
-    return settings(**given_options(namespace, settings))
+    """Build ``settings`` from the flags that were given; the rest keep their defaults.
+
+    Raises:
+        InputError: A number is too large, or what the settings themselves refuse.
+    """
+    read = settings(**given_options(namespace, settings))
+    check_numbers(read)  # of settings that don't do so themselves
+    return read
 
 
 def given_options(namespace: argparse.Namespace, settings: type[Any]) -> dict[str, Any]:
@@ -114,6 +126,41 @@ def refuse_negative(settings: Any, *names: str) -> None:
         value = getattr(settings, name)
         if value is not None and not 0 <= value < math.inf:
             raise InputError(f"--{name.replace('_', '-')} can't be negative, got {value}")
+
+
+def check_numbers(settings: Any) -> None:
+    """Check that every number in a dataclass of settings is finite and can be computed with.
+
+    Raises:
+        InputError: A whole number has more than 64 bits, or a real one is infinite, nan or too
+            large for its square to fit into single precision.
+    """
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        for number in value if isinstance(value, tuple | list) else (value,):
+            flag = f"--{field.name.replace('_', '-')}"
+            if isinstance(number, int) and abs(number) > LARGEST_WHOLE:
+                raise InputError(f"{flag} has to be at most {LARGEST_WHOLE} in size, got {number}")
+            if isinstance(number, float) and not abs(number) <= LARGEST_REAL:
+                raise InputError(
+                    f"{flag} has to be a finite number of at most {LARGEST_REAL:g} in size, "
+                    f"got {number}"
+                )
+
+
+def whole_number(text: str) -> int:
+    """Read an integer of at most 64 bits, for flags that are no field of settings."""
+    number = int(text)
+    if abs(number) > LARGEST_WHOLE:
+        raise InputError(f"expected a number of at most {LARGEST_WHOLE} in size, got {text}")
+    return number
+
+
+def folder_path(text: str) -> Path:
+    """Read the path of a folder, which may not be empty: that would be the current folder."""
+    if not text:
+        raise InputError("expected a folder, got an empty name; pass . for the current folder")
+    return Path(text)
 
 
 def to_plain(settings: Any) -> dict[str, Any]:
@@ -205,9 +252,12 @@ def _value(text: str) -> Any:
         return text.lower() == "true"
     for kind in (int, float):
         try:
-            return kind(text)
+            number = kind(text)
         except ValueError:
             continue
+        if isinstance(number, int) and abs(number) > LARGEST_WHOLE:
+            raise InputError(f"expected a number of at most {LARGEST_WHOLE} in size, got {text}")
+        return number
     return text
 
 

@@ -41,6 +41,7 @@ class PointQueue:
             other ranks keep theirs; None records nothing.
         ranks: the processes that share the work. All of them have to make the same calls.
         task: what the progress bar says.
+        less: what makes it less work, such as ``lower --x``.
         on_progress: called by rank 0 now and then with a function that returns the points that
             can be seen so far.
 
@@ -63,12 +64,14 @@ class PointQueue:
         ranks: Ranks = ALONE,
         *,
         task: str = "points",
+        less: str = "",
         on_progress: Callable[[Callable[[], dict[Key, Values]]], None] | None = None,
     ) -> None:
         self._ranks = ranks
         self._question = ranks.broadcast(f"{task}/question", dict(question))
         self._base = journal  # where rank 0 records its points
         self._task = task
+        self._less = less
         self._on_progress = on_progress
         self._round = 0
         self._seconds = 0.0  # the last point's
@@ -102,7 +105,9 @@ class PointQueue:
         todo = [list(key) for key in keys if key not in self.values]
         todo = self._ranks.broadcast(f"{name}/todo", todo)
         measured: dict[Key, Values] = {}
-        with track(None, self._task, total=len(keys), done=len(keys) - len(todo)) as bar:
+        with track(
+            None, self._task, total=len(keys), done=len(keys) - len(todo), less=self._less
+        ) as bar:
             taken = 0
             while taken < len(todo):
                 count = self._claim_size(len(todo) - taken)

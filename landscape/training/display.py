@@ -28,6 +28,7 @@ class Display:
             purpose,
             total=settings.epochs * steps,
             done=position.epoch * steps + len(position.records),
+            less="lower --epochs or --train-fraction, or take a smaller --model",
         )
 
     def show_steps(self, position: Position) -> None:

@@ -1,5 +1,6 @@
 """Preparing a model and its task for a training."""
 
+import math
 from functools import partial
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from landscape.data.samples import Normalization, Samples
 from landscape.errors import InputError
 from landscape.models.probe import find_classifier
 from landscape.robustness.attacks import Ball
+from landscape.runtime.cost import need_memory
+from landscape.runtime.devices import free_memory
 from landscape.training.passes import Task
 from landscape.training.scale.data_parallel import DataParallelGroup
 from landscape.training.scale.recompute import recompute_blocks
@@ -93,6 +96,30 @@ def prepare(
         compiled = None
     some_unused = world_size > 1 and _has_unused(module, example)
     return Prepared(module, _task(samples, settings), compiled, some_unused)
+
+
+def need_training_memory(
+    model: nn.Module, samples: Samples, settings: TrainSettings, device: torch.device
+) -> None:
+    """Refuse a training that there is no memory for; announce one that takes much.
+
+    Beside the weights there are their gradients, the moments of the optimizer, those that SAM
+    returns to and the moving average, and the inputs of a batch; activations are not counted.
+
+    Raises:
+        NotMeasurableError: There is not that much memory.
+    """
+    moments = 2 if settings.opt == "adamw" else int(settings.momentum > 0)
+    copies = 1 + moments + (settings.rho > 0) + (settings.ema > 0)
+    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    batch_size = min(settings.batch_size, len(samples))
+    inputs = batch_size * math.prod(samples.input_shape) * torch.float32.itemsize
+    need_memory(
+        copies * weights + inputs,
+        f"training with batches of {batch_size:,} inputs of shape {samples.input_shape}",
+        "lower --batch-size, --image-size or the sizes in --model-args",
+        free_memory(device),
+    )
 
 
 def _task(samples: Samples, settings: TrainSettings) -> Task:

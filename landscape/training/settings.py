@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from landscape.errors import InputError
-from landscape.runtime.options import option, refuse_negative
+from landscape.runtime.options import check_numbers, option, refuse_negative
 from landscape.training.augmentation.settings import AugmentSettings
 from landscape.training.sam.settings import SamSettings
 from landscape.training.scale.settings import ScaleSettings
@@ -61,13 +61,16 @@ class OptimizerSettings:
             if value is not None and not 0 < value < math.inf:
                 raise InputError(f"--{name.replace('_', '-')} has to be positive, got {value}")
         refuse_negative(self, "weight_decay", "warmup_epochs", "warmup_steps", "clip")
-        refuse_negative(self, "momentum", "save_every")
+        refuse_negative(self, "save_every")
+        if not 0 <= self.momentum < 1:
+            raise InputError(f"--momentum has to be at least 0 and below 1, got {self.momentum}")
         if self.nesterov and (self.opt != "sgd" or self.momentum == 0):
             given = f"--momentum {self.momentum:g}" if self.opt == "sgd" else f"--opt {self.opt}"
             raise InputError(
                 f"--nesterov is a kind of momentum of sgd, got {given}; leave --nesterov out, or "
                 "pass --opt sgd and a --momentum above 0"
             )
+        check_numbers(self)
 
     @property
     def peak_lr(self) -> float:
@@ -118,6 +121,11 @@ class TrainSettings(OptimizerSettings, SamSettings, TaskSettings, AugmentSetting
         """Raise InputError for values that are invalid, each or together."""
         for section in SECTIONS.values():
             section.__post_init__(self)
+        if self.accumulate > self.batch_size:
+            raise InputError(
+                f"--accumulate {self.accumulate} divides a batch into more parts than its "
+                f"{self.batch_size} samples; lower it to --batch-size or less"
+            )
         if self.task == "contrastive":
             excluded = {
                 "--accumulate": self.accumulate > 1,

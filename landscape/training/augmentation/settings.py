@@ -4,7 +4,10 @@ import math
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.runtime.options import option, refuse_negative
+from landscape.runtime.options import check_numbers, option, refuse_negative
+
+# Published recipes have two or three layers of RandAugment.
+MOST_LAYERS = 100
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,12 @@ class AugmentSettings:
     def __post_init__(self) -> None:
         """Raise InputError for invalid values."""
         refuse_negative(self, "mixup")
+        check_numbers(self)
         if self.randaugment:
             layers, magnitude = self.randaugment
-            if layers < 1 or layers != int(layers) or not 0 <= magnitude < math.inf:
+            if layers not in range(1, MOST_LAYERS + 1) or not 0 <= magnitude < math.inf:
                 raise InputError(
-                    "--randaugment takes a whole number of layers and a magnitude, such as 2 15, "
+                    f"--randaugment takes a whole number of layers, {MOST_LAYERS} at most, and a "
+                    "magnitude, such as 2 15, "
                     f"got {layers:g} {magnitude:g}"
                 )

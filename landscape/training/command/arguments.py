@@ -4,12 +4,17 @@ This module imports no torch, so that ``--help`` answers at once.
 """
 
 import argparse
-from pathlib import Path
 
 from landscape.data.settings import DataSettings
 from landscape.models.names import FAMILIES, NAMED
 from landscape.runtime.console import Parser, add_console_options, add_trust_option, show
-from landscape.runtime.options import add_options, argument_type, key_value
+from landscape.runtime.options import (
+    add_options,
+    argument_type,
+    folder_path,
+    key_value,
+    whole_number,
+)
 from landscape.training.settings import SECTIONS
 
 EXAMPLES = """\
@@ -50,7 +55,11 @@ def build_parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--output-dir", required=True, type=Path, metavar="RUN", help="the run directory to write"
+        "--output-dir",
+        required=True,
+        type=argument_type(folder_path),
+        metavar="RUN",
+        help="the run directory to write",
     )
     parser.add_argument(
         "--resume",
@@ -60,7 +69,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument(
         "--seeds",
-        type=int,
+        type=argument_type(whole_number),
         nargs="+",
         default=[],
         metavar="N",

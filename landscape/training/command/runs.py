@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from landscape.checkpoints.replicates import replicate_run, replicate_runs
-from landscape.checkpoints.run import BEST, CONFIG, EPOCHS, LAST, METRICS, RunDirectory
+from landscape.checkpoints.run import (
+    BEST,
+    CONFIG,
+    EMA,
+    EPOCHS,
+    EVALUATION,
+    LAST,
+    METRICS,
+    RunDirectory,
+)
 from landscape.errors import InputError
 from landscape.models.stored_names import printable
 from landscape.runtime.distributed import Ranks
@@ -190,7 +199,11 @@ def _refuse_to_overwrite(run: RunDirectory) -> None:
     """Raise InputError if the output directory holds a run."""
     if not run.path.exists():
         return
-    present = [name for name in (CONFIG, LAST, BEST, METRICS) if (run.path / name).exists()]
+    present = [
+        name
+        for name in (CONFIG, LAST, BEST, METRICS, EMA, EVALUATION)
+        if (run.path / name).exists()
+    ]
     if run.epochs():
         present.append(EPOCHS)
     if present:

@@ -46,6 +46,7 @@ from landscape.training.command.runs import RequestedRun, requested_directories,
 from landscape.training.final_evaluation import FinalEvaluation
 from landscape.training.interruption import StopRequest, StopRequested, stop_requests
 from landscape.training.loop import train
+from landscape.training.prepare import need_training_memory
 from landscape.training.sam.ascent import names_in_scope
 from landscape.training.sam.sharp_gradient import names_to_scale
 from landscape.training.scale.data_parallel import join_data_parallel_group
@@ -116,6 +117,7 @@ def _train_alone(arguments: argparse.Namespace, request: StopRequest, ranks: Ran
     # Everything is checked before anything is replaced.
     settings = runs[0].plan.training
     device = resolve_device(settings.device)
+    need_training_memory(model, training, settings, device)
     Augmentation(settings, training, settings.seed)
     if settings.rho:
         names_in_scope(model, settings.sam_scope)
@@ -187,12 +189,19 @@ def _make_model(
     if run.has_weights:
         refuse_oversized_network(spec, run.directory.path / LAST)
     model = spec.build()
+    # Only the head's weights need be trainable with --train head, which unfreezes them itself.
+    weights = list(model.parameters())
+    if not any(w.requires_grad or plan.training.train == "head" for w in weights):
+        raise InputError(
+            f"--model {plan.model_name} has no parameter that can be trained (of "
+            f"{len(weights)}, none has requires_grad)"
+        )
     example = training.fetch(torch.zeros(1, dtype=torch.int64))
-    num_outputs = count_outputs(model, example)
+    num_outputs = count_outputs(model, example, is_within=False)
     if num_outputs is None:
         raise InputError(
-            "landscape-train needs a model that returns logits (N, classes), which "
-            f"{plan.model_name} does not"
+            "landscape-train needs a model that returns logits (N, classes), a single tensor, "
+            f"which {plan.model_name} does not"
         )
     check_targets(training, num_outputs, "the training data")
     check_targets(validation, num_outputs, "the validation data")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.runtime.options import option, refuse_negative
+from landscape.runtime.options import check_numbers, option, refuse_negative
 from landscape.training.schedules import decay
 
 VARIANTS = ("sam", "asam", "gsam", "looksam")
@@ -79,6 +79,7 @@ class SamSettings:
             )
         if self.rho == 0.0 and (self.sam != "sam" or self.rho_end):
             raise InputError("--sam and --rho-end need a radius: pass --rho too, such as --rho 0.1")
+        check_numbers(self)
 
     def samples_per_perturbation(self, batch_size: int, processes: int) -> int:
         """The m of m-sharpness: how many samples determine a perturbation together.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.runtime.options import option, refuse_negative
+from landscape.runtime.options import check_numbers, option, refuse_negative
 
 
 @dataclass(frozen=True)
@@ -43,3 +43,4 @@ class ScaleSettings:
         if not 0 <= self.ema < 1:
             raise InputError(f"--ema has to be at least 0 and below 1, got {self.ema}")
         refuse_negative(self, "save_minutes")
+        check_numbers(self)

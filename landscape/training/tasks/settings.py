@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from landscape.errors import InputError
 from landscape.runtime.choices import TRAINING_LOSSES
-from landscape.runtime.options import option
+from landscape.runtime.options import check_numbers, option
 
 
 @dataclass(frozen=True)
@@ -64,3 +64,4 @@ class TaskSettings:
             )
         if self.train == "head" and self.task == "contrastive":
             raise InputError("--task contrastive trains all but the head; leave --train out")
+        check_numbers(self)

@@ -5,6 +5,7 @@ import pytest
 from tests.analyses.command.words import SMALL
 from tests.commands import content
 
+HUGE = str(10**20)
 WRONG = {
     "axis of one point": (("--x=0:1:1",), "a grid needs at least 2 points a side, got 1"),
     "axis in words": (("--x=banana",), "argument --x: expected MIN:MAX:N, such as -1:1:51"),
@@ -13,6 +14,20 @@ WRONG = {
     "axis without number": (("--x=0:1",), "expected MIN:MAX:N"),
     "axis of four parts": (("--x=0:1:2:3",), "expected MIN:MAX:N"),
     "axis to nan": (("--x=0:nan:3",), "expected MIN:MAX:N"),
+    "axis of 128 bits": ((f"--x=0:1:{10**20}",), "numbers as large as in '0:1:1000"),
+    "axis beyond single precision": (("--x=0:1e38:5",), "numbers as large as in '0:1e38:5'"),
+    "axis of a trillion points": (
+        (f"--x=0:1:{10**12}",),
+        "the values of 1,000,000,000,000 points would take 500 TB of memory, and ",
+    ),
+    "samples of 128 bits": (("--samples", HUGE), "--samples has to be at most 9223372036854775807"),
+    "batch size of 128 bits": (("-b", HUGE), "--batch-size has to be at most 92233720368547"),
+    "seed of 128 bits": (("--seed", HUGE), "--seed has to be at most 9223372036854775807"),
+    "no step": (("--zmin", "nan"), "--zmin has to be a finite number"),
+    "range backwards": (("--zmin", "2", "--zmax", "1"), "--zmin has to be less than --zmax"),
+    "device without values": (("--device", "meta"), "--device meta is not usable here"),
+    "negative depth": (("--model-args", "depth=-1"), "--model-args depth has to be a whole"),
+    "millions of blocks": (("--model-args", f"depth={10**7}"), "10,000,000 blocks would take "),
     "axis without value": (("--x",), "argument --x: expected one argument"),
     "normalization": (("--normalize", "filters"), "invalid choice: 'filters'"),
     "directions": (("--directions", "absent.h5"), "no such direction file: absent.h5"),
@@ -66,6 +81,8 @@ def test_what_is_wrong_is_said_and_nothing_is_touched_even_with_force(
         (("--max-steps", "0"), "--max-steps has to be at least 1, got 0"),
         (("--tol", "0"), "--tol has to be positive, got 0"),
         (("--tol", "nan"), "--tol has to be positive, got nan"),
+        (("--tol", "inf"), "--tol has to be a finite number of at most 1e+19 in size, got inf"),
+        (("--probes", f"{10**9}"), "--probes 1,000,000,000, each of "),
         (("--method", "arnoldi"), "invalid choice: 'arnoldi'"),
     ],
 )
@@ -86,6 +103,38 @@ def test_a_report_is_refused_before_anything_is_measured(refused, runs, tmp_path
     assert content(tmp_path) == {}
 
 
+@pytest.mark.parametrize("every", ["0", "-1"])
+@pytest.mark.parametrize("analysis", ["sharpness", "curves"])
+def test_a_step_that_goes_nowhere(refused, runs, tmp_path, analysis, every):
+    folder = tmp_path / "figures"
+    said = refused(analysis, runs[0], "--every", every, "--output-dir", folder)
+    assert f"--every has to be positive, got {every}" in said
+    assert not folder.exists()
+
+
+def test_a_folder_has_a_name(refused, runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("line", runs[0], *SMALL["line"], "--output-dir")
+    assert "argument --output-dir: expected a folder, got an empty" in refused(*words, "")
+    assert "File name too long" in refused(*words, "f" * 300)
+    assert content(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--zmin", "1e6"), "--zmin 1e+06 leaves nothing to show: the losses are from "),
+        (("--zmax", "-1"), "--zmax -1 leaves nothing to show: the losses are from "),
+        (("--zmin", "1e6", "--zmax", "1e7"), "--zmin 1e+06 leaves nothing to show"),
+    ],
+)
+def test_a_range_without_losses_draws_nothing(refused, measured, tmp_path, words, message):
+    for name in ("line", "surface"):
+        stored = measured / "plain" / f"{name}.h5"
+        assert message in refused(name, stored, *words, "--output-dir", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 def test_an_unknown_analysis(refused, runs, tmp_path):
     assert "invalid choice: 'surfac'" in refused("surfac", runs[0], "--output-dir", tmp_path)
     assert "required: ANALYSIS" in refused()
@@ -103,6 +152,14 @@ def test_labels_tell_checkpoints_apart(refused, runs, tmp_path):
     assert "'a' is the label of a network and of a group" in refused("line", *mixed, *words)
     said = refused("line", f"{runs[0]}", f"plain={runs[1]}", *words)
     assert "LABEL=CHECKPOINT" in said
+    for label in ("surface.png", "line.html", "LINE.JSON", "report.csv", "hessian-tails.pdf/a"):
+        said = refused("line", f"{label}={runs[0]}", *words)
+        assert "the name of a file that is written beside it" in said
+    for label in ("x" * 256, "ε" * 128, f"a/{'x' * 256}"):
+        said = refused("line", f"{label}={runs[0]}", *words)
+        assert "a folder's name has at most 255 bytes" in said
+    pair = (f"{'x' * 150}={runs[0]}", f"{'y' * 150}={runs[1]}")
+    assert "has at most 255 bytes, this has 304" in refused("interpolate", *pair, *words)
     for label in ("a/b/c", "a/", "..", ".hidden", "a/.b"):
         said = refused("line", f"{label}={runs[0]}", *words)
         assert f"{label!r} can't be a label" in said

@@ -32,7 +32,7 @@ def test_a_picture_that_can_not_be_drawn_leaves_the_old_one(tmp_path):
 
 def test_each_format_is_rendered_once(monkeypatch):
     page, formats = figure(1, 1), []
-    monkeypatch.setattr(page, "savefig", lambda file, format: formats.append(format))
+    monkeypatch.setattr(page, "savefig", lambda file, format, metadata: formats.append(format))
     picture = Picture(page)
     for extension in ("png", "svg", "png", "svg"):
         picture.render(extension)

@@ -5,6 +5,7 @@ import pytest
 from tests.commands import content
 from tests.landscape.command.words import FAST
 
+HUGE = str(10**20)
 WRONG = {
     "no epochs": (("--epochs", "0"), "--epochs has to be positive, got 0"),
     "negative epochs": (("--epochs", "-3"), "--epochs has to be positive, got -3"),
@@ -36,9 +37,65 @@ WRONG = {
         "no such folder: --data-dir",
     ),
     "pixels": (("--image-size", "16"), "digits are 8x8 pixels; --image-size 16 is not"),
+    "128 bits": (("--epochs", HUGE), "--epochs has to be at most 9223372036854775807 in size"),
+    "a batch of 128 bits": (("--batch-size", HUGE), "--batch-size has to be at most 9223372036"),
+    "a seed of 128 bits": (("--seed", HUGE), "--seed has to be at most 9223372036854775807"),
+    "seeds of 128 bits": (("--seeds", HUGE, "1"), "argument --seeds: expected a number of at most"),
+    "a size of 128 bits": (
+        ("--model-args", f"dim={HUGE}"),
+        "expected a number of at most 92233720",
+    ),
+    "overflowing rate": (("--lr", "1e38"), "--lr has to be a finite number of at most 1e+19"),
+    "overflowing rho": (("--rho", "1e38"), "--rho has to be a finite number of at most 1e+19"),
+    "overflowing decay": (("--weight-decay", "1e39"), "--weight-decay has to be a finite number"),
+    "unstable momentum": (
+        ("--momentum", "5"),
+        "--momentum has to be at least 0 and below 1, got 5",
+    ),
+    "parts of nothing": (("--accumulate", "1000"), "--accumulate 1000 divides a batch into more"),
+    "endless RandAugment": (("--randaugment", "101", "2"), "whole number of layers, 100 at most"),
+    "a device without values": (("--device", "meta"), "--device meta is not usable here"),
+    "negative depth": (("--model-args", "depth=-1"), "--model-args depth has to be a whole number"),
+    "no pixels": (("--model-args", "image_size=0"), "--model-args image_size has to be a whole"),
+    "ten million blocks": (("--model-args", f"depth={10**7}"), "10,000,000 blocks would take "),
+    "wide": (("--model-args", "dim=1000000000"), " weights in 4 blocks would take "),
+    "pictures of a terabyte": (
+        ("--data", "cifar10", "--data-dir", ".", "--image-size", "1000000"),
+        "a picture with --image-size 1000000 would take 12 TB of memory",
+    ),
     "mean alone": (("--mean", "0.5"), "--mean and --std have to be given together"),
     "means": (("--mean", "1", "2", "3", "--std", "1"), "--mean and --std take 1 or 1 numbers"),
 }
+UNTRAINABLE = """\
+from torch import nn
+
+class Twice(nn.Sequential):
+    def forward(self, x):
+        x = super().forward(x)
+        return x, x
+
+class Nothing(nn.Sequential):
+    def forward(self, x):
+        super().forward(x)
+
+def layers():
+    return nn.Flatten(), nn.Linear(64, 10)
+
+def twice():
+    return Twice(*layers())
+
+def nothing():
+    return Nothing(*layers())
+
+def frozen():
+    return nn.Sequential(*layers()).requires_grad_(False)
+
+def weightless():
+    return nn.Sequential(nn.Flatten())
+
+def no_module():
+    return 1
+"""
 
 
 @pytest.mark.parametrize(("words", "message"), WRONG.values(), ids=WRONG.keys())
@@ -69,3 +126,39 @@ def test_a_file_where_the_run_should_be(refused, tmp_path, below):
     place.write_text("mine")
     assert f"cannot write to {place / below}" in refused(*FAST, "--output-dir", place / below)
     assert content(tmp_path) == {"file": b"mine"}
+
+
+def test_a_folder_has_a_name(refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "argument --output-dir: expected a folder, got an empty" in refused(
+        *FAST, "--output-dir", ""
+    )
+    assert "File name too long" in refused(*FAST, "--output-dir", "r" * 300)
+    assert content(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("twice", "returns logits (N, classes), a single tensor, which "),
+        ("nothing", "returns logits (N, classes), a single tensor, which "),
+        ("frozen", " has no parameter that can be trained"),
+        ("weightless", " has no parameter that can be trained"),
+        ("no_module", "has to return a torch.nn.Module, got int"),
+    ],
+)
+def test_a_model_that_can_not_be_trained(refused, tmp_path, function, message):
+    file = tmp_path / "models.py"
+    file.write_text(UNTRAINABLE)
+    words = ("--data", "digits", "--epochs", "1", "--output-dir", tmp_path / "run")
+    assert message in refused("--model", f"{file}:{function}", *words)
+    assert set(content(tmp_path)) == {"models.py"}
+
+
+@pytest.mark.parametrize("name", ["evaluation.json", "ema.pt", "config.json", "epochs/0001.pt"])
+def test_a_file_of_a_users_own_is_not_overwritten(refused, tmp_path, name):
+    place = tmp_path / name
+    place.parent.mkdir(exist_ok=True)
+    place.write_text("mine")
+    assert "already holds a run" in refused(*FAST, "--output-dir", tmp_path)
+    assert content(tmp_path) == {name: b"mine"}

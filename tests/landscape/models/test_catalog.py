@@ -197,10 +197,10 @@ def test_an_argument_that_the_family_does_not_take_is_named():
         ("vit-tiny", {"activation": "swish"}, "unknown activation 'swish'; expected one of gelu"),
         ("resnet-tiny", {"block": "wide"}, "unknown block 'wide'"),
         ("resnet-tiny", {"stem": "big"}, "unknown stem 'big'"),
-        ("vit-tiny", {"dim": "wide"}, "--model vit can't be built from"),
-        ("vit-tiny", {"heads": 0}, "--model vit can't be built from"),
-        ("vit-tiny", {"patch_size": 0}, "--model vit can't be built from"),
-        ("mixer-tiny", {"dim": -4}, "--model mixer can't be built from"),
+        ("vit-tiny", {"dim": "wide"}, "--model-args dim has to be a whole number"),
+        ("vit-tiny", {"heads": 0}, "--model-args heads has to be a whole number"),
+        ("vit-tiny", {"patch_size": 0}, "--model-args patch_size has to be a whole number"),
+        ("mixer-tiny", {"dim": -4}, "--model-args dim has to be a whole number"),
     ],
 )
 def test_sizes_that_make_no_model_are_refused(name, arguments, message):
