@@ -87,8 +87,6 @@ def remembered_data(
             that the user did not name.
     """
     data = from_plain(DataSettings, config["data"])
-    if not all(isinstance(text, str) for text in (data.data, data.data_dir)):
-        raise InputError(f"{file} does not name its data: expected data and data_dir as texts")
     if is_user_function(data.data) and not trust:
         code = f"the data {printable(data.data)}"
         if not names_the_same(flags.get("data"), data.data):

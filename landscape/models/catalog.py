@@ -16,7 +16,6 @@ from torch import nn
 
 from landscape.errors import InputError
 from landscape.models import pretrained_folder, timm_models, torchvision_models
-from landscape.models.arguments import check_arguments
 from landscape.models.huggingface import build_pretrained_architecture
 from landscape.models.mixer import MlpMixer
 from landscape.models.names import FAMILIES, NAMED
@@ -162,7 +161,6 @@ def _construct(
     if missing:
         needed = " ".join(f"{key}=..." for key in missing)
         raise InputError(f"--model {family} also needs --model-args {needed}")
-    check_arguments(make, family, arguments)
     check_sizes(arguments)
     weights, blocks = count_weights(family, arguments), count_blocks(arguments)
     need_memory(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from landscape.errors import InputError
-from landscape.runtime.plain_files import read_json_object
+from landscape.runtime.plain.files import read_json_object
 
 PREFIX = "hf:"
 # Entries of config.json that are arguments of timm, those that name its networks, and what of the

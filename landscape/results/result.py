@@ -20,7 +20,7 @@ from landscape.results.hdf5.read import Outline, read_arrays, read_outline
 from landscape.results.hdf5.write import write_hdf5
 from landscape.results.provenance import UNKNOWN, Provenance
 from landscape.runtime.options import from_plain, to_plain, types_checked
-from landscape.runtime.typed_fields import check_fields
+from landscape.runtime.plain.fields import check_fields
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

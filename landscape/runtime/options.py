@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from landscape.errors import InputError
-from landscape.runtime.plain_values import describe, is_plain_type, of_type
+from landscape.runtime.plain.values import describe, is_plain_type, of_type
 
 Settings = TypeVar("Settings")
 

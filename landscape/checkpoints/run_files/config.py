@@ -9,8 +9,8 @@ from typing import Any
 from landscape.data.settings import DataSettings
 from landscape.errors import InputError
 from landscape.runtime.options import from_plain
-from landscape.runtime.plain_files import read_json_object
-from landscape.runtime.plain_values import check_bounds, describe, of_type
+from landscape.runtime.plain.files import read_json_object
+from landscape.runtime.plain.values import check_bounds, describe, of_type
 
 MOST_BYTES = 4 * 1024**2
 ADVICE = "restore it from a copy, or train again"

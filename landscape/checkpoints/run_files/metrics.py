@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from landscape.errors import InputError
-from landscape.runtime.plain_files import read_text
+from landscape.runtime.plain.files import read_text
 
 MOST_BYTES = 64 * 1024**2
 ADVICE = (

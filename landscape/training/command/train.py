@@ -4,7 +4,6 @@ import argparse
 import logging
 import os
 import shlex
-import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -41,6 +40,7 @@ from landscape.runtime.options import given_options
 from landscape.runtime.progress import show_messages
 from landscape.runtime.user_files import is_user_function
 from landscape.training.augmentation.augment import Augmentation
+from landscape.training.command.outcome import show_result, show_spread
 from landscape.training.command.plan import Plan
 from landscape.training.command.runs import RequestedRun, requested_directories, requested_runs
 from landscape.training.final_evaluation import FinalEvaluation
@@ -50,7 +50,6 @@ from landscape.training.prepare import need_training_memory
 from landscape.training.sam.ascent import names_in_scope
 from landscape.training.sam.sharp_gradient import names_to_scale
 from landscape.training.scale.data_parallel import join_data_parallel_group
-from landscape.training.state import Row
 
 LOGGER = logging.getLogger(__name__)
 
@@ -152,12 +151,12 @@ def _train_alone(arguments: argparse.Namespace, request: StopRequest, ranks: Ran
             if arguments.eval:
                 evaluation = _evaluation(run, model, validation, device)
                 _evaluate(evaluation, arguments.eval, run.directory)
-            _show_result(run.directory, rows[-1])
+            show_result(run.directory, rows[-1])
         if number + 1 < len(runs):
             # The next run's processes meet within minutes; an evaluation of this may take hours.
             ranks.broadcast(f"run/{number}/evaluated")
     if ranks.is_first and len(runs) > 1:
-        _show_spread(arguments.output_dir, last_rows)
+        show_spread(arguments.output_dir, last_rows)
 
 
 def _begin(run: RequestedRun, model: nn.Module, training: Samples, processes: int) -> None:
@@ -278,25 +277,3 @@ def _evaluate(evaluation: FinalEvaluation, words: Sequence[str], run: RunDirecto
         accuracy, error = score["accuracy"], score["standard_error"]
         mean = f", the mean of {len(score['sets'])} sets" if "sets" in score else ""
         show(f"{run.path}: {name}: accuracy {accuracy:.2f}% +- {error:.2f}{mean}")
-
-
-def _show_result(run: RunDirectory, row: Row) -> None:
-    """Print the result of the last epoch."""
-    show(
-        f"{run.path}: epoch {int(row['epoch'])}, train loss {row['train_loss']:.4f}, "
-        f"val loss {row['val_loss']:.4f}, val accuracy {row['val_accuracy']:.2f}%"
-    )
-
-
-def _show_spread(folder: Path, rows: Sequence[Row]) -> None:
-    """Print means and standard deviations over the seeds."""
-    cells = []
-    for column, title, digits in (
-        ("train_loss", "train loss", 4),
-        ("val_loss", "val loss", 4),
-        ("val_accuracy", "val accuracy (%)", 2),
-    ):
-        values = [row[column] for row in rows]
-        mean, deviation = statistics.fmean(values), statistics.stdev(values)
-        cells.append(f"{title} {mean:.{digits}f} ± {deviation:.{digits}f}")
-    show(f"{folder}: {len(rows)} seeds, mean ± standard deviation: {', '.join(cells)}")

@@ -75,5 +75,5 @@ def test_a_function_and_its_folder_have_to_be_named(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("data", [{"data": 3}, {"data": "digits", "data_dir": ["a"]}])
 def test_names_that_are_no_texts_are_refused(data):
-    with pytest.raises(InputError, match="does not name its data"):
+    with pytest.raises(InputError, match="has to be a text"):
         remembered_data({"data": data}, FILE, {})

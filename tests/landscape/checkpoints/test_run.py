@@ -54,7 +54,7 @@ def test_a_folder_without_a_config_is_no_run(run):
 
 def test_a_pipe_in_place_of_a_config_is_not_waited_for(run):
     os.mkfifo(run.path / CONFIG)
-    with pytest.raises(InputError, match="is not a run directory: it has no config.json"):
+    with pytest.raises(InputError, match="config.json is no regular file"):
         run.read_config()
 
 
@@ -64,7 +64,7 @@ def test_a_pipe_in_place_of_a_config_is_not_waited_for(run):
         (b"", "config.json is damaged"),
         (b'{"model": {', "config.json is damaged"),
         (b"\xff\xfe{}", "config.json is damaged"),
-        (b"[]", "has no model and data entries"),
+        (b"[]", "config.json is damaged: expected an object"),
         (b"{}", "has no model and data entries"),
         (b'{"model": {}}', "has no model and data entries"),
     ],

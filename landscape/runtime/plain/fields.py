@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from landscape.errors import InputError
-from landscape.runtime.plain_values import describe, is_of_type
+from landscape.runtime.plain.values import describe, is_of_type
 
 
 def check_fields(instance: Any, path: str = "") -> None:

@@ -1,0 +1,1 @@
+"""What comes from files, as plain values: read within bounds, and checked against types."""
