@@ -9,7 +9,13 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from landscape.errors import IncompleteError, InputError, LandscapeError, reason_of
+from landscape.errors import (
+    IncompleteError,
+    InputError,
+    LandscapeError,
+    SaveError,
+    reason_of,
+)
 from landscape.runtime.allocator import keep_freed_memory
 from landscape.runtime.progress import show_messages
 from landscape.runtime.streams import is_text, no_text, prepare_streams
@@ -138,11 +144,18 @@ def show(*lines: object) -> None:
     """Print lines of results to standard output, each as one line whatever it holds.
 
     If the reader has gone, as in ``... | head -1``, the work continues without printing.
+
+    Raises:
+        SaveError: Standard output goes to a file, and there is no room.
     """
     try:
         print(*(for_terminal(line, LONGEST_LINE) for line in lines), sep="\n", flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        raise SaveError(
+            f"standard output can't be written: {error.strerror or error}; what was saved is whole"
+        ) from error
 
 
 def show_traceback(error: BaseException) -> None:
