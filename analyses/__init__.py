@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from analyses.analysis import Analysis, Takes
     from analyses.run_context import RunContext
     from analyses.slices.grid import Axis
+    from analyses.stored import load
 
-__all__ = ["Analysis", "Axis", "RunContext", "Takes"]
+__all__ = ["Analysis", "Axis", "RunContext", "Takes", "load"]
 
 
 def __getattr__(name: str) -> Any:
@@ -28,4 +29,8 @@ def __getattr__(name: str) -> Any:
         from analyses.slices.grid import Axis
 
         return Axis
+    if name == "load":
+        from analyses.stored import load
+
+        return load
     raise AttributeError(f"module 'analyses' has no attribute {name!r}")

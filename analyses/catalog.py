@@ -29,6 +29,8 @@ from landscape.errors import InputError
 
 # The entry-point group by which an installed package adds an analysis: its value names an Analysis.
 GROUP = "landscape.analyses"
+# The subcommands that are no analysis.
+OTHER_SUBCOMMANDS = ("report", "show", "diff")
 
 # In the order of the subcommands and of the report's sections.
 _OWN: tuple[Analysis[Any, Any], ...] = (
@@ -68,7 +70,7 @@ def known_analyses() -> dict[str, Analysis[Any, Any]]:
             raise InputError(f"the analysis {entry.value} can't be imported: {error}") from error
         if not isinstance(analysis, Analysis):
             raise InputError(f"{entry.value} has to be an Analysis, got {type(analysis).__name__}")
-        if analysis.name in known:
+        if analysis.name in (*known, *OTHER_SUBCOMMANDS):
             raise InputError(f"{entry.value} is called {analysis.name!r}, a name that is taken")
         known[analysis.name] = analysis
     return known

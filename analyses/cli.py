@@ -37,6 +37,13 @@ def _build_parser() -> Parser:
 
 
 def _plot(arguments: argparse.Namespace) -> None:
+    from analyses.inspection.arguments import SUMMARIES
+
+    if arguments.analysis in SUMMARIES:
+        from analyses.inspection.command import inspect
+
+        inspect(arguments)
+        return
     from analyses.command.plot import plot
 
     plot(arguments)

@@ -12,7 +12,8 @@ from landscape.results.hdf5.read import read_outline
 # PNG has it as Software, PDF and SVG as Creator, HTML as generator, Markdown and VTK in a comment.
 MARK = "landscape-plot of loss-landscape-toolkit"
 
-CSV_COLUMNS = ("analysis", "network", "run", "seed", "quantity", "value", "error")
+# Files of earlier versions lack the last.
+CSV_COLUMNS = ("analysis", "network", "run", "seed", "quantity", "value", "error", "unit")
 
 
 def was_generated(path: Path, analyses: frozenset[str]) -> bool:
@@ -26,7 +27,7 @@ def was_generated(path: Path, analyses: frozenset[str]) -> bool:
         if path.suffix == ".h5":
             return read_outline(path).attributes.get("analysis") in analyses
         if path.suffix == ".csv":
-            return path.read_text(encoding="utf-8").startswith(",".join(CSV_COLUMNS))
+            return path.read_text(encoding="utf-8").startswith(",".join(CSV_COLUMNS[:-1]))
         if path.suffix == ".json":
             return _holds_numbers(json.loads(path.read_bytes()), analyses)
         return MARK.encode() in path.read_bytes()

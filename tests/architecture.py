@@ -40,7 +40,7 @@ ROOMS = {
 # Texts that are a question's name by accident: what plotly calls a kind of trace.
 HOMONYMS = {("analyses.formats.scene_figures", "surface")}
 # Packages of analyses that are no question.
-SHARED = {"slices", "drawing", "formats", "report", "command"}
+SHARED = {"slices", "drawing", "formats", "report", "command", "inspection"}
 # Questions that read the result of another one.
 READERS = {"components": {"hessian"}, "similarity": {"hessian"}}
 

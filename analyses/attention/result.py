@@ -174,3 +174,7 @@ class Attention(Result):
             "pictures": None if self.maps is None else self.maps.indices,
             "why_no_maps": self.why_no_maps or None,
         }
+
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers that no array has."""
+        return dict.fromkeys(("mean", "layers", "heads", "class_token", "maximum"), "nat")

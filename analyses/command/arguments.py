@@ -11,6 +11,7 @@ from analyses.catalog import known_analyses
 from analyses.command.index import index_of_analyses
 from analyses.command.settings import MeasurementSettings
 from analyses.drawing.options import EXPORTS, FORMATS, PlotOptions
+from analyses.inspection.arguments import add_inspections
 from landscape.data.settings import DataSettings
 from landscape.errors import InputError
 from landscape.runtime.console import Parser, add_console_options, add_trust_option, show
@@ -58,6 +59,7 @@ def build_parser() -> Parser:
         _add_shared(command)
         add_options(command.add_argument_group(name), analysis.settings)
     _add_report(commands)
+    add_inspections(commands)
     return parser
 
 

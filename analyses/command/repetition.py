@@ -1,8 +1,9 @@
 """The command line that repeats a measurement for other checkpoints."""
 
 import argparse
+import dataclasses
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +24,41 @@ def plot_command(arguments: argparse.Namespace, analysis: str, runs: Sequence[Ru
     if arguments.model:
         words += ["--model", arguments.model]
     if arguments.model_args:
-        words += ["--model-args", *(f"{key}={_text(value)}" for key, value in arguments.model_args)]
+        words += ["--model-args", *model_words(dict(arguments.model_args))]
     if arguments.weights_key:
         words += ["--weights-key", arguments.weights_key]
     if arguments.trust:
         words += ["--trust"]
     for kind in (DataSettings, MeasurementSettings):
-        for name, value in given_options(arguments, kind).items():
-            words += _flag(name, value)
+        words += flag_words(kind, given_options(arguments, kind))
     return shlex.join([*words, "--output-dir", str(arguments.output_dir)])
 
 
-def _flag(name: str, value: Any) -> list[str]:
-    flag = "--" + name.replace("_", "-")
-    if isinstance(value, bool):
-        return [flag] if value else [flag.replace("--", "--no-", 1)]
-    if name == "metrics":
-        return [flag, _text(value)]
-    return [flag, *map(str, value)] if isinstance(value, tuple) else [flag, str(value)]
+def flag_words(settings: type[Any], values: Mapping[str, Any]) -> list[str]:
+    """The words of a command line that give the fields of settings these values.
+
+    Args:
+        settings: a dataclass whose fields are flags.
+        values: of some of its fields by name; None is what no flag says.
+    """
+    words: list[str] = []
+    for field in dataclasses.fields(settings):
+        value = values.get(field.name)
+        if value is None:
+            continue
+        flag = "--" + field.name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(flag if value else flag.replace("--", "--no-", 1))
+        elif field.metadata["nargs"] is not None:
+            words += [flag, *map(str, value)]
+        else:
+            words += [flag, _text(value)]
+    return words
+
+
+def model_words(arguments: Mapping[str, Any]) -> list[str]:
+    """What ``--model-args`` is given for the sizes and options of a model."""
+    return [f"{key}={_text(value)}" for key, value in arguments.items()]
 
 
 def _text(value: Any) -> str:

@@ -1,11 +1,9 @@
 """Results on disk, to be drawn again without the model that they were measured on."""
 
-from dataclasses import replace
 from pathlib import Path
 
-from analyses.catalog import known_analyses
 from analyses.command.checkpoints import GivenCheckpoint, default_label
-from landscape.errors import InputError
+from analyses.stored import load
 from landscape.results.hdf5.read import is_hdf5, read_outline
 from landscape.results.result import Result
 
@@ -32,23 +30,7 @@ def read_result(given: GivenCheckpoint, wanted: str = "") -> Result:
     Raises:
         InputError: if it is of another analysis than ``wanted``, where one is.
     """
-    for name, analysis in known_analyses().items():
-        foreign = analysis.read_foreign(given.path, given.label)
-        if foreign is None:
-            continue
-        if wanted and name != wanted:
-            raise InputError(f"{given.path} holds a {name}, not a {wanted}")
-        return foreign
-    held = _attribute(given.path, "analysis")
-    if not held:
-        raise InputError(
-            f"{given.path} is an HDF5 file without a result of this toolkit; if it holds the "
-            "weights of a Keras model, save them from torch instead"
-        )
-    known = known_analyses().get(wanted or held)
-    if known is None:
-        raise InputError(f"{given.path} holds {held}, which is not known")
-    return replace(known.result_type.load(given.path), label=given.label)
+    return load(given.path, wanted, given.label)
 
 
 def _attribute(path: Path, name: str) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from analyses.components.settings import Settings
 from analyses.hessian.component_curvature import Components
-from analyses.hessian.eigenvalues import LARGEST, SMALLEST, Eigenvalues
+from analyses.hessian.eigenvalues import LARGEST, SMALLEST, Eigenvalues, curvature_units
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
@@ -64,3 +64,7 @@ class ComponentCurvature(Result):
                 "lambda_min": self.ends.headline(SMALLEST),
             },
         }
+
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers that no array has."""
+        return curvature_units(self.provenance.loss_unit)

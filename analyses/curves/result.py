@@ -108,6 +108,10 @@ class Curves(Result):
         """Every column."""
         return {**self.columns, "seconds": self.provenance.seconds}
 
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers that no array has."""
+        return {"seconds": "s"}
+
 
 def in_file_order(columns: Collection[str]) -> list[str]:
     """The names of columns in the order of metrics.csv, then unknown ones in alphabetical order."""

@@ -215,6 +215,11 @@ class Flatness(Result):
             "seconds": self.provenance.seconds,
         }
 
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers that no array has."""
+        names = ("mean", "sampling_error", "noise_error", "rise", "loss", "one_step")
+        return {**dict.fromkeys(names, self.provenance.loss_unit), "seconds": "s"}
+
 
 def reference(name: str, grid: Values) -> int:
     """The index in a grid of the value that tables show.

@@ -129,3 +129,12 @@ class Eigenvalues:
             arrays[f"{folder}converged"].astype(bool),
             arrays.get(f"{folder}sampling_errors", np.full(len(values), math.nan)),
         )
+
+
+def curvature_units(unit: str) -> dict[str, str]:
+    """The units of the headline numbers of eigenvalues and components; ``unit`` is the loss's."""
+    return {
+        **dict.fromkeys(("eigenvalue", "sampling_error"), unit),
+        "residual": "relative",
+        "parameters": "parameters",
+    }

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.hessian.component_curvature import NO_COMPONENTS, Components
-from analyses.hessian.eigenvalues import LARGEST, SMALLEST, Eigenvalues
+from analyses.hessian.eigenvalues import LARGEST, SMALLEST, Eigenvalues, curvature_units
 from analyses.hessian.held_out import held_out_arrays, held_out_from_arrays, held_out_headline
 from analyses.hessian.settings import Settings
 from landscape.curvature.held_out import HeldOut
@@ -201,6 +201,18 @@ class Spectrum(Result):
             "products": self.products,
             "block_products": self.block_products,
             "seconds": self.provenance.seconds,
+        }
+
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers that no array has."""
+        unit = self.provenance.loss_unit
+        in_unit = ("quotient", "extrapolated", "eigenvalues_of_halves", "edge", "sam_edge")
+        return {
+            **curvature_units(unit),
+            **dict.fromkeys(in_unit, unit),
+            "residuals_of_halves": "relative",
+            "negative_share": "fraction",
+            "seconds": "s",
         }
 
 

@@ -37,3 +37,11 @@ class Interpolation(Slice):
             barriers[f"{split}_barrier_stderr"] = barrier.stderr
             barriers[f"{split}_barrier_at"] = barrier.place
         return {**super().headline(), **barriers}
+
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers that no array has."""
+        heights = (f"{split}_barrier" for split in self.splits)
+        return {
+            **super().headline_units(),
+            **dict.fromkeys(heights, self.provenance.loss_unit),
+        }

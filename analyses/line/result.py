@@ -18,3 +18,8 @@ class Line(Slice):
         """The slice's numbers and the loss at both ends."""
         ends = {"loss_at_start": self.loss[0], "loss_at_end": self.loss[-1]}
         return {**super().headline(), **ends}
+
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers that no array has."""
+        ends = dict.fromkeys(("loss_at_start", "loss_at_end"), self.provenance.loss_unit)
+        return {**super().headline_units(), **ends}

@@ -120,3 +120,9 @@ class Linearity(Result):
             "loss_at_midpoints": self.loss[middle],
             "loss_at_midpoints_stderr": self.loss_stderr[middle],
         }
+
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers that no array has."""
+        rates = ("missing_rate", "missing_rate_same_class", "missing_rate_two_classes")
+        shares = dict.fromkeys((*rates, *(f"{name}_interval" for name in rates)), "fraction")
+        return {**shares, "loss_at_midpoints": self.provenance.loss_unit}

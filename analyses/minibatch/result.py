@@ -77,3 +77,8 @@ class MinibatchSpectra(Result):
             "converged": self.converged,
             "seconds": self.provenance.seconds,
         }
+
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers that no array has."""
+        largest = dict.fromkeys(("mean_largest", "max", "min"), self.provenance.loss_unit)
+        return {**largest, "negative_share": "fraction", "seconds": "s"}

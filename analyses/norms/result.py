@@ -124,3 +124,8 @@ class Norms(Result):
             "activations": activations,
             "blocks": blocks,
         }
+
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers that no array has."""
+        norms = dict.fromkeys(("norm", "token_norm"), "l2 norm")
+        return {**norms, "size": "parameters"}

@@ -154,6 +154,17 @@ class Recursion(Result):
             }
         return {"layers": layers, "samples": self.eigenvalues.shape[1]}
 
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers that no array has."""
+        unit = self.provenance.loss_unit
+        return {
+            **dict.fromkeys(("input_squared_norm", "token_squared_norm"), "squared l2 norm"),
+            "active": "fraction",
+            "slope_squared": "squared slope",
+            **dict.fromkeys(("preactivation_lambda", "block_lambda"), unit),
+            **dict.fromkeys(("preactivation_residual", "block_residual"), "relative"),
+        }
+
 
 def moments(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean and standard error along the last axis, of shape (..., 2); nan for one sample."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from analyses.drawing.options import PlotOptions
 from analyses.drawing.pictures import Picture
 from analyses.formats.pages import POLICY, render, write_text
 from analyses.generated import CSV_COLUMNS
+from analyses.headline_numbers import headline_entries
 from analyses.replicates import by_group, group_of, seed_of
 from analyses.report.failed import SharedReason
 from analyses.report.paper.figures import SURFACES, numbered_figures, surface_scenes_of
@@ -99,9 +101,9 @@ def write_numbers(
 def write_rows(results: Results, path: Path, summary: Summary | None = None) -> Path:
     """Write the headline numbers of all results as CSV, a row for each number and run.
 
-    Numbers in lists and mappings are named by their place, such as ``eigenvalues[0]`` and
-    ``lambda_max.eigenvalue``; an entry ``NAME_stderr`` is the error of ``NAME``. The numbers of the
-    paper's tables follow under the analysis they are from.
+    They have the names of :mod:`analyses.headline_numbers`, such as ``eigenvalues[0]`` and
+    ``lambda_max.eigenvalue``. The numbers of the paper's tables follow under the analysis they are
+    from.
     """
     with (
         replacing(path) as temporary,
@@ -112,27 +114,15 @@ def write_rows(results: Results, path: Path, summary: Summary | None = None) -> 
         for name, measured in results.items():
             for result in measured:
                 place = (name, group_of(result.label), result.label, seed_of(result))
-                numbers = dict(_numbers("", plain(result.headline())))
-                for quantity, value in numbers.items():
-                    if quantity.removesuffix("_stderr") not in numbers.keys() - {quantity}:
-                        error = numbers.get(f"{quantity}_stderr", "")
-                        writer.writerow((*place, quantity, value, error))
+                for entry in headline_entries(result):
+                    if entry.number is not None:
+                        has_error = entry.error is not None and not math.isnan(entry.error)
+                        error = entry.error if has_error else ""
+                        writer.writerow((*place, entry.name, entry.value, error, entry.unit))
         for title, run, measurement in summary.numbers() if summary else ():
             place = (measurement.source, group_of(run.label), run.label, run.seed)
-            writer.writerow((*place, title, measurement.value, measurement.error))
+            writer.writerow((*place, title, measurement.value, measurement.error, ""))
     return path
-
-
-def _numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:
-    """Every number within JSON types, with the name of its place."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _numbers(f"{name}.{key}" if name else key, item)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _numbers(f"{name}[{index}]", item)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield name, value
 
 
 def _write(

@@ -191,6 +191,11 @@ class Robustness(Result):
             },
         }
 
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers that no array has."""
+        names = ("accuracy", "corruption_accuracy", "among_present")
+        return dict.fromkeys(names, "%")
+
     def _corrupted_by_family(self) -> list[Bools]:
         """For each family which pictures are classified correctly, (N, 5)."""
         return list(self.corrupted.swapaxes(0, 1))

@@ -85,3 +85,7 @@ class Sharpness(Result):
             **{name: self.column(name) for name in COLUMNS},
             "seconds": self.provenance.seconds,
         }
+
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers that no array has."""
+        return {"seconds": "s"}

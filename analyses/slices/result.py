@@ -202,6 +202,16 @@ class Slice(Result):
             numbers["mean_loss_by_repeat"] = means
         return numbers
 
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers that no array has."""
+        losses = ("loss", "min_loss", "max_loss", "mean_loss")
+        return {
+            **{name: self._unit(name) for name in (*losses, *self.at_origin, *self.mode)},
+            "accuracy": "%",
+            "largest_interpolation_error": self._unit_of_error(f"{self.split}_loss"),
+            "mean_loss_by_repeat": self.provenance.loss_unit,
+        }
+
     def _treatments(self) -> dict[str, dict[str, str]]:
         """What each direction does to each kind of parameter, in words."""
         words: dict[str, dict[str, str]] = {}

@@ -160,6 +160,14 @@ class Sparsity(Result):
             "neurons": by_layer(self.neurons.astype(np.float64)),
         }
 
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers that no array has."""
+        return {
+            **dict.fromkeys(("layers", "mean", "above", "dead"), "fraction"),
+            **dict.fromkeys(("effective_rank", "components_for_99_percent"), "dimensions"),
+            "neurons": "neurons",
+        }
+
 
 def series(result: Sparsity) -> dict[str, list[int]]:
     """The indices of the layers by kind: a Mixer's token and channel MLPs are two series."""

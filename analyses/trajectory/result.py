@@ -31,3 +31,9 @@ class Trajectory(Slice):
             "path_loss": self.path["loss"],
             "plane_loss": self.path["plane_loss"],
         }
+
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers that no array has."""
+        losses = dict.fromkeys(("path_loss", "plane_loss"), self.provenance.loss_unit)
+        others = {"explained_variance": "fraction", "largest_distance": "l2 norm"}
+        return {**super().headline_units(), **losses, **others}

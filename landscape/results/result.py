@@ -80,6 +80,13 @@ class Result(ABC):
     def headline(self) -> dict[str, Any]:
         """The numbers of the JSON file."""
 
+    def headline_units(self) -> dict[str, str]:
+        """The units of numbers of :meth:`headline` by their names, where no array has the name.
+
+        The name of a mapping stands for everything in it that has none of its own.
+        """
+        return {}
+
     def beside(self, sections: Collection[str]) -> Self:
         """The result without what other sections of a page show.
 

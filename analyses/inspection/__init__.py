@@ -1,0 +1,1 @@
+"""Subcommands that look into result files, and measure and write nothing."""

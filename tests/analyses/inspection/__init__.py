@@ -1,0 +1,1 @@
+"""Tests of the subcommands that look into result files."""
