@@ -39,12 +39,13 @@ def flag_words(settings: type[Any], values: Mapping[str, Any]) -> list[str]:
 
     Args:
         settings: a dataclass whose fields are flags.
-        values: of some of its fields by name; None is what no flag says.
+        values: of some of its fields by name; None is what no flag says. A field that has no flag
+            of its own, such as a seed, is skipped.
     """
     words: list[str] = []
     for field in dataclasses.fields(settings):
         value = values.get(field.name)
-        if value is None:
+        if value is None or "help" not in field.metadata:
             continue
         flag = "--" + field.name.replace("_", "-")
         if isinstance(value, bool):

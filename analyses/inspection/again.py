@@ -44,7 +44,7 @@ def measure_again(result: Result) -> str:
     changed = changed_settings(result)
     if analysis.takes is Takes.PAIR:
         words.append(str(changed.pop(analysis.second_checkpoint, "")))
-    words += flag_words(analysis.settings, {k: v for k, v in changed.items() if k != "seed"})
+    words += flag_words(analysis.settings, changed)
     if analysis.takes is not Takes.RUN:
         words += [*_model_and_data(origin, checkpoint), *_measurement(result, analysis.split)]
     return shlex.join(words)

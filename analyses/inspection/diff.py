@@ -109,21 +109,21 @@ def _compared(entry: HeadlineEntry | None) -> Any:
 def _row(
     name: str, before: HeadlineEntry | None, after: HeadlineEntry | None
 ) -> tuple[str, str, str]:
-    texts = ["not there" if entry is None else value_text(entry) for entry in (before, after)]
-    units = list(dict.fromkeys(entry.unit for entry in (before, after) if entry is not None))
-    if len(units) == 1:
-        shown = f"{texts[0]} → {texts[1]} {units[0]}".rstrip()
-    else:
-        shown = f"{texts[0]} {units[0]} → {texts[1]} {units[1]}"
+    entries = (before, after)
+    texts = ["not there" if entry is None else value_text(entry) for entry in entries]
+    units = ["" if entry is None else entry.unit for entry in entries]
+    if units[0] == units[1]:  # said once
+        units[0] = ""
+    first, second = (f"{text} {unit}".rstrip() for text, unit in zip(texts, units, strict=True))
     apart = difference_text(before, after) if before is not None and after is not None else ""
-    return name, shown, apart
+    return name, f"{first} → {second}", apart
 
 
 def _facts(result: Result) -> dict[str, Any]:
     """What was measured and where, flat: label, hashes, origin, device."""
     made = result.provenance
     facts = {name: value for name, value in vars(made).items() if name not in _NOT_COMPARED}
-    return {"label": result.label, **facts, **dict(_flat("", plain(made.origin)))}
+    return {**facts, **dict(_flat("", plain(made.origin))), "label": result.label}
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
