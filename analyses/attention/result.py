@@ -102,6 +102,7 @@ class Attention(Result):
 
     analysis: ClassVar[str] = "attention"
     settings_type: ClassVar[type[Any]] = Settings
+    coordinates: ClassVar[tuple[str, ...]] = ("layers",)
 
     def arrays(self) -> dict[str, Array]:
         """Every array by its name; those of the maps only where there are any."""

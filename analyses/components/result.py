@@ -29,6 +29,7 @@ class ComponentCurvature(Result):
 
     analysis: ClassVar[str] = "components"
     settings_type: ClassVar[type[Any]] = Settings
+    coordinates: ClassVar[tuple[str, ...]] = ("names",)
 
     def arrays(self) -> dict[str, Array]:
         """The arrays of the whole network and of the components."""

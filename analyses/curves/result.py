@@ -39,6 +39,7 @@ class Curves(Result):
 
     analysis: ClassVar[str] = "curves"
     settings_type: ClassVar[type[Any]] = Settings
+    coordinates: ClassVar[tuple[str, ...]] = ("epoch",)
 
     def logged(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The epochs at which a column has a value, and the values; empty if there is none.

@@ -109,6 +109,7 @@ class Flatness(Result):
 
     analysis: ClassVar[str] = "flatness"
     settings_type: ClassVar[type[Any]] = Settings
+    coordinates: ClassVar[tuple[str, ...]] = ("sigmas", "radii")
 
     def arrays(self) -> dict[str, Array]:
         """``average/KIND/...`` and ``worst/BALL/...``, and the loss with its sampling error."""

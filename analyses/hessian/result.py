@@ -79,6 +79,7 @@ class Spectrum(Result):
 
     analysis: ClassVar[str] = "hessian"
     settings_type: ClassVar[type[Any]] = Settings
+    coordinates: ClassVar[tuple[str, ...]] = ("names",)
 
     def without_vectors(self) -> Self:
         """The same without its eigenvectors, which only its file needs."""

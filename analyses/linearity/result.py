@@ -58,6 +58,7 @@ class Linearity(Result):
 
     analysis: ClassVar[str] = "linearity"
     settings_type: ClassVar[type[Any]] = Settings
+    coordinates: ClassVar[tuple[str, ...]] = ("t",)
 
     def arrays(self) -> dict[str, Array]:
         """Every array by its name."""

@@ -41,6 +41,7 @@ class Norms(Result):
 
     analysis: ClassVar[str] = "norms"
     settings_type: ClassVar[type[Any]] = Settings
+    coordinates: ClassVar[tuple[str, ...]] = ("parts", "layers")
 
     def arrays(self) -> dict[str, Array]:
         """Names, sizes and norms of components; names and norms of layers."""

@@ -58,6 +58,7 @@ class TangentKernel(Result):
 
     analysis: ClassVar[str] = "ntk"
     settings_type: ClassVar[type[Any]] = Settings
+    coordinates: ClassVar[tuple[str, ...]] = ("outputs",)
 
     def arrays(self) -> dict[str, Array]:
         """Every array by its name."""

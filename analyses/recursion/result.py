@@ -59,6 +59,7 @@ class Recursion(Result):
 
     analysis: ClassVar[str] = "recursion"
     settings_type: ClassVar[type[Any]] = Settings
+    coordinates: ClassVar[tuple[str, ...]] = ("layers",)
 
     def arrays(self) -> dict[str, Array]:
         """Every array by its name."""

@@ -58,6 +58,7 @@ class Robustness(Result):
 
     analysis: ClassVar[str] = "robustness"
     settings_type: ClassVar[type[Any]] = Settings
+    coordinates: ClassVar[tuple[str, ...]] = ("families", "severities", "radii", "sets")
 
     def arrays(self) -> dict[str, Array]:
         """Which pictures are classified correctly, and the accuracies that follow."""

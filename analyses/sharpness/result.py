@@ -42,6 +42,7 @@ class Sharpness(Result):
 
     analysis: ClassVar[str] = "sharpness"
     settings_type: ClassVar[type[Any]] = Settings
+    coordinates: ClassVar[tuple[str, ...]] = ("epoch",)
 
     def column(self, name: str) -> NDArray[np.float64]:
         """One of :data:`COLUMNS`, of shape (epochs,)."""

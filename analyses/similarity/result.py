@@ -49,6 +49,7 @@ class Similarity(Result):
 
     analysis: ClassVar[str] = "similarity"
     settings_type: ClassVar[type[Any]] = Settings
+    coordinates: ClassVar[tuple[str, ...]] = ("layers", "parts", "symmetries", "measures")
 
     def arrays(self) -> dict[str, Array]:
         """The arrays by name."""

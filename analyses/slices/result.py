@@ -66,6 +66,9 @@ class Slice(Result):
     repeats: dict[str, Floats] = field(default_factory=dict)
     path: dict[str, NDArray[Any]] = field(default_factory=dict)
 
+    coordinates: ClassVar[tuple[str, ...]] = (
+        "xcoordinates", "ycoordinates", "name", "value_names", "epoch",
+    )  # fmt: skip
     path_axes: ClassVar[tuple[str, ...]] = ("epoch",)
     # The places along x that pictures mark: the network itself.
     marked_x: ClassVar[tuple[float, ...]] = (0.0,)

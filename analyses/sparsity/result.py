@@ -57,6 +57,7 @@ class Sparsity(Result):
 
     analysis: ClassVar[str] = "sparsity"
     settings_type: ClassVar[type[Any]] = Settings
+    coordinates: ClassVar[tuple[str, ...]] = ("layers",)
 
     def arrays(self) -> dict[str, Array]:
         """Every array by its name."""

@@ -18,6 +18,7 @@ from landscape.results.consistency import check_axes, check_errors, check_restor
 from landscape.results.files import replacing
 from landscape.results.hdf5.read import Outline, read_arrays, read_outline
 from landscape.results.hdf5.write import write_hdf5
+from landscape.results.labelled import data_frames, dataset
 from landscape.results.provenance import UNKNOWN, Provenance
 from landscape.runtime.options import from_plain, to_plain, types_checked
 from landscape.runtime.plain.fields import check_fields
@@ -25,6 +26,7 @@ from landscape.runtime.plain.fields import check_fields
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
+    from xarray import Dataset
 
 FORMAT = 2
 # That of files without a checksum, which earlier versions wrote.
@@ -64,6 +66,8 @@ class Result(ABC):
 
     analysis: ClassVar[str]
     settings_type: ClassVar[type[Any]]
+    # The names of arrays, within their folders, that hold the coordinates of their axis.
+    coordinates: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def arrays(self) -> dict[str, Array]:
@@ -105,24 +109,58 @@ class Result(ABC):
         return figures
 
     def to_pandas(self) -> "dict[str, DataFrame]":
-        """The arrays of one or two dimensions as pandas DataFrames, by name.
+        """The arrays as pandas DataFrames, by name.
+
+        Rows are along the first axis, of arrays of more than two dimensions along all but the last,
+        columns along the last; they are labelled by the axis's coordinates where the result holds
+        them, such as ``xcoordinates`` of a surface. The unit is in ``attrs["unit"]``. All numbers
+        and texts that are no array are in ``"scalars"``, a row each with value and unit.
 
         Raises:
             InputError: pandas is not installed.
+
+        Example:
+            >>> surface.to_pandas()["train_loss"].loc[0.0]  # along x, at y = 0
         """
+        self._need("pandas", "to_pandas")
+        return data_frames(self.arrays(), self.coordinates)
+
+    def to_xarray(self) -> "Dataset":
+        """The arrays as an xarray Dataset, with ``units`` and coordinates.
+
+        Variables have the names of arrays, with dots for slashes, so that netCDF can have them.
+        An axis is a dimension by its name, with its coordinates where the result holds them. One
+        that is longer or shorter in another folder of the file, or has other coordinates there, is
+        called by its folder, too. Label, analysis, settings and provenance are attributes.
+
+        Raises:
+            InputError: xarray is not installed.
+
+        Example:
+            >>> surface.to_xarray()["train_loss"].sel(x=0.0, method="nearest")
+        """
+        self._need("xarray", "to_xarray")
+        return dataset(
+            self.arrays(),
+            self.coordinates,
+            {key: str(value) for key, value in self._attributes().items()},
+        )
+
+    def _need(self, package: str, method: str) -> None:
         try:
-            from pandas import DataFrame
+            import_module(package)
         except ImportError as error:
-            raise InputError("to_pandas() needs pandas: pip install pandas") from error
-        frames = {}
-        for name, array in self.arrays().items():
-            values = np.asarray(array.values)
-            if values.ndim in (1, 2):
-                frames[name] = DataFrame(values)
-                frames[name].index.name = array.axes[0] if array.axes else None
-                if values.ndim == 2 and len(array.axes) == 2:
-                    frames[name].columns.name = array.axes[1]
-        return frames
+            raise InputError(f"{method}() needs {package}: pip install {package}") from error
+
+    def _attributes(self) -> dict[str, bool | int | str]:
+        """What a file says beside its arrays."""
+        return {
+            "analysis": self.analysis,
+            "format": FORMAT,
+            "label": self.label,
+            "settings": json.dumps(to_plain(self.settings)),
+            "provenance": json.dumps(asdict(self.provenance)),
+        }
 
     def save(self, path: str | Path, *, complete: bool = True) -> None:
         """Write the HDF5 file; a reader sees the old file or the new one, never a part.
@@ -131,18 +169,10 @@ class Result(ABC):
             path: of the file.
             complete: False marks the partial result of an unfinished computation.
         """
-        attributes: dict[str, bool | int | str] = {
-            "analysis": self.analysis,
-            "format": FORMAT,
-            "complete": complete,
-            "label": self.label,
-            "settings": json.dumps(to_plain(self.settings)),
-            "provenance": json.dumps(asdict(self.provenance)),
-        }
         arrays = self.arrays()
         write_hdf5(
             Path(path),
-            attributes,
+            {**self._attributes(), "complete": complete},
             {name: array.values for name, array in arrays.items()},
             {
                 name: {"unit": array.unit, "axes": json.dumps(array.axes)}
