@@ -54,7 +54,7 @@ def test_a_folder_without_a_config_is_no_run(run):
         (b"", "config.json is damaged"),
         (b'{"model": {', "config.json is damaged"),
         (b"\xff\xfe{}", "config.json is damaged"),
-        (b"[]", "has no model and data entries"),
+        (b"[]", "config.json is damaged: expected an object, got list"),
         (b"{}", "has no model and data entries"),
         (b'{"model": {}}', "has no model and data entries"),
     ],
