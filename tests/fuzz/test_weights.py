@@ -127,16 +127,19 @@ def zeros(count):
 
 
 @pytest.mark.parametrize("kind", ["npz", "torch"])
-def test_what_would_unpack_to_gigabytes_is_refused_before(tmp_path, kind):
+def test_what_would_unpack_to_far_more_is_refused_before(tmp_path, kind):
     file = tmp_path / "bomb"
     block = zeros(2**24) if kind == "npz" else bytes(2**26)
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         if kind == "torch":
             archive.writestr("bomb/data.pkl", b"\x80\x02}.")
-        for number in range(20):
+        for number in range(5):
             name = f"a{number}.npy" if kind == "npz" else f"bomb/data/{number}"
             archive.writestr(name, block)
-    with pytest.raises(InputError, match=r"would unpack to 1,34\d,\d{3},\d{3}"), bounded(5, 2**28):
+    with (
+        pytest.raises(InputError, match=r"would unpack to 335,544,\d{3}, expected at most"),
+        bounded(5, 2**27),
+    ):
         read_contents(file)
 
 

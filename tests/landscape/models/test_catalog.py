@@ -197,10 +197,10 @@ def test_an_argument_that_the_family_does_not_take_is_named():
         ("vit-tiny", {"activation": "swish"}, "unknown activation 'swish'; expected one of gelu"),
         ("resnet-tiny", {"block": "wide"}, "unknown block 'wide'"),
         ("resnet-tiny", {"stem": "big"}, "unknown stem 'big'"),
-        ("vit-tiny", {"dim": "wide"}, "--model vit can't be built from"),
-        ("vit-tiny", {"heads": 0}, "--model vit can't be built from"),
-        ("vit-tiny", {"patch_size": 0}, "--model vit can't be built from"),
-        ("mixer-tiny", {"dim": -4}, "--model mixer can't be built from"),
+        ("vit-tiny", {"dim": "wide"}, "dim has to be a whole number, got the text 'wide'"),
+        ("vit-tiny", {"heads": 0}, "heads has to be from 1 to 1,048,576, got 0"),
+        ("vit-tiny", {"patch_size": 0}, "patch_size has to be from 1 to 1,048,576, got 0"),
+        ("mixer-tiny", {"dim": -4}, "dim has to be from 1 to 1,048,576, got -4"),
     ],
 )
 def test_sizes_that_make_no_model_are_refused(name, arguments, message):
