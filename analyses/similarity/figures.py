@@ -24,7 +24,7 @@ from analyses.similarity.result import (
 from landscape.measures.cka import cka
 
 # Names of networks beside the cells of a small matrix, in characters.
-LONGEST_BESIDE_A_CELL = 24
+LONGEST_BESIDE_A_CELL = 40
 # Inches of a map of more networks than have a number each.
 CROWDED = 8.0
 
