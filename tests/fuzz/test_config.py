@@ -128,5 +128,5 @@ def test_sizes_that_would_take_all_memory_are_refused_before(run):
     config = json.loads((run / CONFIG).read_text())
     config["model"]["arguments"]["dim"] = 2**20
     (run / CONFIG).write_text(json.dumps(config))
-    with pytest.raises(InputError, match=r"describes a network of [\d,]+ parameters"), bounded():
+    with pytest.raises(InputError, match=r"can't hold the [\d,]+ parameters"), bounded():
         load_checkpoint(run)

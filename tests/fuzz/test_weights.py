@@ -153,6 +153,14 @@ def test_a_header_that_says_another_size_than_the_data_is_refused(tmp_path):
         read_contents(file)
 
 
+def test_an_archive_whose_end_says_another_number_of_records_is_refused(state, tmp_path):
+    file = tmp_path / "a.npz"
+    np.savez(file, **state)
+    flip_in(file, b"PK\x05\x06", 10)
+    with pytest.raises(InputError, match="not as many records as its end says"):
+        read_contents(file)
+
+
 def test_two_records_of_one_name_are_refused(tmp_path):
     file = tmp_path / "a.pt"
     torch.save({"w": torch.ones(2)}, file)

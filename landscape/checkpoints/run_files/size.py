@@ -5,9 +5,12 @@ from pathlib import Path
 from landscape.errors import InputError
 from landscape.models.catalog import ModelSpec
 
+# Networks of so many parameters are made in any case; reading the file says what is wrong with it.
+ALWAYS_TAKEN = 2**24
+
 
 def refuse_oversized_network(spec: ModelSpec, weights: Path) -> None:
-    """Raise InputError if a network has more parameters than its file has bytes.
+    """Raise InputError if a network has more parameters than its file has bytes by far.
 
     They are counted without taking memory for them, since a damaged size may ask for any amount.
     Models that run code of others, to which this does not apply, are not counted.
@@ -18,8 +21,8 @@ def refuse_oversized_network(spec: ModelSpec, weights: Path) -> None:
     """
     size = weights.stat().st_size if weights.is_file() else 0
     count = spec.count_weights() or 0
-    if count > size > 0:  # an empty file has a message of its own
+    if weights.is_file() and count > size + ALWAYS_TAKEN:
         raise InputError(
-            f"the config.json of {weights} describes a network of {count:,} parameters, more than "
-            f"the {size:,} bytes of the file can hold; restore config.json from a copy"
+            f"{weights} is truncated, or its config.json is damaged: {size:,} bytes can't hold the "
+            f"{count:,} parameters of the network that it describes; restore both from a copy"
         )
