@@ -12,7 +12,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 # pip would compile on one core. Some packages hold files that are no Python of this version.
 COMPILE := $(BIN)/python -W ignore -m compileall -qq -j 0 .venv/lib || true
 
-.PHONY: help demo paper test test-full check lint format types pytest clean
+FUZZ_CASES ?= 2000
+
+.PHONY: help demo paper test test-full fuzz check lint format types pytest clean
 
 help:
 	@echo "make demo       draw the networks of the gallery; train, measure and draw a small pair"
@@ -20,6 +22,7 @@ help:
 	@echo "                make paper ARGS='--data-dir DIR' with CIFAR-10 elsewhere than in data/"
 	@echo "make test       ruff, mypy and pytest"
 	@echo "make test-full  the same with every example, kill and repeat of the tests"
+	@echo "make fuzz       thousands of damaged files for every reader; FUZZ_CASES=N of each kind"
 	@echo "make check      ruff, mypy and the fast tests: no commands, pictures, kills or slow examples"
 	@echo "make lint       ruff alone; make format applies it"
 	@echo "make types      mypy alone"
@@ -54,6 +57,9 @@ test: lint
 
 test-full: lint types
 	LANDSCAPE_FULL_TESTS=1 $(PYTEST) $(ARGS)
+
+fuzz: .venv/installed-dev
+	LANDSCAPE_FUZZ_CASES=$(FUZZ_CASES) $(PYTEST) tests/fuzz $(ARGS)
 
 check: lint types
 	$(PYTEST) -m 'not slow' $(ARGS)

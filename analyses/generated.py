@@ -8,6 +8,7 @@ from pathlib import Path
 
 from landscape.errors import InputError
 from landscape.results.hdf5.read import read_outline
+from landscape.results.hdf5.seal import is_sealed
 
 # PNG has it as Software, PDF and SVG as Creator, HTML as generator, Markdown and VTK in a comment.
 MARK = "landscape-plot of loss-landscape-toolkit"
@@ -25,6 +26,9 @@ def was_generated(path: Path, analyses: frozenset[str]) -> bool:
     """
     try:
         if path.suffix == ".h5":
+            with path.open("rb") as file:
+                if is_sealed(file):  # also a damaged one
+                    return True
             return read_outline(path).attributes.get("analysis") in analyses
         if path.suffix == ".csv":
             return path.read_text(encoding="utf-8").startswith(",".join(CSV_COLUMNS[:-1]))

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from analyses.attention.result import Attention, Maps
-from analyses.drawing.crowds import on_files
+from analyses.drawing.crowds import MOST_FILES, on_files
 from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
@@ -54,13 +54,15 @@ def draw(results: Sequence[Attention], options: PlotOptions | None = None) -> di
         raw = f"attention weight{factor}\nin the last layer"
         rollout = f"attention rollout{factor}"
 
-        def add(name: str, draw_some: Any, weights_of: Callable[[Maps], Array], words: str) -> None:
+        def add(
+            name: str, draw_some: Any, weights_of: Callable[[Maps], Array], words: str, files: int
+        ) -> None:
             drawn = partial(draw_some, weights_of=weights_of, quantity=words, sharing=mapped)
-            pages.update(on_files(name, mapped, drawn, MOST_NETWORKS))
+            pages.update(on_files(name, mapped, drawn, MOST_NETWORKS, files))
 
-        add("attention", _maps, lambda maps: scaled(maps.mean), raw)
-        add("attention-rollout", _maps, lambda maps: scaled(maps.rolled), rollout)
-        add("attention-heads", _heads, lambda maps: scaled(maps.raw[0]), raw)
+        add("attention", _maps, lambda maps: scaled(maps.mean), raw, MOST_FILES)
+        add("attention-rollout", _maps, lambda maps: scaled(maps.rolled), rollout, 1)
+        add("attention-heads", _heads, lambda maps: scaled(maps.raw[0]), raw, 1)
     return {**pages, "attention-entropy": _entropies(results)}
 
 

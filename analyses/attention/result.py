@@ -50,7 +50,7 @@ class Maps:
         return {
             "maps/indices": Array(self.indices, "", ("picture",)),
             "maps/classes": Array(np.array(self.classes, dtype=object), "", ("picture",)),
-            "maps/pixels": Array(self.pixels, "of 255", (*grid, "channel")),
+            "maps/pixels": Array(self.pixels, "of 255", ("picture", "height", "width", "channel")),
             "maps/shown": Array(np.array(self.shown, dtype=object)),
             "maps/query": Array(np.array(self.query, dtype=object)),
             "maps/raw": Array(self.raw, "fraction", ("picture", "head", *grid[1:])),

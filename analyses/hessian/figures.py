@@ -32,7 +32,8 @@ def draw(results: Sequence[Spectrum], options: PlotOptions | None = None) -> dic
     with_density = [result for result in results if result.settings.probes]
     if with_density:
         pages["hessian-tails"] = tails(with_density)
-        pages |= on_files("hessian-linear", examples_of(with_density), linear_densities)
+        examples = examples_of(with_density)
+        pages |= on_files("hessian-linear", examples, linear_densities, most_files=1)
     with_components = [result for result in results if result.components.names]
     if with_components:
         pages["hessian-components"] = component_curvatures(with_components)

@@ -24,7 +24,9 @@ from analyses.similarity.result import (
 from landscape.measures.cka import cka
 
 # Names of networks beside the cells of a small matrix, in characters.
-LONGEST_BESIDE_A_CELL = 24
+LONGEST_BESIDE_A_CELL = 40
+# Inches of a map of more networks than have a number each.
+CROWDED = 8.0
 
 
 def draw(results: Sequence[Similarity], options: PlotOptions | None = None) -> dict[str, Figure]:
@@ -70,7 +72,7 @@ def layer_maps(pairs: Sequence[tuple[Similarity, Similarity]]) -> Figure:
 def network_map(results: Sequence[Similarity]) -> Figure:
     """CKA of the last layers of all networks, with the numbers as far as there is room for them."""
     count = len(results)
-    size = 1.4 + 0.55 * min(count, MOST_NAMED)
+    size = CROWDED if is_crowd(count) else 1.4 + 0.55 * count
     page = figure(size + 1.0, size)
     panel = page.subplots()
     values = _last_layers(results)
@@ -80,6 +82,8 @@ def network_map(results: Sequence[Similarity]) -> Figure:
     names = [plain_text(results[place].label, longest=LONGEST_BESIDE_A_CELL) for place in places]
     panel.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
     panel.set_yticks(places, names)
+    if is_crowd(count):
+        panel.tick_params(labelsize=5)
     if step > 1:
         add_note(page, f"All {count} networks in the order given; one name in {step} is written")
     if not is_crowd(count):

@@ -43,7 +43,7 @@ def draw(results: Sequence[Surface], options: PlotOptions | None = None) -> dict
     filled = partial(contours, options=options, sharing=results)
     pages = {
         **on_files(name, results, filled),
-        **on_files(f"{name}_lines", results, partial(filled, filled=False)),
+        **on_files(f"{name}_lines", results, partial(filled, filled=False), most_files=1),
         **on_files(
             f"{name}_3d", results, partial(surfaces_3d, options=options, sharing=results),
             most_files=1,

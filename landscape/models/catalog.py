@@ -73,6 +73,17 @@ class ModelSpec:
             raise InputError(_unknown(self.name))
         return _construct(_CLASSES[self.name], self.name, self.arguments)
 
+    def count_weights(self) -> int | None:
+        """The number of weights, by the sizes alone; None for the networks of others.
+
+        Raises:
+            InputError: The arguments don't fit the model.
+        """
+        if self.name not in FAMILIES:
+            return None
+        _check_arguments(_CLASSES[self.name], self.name, self.arguments)
+        return count_weights(self.name, self.arguments)
+
 
 def resolve_model(
     name: str,
@@ -150,18 +161,7 @@ def _construct(
     make: Callable[..., nn.Module], family: str, arguments: Mapping[str, Any]
 ) -> nn.Module:
     """Call ``make`` with ``arguments``; InputError if they don't fit."""
-    accepted = inspect.signature(make).parameters
-    unknown = sorted(set(arguments) - set(accepted))
-    if unknown:
-        raise InputError(
-            f"--model {family} takes no argument {', '.join(unknown)}; "
-            f"it takes {', '.join(accepted)}"
-        )
-    missing = [k for k, p in accepted.items() if p.default is p.empty and k not in arguments]
-    if missing:
-        needed = " ".join(f"{key}=..." for key in missing)
-        raise InputError(f"--model {family} also needs --model-args {needed}")
-    check_sizes(arguments)
+    _check_arguments(make, family, arguments)
     weights, blocks = count_weights(family, arguments), count_blocks(arguments)
     need_memory(
         WEIGHT_BYTES * weights + BLOCK_BYTES * blocks,
@@ -174,6 +174,24 @@ def _construct(
         raise InputError(
             f"--model {family} can't be built from {dict(arguments)}: {error}"
         ) from error
+
+
+def _check_arguments(
+    make: Callable[..., nn.Module], family: str, arguments: Mapping[str, Any]
+) -> None:
+    """Raise InputError for arguments that the family does not take, lacks, or that are no sizes."""
+    accepted = inspect.signature(make).parameters
+    unknown = sorted(set(arguments) - set(accepted))
+    if unknown:
+        raise InputError(
+            f"--model {family} takes no argument {', '.join(unknown)}; "
+            f"it takes {', '.join(accepted)}"
+        )
+    missing = [k for k, p in accepted.items() if p.default is p.empty and k not in arguments]
+    if missing:
+        needed = " ".join(f"{key}=..." for key in missing)
+        raise InputError(f"--model {family} also needs --model-args {needed}")
+    check_sizes(arguments)
 
 
 def _unknown(name: str) -> str:

@@ -28,7 +28,7 @@ def check_finite(model: nn.Module, path: object = "") -> None:
         return
     (name, count, size), *others = broken
     which = f"{path}: the weights" if path else "the weights"
-    more = f", and {len(others):,} further tensors have some" if others else ""
+    more = f", also in {len(others):,} other tensor{'s' * (len(others) > 1)}" if others else ""
     raise InputError(
         f"{which} are not finite: {count:,} of the {size:,} entries of {name} are NaN or "
         f"infinite{more}; take a checkpoint of before the training diverged"

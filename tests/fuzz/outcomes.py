@@ -45,6 +45,12 @@ class Outcomes:
         self.counts[kind] += 1
         self.examples.setdefault(kind, []).append(example)
 
+    def assert_within_bounds(self) -> None:
+        """Fail if a file was answered by anything but its content or one line, in time."""
+        self.assert_none("failed")
+        assert self.counts, "no file was damaged"
+        assert self.slowest < SECONDS
+
     def assert_none(self, *kinds: str) -> None:
         """Fail with examples if one of these outcomes came."""
         for kind in kinds:

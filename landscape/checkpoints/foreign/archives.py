@@ -18,6 +18,9 @@ MOST_TIMES = 8
 MOST_BYTES = 256 * 1024**2
 
 _CHUNK = 1024**2
+_END = b"PK\x05\x06"
+_LONGEST_END = 22 + 2**16  # with the longest comment, in bytes
+_COUNT_IS_ELSEWHERE = 0xFFFF  # in an archive of the 64-bit kind
 
 # What zipfile raises for archives that are damaged, each in its own way.
 ZIP_ERRORS = (
@@ -44,7 +47,10 @@ def refuse_large_archive(path: Path) -> None:
         zipfile.BadZipFile: Or others of :data:`ZIP_ERRORS`: it is damaged.
     """
     with zipfile.ZipFile(path) as archive:
-        unpacked = sum(record.file_size for record in archive.infolist())
+        records = archive.infolist()
+    if _count_of_records(path) not in (len(records), _COUNT_IS_ELSEWHERE):
+        raise zipfile.BadZipFile("its directory has not as many records as its end says")
+    unpacked = sum(record.file_size for record in records)
     size = path.stat().st_size
     most = MOST_TIMES * size + MOST_BYTES
     if unpacked > most:
@@ -53,6 +59,15 @@ def refuse_large_archive(path: Path) -> None:
             f"{most:,} ({MOST_TIMES} times its size and {MOST_BYTES // 1024**2} MiB); if you trust "
             "it, unpack it and save the weights anew without compression"
         )
+
+
+def _count_of_records(path: Path) -> int:
+    """The number of records that the end of an archive says, which zipfile does not compare."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _LONGEST_END))
+        end = file.read()
+    place = end.rfind(_END)
+    return int.from_bytes(end[place + 10 : place + 12], "little")
 
 
 def check_archive(path: Path) -> None:

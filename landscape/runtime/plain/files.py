@@ -31,7 +31,7 @@ def read_text(file: Path, most_bytes: int) -> str:
         raise
     except OSError as error:
         raise InputError(f"{file} can't be read: {error.strerror or error}") from error
-    with os.fdopen(handle, "rb") as stream:
+    try:
         state = os.fstat(handle)
         if not stat.S_ISREG(state.st_mode):
             kind = "a folder" if stat.S_ISDIR(state.st_mode) else "no regular file"
@@ -40,7 +40,10 @@ def read_text(file: Path, most_bytes: int) -> str:
             raise InputError(
                 f"{file} has {state.st_size:,} bytes, expected at most {most_bytes:,}; {COPY_AGAIN}"
             )
-        content = stream.read(most_bytes)
+        with os.fdopen(os.dup(handle), "rb") as stream:
+            content = stream.read(most_bytes)
+    finally:
+        os.close(handle)
     try:
         return content.decode()
     except UnicodeDecodeError as error:

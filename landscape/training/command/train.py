@@ -78,15 +78,17 @@ def train_command(arguments: argparse.Namespace) -> None:
 
 
 def _names_given(arguments: argparse.Namespace) -> list[str]:
-    """The flags without which a run is not resumed: those that allow it to run code."""
+    """The flags that a run may need to be resumed: they allow what its config.json names."""
     given = given_options(arguments, DataSettings)
-    words = ["--trust"] if arguments.trust else []
-    if effect_of_name(arguments.model or ""):
-        words += ["--model", arguments.model]
-    if is_user_function(given.get("data", "")):
-        words += [word for name in ("data", "data_dir") if name in given
-                  for word in ("--" + name.replace("_", "-"), given[name])]  # fmt: skip
-    return words
+    is_own_data = is_user_function(given.get("data", ""))
+    named = {
+        "--model": arguments.model if effect_of_name(arguments.model or "") else None,
+        "--data": given.get("data") if is_own_data else None,
+        "--data-dir": given.get("data_dir") if is_own_data else None,
+        "--init": getattr(arguments, "init", None),
+    }
+    words = [word for flag, value in named.items() if value for word in (flag, value)]
+    return [*words, "--trust"] if arguments.trust else words
 
 
 def _train(arguments: argparse.Namespace, request: StopRequest) -> None:

@@ -54,8 +54,8 @@ def data_that_ends(split):
     raise SystemExit
 """
 NOT_FINITE = (
-    "the weights are not finite: 2 of the 15 entries of 3.weight are NaN or infinite, and 1 "
-    "further tensors have some"
+    "the weights are not finite: 2 of the 15 entries of 3.weight are NaN or infinite, also in 1 "
+    "other tensor"
 )
 REASONS = {
     "diverged": NOT_FINITE,

@@ -99,7 +99,7 @@ def test_a_file_where_the_output_should_be(refused, runs, tmp_path, below):
 def test_a_file_where_the_label_should_be(refused, runs, tmp_path):
     (tmp_path / "plain").write_text("mine")
     said = refused("line", runs[0], *SMALL["line"], "--output-dir", tmp_path)
-    assert f"cannot write to {tmp_path / 'plain'}" in said
+    assert f"{tmp_path / 'plain'} is a file, where the folder of 'plain' has to be" in said
     assert content(tmp_path) == {"plain": b"mine"}
 
 

@@ -1,12 +1,12 @@
 """A result that is there is used again, unless the question has changed."""
 
-import h5py
 import pytest
 
 from analyses.analysis import Analysis
 from tests.analyses.command.words import REPORTED, SMALL
 from tests.analyses.written import arrays, headline
 from tests.commands import content
+from tests.hdf5_files import changed
 
 
 # By itself, curves reads the runs' metrics each time: they may have grown.
@@ -41,9 +41,12 @@ def test_what_is_measured_stays_when_a_checkpoint_is_added(done, runs, measured)
     assert (measured / "plain" / "line.h5").read_bytes() == before
 
 
+def set_loss(file):
+    file["train_loss"][:] = 7.0
+
+
 def test_force_measures_again(done, runs, measured):
-    with h5py.File(measured / "plain" / "line.h5", "r+") as file:
-        file["train_loss"][:] = 7.0
+    changed(measured / "plain" / "line.h5", set_loss)
     _, err = done("line", "--format", "none", runs[0], *SMALL["line"], "--output-dir", measured)
     assert "already measured" in err
     assert headline(measured, "plain", "line")["loss_at_end"] == 7
@@ -94,7 +97,7 @@ def test_a_damaged_result_is_measured_again_with_force_only(refused, done, runs,
     path.write_bytes(path.read_bytes()[:1000])
     before = content(measured)
     words = ("line", runs[0], *SMALL["line"], "--output-dir", measured)
-    assert f"{path} is damaged or not a result file" in refused(*words)
+    assert f"{path} is damaged or was changed" in refused(*words)
     assert content(measured) == before
     done(*words, "--force")
     assert arrays(path)["train_loss"].shape == (3,)

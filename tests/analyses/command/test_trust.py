@@ -138,7 +138,7 @@ def test_a_folder_is_not_given_to_code_unless_it_is_named(refused, done, here):
         ("timm:resnet10t", {"act_layer": "/tmp/a"}, "the argument act_layer=/tmp/a"),
         ("torchvision:resnet18", {"weights": "DEFAULT"}, "the argument weights=DEFAULT"),
         ("vit", {**VIT, "pretrained": True}, "takes no argument pretrained"),
-        (["vit"], {}, "does not name its model"),
+        (["vit"], {}, "model.name has to be a text"),
     ],
 )
 @pytest.mark.parametrize("command", ["norms", "report"])

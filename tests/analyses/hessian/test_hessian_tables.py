@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from analyses import hessian
+from analyses.drawing.pictures import Picture
 from analyses.drawing.style import styled
 from analyses.hessian.result import Spectrum
 from analyses.hessian.settings import Settings
@@ -18,6 +19,7 @@ from analyses.report.page import write_markdown, write_numbers
 from landscape.curvature.stability import gradient_descent_edge, sam_edge
 from landscape.objective.objective import Objective
 from landscape.parameters.layout import ParameterLayout
+from landscape.runtime.visible_text import for_markdown
 from tests.analyses.case_objectives import case_objective
 from tests.analyses.pictures import coloured
 from tests.landscape.eigen.planted import by_magnitude
@@ -213,11 +215,11 @@ def test_all_pictures_are_drawn(pair):
 
 def test_the_markdown_page(pair, tmp_path):
     with styled():
-        figures = {"hessian": hessian.draw(pair)}
+        figures = {"hessian": {k: Picture(page) for k, page in hessian.draw(pair).items()}}
     path = write_markdown({"hessian": pair}, figures, tmp_path / "hessian.md")
     text = path.read_text()
     for reading in hessian.ANALYSIS.reading.values():
-        assert reading in text
+        assert for_markdown(reading) in text
     for name in figures["hessian"]:
         assert f"![{name}]({name}.png)" in text
     tables = [block for block in text.split("\n\n") if block.startswith("| ")]

@@ -64,7 +64,7 @@ def test_a_pipe_in_place_of_a_config_is_not_waited_for(run):
         (b"", "config.json is damaged"),
         (b'{"model": {', "config.json is damaged"),
         (b"\xff\xfe{}", "config.json is damaged"),
-        (b"[]", "config.json is damaged: expected an object"),
+        (b"[]", "config.json is damaged: expected an object, got list"),
         (b"{}", "has no model and data entries"),
         (b'{"model": {}}', "has no model and data entries"),
     ],

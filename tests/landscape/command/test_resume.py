@@ -206,7 +206,7 @@ def test_a_truncated_checkpoint_is_not_resumed(refused, copied, share):
     ("damage", "message"),
     [
         (lambda text: text[: len(text) // 2], "is damaged"),
-        (lambda _: "[]", "no model and data entries"),
+        (lambda _: "[]", "is damaged: expected an object, got list"),
         (lambda text: text.replace('"training"', '"other"'), "training"),
         (lambda text: text.replace('"model_name"', '"other"'), "model_name"),
     ],

@@ -10,7 +10,7 @@ from tests.landscape.command.words import FAST, FILES, SMALL
 
 def test_a_training_that_diverges_has_failed(train, tmp_path):
     status, out, err = train(
-        *(*SMALL, "--epochs", "1", "-b", "128", "--lr", "1e30", "--warmup-epochs", "0", "--quiet"),
+        *(*SMALL, "--epochs", "1", "-b", "128", "--lr", "1e18", "--warmup-epochs", "0", "--quiet"),
         *("--output-dir", tmp_path / "run"),
     )
     assert (status, out) == (1, "")
@@ -22,7 +22,7 @@ def test_a_training_that_diverges_has_failed(train, tmp_path):
 def test_a_result_that_is_no_number_is_a_failure(train, tmp_path):
     """One step, taken from a sound loss, that leaves no sound network."""
     status, out, err = train(
-        *(*SMALL, "--epochs", "1", "-b", "1442", "--lr", "1e30", "--warmup-epochs", "0"),
+        *(*SMALL, "--epochs", "1", "-b", "1442", "--lr", "1e18", "--warmup-epochs", "0"),
         *("--quiet", "--output-dir", tmp_path / "run"),
     )
     assert (status, out) == (1, "")

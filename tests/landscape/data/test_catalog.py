@@ -139,16 +139,20 @@ def test_an_image_folder(tmp_path):
         (DataSettings(data="digits", std=(0.5,)), "--mean and --std have to be given together"),
         (DataSettings(data="digits", mean=(0.5,), std=(0.0,)), "--std has to be positive, got 0"),
         (DataSettings(data="digits", mean=(0.5,), std=(-1.0,)), "--std has to be positive"),
-        (
-            DataSettings(data="digits", mean=(0.5,), std=(float("nan"),)),
-            "--std has to be positive",
-        ),
         (DataSettings(data="absent.py:load"), "no such file: absent.py"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_can_not_be_had(settings, message):
     assert message in refused(settings)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e38])
+@pytest.mark.parametrize("name", ["mean", "std", "crop"])
+def test_numbers_that_no_pixels_can_be_computed_with(name, value):
+    number = value if name == "crop" else (value,)
+    with pytest.raises(InputError, match=f"--{name} has to be a finite number"):
+        DataSettings(data="digits", **{name: number})
 
 
 def test_as_many_means_as_channels():

@@ -147,6 +147,11 @@ def test_what_a_folder_names_elsewhere_is_not_opened(transformers, vit_folder, e
     assert said in str(refused.value)
 
 
+def test_weights_of_a_backbone_are_not_downloaded(transformers, vit_folder):
+    change(vit_folder, use_pretrained_backbone=True)
+    assert load_pretrained(vit_folder, {}).config.use_pretrained_backbone is False
+
+
 class TestAdapters:
     @pytest.fixture
     def trained(self, transformers, peft, vit_folder):

@@ -228,7 +228,7 @@ def test_a_killed_run_ends_with_the_same_kept_epochs(
         with pytest.raises(Killed):
             train(make(name, **arguments), *data, settings, run)
     if run.epochs():
-        (run.path / "epochs" / ".0002.pt.9-ab.pt").touch()
+        (run.path / "epochs" / ".0002.pt.99999999-0123abcd.part").touch()
     before = kept(run)
     train(restarted(run, name, arguments), *data, settings, run, resume=True)
     assert_same_run(run, unbroken_run)
