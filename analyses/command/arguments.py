@@ -113,6 +113,7 @@ def _add_shared(parser: Parser) -> None:
         default=("png", "html", "md"),
         metavar="LIST",
         help=f"pictures in any of {','.join(FORMATS)}; html, md: a page with tables and pictures; "
+        "csv: the headline numbers with errors and units, also beside each result's JSON; "
         "interactive: 3D surfaces to turn, in one HTML file; vts, vtp: for ParaView "
         "(default: png,html,md); none measures and draws nothing",
     )
@@ -161,7 +162,7 @@ def _formats(text: str) -> tuple[str, ...]:
     if text == "none":
         return ()
     formats = tuple(text.split(","))
-    known = (*FORMATS, "html", "md", *EXPORTS)
+    known = (*FORMATS, "html", "md", "csv", *EXPORTS)
     unknown = sorted(set(formats) - set(known))
     if unknown:
         raise InputError(f"unknown format {', '.join(unknown)}; expected {', '.join(known)}")

@@ -54,7 +54,7 @@ def _overwritten(
     folder, formats = arguments.output_dir, set(arguments.format)
     for request in requests:
         if request.stored is None:
-            kinds = ["h5", "json", *(set(EXPORTS) & formats)]
+            kinds = ["h5", "json", *({*EXPORTS, "csv"} & formats)]
             for name in request.settings:
                 yield from _present(folder / request.label / f"{name}.{kind}" for kind in kinds)
     if not formats:

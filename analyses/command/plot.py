@@ -147,7 +147,7 @@ def _measure(
             if result is not None:
                 known[name] = result
                 measured.results[name].append(without_vectors(result))
-                _show_files(result, folder / request.label)
+                _show_files(result, folder / request.label, arguments.format)
 
 
 def _is_expected(
@@ -177,12 +177,17 @@ def _take_stored(
                 sweep(folder / f"{result.analysis}.{suffix}")
             result.save(folder / f"{result.analysis}.h5")
             result.write_json(folder / f"{result.analysis}.json")
-        _show_files(result, folder)
+        _show_files(result, folder, arguments.format)
 
 
-def _show_files(result: Result, folder: Path) -> None:
-    show(folder / f"{result.analysis}.h5")
-    show(folder / f"{result.analysis}.json")
+def _show_files(result: Result, folder: Path, formats: Sequence[str]) -> None:
+    """Print the paths of a result's files, beside which its numbers are written as CSV."""
+    for kind in ("h5", "json"):
+        show(folder / f"{result.analysis}.{kind}")
+    if "csv" in formats:
+        path = folder / f"{result.analysis}.csv"
+        show(write_rows({result.analysis: [result]}, path))
+        sweep(path)
 
 
 def _show(measured: Measured, arguments: argparse.Namespace, options: PlotOptions) -> None:
@@ -238,7 +243,7 @@ def _draw(
             gc.collect()  # a figure and its axes refer to each other
         if has_page:
             yield write_page(results, pictures, folder / f"{name}.html", summary, options, failed)
-        if {"html", "md"} & formats or name == "report":
+        if {"html", "md", "csv"} & formats or name == "report":
             yield write_numbers(results, folder / f"{name}.json", summary, failed)
             yield write_rows(results, folder / f"{name}.csv", summary)
         if "md" in formats:
