@@ -1,8 +1,8 @@
 """A LightningModule trained with SAM and tracked by a callback.
 
-``landscape.SAM`` is returned by ``configure_optimizers``; Lightning calls it with a closure,
-so each batch passes twice. The tracker is a callback that measures after every epoch. Printed is a row
-for each measurement: the loss, the largest Hessian eigenvalue with its residual, and SAM's gap.
+``landscape.SAM`` is returned by ``configure_optimizers``. Lightning calls it with a closure, so each
+batch passes twice. The tracker is a callback that measures after every epoch. Printed is a row for
+each measurement: the loss, the largest Hessian eigenvalue with its residual, and SAM's gap.
 
     python examples/lightning_module.py [FOLDER]    # needs pip install lightning
 """
