@@ -1,10 +1,10 @@
 """A LightningModule trained with SAM and tracked by a callback.
 
-``landscape.SAM`` is returned by ``configure_optimizers``. Lightning calls it with a closure, so each
-batch passes twice. The tracker is a callback that measures after every epoch. Printed is a row for
-each measurement: the loss, the largest Hessian eigenvalue with its residual, and SAM's gap.
+``landscape.SAM`` is returned by ``configure_optimizers``. Lightning calls it with a closure, so
+each batch passes twice. The tracker is a callback that measures after every epoch. Printed is a row
+for each measurement: the loss, the largest eigenvalue with its residual, and SAM's gap.
 
-    python examples/lightning_module.py [FOLDER]    # needs pip install lightning
+    python examples/lightning_module.py [FOLDER]    # needs the extra lightning
 """
 
 import logging

@@ -106,7 +106,9 @@ class Result(ABC):
         try:
             from pandas import DataFrame
         except ImportError as error:
-            raise InputError("to_pandas() needs pandas: pip install pandas") from error
+            raise InputError(
+                "to_pandas() needs pandas: pip install 'loss-landscape-toolkit[pandas]'"
+            ) from error
         frames = {}
         for name, array in self.arrays().items():
             values = np.asarray(array.values)
