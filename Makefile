@@ -14,7 +14,7 @@ COMPILE := $(BIN)/python -W ignore -m compileall -qq -j 0 .venv/lib || true
 
 FUZZ_CASES ?= 2000
 
-.PHONY: help demo paper test test-full fuzz check lint format types pytest clean
+.PHONY: help demo paper test test-full fuzz check lint format types pytest dist-check clean
 
 help:
 	@echo "make demo       draw the networks of the gallery; train, measure and draw a small pair"
@@ -27,6 +27,7 @@ help:
 	@echo "make lint       ruff alone; make format applies it"
 	@echo "make types      mypy alone"
 	@echo "make pytest     the tests alone; make pytest ARGS='-k lanczos' some of them"
+	@echo "make dist-check build sdist and wheel, install the wheel beside .venv's libraries, and use it"
 	@echo "make clean      remove .venv and the runs and pictures of demo and digits"
 
 .venv/pyvenv.cfg:
@@ -77,6 +78,9 @@ types: .venv/installed-dev
 
 pytest: .venv/installed-dev
 	$(PYTEST) $(ARGS)
+
+dist-check: .venv/installed
+	$(BIN)/python -m tests.dist_check
 
 clean:
 	rm -rf .venv checkpoints/demo figures/demo checkpoints/digits* figures/digits*

@@ -24,6 +24,7 @@ FLOORS = (
     {"directions", "tracking"},
     {"slices"},
     {"cli"},
+    {"__main__"},
 )
 
 # Where matplotlib may be imported; in a question also by modules that end in "figures".

@@ -53,4 +53,5 @@ SLOW = (
     "tests/landscape/training/test_recipes.py",
     "tests/landscape/training/test_resume.py",
     "tests/test_documentation.py",
+    "tests/test_examples.py",
 )

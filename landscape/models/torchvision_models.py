@@ -75,5 +75,6 @@ def _import(name: str) -> ModuleType:
     return import_optional(
         "torchvision.models",
         needed_by=f"--model {PREFIX}{name}",
-        install="pip install torchvision, in the version that goes with this torch",
+        install="pip install 'loss-landscape-toolkit[torchvision]', in the version that goes with "
+        "this torch",
     )

@@ -150,7 +150,9 @@ class Result(ABC):
         try:
             import_module(package)
         except ImportError as error:
-            raise InputError(f"{method}() needs {package}: pip install {package}") from error
+            raise InputError(
+                f"{method}() needs {package}: pip install 'loss-landscape-toolkit[{package}]'"
+            ) from error
 
     def _attributes(self) -> dict[str, bool | int | str]:
         """What a file says beside its arrays."""

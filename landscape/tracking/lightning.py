@@ -15,7 +15,9 @@ def make_callback(tracker: MeasuresAt) -> Any:
     """
     name = "lightning.pytorch" if find_spec("lightning") else "pytorch_lightning"
     lightning = import_optional(
-        name, needed_by="a callback of its Trainer", install="pip install lightning"
+        name,
+        needed_by="a callback of its Trainer",
+        install="pip install 'loss-landscape-toolkit[lightning]'",
     )
 
     class TrackerCallback(lightning.Callback):  # type: ignore[misc, name-defined]

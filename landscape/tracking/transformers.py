@@ -15,7 +15,7 @@ def make_callback(tracker: MeasuresAt) -> Any:
     transformers = import_optional(
         "transformers.trainer_callback",
         needed_by="a callback of its Trainer",
-        install="pip install transformers",
+        install="pip install 'loss-landscape-toolkit[huggingface]'",
     )
 
     class TrackerCallback(transformers.TrainerCallback):  # type: ignore[misc, name-defined]

@@ -1,11 +1,16 @@
+import re
 import sys
+import tomllib
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import torch
 
 from landscape.runtime.optional_imports import with_torchvision
+
+ROOT = Path(__file__).parents[3]
 
 # A package that asks at its import for an operator that nobody registered, as torchvision does
 # when its compiled half doesn't fit.
@@ -63,3 +68,13 @@ def test_another_error_is_not_tried_again():
     with pytest.raises(RuntimeError, match="something else"):
         with_torchvision(load)
     assert calls == [1]
+
+
+def test_every_extra_is_named_where_its_library_is_missing_and_no_other_is():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    sources = [path for name in ("landscape", "analyses") for path in (ROOT / name).rglob("*.py")]
+    text = "".join(path.read_text() for path in sources)
+    named = set(re.findall(r"pip install 'loss-landscape-toolkit\[(\w+)\]'", text))
+    assert named == set(project["optional-dependencies"]) - {"dev"}
+    # No message names a library in place of the extra that has its version.
+    assert "pip install" not in re.sub(r"pip install 'loss-landscape-toolkit\[", "", text)

@@ -92,5 +92,7 @@ def test_sam_is_an_optimizer_of_lightning(lightning):
 def test_without_lightning(monkeypatch, tmp_path):
     for name in ("lightning.pytorch", "pytorch_lightning"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(InputError, match="needs .*lightning, which .* pip install lightning"):
+    with pytest.raises(
+        InputError, match="needs .*lightning, which .* pip install 'loss-.*lightning"
+    ):
         Tracker(tmp_path / "run", samples()).lightning_callback()

@@ -65,5 +65,7 @@ def test_the_training_is_the_same_to_the_bit(transformers, unit, tmp_path):
 
 def test_without_transformers(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "transformers.trainer_callback", None)
-    with pytest.raises(InputError, match="needs transformers, which .* pip install"):
+    with pytest.raises(
+        InputError, match="needs transformers, which .* pip install 'loss-.*huggingface"
+    ):
         Tracker(tmp_path / "run", samples()).transformers_callback()
