@@ -2,6 +2,7 @@
 # make paper      the paper in miniature: five seeds, two to three hours
 # make test       lint, types, tests
 # make check      lint, types and the fast tests, for every few minutes
+# make docs       the documentation site, in site/
 # make help       the rest
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,7 +13,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 # pip would compile on one core. Some packages hold files that are no Python of this version.
 COMPILE := $(BIN)/python -W ignore -m compileall -qq -j 0 .venv/lib || true
 
-.PHONY: help demo paper test test-full check lint format types pytest clean
+.PHONY: help demo paper test test-full check lint format types pytest docs clean
 
 help:
 	@echo "make demo       draw the networks of the gallery; train, measure and draw a small pair"
@@ -24,7 +25,8 @@ help:
 	@echo "make lint       ruff alone; make format applies it"
 	@echo "make types      mypy alone"
 	@echo "make pytest     the tests alone; make pytest ARGS='-k lanczos' some of them"
-	@echo "make clean      remove .venv and the runs and pictures of demo and digits"
+	@echo "make docs       the documentation site, in site/; fails on a broken link"
+	@echo "make clean      remove .venv, site and the runs and pictures of demo and digits"
 
 .venv/pyvenv.cfg:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, found " + sys.version)'
@@ -40,6 +42,11 @@ help:
 	@echo "installing (about a minute)"
 	$(INSTALL) -e '.[dev]'
 	$(COMPILE)
+	touch .venv/installed $@
+
+.venv/installed-docs: .venv/pyvenv.cfg pyproject.toml constraints.txt
+	@echo "installing (about a minute)"
+	$(INSTALL) -e '.[docs]'
 	touch .venv/installed $@
 
 demo: .venv/installed
@@ -72,5 +79,9 @@ types: .venv/installed-dev
 pytest: .venv/installed-dev
 	$(PYTEST) $(ARGS)
 
+# The variable silences an advertisement of the theme's.
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 clean:
-	rm -rf .venv checkpoints/demo figures/demo checkpoints/digits* figures/digits*
+	rm -rf .venv site checkpoints/demo figures/demo checkpoints/digits* figures/digits*

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import analyses.cli
+import landscape.cli
 from tests.commands import status_of
 
 ROOT = Path(__file__).parents[1]
@@ -17,18 +18,17 @@ HOW_TO = ROOT / "docs" / "how-to"
 # Their commands want checkpoints of one's own, several processes or GPUs; that they parse is tested
 # with those of all pages.
 ONLY_PYTHON = ("large-models", "many-gpus", "original-tool")
+# The fixtures that import what a page imports.
 NEEDED = {
     "hugging-face": "transformers",
     "language-model": "transformers",
     "timm": "timm",
     "lightning": "lightning",
 }
+MAIN = {"landscape-plot": analyses.cli.main, "landscape-train": landscape.cli.main}
 PAGES = sorted(path.stem for path in HOW_TO.glob("*.md") if path.stem != "index")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore"),  # those of the libraries on the pages
-]
+pytestmark = pytest.mark.filterwarnings("ignore")  # those of the libraries on the pages
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ def place(tmp_path, monkeypatch) -> Iterator[Path]:
 
 def steps_of(page: str) -> Iterator[tuple[str, str]]:
     """The blocks of Python and the commands of a page, in its order: (kind, text)."""
-    pattern = r"```python\n(.*?)```|^    (landscape-(?:plot|train) .*)$"
-    for match in re.finditer(pattern, page, flags=re.DOTALL | re.MULTILINE):
+    pattern = r"```python\n([\s\S]*?)```|^    (landscape-(?:plot|train) .*)$"
+    for match in re.finditer(pattern, page, flags=re.MULTILINE):
         code, command = match.groups()
-        yield ("python", code) if code else ("command", command.split("\n")[0])
+        yield ("python", code) if code else ("command", command)
 
 
 def run_page(path: Path, place: Path, with_commands: bool, capsys: pytest.CaptureFixture) -> int:
@@ -68,9 +68,9 @@ def run_page(path: Path, place: Path, with_commands: bool, capsys: pytest.Captur
             with torch.random.fork_rng():
                 exec(compile(text, path.name, "exec"), names)  # noqa: S102
             assert capsys.readouterr().out.strip()
-        elif with_commands and text.startswith("landscape-plot"):
-            words = [*shlex.split(text)[1:], "--quiet"]
-            assert status_of(analyses.cli.main, *words) == 0, capsys.readouterr().err
+        elif with_commands and "--data-dir" not in text:
+            program, *words = shlex.split(text)
+            assert status_of(MAIN[program], *words, "--quiet") == 0, capsys.readouterr().err
         else:
             continue
         count += 1
@@ -78,11 +78,22 @@ def run_page(path: Path, place: Path, with_commands: bool, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_how_to_page_runs(name, place, capsys):
+def test_a_how_to_page_runs(name, place, capsys, request):
     if name in NEEDED:
-        pytest.importorskip(NEEDED[name])
+        request.getfixturevalue(NEEDED[name])
     steps = run_page(HOW_TO / f"{name}.md", place, name not in ONLY_PYTHON, capsys)
     assert steps >= 2 or name in ONLY_PYTHON
+
+
+def test_the_tutorial_runs(place, capsys):
+    assert run_page(ROOT / "docs" / "tutorial.md", place, True, capsys) >= 8
+    report = (place / "figures" / "digits" / "report.md").read_text(encoding="utf-8")
+    assert "can't decide from one run of each" in report
+
+
+def test_the_python_about_misleading_sharpness_runs(place, capsys):
+    page = ROOT / "docs" / "when-sharpness-misleads.md"
+    assert run_page(page, place, False, capsys) == 1
 
 
 def test_every_page_is_in_the_index():

@@ -7,6 +7,8 @@ import numpy as np
 from analyses.catalog import known_analyses
 from landscape.results.result import Array
 
+GALLERY = Path(__file__).parents[1] / "figures" / "gallery" / "vit"
+
 INTRODUCTION = """\
 # Arrays of result files
 
@@ -24,7 +26,7 @@ Attributes and layout, which are the same in all files: [Files](files.md).
 """
 
 
-def arrays_page(gallery: Path) -> str:
+def arrays_page(gallery: Path = GALLERY) -> str:
     """The page of the arrays of every analysis that the gallery has a result of.
 
     Args:
@@ -38,7 +40,12 @@ def arrays_page(gallery: Path) -> str:
             absent.append(name)
             continue
         arrays = analysis.result_type.load(path).arrays()
-        lines += [f"## {name}", "", "| array | axes | shape | type | unit |", "|---|---|---|---|---|"]
+        lines += [
+            f"## {name}",
+            "",
+            "| array | axes | shape | type | unit |",
+            "|---|---|---|---|---|",
+        ]
         lines += [_row(path_within, array) for path_within, array in arrays.items()]
         lines.append("")
     lines += ["## Others", "", f"The gallery has no result of {', '.join(absent)}.", ""]

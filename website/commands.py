@@ -21,7 +21,7 @@ def landscape_train() -> str:
 def landscape_plot() -> str:
     """The page of landscape-plot: the flags that all subcommands share, then those of each."""
     parser = plot_arguments.build_parser()
-    commands = _subcommands(parser)
+    commands = subcommands(parser)
     entries = {name: _entries(command) for name, command in commands.items()}
     first, *others = entries.values()
     shared = {
@@ -42,7 +42,8 @@ def landscape_plot() -> str:
     return "\n".join(lines)
 
 
-def _subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of a parser's subcommands, by name."""
     (choice,) = (
         action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
     )

@@ -10,7 +10,8 @@ sys.path.insert(0, str(ROOT))
 
 from mkdocs.structure.files import File  # noqa: E402
 
-from website import api, arrays, commands, links  # noqa: E402
+from website import links  # noqa: E402
+from website.references import REFERENCES  # noqa: E402
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -33,8 +34,8 @@ OF_PROJECT = (
 
 def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
     """Add the generated references and the repository's own pages."""
-    for name, content in _references().items():
-        files.append(File.generated(config, f"reference/{name}.md", content=content))
+    for name, page in REFERENCES.items():
+        files.append(File.generated(config, f"reference/{name}.md", content=page()))
     for path in OF_PROJECT:
         files.append(File.generated(config, f"{PROJECT}/{path}", abs_src_path=str(ROOT / path)))
     return files
@@ -51,15 +52,3 @@ def _place(on_site: str) -> str:
     if on_site.startswith(f"{PROJECT}/"):
         return on_site.removeprefix(f"{PROJECT}/")
     return f"docs/{on_site}"
-
-
-def _references() -> dict[str, str]:
-    return {
-        "landscape": api.landscape_page(),
-        "analyses": api.analyses_page(),
-        "measures": api.measures_page(),
-        "engine": api.engine_page(),
-        "landscape-plot": commands.landscape_plot(),
-        "landscape-train": commands.landscape_train(),
-        "arrays": arrays.arrays_page(ROOT / "figures" / "gallery" / "vit"),
-    }
