@@ -1,4 +1,4 @@
-"""The pages of docs/how-to and the tutorial do what they say: their files, Python and commands run."""
+"""The pages of docs/how-to and the tutorial do what they say: their Python and commands run."""
 
 import re
 import shlex

@@ -9,12 +9,13 @@ from landscape.results.result import Array
 
 GALLERY = Path(__file__).parents[1] / "figures" / "gallery" / "vit"
 
+COLUMNS = ("| array | axes | shape | type | unit |", "|---|---|---|---|---|")
 INTRODUCTION = """\
 # Arrays of result files
 
-What the files of [the gallery](../project/checkpoints/gallery/README.md) hold, read from them when this
-page was built. The shapes are of those files; `()` is a single number or text. Which arrays a file has
-depends on what was asked: a surface of two splits has `test_loss` beside `train_loss`, for example.
+What the files of [the gallery](../project/checkpoints/gallery/README.md) hold, read from them when
+this page was built. The shapes are of those files; `()` is a single number or text. Which arrays a
+file has depends on what was asked: a surface of two splits has `test_loss` beside `train_loss`.
 This lists those of any file:
 
     from analyses.surface import Surface
