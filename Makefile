@@ -2,6 +2,7 @@
 # make paper      the paper in miniature: five seeds, two to three hours
 # make test       lint, types, tests
 # make check      lint, types and the fast tests, for every few minutes
+# make docs       the documentation site, in site/
 # make help       the rest
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,7 +15,7 @@ COMPILE := $(BIN)/python -W ignore -m compileall -qq -j 0 .venv/lib || true
 
 FUZZ_CASES ?= 2000
 
-.PHONY: help demo paper test test-full fuzz check lint format types pytest dist-check clean
+.PHONY: help demo paper test test-full fuzz check lint format types pytest docs dist-check clean
 
 help:
 	@echo "make demo       draw the networks of the gallery; train, measure and draw a small pair"
@@ -27,8 +28,9 @@ help:
 	@echo "make lint       ruff alone; make format applies it"
 	@echo "make types      mypy alone"
 	@echo "make pytest     the tests alone; make pytest ARGS='-k lanczos' some of them"
+	@echo "make docs       the documentation site, in site/; fails on a broken link"
 	@echo "make dist-check build sdist and wheel, install the wheel beside .venv's libraries, and use it"
-	@echo "make clean      remove .venv and the runs and pictures of demo and digits"
+	@echo "make clean      remove .venv, site and the runs and pictures of demo and digits"
 
 .venv/pyvenv.cfg:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, found " + sys.version)'
@@ -44,6 +46,11 @@ help:
 	@echo "installing (about a minute)"
 	$(INSTALL) -e '.[dev]'
 	$(COMPILE)
+	touch .venv/installed $@
+
+.venv/installed-docs: .venv/pyvenv.cfg pyproject.toml constraints.txt
+	@echo "installing (about a minute)"
+	$(INSTALL) -e '.[docs]'
 	touch .venv/installed $@
 
 demo: .venv/installed
@@ -82,5 +89,9 @@ pytest: .venv/installed-dev
 dist-check: .venv/installed
 	$(BIN)/python -m tests.dist_check
 
+# The variable silences an advertisement of the theme's.
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 clean:
-	rm -rf .venv checkpoints/demo figures/demo checkpoints/digits* figures/digits*
+	rm -rf .venv site checkpoints/demo figures/demo checkpoints/digits* figures/digits*

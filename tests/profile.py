@@ -54,4 +54,6 @@ SLOW = (
     "tests/landscape/training/test_resume.py",
     "tests/test_documentation.py",
     "tests/test_examples.py",
+    "tests/test_how_to.py",
+    "tests/test_site.py",
 )

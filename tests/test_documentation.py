@@ -11,6 +11,7 @@ from analyses.catalog import known_analyses
 from analyses.command import arguments as plot_arguments
 from analyses.command.index import index_of_analyses
 from landscape.training.command import arguments as train_arguments
+from website.references import REFERENCES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,6 +24,8 @@ FILES = [
     *(ROOT / "docs").glob("*.md"),
     ROOT / "docs" / "analyses" / "README.md",
     *OF_ANALYSES.values(),
+    *(ROOT / "docs" / "how-to").glob("*.md"),
+    *(ROOT / "docs" / "reference").glob("*.md"),
 ]
 PAGES = [page.read_text(encoding="utf-8") for page in FILES]
 COMMANDS = [
@@ -69,6 +72,8 @@ def test_commands_parse(command, parsers):
 @pytest.mark.parametrize(("page", "link"), LINKS, ids=str)
 def test_what_is_linked_is_there(page, link):
     path = page.parent / link
+    if path.parent.name == "reference" and path.stem in REFERENCES:
+        return  # a page that is made when the site is built, which fails on links to nowhere
     assert path.exists()
     if path.suffix == ".png":
         assert path.read_bytes().startswith(b"\x89PNG")
@@ -81,6 +86,8 @@ def test_every_analysis_has_a_page_with_a_picture_and_how_to_run_it():
         assert page.startswith(f"# {name}: ")
         assert f"pictures/{name}.png)" in page
         assert re.search(rf"^    landscape-plot {name} ", page, flags=re.MULTILINE)
+        rows = ("definition", "its error", "pitfalls", "literature")
+        assert name == "report" or all(f"\n| {row} | " in page for row in rows)
 
 
 NEED_A_RUN = {"interpolate", "trajectory", "sharpness", "curves", "robustness", "report"}
