@@ -112,6 +112,11 @@ def test_the_python_for_losses_of_any_kind_runs(tmp_path, monkeypatch, capsys):
     run_python_of(ROOT / "docs" / "losses.md", tmp_path, monkeypatch, capsys)
 
 
+def test_the_python_for_result_files_runs(tmp_path, monkeypatch, capsys):
+    run_python_of(ROOT / "docs" / "results.md", tmp_path, monkeypatch, capsys)
+    assert (tmp_path / "surface.h5").is_file()
+
+
 def run_python_of(path, tmp_path, monkeypatch, capsys, may_have_none=False):
     """Run the examples of a page one after the other; each prints something."""
     page = path.read_text(encoding="utf-8")

@@ -33,7 +33,7 @@ def _add(commands: "argparse._SubParsersAction[Parser]", name: str, usage: str) 
     command = commands.add_parser(
         name,
         help=SUMMARIES[name],
-        description=f"{name.capitalize()} {SUMMARIES[name]}. Nothing is measured or written.",
+        description=f"Print {SUMMARIES[name]}. Nothing is measured or written.",
         usage=f"landscape-plot {usage}",
         allow_abbrev=False,
     )

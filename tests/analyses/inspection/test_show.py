@@ -4,18 +4,21 @@ import json
 import re
 import shlex
 from dataclasses import replace
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
 
 import analyses
+from analyses import catalog
 from analyses.catalog import known_analyses
 from analyses.command.arguments import build_parser
 from analyses.command.repetition import flag_words
 from analyses.headline_numbers import HeadlineEntry
 from analyses.inspection.again import changed_settings
 from analyses.inspection.show import number_rows
+from landscape.errors import InputError
 from landscape.runtime.console import join_ranges
 from landscape.runtime.options import read_options
 from tests.analyses.command.words import SMALL
@@ -222,3 +225,18 @@ def test_the_command_of_a_pair_names_both(done, runs, tmp_path):
     done(*again, "--format", "none", "--quiet", "--output-dir", tmp_path / "second")
     (second,) = (tmp_path / "second").glob("*/interpolate.h5")
     same_question(analyses.load(path), analyses.load(second))
+
+
+@pytest.mark.parametrize("name", catalog.OTHER_SUBCOMMANDS)
+def test_no_analysis_takes_the_name_of_another_subcommand(monkeypatch, name):
+    known = catalog.known_analyses()
+    taken = replace(known["norms"], name=name)
+    entry = SimpleNamespace(name="x", value="x:ANALYSIS", load=lambda: taken)
+    monkeypatch.setattr(catalog, "entry_points", lambda group: [entry])
+    with pytest.raises(InputError, match=f"x:ANALYSIS is called '{name}', a name that is taken"):
+        catalog.known_analyses.__wrapped__()
+
+
+def test_every_subcommand_is_an_analysis_or_known_to_be_none():
+    (commands,) = build_parser()._subparsers._group_actions
+    assert set(commands.choices) == {*catalog.known_analyses(), *catalog.OTHER_SUBCOMMANDS}
