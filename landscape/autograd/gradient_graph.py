@@ -230,5 +230,6 @@ def _by_column(
         pieces = multiply(vectors, keep or k < len(rows) - 1)
         places = product.split(sizes)
         for number, piece in zip(numbers, pieces, strict=True):
-            places[number].copy_(piece.reshape(-1))
+            # Zeros that stand for no gradient require one themselves in earlier versions of torch.
+            places[number].copy_(piece.detach().reshape(-1))
     return products.T

@@ -151,7 +151,7 @@ class Result(ABC):
             import_module(package)
         except ImportError as error:
             raise InputError(
-                f"{method}() needs {package}: pip install 'loss-landscape-toolkit[{package}]'"
+                f"{method}() needs {package}: pip install 'loss-landscape-toolkit[frames]'"
             ) from error
 
     def _attributes(self) -> dict[str, bool | int | str]:
