@@ -9,7 +9,8 @@ from pathlib import Path
 from landscape.errors import InputError
 from landscape.results.hdf5.read import read_outline
 
-# PNG has it as Software, PDF and SVG as Creator, HTML as generator, Markdown and VTK in a comment.
+# PNG has it as Software, PDF, SVG and PGF as Creator, HTML as generator, Markdown and VTK in a
+# comment.
 MARK = "landscape-plot of loss-landscape-toolkit"
 
 CSV_COLUMNS = ("analysis", "network", "run", "seed", "quantity", "value", "error")
