@@ -31,11 +31,12 @@ def read_text(file: Path, most_bytes: int) -> str:
         raise
     except OSError as error:
         raise InputError(f"{file} can't be read: {error.strerror or error}") from error
+    state = os.fstat(handle)
+    if not stat.S_ISREG(state.st_mode):
+        os.close(handle)
+        kind = "a folder" if stat.S_ISDIR(state.st_mode) else "no regular file"
+        raise InputError(f"{file} is {kind}, expected a file of text; {COPY_AGAIN}")
     with os.fdopen(handle, "rb") as stream:
-        state = os.fstat(handle)
-        if not stat.S_ISREG(state.st_mode):
-            kind = "a folder" if stat.S_ISDIR(state.st_mode) else "no regular file"
-            raise InputError(f"{file} is {kind}, expected a file of text; {COPY_AGAIN}")
         if state.st_size > most_bytes:
             raise InputError(
                 f"{file} has {state.st_size:,} bytes, expected at most {most_bytes:,}; {COPY_AGAIN}"

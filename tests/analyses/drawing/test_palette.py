@@ -24,7 +24,11 @@ XYZ = np.array(
      [0.0193339, 0.1191920, 0.9503041]]
 )  # fmt: skip
 # The missing cone, and the second colour (beside white) that spans the plane of what is seen.
-MISSING = {"protanopia": (0, (0, 0, 1)), "deuteranopia": (1, (0, 0, 1)), "tritanopia": (2, (1, 0, 0))}
+MISSING = {
+    "protanopia": (0, (0, 0, 1)),
+    "deuteranopia": (1, (0, 0, 1)),
+    "tritanopia": (2, (1, 0, 0)),
+}
 JUST_NOTICEABLE = 2.3
 
 
