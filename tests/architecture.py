@@ -20,7 +20,7 @@ FLOORS = (
     {"results"},
     {"objective"},
     {"hooks", "measures", "checkpoints", "robustness"},
-    {"curvature", "training"},
+    {"curvature", "training", "command_line"},
     {"directions", "tracking"},
     {"slices"},
     {"cli"},

@@ -37,7 +37,7 @@ class PageOptions:
         "",
         "a style sheet of matplotlib, over the project's style: FILE.mplstyle, or the name of one "
         "that matplotlib has",
-        metavar="FILE",
+        metavar="NAME|FILE",
     )
     width: float | None = option(
         None,
