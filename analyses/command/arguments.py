@@ -11,6 +11,7 @@ from analyses.catalog import known_analyses
 from analyses.command.index import index_of_analyses
 from analyses.command.settings import MeasurementSettings
 from analyses.drawing.options import EXPORTS, FORMATS, PageOptions, PlotOptions
+from landscape.command_line.completion import add_completion_option
 from landscape.data.settings import DataSettings
 from landscape.errors import InputError
 from landscape.runtime.console import Parser, add_console_options, add_trust_option, show
@@ -44,6 +45,7 @@ def build_parser() -> Parser:
         nargs=0,
         help="print all analyses, those of installed packages too, with their questions",
     )
+    add_completion_option(parser)
     commands = parser.add_subparsers(
         dest="analysis", required=True, metavar="ANALYSIS", parser_class=Parser
     )

@@ -61,7 +61,7 @@ def _yaml(text: str, file: Path) -> Any:
             f"{file} needs PyYAML ({INSTALL}); or write it as .toml or .json"
         ) from error
 
-    class Loader(yaml.SafeLoader):  # type: ignore[misc, name-defined]
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
         """Plain values alone, each key once, and no aliases: a few of them make millions."""
 
         def compose_node(self, parent: Any, index: Any) -> Any:
