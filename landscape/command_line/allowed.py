@@ -67,11 +67,13 @@ def _effect(key: str, text: str, flag: argparse.Action, data: str) -> str:
         path = PurePath(text)
         is_below = not path.is_absolute() and ".." not in path.parts
         return "" if is_below else "write outside of the current folder"
+    metavar = str(flag.metavar)
+    if "REGEX" in metavar:
+        return "be matched for as long as its author likes"
     if not takes_path(flag) or not text:
         return ""
     # Some flags take words, too; all others take paths alone.
-    metavar = str(flag.metavar)
-    takes_words = "|" in metavar or "=" in metavar
+    takes_words = metavar.startswith(("KIND|", "NAME|", "NAME="))
     return "" if takes_words and _WORDS.fullmatch(text) else f"open the file {printable(text)}"
 
 

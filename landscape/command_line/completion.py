@@ -176,10 +176,8 @@ def _fish(parser: argparse.ArgumentParser) -> str:
         for flag in _flags(chosen):
             option = f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}"
             takes = values.get(flag)
-            value = "" if takes is None else " -r"
+            value = "" if takes is None else " -r -F" if takes.is_path else " -x"
             if takes is not None and takes.words:
                 value += f" -a '{' '.join(takes.words)}'"
-            elif takes is not None and takes.is_path:
-                value += " -F"
             lines.append(f"{start} {option}{value}")
     return "\n".join(lines)

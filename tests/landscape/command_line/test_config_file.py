@@ -173,6 +173,8 @@ REFUSED = [
     ("line", {"output-dir": "a/../../b"}, "would write outside of the current folder"),
     ("line", {"force": True}, "has force, which would overwrite files"),
     ("trajectory", {"epochs": ["/tmp/*.pt"]}, "would open the file"),
+    ("trajectory", {"epochs": ["weights"]}, "would open the file weights"),
+    ("hessian", {"group": ["all=(a+)+$"]}, "would be matched for as long as its author likes"),
     ("report", {"sets": {"a": "/tmp/a"}}, "would open the file"),
 ]
 
