@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _build_parser,
         argv,
         when_interrupted="what is finished is kept; the same command continues from there",
+        expand=_with_config_file,
     )
 
 
@@ -34,6 +35,19 @@ def _build_parser() -> Parser:
     from analyses.command.arguments import build_parser
 
     return build_parser()
+
+
+def _with_config_file(parser: argparse.ArgumentParser, words: list[str]) -> list[str]:
+    if not any(word.startswith("--config") for word in words):
+        return words
+    from analyses.catalog import known_analyses
+    from landscape.command_line.config_file import with_config_file
+
+    filled = {
+        name: (analysis.second_checkpoint, analysis.reference)
+        for name, analysis in known_analyses().items()
+    }
+    return with_config_file(parser, words, filled)
 
 
 def _plot(arguments: argparse.Namespace) -> None:

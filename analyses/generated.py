@@ -10,7 +10,8 @@ from landscape.errors import InputError
 from landscape.results.hdf5.read import read_outline
 from landscape.results.hdf5.seal import is_sealed
 
-# PNG has it as Software, PDF and SVG as Creator, HTML as generator, Markdown and VTK in a comment.
+# PNG has it as Software, PDF, SVG and PGF as Creator, HTML as generator, Markdown and VTK in a
+# comment.
 MARK = "landscape-plot of loss-landscape-toolkit"
 
 # Files of earlier versions lack the last.

@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _build_parser,
         argv,
         when_interrupted="the same command with --resume continues after the last finished epoch",
+        expand=_with_config_file,
     )
 
 
@@ -33,6 +34,14 @@ def _build_parser() -> Parser:
     from landscape.training.command.arguments import build_parser
 
     return build_parser()
+
+
+def _with_config_file(parser: argparse.ArgumentParser, words: list[str]) -> list[str]:
+    if not any(word.startswith("--config") for word in words):
+        return words
+    from landscape.command_line.config_file import with_config_file
+
+    return with_config_file(parser, words)
 
 
 def _train(arguments: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ FLOORS = (
     {"results"},
     {"objective"},
     {"hooks", "measures", "checkpoints", "robustness"},
+    {"command_line"},
     {"curvature", "training"},
     {"directions", "tracking"},
     {"slices"},

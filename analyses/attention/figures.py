@@ -18,7 +18,7 @@ from analyses.drawing.crowds import MOST_FILES, on_files
 from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
-from analyses.drawing.style import MAP, figure
+from analyses.drawing.style import colour_map, figure
 from analyses.replicates import examples_of
 from landscape.estimates import half_width
 
@@ -103,7 +103,7 @@ def _maps(
                     panel.set_ylabel(plain_text(maps.classes[row]))
             else:
                 _show_map(panel, weights_of(maps)[row], scale)
-    bar = page.colorbar(ScalarMappable(scale, MAP), ax=panels, extend=beyond, aspect=30)
+    bar = page.colorbar(ScalarMappable(scale, colour_map()), ax=panels, extend=beyond, aspect=30)
     bar.set_label(_with_query(quantity, mapped))
     return page
 
@@ -141,7 +141,7 @@ def _heads(
         for head, (panel, weights) in enumerate(zip(row[1:], shown, strict=False), start + 1):
             _show_map(panel, weights, scale)
             panel.set_title(f"head {head}" if columns <= 6 else str(head), fontsize=7, pad=2)
-    bar = page.colorbar(ScalarMappable(scale, MAP), ax=panels, extend=beyond, aspect=30)
+    bar = page.colorbar(ScalarMappable(scale, colour_map()), ax=panels, extend=beyond, aspect=30)
     bar.set_label(_with_query(quantity, mapped))
     return page
 
@@ -217,7 +217,7 @@ def _show_picture(panel: Axes, maps: Maps, row: int) -> None:
 
 
 def _show_map(panel: Axes, weights: Array, scale: Normalize) -> None:
-    panel.imshow(weights, norm=scale, cmap=MAP)
+    panel.imshow(weights, norm=scale, cmap=colour_map())
     _frame(panel)
 
 

@@ -10,8 +10,9 @@ from analyses.analysis import Takes
 from analyses.catalog import known_analyses
 from analyses.command.index import index_of_analyses
 from analyses.command.settings import MeasurementSettings
-from analyses.drawing.options import EXPORTS, FORMATS, PlotOptions
+from analyses.drawing.options import EXPORTS, FORMATS, PageOptions, PlotOptions
 from analyses.inspection.arguments import add_inspections
+from landscape.command_line.completion import add_completion_option
 from landscape.data.settings import DataSettings
 from landscape.errors import InputError
 from landscape.runtime.console import Parser, add_console_options, add_trust_option, show
@@ -45,6 +46,7 @@ def build_parser() -> Parser:
         nargs=0,
         help="print all analyses, those of installed packages too, with their questions",
     )
+    add_completion_option(parser)
     commands = parser.add_subparsers(
         dest="analysis", required=True, metavar="ANALYSIS", parser_class=Parser
     )
@@ -121,6 +123,7 @@ def _add_shared(parser: Parser) -> None:
     output.add_argument(
         "--preview", action="store_true", help="draw surfaces and lines while they are measured"
     )
+    add_options(output, PageOptions)
     add_options(parser.add_argument_group("pictures of surfaces and lines"), PlotOptions)
     model = parser.add_argument_group("model")
     model.add_argument(

@@ -64,9 +64,12 @@ def _overwritten(
     pictures = formats & {*FORMATS} | ({"png"} if arguments.preview else set())
     pattern = re.compile(f"({'|'.join(map(re.escape, names))})([-_].*)?")
     for path in sorted(folder.iterdir()):
-        is_picture = path.suffix[1:] in pictures and pattern.fullmatch(path.stem)
+        is_ours = pattern.fullmatch(path.stem)
+        is_picture = path.suffix[1:] in pictures and is_ours
         is_scene = "interactive" in formats and path.name in {f"{name}_3d.html" for name in names}
-        if is_picture or is_scene:
+        # An image that a PGF picture includes.
+        is_part = "pgf" in formats and is_ours and re.search(r"-img\d+\.png$", path.name)
+        if is_picture or is_scene or is_part:
             yield path
 
 

@@ -18,9 +18,10 @@ from analyses.command.repetition import plot_command
 from analyses.command.requests import Request, make_objective, read_requests, split_of
 from analyses.command.settings import MeasurementSettings
 from analyses.command.without_vectors import without_vectors
-from analyses.drawing.options import PlotOptions
+from analyses.drawing.options import PageOptions, PlotOptions
 from analyses.drawing.pictures import Picture, save_pictures
-from analyses.drawing.style import styled
+from analyses.drawing.style import styled, user_style
+from analyses.drawing.user_style import read_page_style
 from analyses.formats.export import export
 from analyses.replicates import replicate_labels
 from analyses.report.failed import SharedReason
@@ -58,6 +59,11 @@ class Measured:
 
 def plot(arguments: argparse.Namespace) -> None:
     """Do what a command line asks for."""
+    with user_style(read_page_style(read_options(arguments, PageOptions))):
+        _plot(arguments)
+
+
+def _plot(arguments: argparse.Namespace) -> None:
     ranks = join_ranks()
     if not ranks.is_first:
         show_messages(quiet=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from analyses.command.checkpoints import GivenCheckpoint
+from analyses.command.origin import command_settings, model_facts, training_facts
 from analyses.command.settings import MeasurementSettings
 from landscape.checkpoints.load import Checkpoint, load_checkpoint
 from landscape.checkpoints.preprocessing import check_class_order, with_model_defaults
@@ -18,13 +19,10 @@ from landscape.checkpoints.remembered import (
 )
 from landscape.checkpoints.run import (
     CONFIG,
-    LAST,
-    RELEASED_WEIGHTS,
-    RunDirectory,
-    epochs_unit,
     run_of,
 )
 from landscape.checkpoints.trained_models import is_function
+from landscape.command_line.saved import COMMAND
 from landscape.data.catalog import data_facts, load_data
 from landscape.data.samples import Samples, check_targets, choose, count_classes
 from landscape.data.settings import DataSettings, canonical_split
@@ -39,7 +37,6 @@ from landscape.runtime.cost import need_memory
 from landscape.runtime.devices import PRECISIONS
 from landscape.runtime.options import given_options
 from landscape.runtime.user_files import is_user_function, load_user_function
-from landscape.training.stored_settings import stored_training
 
 LOGGER = logging.getLogger(__name__)
 
@@ -149,8 +146,8 @@ class CheckpointReader:
             source=None if isinstance(source, BatchedSamples) else source,
             origin={
                 "label": given.label,
-                **_model_facts(checkpoint),
-                **_training_facts(checkpoint),
+                **model_facts(checkpoint),
+                **training_facts(checkpoint),
                 "data": data.data,
                 "data_dir": data.data_dir or None,
                 "split": split,
@@ -158,6 +155,7 @@ class CheckpointReader:
                 "seed": settings.seed,
                 "trusted": bool(self._arguments.trust),
                 "weights_key_given": self._arguments.weights_key,
+                COMMAND: command_settings(self._arguments, data, settings, checkpoint),
             },
         )
 
@@ -245,51 +243,3 @@ def check_exists(given: GivenCheckpoint) -> None:
     """Raise InputError if there is no such file, folder or function."""
     if not given.path.exists() and not is_function(given.path):
         raise InputError(f"no such checkpoint: {given.path}")
-
-
-def _model_facts(checkpoint: Checkpoint) -> dict[str, Any]:
-    return {
-        "checkpoint": str(checkpoint.path),
-        "checkpoint_sha256": checkpoint.sha256,
-        "weights_key": checkpoint.weights_key,
-        "weights_are_average": checkpoint.is_average,
-        "model": checkpoint.spec.name,
-        "model_args": {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in checkpoint.spec.arguments.items()
-        },
-    }
-
-
-def _readable_metrics(run: RunDirectory) -> list[dict[str, float]]:
-    """The rows of metrics.csv; none, with a message, if it is damaged.
-
-    What is measured on the weights does not need them.
-    """
-    try:
-        return run.read_metrics()
-    except InputError as error:
-        LOGGER.info(f"what the training reached is left out: {error}")
-        return []
-
-
-def _training_facts(checkpoint: Checkpoint) -> dict[str, Any]:
-    """How a run was trained and what it reached, if the checkpoint is the end of one."""
-    if checkpoint.config is None:
-        return {}
-    facts: dict[str, Any] = {}
-    run, file = run_of(checkpoint.path), checkpoint.path
-    training = stored_training(checkpoint.config, run.path if run is not None else file.parent)
-    rows = _readable_metrics(run) if run is not None else []
-    if rows and file.name in (LAST, RELEASED_WEIGHTS):
-        accuracy = rows[-1].get("val_accuracy", math.nan)
-        if math.isfinite(accuracy):  # a Tracker may not know it
-            facts["validation_accuracy"] = accuracy
-        training["lr"] = rows[-1].get("lr", training.get("lr"))
-    if file.stem.isdecimal():
-        training["lr"] = {int(row["epoch"]): row.get("lr") for row in rows}.get(int(file.stem))
-    facts["training"] = training
-    facts["training_data"] = checkpoint.config.get("data", {})
-    facts["samples_per_perturbation"] = checkpoint.config.get("samples_per_perturbation")
-    facts["unit"] = epochs_unit(checkpoint.config)
-    return facts

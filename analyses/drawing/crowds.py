@@ -17,7 +17,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from analyses.drawing.lettering import OthersName, add_note
-from analyses.drawing.style import COLOURS, MAP, line_styles
+from analyses.drawing.style import colour, colour_map, line_styles
 
 T = TypeVar("T")
 
@@ -31,13 +31,8 @@ MOST_FILES = 2
 MOST_LISTED, SOME = 12, 4
 # The light end of the colours is not seen on white.
 LIGHTEST = 0.92
-# The first, the last, the largest and the smallest.
-_REMARKABLE = (
-    {"color": "#000000", "linestyle": "-"},
-    {"color": "#000000", "linestyle": "--"},
-    {"color": COLOURS[1], "linestyle": "-"},
-    {"color": COLOURS[1], "linestyle": "--"},
-)
+# Colour and dash of the first, the last, the largest and the smallest; None is black.
+_REMARKABLE = ((None, "-"), (None, "--"), (1, "-"), (1, "--"))
 _OTHER = {"linestyle": "-", "linewidth": 0.6, "alpha": 0.4}
 
 
@@ -72,13 +67,16 @@ def styles_and_names(
         remarks.setdefault(place, []).append((rank, remark))
     without = ", without their bands" if has_bands else ""
     others = OthersName(f"{count - len(remarks)} others, dark to light in their order{without}")
-    colours = [to_hex(colour) for colour in colormaps[MAP](np.linspace(0, LIGHTEST, count))]
+    colours = [to_hex(shade) for shade in colormaps[colour_map()](np.linspace(0, LIGHTEST, count))]
     looks: list[tuple[dict[str, Any], str]] = []
     for place, title in enumerate(titles):
         if place in remarks:
             rank = remarks[place][0][0]
             words = ", ".join(remark for _, remark in remarks[place])
-            looks.append(({**_REMARKABLE[rank], "zorder": 3}, f"{title} ({words})"))
+            number, dash = _REMARKABLE[rank]
+            shade = "#000000" if number is None else colour(number)
+            style = {"color": shade, "linestyle": dash, "zorder": 3}
+            looks.append((style, f"{title} ({words})"))
         else:
             looks.append(({**_OTHER, "color": colours[place]}, others))
     return looks

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import BboxBase
 
-from analyses.drawing.style import MAP
+from analyses.drawing.style import colour_map
 from landscape.runtime.visible_text import shortened, visible
 
 # The largest share of the page's width that a legend beside the panels may take.
@@ -104,7 +104,7 @@ def _sample_of(name: str, curve: Any) -> Any:
     """What a legend shows of a curve; of those that are not named, their colours in order."""
     if not isinstance(name, OthersName):
         return curve
-    colours = colormaps[MAP](_OF_OTHERS)
+    colours = colormaps[colour_map()](_OF_OTHERS)
     return tuple(Line2D([], [], color=to_hex(colour), linewidth=1.4) for colour in colours)
 
 

@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 
 from analyses.drawing.lettering import fit_names, note_of
 from analyses.drawing.options import FORMATS
+from analyses.drawing.page_width import rearrange
+from analyses.drawing.pgf import pgf_files
 from analyses.generated import MARK
 from landscape.results.files import replacing
 
@@ -26,20 +28,39 @@ class Picture:
         self._rendered: dict[str, bytes] = {}
 
     def render(self, extension: str) -> bytes:
-        """The bytes of the figure in a format of :data:`analyses.drawing.options.FORMATS`."""
+        """The bytes of the figure as png, pdf or svg."""
         if extension not in self._rendered:
-            if self._figure is None:
-                raise ValueError(f"the figure was not kept to be rendered as {extension}")
-            if not self._is_fitted:
-                if not fit_names(self._figure):
-                    # It is laid out, for all formats; a placeholder would be drawn for once more.
-                    self._figure.set_layout_engine(None)
-                self._is_fitted = True
             buffer = io.BytesIO()
             mark = {"Software" if extension == "png" else "Creator": MARK}
-            self._figure.savefig(buffer, format=extension, metadata=mark)
+            self._fitted(extension).savefig(buffer, format=extension, metadata=mark)
             self._rendered[extension] = buffer.getvalue()
         return self._rendered[extension]
+
+    def files(self, name: str, extension: str) -> dict[str, bytes]:
+        """The files of the figure in a format of :data:`analyses.drawing.options.FORMATS`.
+
+        Args:
+            name: of the picture, without extension.
+            extension: the format.
+
+        Returns:
+            Their bytes by name: ``NAME.EXTENSION``, after images that it includes.
+        """
+        if extension == "pgf":
+            return pgf_files(self._fitted(extension), name)
+        return {f"{name}.{extension}": self.render(extension)}
+
+    def _fitted(self, extension: str) -> Figure:
+        """The figure with panels and texts where they stay."""
+        if self._figure is None:
+            raise ValueError(f"the figure was not kept to be rendered as {extension}")
+        if not self._is_fitted:
+            rearrange(self._figure)
+            if not fit_names(self._figure):
+                # It is laid out, for all formats; a placeholder would be drawn for once more.
+                self._figure.set_layout_engine(None)
+            self._is_fitted = True
+        return self._figure
 
     def release(self) -> None:
         """Forget the figure, which takes far more memory than what was rendered of it."""
@@ -63,8 +84,9 @@ def save_pictures(
     extensions = [extension for extension in formats if extension in FORMATS]
     for name, picture in pictures.items():
         for extension in extensions:
-            path = folder / f"{name}.{extension}"
-            with replacing(path) as temporary:
-                temporary.write_bytes(picture.render(extension))
-            paths.append(path)
+            for file, content in picture.files(name, extension).items():
+                path = folder / file
+                with replacing(path) as temporary:
+                    temporary.write_bytes(content)
+                paths.append(path)
     return paths

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.numbers import number, with_unit
 from analyses.drawing.shared_axes import curves_of
-from analyses.drawing.style import COLOURS, figure, grid_shape
+from analyses.drawing.style import colour, figure, grid_shape
 from analyses.hessian.eigenvalues import LARGEST, SMALLEST
 from analyses.hessian.result import Spectrum
 from landscape.estimates import half_width
@@ -132,13 +132,13 @@ def _density(panel: Axes, result: Spectrum, grid: Array, floor: float, finest: f
     # A single probe has none, and no band.
     error = np.nan_to_num(half_width(error, result.quadrature.dof))
     band = np.maximum(mean - error, floor), np.maximum(mean + error, floor)
-    panel.fill_between(grid, *band, color=COLOURS[0], alpha=0.3, linewidth=0)
-    panel.plot(grid, np.maximum(mean, floor), color=COLOURS[0])
+    panel.fill_between(grid, *band, color=colour(0), alpha=0.3, linewidth=0)
+    panel.plot(grid, np.maximum(mean, floor), color=colour(0))
     # The stems' height is a share of the panel: a single eigenvalue has no density.
     stems = panel.get_xaxis_transform()
-    panel.vlines(result.eigenvalues, 0, 0.2, color=COLOURS[1], linewidth=1, transform=stems)
+    panel.vlines(result.eigenvalues, 0, 0.2, color=colour(1), linewidth=1, transform=stems)
     heads = np.full(len(result.eigenvalues), 0.2)
-    panel.plot(result.eigenvalues, heads, "o", color=COLOURS[1], ms=3, transform=stems)
+    panel.plot(result.eigenvalues, heads, "o", color=colour(1), ms=3, transform=stems)
     panel.set_yscale("log")
     panel.set_ylim(floor, None)
     return max(float(band[1].max()), 10 * floor)

@@ -12,7 +12,7 @@ from analyses.drawing.lettering import add_legend, add_note, plain_text
 from analyses.drawing.log_ticks import plain_log_ticks
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
-from analyses.drawing.style import MAP, figure, grid_shape
+from analyses.drawing.style import colour_map, figure, grid_shape
 from analyses.replicates import examples_of
 from analyses.similarity.result import (
     MEASURES,
@@ -58,7 +58,9 @@ def layer_maps(pairs: Sequence[tuple[Similarity, Similarity]]) -> Figure:
         panel.set_axis_off()
     image: Any = None
     for panel, (result, compared) in zip(panels.flat, pairs, strict=False):
-        image = panel.imshow(cka_map(result, compared), vmin=0, vmax=1, cmap=MAP, origin="lower")
+        image = panel.imshow(
+            cka_map(result, compared), vmin=0, vmax=1, cmap=colour_map(), origin="lower"
+        )
         ticks = np.unique(np.linspace(0, len(result.layers) - 1, 4).round().astype(int))
         panel.set_xticks(ticks, [str(k + 1) for k in ticks])
         panel.set_yticks(ticks, [str(k + 1) for k in ticks])
@@ -76,7 +78,7 @@ def network_map(results: Sequence[Similarity]) -> Figure:
     page = figure(size + 1.0, size)
     panel = page.subplots()
     values = _last_layers(results)
-    image = panel.imshow(values, vmin=0, vmax=1, cmap=MAP)
+    image = panel.imshow(values, vmin=0, vmax=1, cmap=colour_map())
     step = tick_step(count, 2 * MOST_NAMED)
     places = range(0, count, step)
     names = [plain_text(results[place].label, longest=LONGEST_BESIDE_A_CELL) for place in places]

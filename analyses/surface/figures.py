@@ -15,7 +15,7 @@ from analyses.drawing.log_ticks import plain_log_ticks
 from analyses.drawing.numbers import short_number
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import masked, shared_scale
-from analyses.drawing.style import MAP
+from analyses.drawing.style import colour_map
 from analyses.replicates import examples_of
 from analyses.surface.map_figures import convexity_map, error_map, profiles
 from analyses.surface.panel_figures import loss_label, mark_centre, panels_of
@@ -85,16 +85,18 @@ def contours(
         xs, ys, shown = result.x, result.rows, masked(loss)
         if filled:
             panel.set_facecolor("0.85")
-            panel.contourf(xs, ys, shown, levels=levels, norm=scale, cmap=MAP, extend="both")
+            panel.contourf(
+                xs, ys, shown, levels=levels, norm=scale, cmap=colour_map(), extend="both"
+            )
             lines = panel.contour(xs, ys, shown, levels=levels[::2], colors="white", linewidths=0.5)
         else:
             lines = panel.contour(
-                xs, ys, shown, levels=levels, norm=scale, cmap=MAP, linewidths=0.9
+                xs, ys, shown, levels=levels, norm=scale, cmap=colour_map(), linewidths=0.9
             )
         _label(lines)
         mark_centre(panel)
     bar = page.colorbar(
-        ScalarMappable(scale, MAP), ax=panels, extend=_beyond(scale, losses), aspect=30
+        ScalarMappable(scale, colour_map()), ax=panels, extend=_beyond(scale, losses), aspect=30
     )
     bar.set_label(loss_label(results, split))
     if isinstance(scale, LogNorm):

@@ -15,7 +15,7 @@ from analyses.drawing.log_ticks import exponent_ticks, plain_log_ticks
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import shared_scale
-from analyses.drawing.style import MAP, figure, grid_shape
+from analyses.drawing.style import colour_map, figure, grid_shape
 from analyses.surface.panel_figures import loss_label
 from analyses.surface.result import Surface
 
@@ -66,7 +66,9 @@ def surfaces_3d(
         panel.set_zlabel(with_unit("loss", results), labelpad=-3)
         panel.tick_params(pad=-2, labelsize=7)
         panel.set_box_aspect((1, 1, 0.75), zoom=0.82)
-    bar = page.colorbar(ScalarMappable(heights.colours, MAP), ax=panels, shrink=0.7, aspect=30)
+    bar = page.colorbar(
+        ScalarMappable(heights.colours, colour_map()), ax=panels, shrink=0.7, aspect=30
+    )
     bar.set_label(loss_label(results))
     if heights.is_log:
         plain_log_ticks(bar.ax.yaxis)
@@ -88,7 +90,7 @@ def heights_bar(results: Sequence[Surface], heights: Heights) -> Figure:
     """The scale of tiles: a colour bar that lies, with the name of the loss."""
     page = figure(4.4, 0.56)
     bar = page.colorbar(
-        ScalarMappable(heights.colours, MAP), cax=page.subplots(), orientation="horizontal"
+        ScalarMappable(heights.colours, colour_map()), cax=page.subplots(), orientation="horizontal"
     )
     bar.set_label(loss_label(results))
     if heights.is_log:
@@ -105,7 +107,7 @@ def _draw_surface(panel: Any, result: Surface, heights: Heights) -> None:
         grid_x,
         grid_y,
         np.log10(loss) if heights.is_log else loss,
-        facecolors=ScalarMappable(heights.colours, MAP).to_rgba(loss),
+        facecolors=ScalarMappable(heights.colours, colour_map()).to_rgba(loss),
         rcount=60,
         ccount=60,
         linewidth=0.1,

@@ -18,14 +18,15 @@ from analyses.drawing.log_ticks import plain_log_ticks
 from analyses.drawing.numbers import short_number, with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import masked, shared_scale
-from analyses.drawing.style import COLOURS, MAP, figure
+from analyses.drawing.style import colour, colour_map, figure
 from analyses.replicates import examples_of
 from analyses.saved_epochs import what_is_counted
 from analyses.trajectory.result import Trajectory
 
 # In a figure, which are two pages long.
 MOST_RUNS = 6
-LOSS_COLOUR, PATH_COLOUR = COLOURS[:2]
+# By their number in the palette.
+LOSS_COLOUR, PATH_COLOUR = 0, 1
 
 
 def draw(results: Sequence[Trajectory], options: PlotOptions | None = None) -> dict[str, Figure]:
@@ -50,7 +51,7 @@ def _draw_runs(
         _draw_plane(plane, result, scale, levels)
         _draw_losses(losses, result, is_logarithmic=isinstance(scale, LogNorm))
     bar = page.colorbar(
-        ScalarMappable(scale, MAP), ax=list(panels[:, 0]), aspect=30, location="left"
+        ScalarMappable(scale, colour_map()), ax=list(panels[:, 0]), aspect=30, location="left"
     )
     bar.set_label(with_unit(f"{plain_text(results[0].split)} loss on the plane", results))
     return page
@@ -62,14 +63,21 @@ def _draw_plane(
     """The contours of the plane, and the path over them."""
     path, loss = result.path, masked(result.loss)
     plane.contourf(
-        result.x, result.rows, loss, levels=levels, norm=scale, cmap=MAP, extend="both", alpha=0.9
+        result.x,
+        result.rows,
+        loss,
+        levels=levels,
+        norm=scale,
+        cmap=colour_map(),
+        extend="both",
+        alpha=0.9,
     )
     lines = plane.contour(
         result.x, result.rows, loss, levels=levels[::2], colors="white", linewidths=0.5
     )
     plane.clabel(lines, fontsize=6, fmt=short_number)
     plane.plot(path["x"], path["y"], ".-", color="white", markersize=7, linewidth=2.2)
-    plane.plot(path["x"], path["y"], ".-", color=PATH_COLOUR, markersize=5, linewidth=1.2)
+    plane.plot(path["x"], path["y"], ".-", color=colour(PATH_COLOUR), markersize=5, linewidth=1.2)
     _name_epochs(plane, path, what_is_counted([result]))
     is_pca = result.settings.directions == "pca"
     shares = path["explained"] if is_pca else (np.nan, np.nan)
@@ -84,9 +92,9 @@ def _draw_plane(
 def _draw_losses(losses: Axes, result: Trajectory, *, is_logarithmic: bool) -> None:
     """The losses of the saved networks and of their projections, and the distance, by epoch."""
     path = result.path
-    losses.plot(path["epoch"], path["loss"], color=LOSS_COLOUR, label="saved network")
+    losses.plot(path["epoch"], path["loss"], color=colour(LOSS_COLOUR), label="saved network")
     losses.plot(
-        path["epoch"], path["plane_loss"], color=PATH_COLOUR, linestyle="--",
+        path["epoch"], path["plane_loss"], color=colour(PATH_COLOUR), linestyle="--",
         label="its projection on the plane",
     )  # fmt: skip
     if is_logarithmic:

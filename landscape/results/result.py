@@ -24,6 +24,7 @@ from landscape.runtime.options import from_plain, to_plain, types_checked
 from landscape.runtime.plain.fields import check_fields
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from pandas import DataFrame
     from xarray import Dataset
@@ -99,13 +100,26 @@ class Result(ABC):
         """
         return self
 
-    def plot(self) -> "dict[str, Figure]":
+    def plot(self, ax: "Axes | None" = None) -> "dict[str, Figure]":
         """The matplotlib figures of this result, by file name.
 
         They are drawn by ``draw`` of the module ``figures`` beside the one that defines the class.
+
+        Args:
+            ax: axes of a figure of your own, into which the main picture is drawn instead.
+
+        Returns:
+            All pictures; with ``ax`` the figure of these axes alone.
+
+        Raises:
+            InputError: the main picture has several panels, which one ``ax`` can't hold.
         """
         package = type(self).__module__.rpartition(".")[0]
-        figures: dict[str, Figure] = import_module(f"{package}.figures").draw([self])
+        draw = import_module(f"{package}.figures").draw
+        if ax is None:
+            figures: dict[str, Figure] = draw([self])
+        else:
+            figures = import_module("analyses.drawing.given_axes").draw_into(draw, self, ax)
         return figures
 
     def to_pandas(self) -> "dict[str, DataFrame]":

@@ -78,7 +78,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_console_options(parser: argparse.ArgumentParser) -> None:
-    """Add the flags --debug and --quiet."""
+    """Add the flags --config, --debug and --quiet."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="settings out of a file (.toml, .yaml, .json) with the names of flags as keys, which "
+        "flags override; also config.json of a run, and the JSON of a result, which repeats it",
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.add_argument("--quiet", action="store_true", help="no progress, only results and errors")
 
@@ -100,6 +106,7 @@ def run_command(
     argv: Sequence[str] | None,
     *,
     when_interrupted: str,
+    expand: Callable[[argparse.ArgumentParser, list[str]], list[str]] | None = None,
 ) -> int:
     """Parse the command line, run a command, and turn its errors into a line and an exit status.
 
@@ -109,6 +116,7 @@ def run_command(
         build_parser: Makes the parser.
         argv: The words of the command line; those of this process if None.
         when_interrupted: What to tell a user who pressed Ctrl-C.
+        expand: Replaces words that stand for others, before they are parsed.
 
     Returns:
         0 if all went well, 2 for wrong input, 130 after Ctrl-C, 1 for any other failure.
@@ -119,7 +127,8 @@ def run_command(
     try:
         _check_text(words)
         # An installed package may bring what can't be used.
-        arguments = build_parser().parse_args(words)
+        parser = build_parser()
+        arguments = parser.parse_args(words if expand is None else expand(parser, words))
         is_debug = arguments.debug
         show_messages(quiet=arguments.quiet)
         keep_freed_memory()

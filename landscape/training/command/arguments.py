@@ -5,6 +5,7 @@ This module imports no torch, so that ``--help`` answers at once.
 
 import argparse
 
+from landscape.command_line.completion import add_completion_option
 from landscape.data.settings import DataSettings
 from landscape.models.names import FAMILIES, NAMED
 from landscape.runtime.console import Parser, add_console_options, add_trust_option, show
@@ -83,6 +84,7 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--list-recipes", action=_ListRecipes, nargs=0, help="print all recipes with their sources"
     )
+    add_completion_option(parser)
     parser.add_argument(
         "--eval",
         nargs="+",

@@ -7,7 +7,7 @@ from analyses.drawing.pictures import Picture
 from analyses.drawing.style import figure
 from tests.analyses.pictures import save_figures
 
-SIGNATURES = {"png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-", "svg": b"<?xml"}
+SIGNATURES = {"png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-", "svg": b"<?xml", "pgf": b"%% Creator: "}
 
 
 def test_figures_are_saved_in_every_format(tmp_path):
