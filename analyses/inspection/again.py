@@ -54,7 +54,7 @@ def not_in_the_command(result: Result) -> list[str]:
     """What :func:`measure_again` leaves to the reader, a phrase each."""
     origin = result.provenance.origin
     checkpoint, loss = str(origin.get("checkpoint") or ""), str(origin.get("loss") or "")
-    own = [name for name in origin.get("metrics") or () if name not in METRICS]
+    own = [name for name in _metrics(origin) if name not in METRICS]
     notes = {
         f"there is no {checkpoint} here": not Path(checkpoint).exists()
         and not is_function(Path(checkpoint)),
@@ -83,11 +83,11 @@ def _model_and_data(origin: Mapping[str, Any], checkpoint: str) -> list[str]:
     model = str(origin.get("model") or "")
     if not is_function(Path(checkpoint)) and (not is_run or is_user_function(model)) and model:
         words += ["--model", model]
-        if origin.get("model_args"):
-            words += ["--model-args", *model_words(origin["model_args"])]
+        if sizes := _mapping(origin.get("model_args")):
+            words += ["--model-args", *model_words(sizes)]
     if origin.get("weights_key_given"):
         words += ["--weights-key", str(origin["weights_key_given"])]
-    remembered = (origin.get("training_data") or {}) if is_run else {}
+    remembered = _mapping(origin.get("training_data")) if is_run else {}
     data, folder = origin.get("data") or "", origin.get("data_dir") or ""
     if data != remembered.get("data") or is_user_function(str(data)):
         words += flag_words(DataSettings, {"data": data or None, "data_dir": folder or None})
@@ -100,16 +100,19 @@ def _measurement(result: Result, own_split: str) -> list[str]:
     """The flags of sample, loss and arithmetic that are not at their defaults."""
     made = result.provenance
     origin = made.origin
-    splits = [str(origin.get("split") or ""), *(origin.get("others") or {})]
+    splits = [str(origin.get("split") or ""), *_mapping(origin.get("others"))]
     split = ",".join(filter(None, splits))
     count = made.num_samples
-    available = origin.get("samples_available") or count
+    available = origin.get("samples_available")
+    available = available if isinstance(available, int) and available > 0 else count
     precision = _WEIGHT_TYPES.get(made.precision) or origin.get("evaluation")
     values = {
         "split": split if split != (own_split or _DEFAULTS.split) else None,
-        "samples": None if count == min(_DEFAULTS.samples, available) else count % available,
+        "samples": None
+        if count == min(_DEFAULTS.samples, available)
+        else count % max(available, 1),
         "loss": _known(origin.get("loss"), LOSSES[1:]),
-        "metrics": tuple(name for name in origin.get("metrics") or () if name in METRICS) or None,
+        "metrics": tuple(name for name in _metrics(origin) if name in METRICS) or None,
         "precision": _known(precision, PRECISIONS),
         "seed": origin.get("seed") or getattr(result.settings, "seed", 0) or None,
     }
@@ -119,3 +122,14 @@ def _measurement(result: Result, own_split: str) -> list[str]:
 def _known(word: Any, known: Sequence[str]) -> str | None:
     """The word if a flag takes it."""
     return word if word in known else None
+
+
+def _metrics(origin: Mapping[str, Any]) -> list[str]:
+    """The names of further metrics."""
+    names = origin.get("metrics")
+    return list(map(str, names)) if isinstance(names, list) else []
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """The value if it is a mapping: a file may hold anything in its place."""
+    return value if isinstance(value, Mapping) else {}

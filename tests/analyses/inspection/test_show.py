@@ -149,6 +149,17 @@ def test_nothing_in_a_file_reaches_the_terminal_but_text(done, tmp_path):
     assert r"red\x1b[31m\nline" in out
 
 
+@pytest.mark.parametrize("value", [7, "x", [1], {"a": 1}, None, -1.5])
+def test_a_provenance_may_hold_anything(done, tmp_path, value):
+    made = result("norms").provenance
+    names = "checkpoint model model_args training training_data data data_dir others metrics "
+    names += "samples_available split seed loss evaluation weights_key_given trusted written_by"
+    odd = replace(made, origin=dict.fromkeys(names.split(), value))
+    path = saved(tmp_path, "norms", provenance=odd)
+    assert "parameters.whole network.norm" in done("show", path)[0]
+    done("diff", path, saved(tmp_path, "norms", file="y.h5"))
+
+
 def test_what_is_no_result_is_refused(refused, tmp_path):
     assert "no such result" in refused("show", tmp_path / "absent.h5")
     (tmp_path / "text.h5").write_text("no")
