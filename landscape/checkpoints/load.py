@@ -131,7 +131,7 @@ def load_checkpoint(
         spec = ModelSpec(type(model).__qualname__, {})
     else:
         spec = _spec(model, given, facts, config, path, trust)
-        if model is None:
+        if model is None and not given:
             refuse_oversized_network(spec, path)
     contents = read_contents(path, trust=trust)
     if is_jax_checkpoint(contents):

@@ -11,7 +11,7 @@ from landscape.runtime.plain.files import read_json_object, read_text
 from landscape.runtime.plain.values import check_bounds, describe
 
 MOST_BYTES = 4 * 1024**2
-INSTALL = "pip install pyyaml"
+INSTALL = "pip install 'loss-landscape-toolkit[yaml]'"
 _YAML = (".yaml", ".yml")
 
 
