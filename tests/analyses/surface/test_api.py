@@ -69,5 +69,7 @@ def test_to_pandas_has_every_array_of_one_or_two_dimensions():
 
 def test_without_pandas_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(InputError, match=r"to_pandas\(\) needs pandas: pip install 'loss-.*\[frames\]"):
+    with pytest.raises(
+        InputError, match=r"to_pandas\(\) needs pandas: pip install 'loss-.*\[frames\]"
+    ):
         result("surface").to_pandas()

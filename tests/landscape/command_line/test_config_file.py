@@ -149,7 +149,9 @@ def test_a_file_has_to_be_there_and_be_one(tmp_path, write):
 
 def test_yaml_is_optional(write, monkeypatch):
     monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(InputError, match=r"needs PyYAML \(pip install '.*\[yaml\]'\); or write it as"):
+    with pytest.raises(
+        InputError, match=r"needs PyYAML \(pip install '.*\[yaml\]'\); or write it as"
+    ):
         trained(write(YAML, "a.yaml"))
 
 
