@@ -100,7 +100,8 @@ def measure_tiny_networks(folder: Path) -> list[Path]:
             ["landscape-plot", "report", str(run), *shlex.split(MEASURING),
              "--output-dir", str(results)],
         ):  # fmt: skip
-            subprocess.run([*words, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+            program = Path(sys.executable).with_name(words[0])
+        subprocess.run([program, *words[1:], "--quiet"], check=True, stdout=subprocess.DEVNULL)
     return [folder / "measured" / label for label in TINY]
 
 
