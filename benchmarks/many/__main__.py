@@ -101,7 +101,7 @@ def measure_tiny_networks(folder: Path) -> list[Path]:
              "--output-dir", str(results)],
         ):  # fmt: skip
             program = Path(sys.executable).with_name(words[0])
-        subprocess.run([program, *words[1:], "--quiet"], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([program, *words[1:], "--quiet"], check=True, stdout=subprocess.DEVNULL)
     return [folder / "measured" / label for label in TINY]
 
 
