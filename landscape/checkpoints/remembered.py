@@ -13,7 +13,7 @@ from typing import Any
 from landscape.data.settings import DataSettings
 from landscape.errors import InputError
 from landscape.models.catalog import ModelSpec
-from landscape.models.stored_names import effect_of_name, printable, refused_arguments
+from landscape.models.stored_names import effect_of_name, printable, refuse_arguments
 from landscape.runtime.options import from_plain
 from landscape.runtime.user_files import absolute_name, is_user_function
 
@@ -55,13 +55,7 @@ def remembered_model(
                 f"pass --model {printable(name)}, or --trust to allow all that the file names"
             )
         unnamed = {key: value for key, value in saved.items() if key not in given}
-        for key in refused_arguments(name, unnamed):
-            argument = printable(f"{key}={_text(saved[key])}")
-            raise InputError(
-                f"{file} gives the model {printable(name)} the argument {argument}, which may open "
-                f"a file or reach a network; if you know it, pass --model-args {argument}, or "
-                "--trust to allow all that the file names"
-            )
+        refuse_arguments(name, unnamed, file)
     return ModelSpec(name, {**saved, **given})
 
 
@@ -119,7 +113,3 @@ def names_the_same(given: str | None, stored: object) -> bool:
     if given is None or not isinstance(stored, str):
         return False
     return absolute_name(given) == absolute_name(stored)
-
-
-def _text(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -12,7 +12,7 @@ from typing import Any
 
 from landscape.command_line.flags import long_flag, takes_path
 from landscape.errors import InputError
-from landscape.models.stored_names import effect_of_name, printable, refused_arguments
+from landscape.models.stored_names import effect_of_name, printable, refuse_arguments
 from landscape.runtime.options import key_value
 from landscape.runtime.user_files import is_user_function
 
@@ -91,13 +91,7 @@ def _check_arguments(settings: Mapping[str, Any], given: Mapping[str, str], file
     model = given.get("model") or settings.get("model")
     if not isinstance(model, str):
         raise InputError(f"{file} has model_args without a model; name it, or pass --model")
-    for key in refused_arguments(model, arguments):
-        word = printable(f"{key}={arguments[key]}")
-        raise InputError(
-            f"{file} gives the model {printable(model)} the argument {word}, which may open a file "
-            f"or reach a network; if you know it, pass --model-args {word}, or --trust to allow "
-            "all that the file names"
-        )
+    refuse_arguments(model, arguments, file)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -9,8 +9,10 @@ be sizes and options.
 import re
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from landscape.errors import InputError
 from landscape.models.pretrained_folder import PREFIX as FOLDER
 from landscape.models.timm_models import PREFIX as TIMM
 from landscape.models.torchvision_models import PREFIX as TORCHVISION
@@ -97,3 +99,22 @@ def printable(text: object) -> str:
     """A text from a file as one word of a command line, without signs that steer a terminal."""
     word = str(text)
     return shlex.quote(word) if word.isprintable() else repr(word)
+
+
+def refuse_arguments(name: str, arguments: Mapping[str, Any], file: Path) -> None:
+    """Raise InputError for the first of :func:`refused_arguments`.
+
+    Args:
+        name: The model.
+        arguments: What ``file`` gives it.
+        file: For the message.
+    """
+    for key in refused_arguments(name, arguments):
+        value = arguments[key]
+        text = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+        word = printable(f"{key}={text}")
+        raise InputError(
+            f"{file} gives the model {printable(name)} the argument {word}, which may open a file "
+            f"or reach a network; if you know it, pass --model-args {word}, or --trust to allow "
+            "all that the file names"
+        )

@@ -29,7 +29,7 @@ def check_axes(arrays: Mapping[str, Described]) -> None:
     """Check that arrays that share an axis have the same length along it.
 
     Args:
-        arrays: by path. Axes of the same name are the same axis within a folder and those in it.
+        arrays: by path. Axes of the same name are the same axis within a folder.
 
     Raises:
         InputError: They have not, or an array has another number of dimensions than axes.

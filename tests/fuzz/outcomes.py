@@ -54,8 +54,8 @@ class Outcomes:
     def assert_none(self, *kinds: str) -> None:
         """Fail with examples if one of these outcomes came."""
         for kind in kinds:
-            found = self.examples.get(kind, [])
-            assert not found, f"{len(found)} {kind}: " + "\n".join(found[:10])
+            examples = self.examples.get(kind, [])
+            assert not examples, f"{len(examples)} {kind}: " + "\n".join(examples[:10])
 
 
 def outcomes_of(
