@@ -90,9 +90,9 @@ def _name_each(grid: GridSpecBase, panels: Sequence[Axes]) -> None:
             axes.set_title(axes.get_title() or top.get_title())
 
 
-def _share(one: Axes, other: Axes, name: str) -> bool:
-    shared = one.get_shared_x_axes() if name == "x" else one.get_shared_y_axes()
-    return one is not other and bool(shared.joined(one, other))
+def _share(axes: Axes, other: Axes, name: str) -> bool:
+    shared = axes.get_shared_x_axes() if name == "x" else axes.get_shared_y_axes()
+    return axes is not other and bool(shared.joined(axes, other))
 
 
 def _have_ticks(panels: Sequence[Axes]) -> bool:

@@ -54,13 +54,13 @@ def not_in_the_command(result: Result) -> list[str]:
     """What :func:`measure_again` leaves to the reader, a phrase each."""
     origin = result.provenance.origin
     checkpoint, loss = str(origin.get("checkpoint") or ""), str(origin.get("loss") or "")
-    own = [name for name in _metrics(origin) if name not in METRICS]
+    functions = [name for name in _metrics(origin) if name not in METRICS]
     notes = {
         f"there is no {checkpoint} here": not Path(checkpoint).exists()
         and not is_function(Path(checkpoint)),
         f"the loss was {loss}, a function of its own (--loss or --step FILE.py:FUNCTION)": loss
         and loss not in LOSSES,
-        f"so were the metrics {', '.join(own)} (--metrics FILE.py:FUNCTION)": own,
+        f"so were the metrics {', '.join(functions)} (--metrics FILE.py:FUNCTION)": functions,
         "it was measured with --trust: pass that only for files that you made": origin.get(
             "trusted"
         ),
