@@ -3,6 +3,7 @@
 import argparse
 import gc
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -225,6 +226,16 @@ def _pictures_of(name: str, results: list[Result], options: PlotOptions) -> dict
     return {stem: Picture(figure) for stem, figure in figures.items()}
 
 
+@contextmanager
+def _left_out_of_garbage_collection() -> Iterator[None]:
+    """Let the collector pass over what exists by now, which may be thousands of results."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 def _draw(
     results: dict[str, list[Result]],
     arguments: argparse.Namespace,
@@ -235,7 +246,7 @@ def _draw(
     """Write pictures and pages; yields their paths."""
     name, folder, formats = arguments.analysis, arguments.output_dir, set(arguments.format)
     has_page = "html" in formats or name == "report"
-    with styled():
+    with styled(), _left_out_of_garbage_collection():
         pictures = {}
         for key, members in results.items():
             if not members:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from landscape.errors import InputError
 from landscape.results.consistency import check_increasing
-from landscape.results.hdf5.read import is_hdf5, read_arrays, read_outline
+from landscape.results.hdf5.read import is_hdf5, read_arrays, read_outline, read_shapes
 
 # The value of points that are not measured yet, where it is not -1.
 UNFINISHED = {"min_eig": 1.0}
@@ -50,10 +50,10 @@ def count_directions(path: Path) -> int:
     """1 for a line and 2 for a surface of the original tool, 0 for any other file."""
     if not is_hdf5(path):
         return 0
-    outline = read_outline(path)
-    if "xcoordinates" not in outline.shapes or "analysis" in outline.attributes:
+    if "analysis" in read_outline(path).attributes:
         return 0
-    return 2 if "ycoordinates" in outline.shapes else 1
+    shapes = read_shapes(path)
+    return 0 if "xcoordinates" not in shapes else 2 if "ycoordinates" in shapes else 1
 
 
 def read_original(path: Path) -> OriginalSlice:

@@ -19,7 +19,7 @@ from landscape.directions.direction import Direction
 from landscape.errors import InputError
 from landscape.objective.eval_copy import statistics_of
 from landscape.parameters.layout import ParameterLayout
-from landscape.results.hdf5.read import read_arrays, read_outline
+from landscape.results.hdf5.read import read_arrays, read_shapes
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -66,7 +66,7 @@ def read_directions(path: Path, layout: ParameterLayout, module: nn.Module) -> l
         InputError: the file can't be read, or its tensors don't have the shapes of the model's.
     """
     try:
-        shapes = read_outline(path).shapes
+        shapes = read_shapes(path)
         arrays = read_arrays(path, _is_of_directions, rows={EIGENVECTORS: 2})
     except FileNotFoundError as error:
         raise InputError(f"no such direction file: {path}") from error

@@ -10,9 +10,10 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 from landscape.errors import InputError
+from landscape.runtime.plain.fields import field_types
 from landscape.runtime.plain.values import describe, is_plain_type, of_type
 
 Settings = TypeVar("Settings")
@@ -214,7 +215,7 @@ def types_checked(settings: type[Any], plain: Mapping[str, Any], name: str = "")
     Raises:
         InputError: A value is of another type.
     """
-    declared = get_type_hints(settings)
+    declared = field_types(settings)
     values: dict[str, Any] = {}
     for field in dataclasses.fields(settings):
         if field.name not in plain:

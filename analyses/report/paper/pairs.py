@@ -48,21 +48,19 @@ def basic(networks: Sequence[Network]) -> list[Network]:
     return [n for n in networks if not n.with_strong_augmentation or n.architecture not in plain]
 
 
-def _closest(network: Network, others: Sequence[Network], ignored: Sequence[str]) -> list[Network]:
+def _closest(
+    network: Network, others: Sequence[Network], ignored: tuple[str, ...]
+) -> list[Network]:
     """The one of the same architecture that differs in the fewest settings; none without any."""
     architecture = network.architecture
     alike = [other for other in others if other.architecture == architecture]
     return [min(alike, key=lambda other: _differences(network, other, ignored))] if alike else []
 
 
-def _differences(first: Network, second: Network, ignored: Sequence[str]) -> int:
+def _differences(first: Network, second: Network, ignored: tuple[str, ...]) -> int:
     """In how many settings of their trainings two networks differ."""
-    before, after = (network.origin.get("training") or {} for network in (first, second))
-    return sum(
-        before.get(name) != after.get(name)
-        for name in before.keys() | after.keys()
-        if not name.startswith(tuple(ignored))
-    )
+    differing = {name for name, _ in first.training_settings ^ second.training_settings}
+    return sum(not name.startswith(ignored) for name in differing)
 
 
 def _augmented_alike(first: Network, second: Network) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from analyses.replicates import by_group, group_of, name_of, seed_of
@@ -76,7 +77,15 @@ class Network:
             return None
         return bool(training["mixup"] or training.get("randaugment"))
 
-    @property
+    @cached_property
+    def training_settings(self) -> frozenset[tuple[str, str]]:
+        """The settings of its training that have a value, each with the value as text."""
+        training = self.origin.get("training") or {}
+        return frozenset(
+            (name, repr(value)) for name, value in training.items() if value is not None
+        )
+
+    @cached_property
     def architecture(self) -> str:
         """What networks have in common that differ in their training alone."""
         arguments = self.origin.get("model_args") or {}

@@ -1,7 +1,7 @@
 """The content of an HDF5 file: attributes and arrays, each checked before it is read."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import h5py
@@ -24,10 +24,12 @@ class Request:
     Attributes:
         wanted: whether the array of a path is.
         rows: of how many leading rows, for arrays of which not all are.
+        attributes_only: whether the arrays are left alone, and nothing of them is checked either.
     """
 
     wanted: Callable[[str], bool]
-    rows: Mapping[str, int]
+    rows: Mapping[str, int] = field(default_factory=dict)
+    attributes_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Content:
 
     Attributes:
         attributes: those of :data:`ATTRIBUTES` that the file has.
-        shapes: the shapes of all its arrays by path.
+        shapes: the shapes of all its arrays by path; empty if only attributes were asked for.
         arrays: those that were asked for, by path; texts are ``str`` in arrays of objects.
     """
 
@@ -52,7 +54,7 @@ def read_content(file: h5py.File, file_bytes: int, request: Request) -> Content:
         InputError: The structure is not as required (:mod:`landscape.results.hdf5.structure`).
         Exception: Any that h5py raises for a damaged file.
     """
-    datasets = check_structure(file, file_bytes)
+    datasets = {} if request.attributes_only else check_structure(file, file_bytes)
     return Content(
         {name: _attribute(file, name) for name in ATTRIBUTES if name in file.attrs},
         {name: tuple(dataset.shape) for name, dataset in datasets.items()},

@@ -6,7 +6,7 @@ both, everything is checked before it is read.
 
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
@@ -25,12 +25,10 @@ class Outline:
 
     Attributes:
         attributes: its label, analysis and so on, as far as it has them.
-        shapes: the shapes of its arrays by path.
         is_sealed: whether it carries a checksum, which is right.
     """
 
     attributes: Mapping[str, Attribute]
-    shapes: Mapping[str, tuple[int, ...]]
     is_sealed: bool
 
 
@@ -71,6 +69,16 @@ def read_arrays(
     return _read(path, Request(wanted, rows or {}))[0].arrays
 
 
+def read_shapes(path: Path) -> Mapping[str, tuple[int, ...]]:
+    """The shapes of all arrays of a file by path.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        InputError: It is damaged, no HDF5 file, or refers to other files.
+    """
+    return _read(path, Request(lambda _name: False))[0].shapes
+
+
 def _identity(path: Path) -> tuple[Path, int, int, int]:
     """The path and what changes when the file does.
 
@@ -86,8 +94,8 @@ def _identity(path: Path) -> tuple[Path, int, int, int]:
 
 @lru_cache(maxsize=4096)
 def _cached_outline(path: Path, _inode: int, _modified: int, _size: int) -> Outline:
-    content, sealed = _read(path, Request(lambda _name: False, {}))
-    return Outline(content.attributes, content.shapes, sealed)
+    content, sealed = _read(path, Request(lambda _name: False, attributes_only=True))
+    return Outline(content.attributes, sealed)
 
 
 def _read(path: Path, request: Request) -> tuple[Content, bool]:
@@ -95,7 +103,8 @@ def _read(path: Path, request: Request) -> tuple[Content, bool]:
     try:
         with path.open("rb") as file:
             if not is_sealed(file):
-                return read_in_child(path, lambda: _parse(file, size, request), size), False
+                checked = replace(request, attributes_only=False)  # it can hold anything
+                return read_in_child(path, lambda: _parse(file, size, checked), size), False
             verify(file, path)
             try:
                 return _parse(file, size, request), True

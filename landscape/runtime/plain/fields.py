@@ -6,12 +6,20 @@ Python does not check them, and what comes from a file can be anything.
 import dataclasses
 import typing
 from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from landscape.errors import InputError
 from landscape.runtime.plain.values import describe, is_of_type
+
+
+@cache
+def field_types(kind: type[Any]) -> Mapping[str, Any]:
+    """The types that the fields of a dataclass are annotated with, by name."""
+    return MappingProxyType(typing.get_type_hints(kind))
 
 
 def check_fields(instance: Any, path: str = "") -> None:
@@ -24,7 +32,7 @@ def check_fields(instance: Any, path: str = "") -> None:
     Raises:
         InputError: A value is of another type.
     """
-    hints = typing.get_type_hints(type(instance))
+    hints = field_types(type(instance))
     for field in dataclasses.fields(instance):
         value = getattr(instance, field.name)
         place = f"{path}{field.name}"
