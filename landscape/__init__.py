@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from landscape.parameters.layout import ParameterLayout
     from landscape.results.provenance import Provenance
     from landscape.results.result import Array, Result
+    from landscape.runtime.threads import threads
     from landscape.tracking.tracker import Tracker
     from landscape.training.sam.ascent import frozen_batch_statistics
     from landscape.training.sam.optimizer import SAM
@@ -49,6 +50,7 @@ __all__ = [
     "lanczos",
     "load_checkpoint",
     "random_direction",
+    "threads",
 ]
 
 _MODULES = {
@@ -63,6 +65,7 @@ _MODULES = {
     "parameters.layout": ("ParameterLayout",),
     "results.provenance": ("Provenance",),
     "results.result": ("Array", "Result"),
+    "runtime.threads": ("threads",),
     "tracking.tracker": ("Tracker",),
     "training.sam.ascent": ("frozen_batch_statistics",),
     "training.sam.optimizer": ("SAM",),

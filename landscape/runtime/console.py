@@ -19,6 +19,7 @@ from landscape.errors import (
 from landscape.runtime.allocator import keep_freed_memory
 from landscape.runtime.progress import show_messages
 from landscape.runtime.streams import is_text, no_text, prepare_streams
+from landscape.runtime.threads import threads
 from landscape.runtime.visible_text import LONGEST_LINE, for_terminal
 
 # Exit statuses.
@@ -132,6 +133,8 @@ def run_command(
         is_debug = arguments.debug
         show_messages(quiet=arguments.quiet)
         keep_freed_memory()
+        if "torch" not in sys.modules:
+            threads()
         try:
             command(arguments)
         except SystemExit as error:  # a user's own code may call sys.exit()

@@ -3,8 +3,13 @@
 import os
 from pathlib import Path
 
-PROC = Path("/proc")
-CGROUPS = Path("/sys/fs/cgroup")
+from landscape.runtime.control_groups import CGROUPS, PROC, folders_of_groups
+
+# The limit and the usage by version of control groups.
+_FILES = {
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+    2: ("memory.max", "memory.current"),
+}
 
 
 def available_memory(proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
@@ -31,27 +36,11 @@ def _of_system(proc: Path) -> int:
 
 def _within_groups(proc: Path, cgroups: Path) -> list[int]:
     """What the group of this process, and each one above it, leaves of its limit."""
-    try:
-        lines = (proc / "self" / "cgroup").read_text().splitlines()
-    except OSError:
-        return []
-    left = []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            root, names = cgroups, ("memory.max", "memory.current")
-        elif "memory" in controllers.split(","):
-            root, names = cgroups / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes")
-        else:
-            continue
-        group = root / path.lstrip("/")
-        for folder in (group, *group.parents):
-            room = _room(folder, *names)
-            if room is not None:
-                left.append(room)
-            if folder == root:
-                break
-    return left
+    rooms = (
+        _room(folder, *_FILES[version])
+        for folder, version in folders_of_groups("memory", proc, cgroups)
+    )
+    return [room for room in rooms if room is not None]
 
 
 def _room(folder: Path, limit_name: str, usage_name: str) -> int | None:
