@@ -194,7 +194,7 @@ class Result(ABC):
             SaveError: the file can't be written; the one that was there is intact.
         """
         arrays = self.arrays()
-        check_axes(arrays)
+        check_axes(arrays, self.coordinates)
         write_hdf5(
             Path(path),
             {**self._attributes(), "complete": complete},
@@ -227,7 +227,7 @@ class Result(ABC):
             )
             check_fields(result)
             described = result.arrays()
-            check_axes(described)
+            check_axes(described, cls.coordinates)
             check_errors(described)
             if outline.is_sealed:  # files of earlier versions have fewer arrays
                 check_restored(described, arrays)
