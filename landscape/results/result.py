@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from landscape.errors import InputError
 from landscape.results.consistency import check_axes, check_errors, check_restored
 from landscape.results.dimensions import scales_of
+from landscape.results.drawing import draw_into_axes
 from landscape.results.files import replacing
 from landscape.results.hdf5.read import Outline, read_arrays, read_outline
 from landscape.results.hdf5.write import write_hdf5
@@ -121,7 +122,7 @@ class Result(ABC):
         if ax is None:
             figures: dict[str, Figure] = draw([self])
         else:
-            figures = import_module("analyses.drawing.given_axes").draw_into(draw, self, ax)
+            figures = draw_into_axes(draw, self, ax)
         return figures
 
     def to_pandas(self) -> "dict[str, DataFrame]":
