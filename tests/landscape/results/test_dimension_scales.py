@@ -8,6 +8,7 @@ from landscape.errors import InputError
 from landscape.results.dimensions import scales_of
 from landscape.results.hdf5.read import read_arrays, read_outline
 from landscape.results.hdf5.scales import SCALE_ONLY
+from landscape.results.hdf5.seal import USER_BLOCK, seal
 from landscape.results.hdf5.write import write_hdf5
 from landscape.results.result import Array
 
@@ -138,3 +139,23 @@ def test_five_thousand_arrays_share_a_dimension(tmp_path):
     with h5py.File(written(tmp_path / "x.h5", arrays)) as opened:
         assert len(opened["length 4"].attrs["REFERENCE_LIST"]) == 5000
         assert opened["direction/4999"].dims[0][0].name == "/length 4"
+
+
+@pytest.mark.parametrize("damage", [b"\x00", b"\xff", b"GCOL"])
+def test_damaged_references_do_not_reach_us(tmp_path, damage):
+    """Only who seals a file again can make one with them: nothing that we read follows them."""
+    written(tmp_path / "x.h5")
+
+    def sealed_again(content):
+        body = memoryview(content)[USER_BLOCK:]
+        (tmp_path / "x.h5").write_bytes(seal(body) + bytes(body))
+
+    content = (tmp_path / "x.h5").read_bytes()
+    start = content.index(b"GCOL")
+    length = int.from_bytes(content[start + 8 : start + 16], "little")
+    assert length >= 4096
+    harmed = damage * (length // len(damage))
+    sealed_again(content[:start] + harmed + content[start + len(harmed) :])
+    arrays = read_arrays(tmp_path / "x.h5")
+    for path, array in ARRAYS.items():
+        np.testing.assert_array_equal(arrays[path], array.values)
