@@ -7,6 +7,8 @@ Example:
 
 from typing import TYPE_CHECKING, Any
 
+from landscape.results.drawing import register_drawing
+
 if TYPE_CHECKING:
     from analyses.analysis import Analysis, Takes
     from analyses.run_context import RunContext
@@ -14,6 +16,15 @@ if TYPE_CHECKING:
     from analyses.stored import load
 
 __all__ = ["Analysis", "Axis", "RunContext", "Takes", "load"]
+
+
+def _draw_into(draw: Any, result: Any, axes: Any) -> Any:
+    from analyses.drawing.given_axes import draw_into  # imports matplotlib
+
+    return draw_into(draw, result, axes)
+
+
+register_drawing(_draw_into)
 
 
 def __getattr__(name: str) -> Any:

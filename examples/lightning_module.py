@@ -1,8 +1,9 @@
 """A LightningModule trained with SAM and tracked by a callback.
 
 ``landscape.SAM`` is returned by ``configure_optimizers``. Lightning calls it with a closure, so
-each batch passes twice. The tracker is a callback that measures after every epoch. Printed is a row
-for each measurement: the loss, the largest eigenvalue with its residual, and SAM's gap.
+each batch passes twice. The tracker is a callback that measures after every epoch, and passes its
+numbers to the logger of the Trainer. Printed is a row for each measurement: the loss, the largest
+eigenvalue with its residual, and SAM's gap.
 
     python examples/lightning_module.py [FOLDER]    # needs the extra lightning
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 import lightning
 import torch
 import torch.nn.functional as F
+from lightning.pytorch.loggers import CSVLogger
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -50,11 +52,14 @@ def main(folder: Path) -> None:
     # ``module`` is the part that maps a batch's inputs to what the loss takes.
     sample = images[:256], labels[:256]
     quantities = ("lambda_1", "surrogate_gap")
-    tracker = Tracker(folder / "tracked", sample, unit="epoch", module="net", quantities=quantities)
+    logger = CSVLogger(folder, name="logs", version="")  # or any other
+    tracker = Tracker(
+        folder / "tracked", sample, unit="epoch", module="net", quantities=quantities, log=logger
+    )
     trainer = lightning.Trainer(
         max_epochs=3,
         accelerator="cpu",
-        logger=False,
+        logger=logger,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -86,8 +86,24 @@ def _read(name: str, path: Path, known: set[str]) -> Module:
             for alias in node.names:
                 module = f"{node.module}.{alias.name}"
                 imports[is_lazy].add(module if module in known else node.module)
+        elif isinstance(node, ast.Call):
+            imports[is_lazy] |= {*_imported_by_text(node)} - {name}
     lazy = imports[True] - imports[False]
     return Module(name, text.count("\n"), frozenset(imports[False]), frozenset(lazy))
+
+
+def _imported_by_text(call: ast.Call) -> Iterator[str]:
+    """The modules that ``import_module("...")`` and its like import, also by ``partial``.
+
+    Of a text that is put together, the package that it starts with.
+    """
+    names = {getattr(part, "attr", getattr(part, "id", "")) for part in (call.func, *call.args)}
+    if names & {"import_module", "import_optional", "__import__"}:
+        for argument in call.args:
+            parts = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
+            text = parts[0].value if isinstance(parts[0], ast.Constant) else None
+            if isinstance(text, str):
+                yield text if len(parts) == 1 else text.rpartition(".")[0]
 
 
 def _walk(node: ast.AST, *, is_lazy: bool) -> Iterator[tuple[ast.AST, bool]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from landscape.results.hdf5.scales import SCALE_ONLY
 from landscape.results.hdf5.seal import USER_BLOCK, seal
 
 
@@ -16,13 +17,14 @@ def unsealed(path: Path) -> Path:
     with h5py.File(content) as new, h5py.File(path, "w") as old:
 
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
-            if isinstance(item, h5py.Group):
+            if isinstance(item, h5py.Group) or SCALE_ONLY in item.attrs:
                 return
             is_text = item.dtype.kind == "S"
             values = np.asarray(item.asstr()[()], dtype=object) if is_text else item[()]
             kind = h5py.string_dtype() if is_text else None
             copied = old.create_dataset(name, data=values, dtype=kind)
-            copied.attrs.update({key: text.decode() for key, text in item.attrs.items()})
+            kept = [key for key in ("unit", "axes") if key in item.attrs]
+            copied.attrs.update({key: item.attrs[key].decode() for key in kept})
 
         new.visititems(copy)
         for key, value in new.attrs.items():

@@ -77,6 +77,25 @@ def test_an_import_that_goes_up_or_sideways_is_found(modules, module, imported):
     assert broken_floors({module: lazily}) == [f"{module} imports {imported}"]
 
 
+@pytest.mark.parametrize(
+    ("text", "imported"),
+    [
+        ('import_module("analyses.drawing.given_axes").draw', "analyses.drawing.given_axes"),
+        (
+            'importlib.import_module(name="x", package="y") or __import__("analyses.cli")',
+            "analyses.cli",
+        ),
+        ('partial(import_module, "analyses.cli")', "analyses.cli"),
+        ('import_module(f"analyses.{name}.result")', "analyses"),
+    ],
+)
+def test_an_import_by_text_is_found(tmp_path, text, imported):
+    (tmp_path / "landscape" / "results").mkdir(parents=True)
+    (tmp_path / "landscape" / "results" / "files.py").write_text(f"def load(name):\n    {text}\n")
+    modules = read_modules(tmp_path, ("landscape",))
+    assert broken_floors(modules) == [f"landscape.results.files imports {imported}"]
+
+
 def test_matplotlib_is_imported_only_where_something_is_drawn(modules):
     assert needless_matplotlib(modules) == []
     broken = {

@@ -1,5 +1,6 @@
 """The examples run as a person would run them, and print numbers that hold together."""
 
+import csv
 import os
 import re
 import subprocess
@@ -101,6 +102,9 @@ def test_lightning_module(tmp_path):
     assert [row[0] for row in rows] == [0, 1, 2, 3]
     assert rows[-1][1] < rows[0][1] / 4
     assert all(row[3] < 1e-3 and row[4] > 0 for row in rows)
+    with (tmp_path / "logs" / "metrics.csv").open() as file:
+        logged = [float(row["lambda_1"]) for row in csv.DictReader(file) if row["lambda_1"]]
+    assert logged == pytest.approx([row[2] for row in rows], abs=0.005)
 
 
 def test_mode_connectivity(tmp_path):

@@ -64,6 +64,9 @@ def run_page(path: Path, place: Path, with_commands: bool, capsys: pytest.Captur
         elif kind == "python":
             if "import pandas" in text or "to_pandas" in text:
                 pytest.importorskip("pandas")
+            if "xarray" in text:
+                pytest.importorskip("h5netcdf")
+                pytest.importorskip("xarray")
             capsys.readouterr()
             with torch.random.fork_rng():
                 exec(compile(text, path.name, "exec"), names)  # noqa: S102

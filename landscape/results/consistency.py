@@ -1,12 +1,13 @@
 """Whether a result that was restored from a file is what its file and its own axes say."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from landscape.errors import InputError
+from landscape.results.dimensions import coordinate_array
 
 # How arrays of errors are called, and the axes along which an error follows its value.
 _ERROR_NAMES = ("stderr", "error", "errors", "residual", "residuals")
@@ -25,11 +26,13 @@ class Described(Protocol):
         """The names of the axes; empty for a number or where they are not named."""
 
 
-def check_axes(arrays: Mapping[str, Described]) -> None:
+def check_axes(arrays: Mapping[str, Described], coordinates: Collection[str] = ()) -> None:
     """Check that arrays that share an axis have the same length along it.
 
     Args:
-        arrays: by path. Axes of the same name are the same axis within a folder.
+        arrays: by path. Axes of the same name are the same axis within a folder, and that of the
+            coordinates in a folder around it, where one has any.
+        coordinates: what arrays of coordinates are called within their folders.
 
     Raises:
         InputError: They have not, or an array has another number of dimensions than axes.
@@ -48,6 +51,10 @@ def check_axes(arrays: Mapping[str, Described]) -> None:
             known, first = lengths.setdefault((_folder(path), axis), (length, path))
             if known != length:
                 raise InputError(f"{path} has {length} entries along {axis}, {first} has {known}")
+            holder = coordinate_array(path, axis, arrays, coordinates)
+            count = length if holder is None else len(np.asarray(arrays[holder].values))
+            if count != length:
+                raise InputError(f"{path} has {length} entries along {axis}, {holder} has {count}")
 
 
 def check_restored(restored: Mapping[str, Described], stored: Mapping[str, NDArray[Any]]) -> None:

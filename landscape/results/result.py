@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscape.errors import InputError
 from landscape.results.consistency import check_axes, check_errors, check_restored
+from landscape.results.dimensions import scales_of
+from landscape.results.drawing import draw_into_axes
 from landscape.results.files import replacing
 from landscape.results.hdf5.read import Outline, read_arrays, read_outline
 from landscape.results.hdf5.write import write_hdf5
@@ -29,9 +31,10 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from xarray import Dataset
 
-FORMAT = 2
-# That of files without a checksum, which earlier versions wrote.
+FORMAT = 3
+# Those of files that earlier versions wrote: without a checksum, and without dimension scales.
 UNSEALED_FORMAT = 1
+EARLIER_FORMATS = (UNSEALED_FORMAT, 2)
 # What is raised where a file does not hold what a result needs.
 _UNFIT = (
     InputError, KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError,
@@ -119,7 +122,7 @@ class Result(ABC):
         if ax is None:
             figures: dict[str, Figure] = draw([self])
         else:
-            figures = import_module("analyses.drawing.given_axes").draw_into(draw, self, ax)
+            figures = draw_into_axes(draw, self, ax)
         return figures
 
     def to_pandas(self) -> "dict[str, DataFrame]":
@@ -145,7 +148,9 @@ class Result(ABC):
         Variables have the names of arrays, with dots for slashes, so that netCDF can have them.
         An axis is a dimension by its name, with its coordinates where the result holds them. One
         that is longer or shorter in another folder of the file, or has other coordinates there, is
-        called by its folder, too. Label, analysis, settings and provenance are attributes.
+        called by its folder, too. Label, analysis, settings and provenance are attributes. The
+        file opens with the same dimensions and coordinates: ``xarray.open_dataset(path,
+        engine="h5netcdf")``, or ``xarray.open_datatree`` with its folders.
 
         Raises:
             InputError: xarray is not installed.
@@ -184,16 +189,19 @@ class Result(ABC):
         Args:
             path: of the file.
             complete: False marks the partial result of an unfinished computation.
+
+        Raises:
+            InputError: the axes of an array are not those of its values.
+            SaveError: the file can't be written; the one that was there is intact.
         """
         arrays = self.arrays()
+        check_axes(arrays, self.coordinates)
         write_hdf5(
             Path(path),
             {**self._attributes(), "complete": complete},
             {name: array.values for name, array in arrays.items()},
-            {
-                name: {"unit": array.unit, "axes": json.dumps(array.axes)}
-                for name, array in arrays.items()
-            },
+            {name: _described(array) for name, array in arrays.items()},
+            scales_of(arrays, self.coordinates),
         )
 
     @classmethod
@@ -220,7 +228,7 @@ class Result(ABC):
             )
             check_fields(result)
             described = result.arrays()
-            check_axes(described)
+            check_axes(described, cls.coordinates)
             check_errors(described)
             if outline.is_sealed:  # files of earlier versions have fewer arrays
                 check_restored(described, arrays)
@@ -241,6 +249,12 @@ class Result(ABC):
         }
         with replacing(Path(path)) as temporary:
             temporary.write_text(json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
+
+
+def _described(array: Array) -> dict[str, str]:
+    """The attributes of an array; ``units`` is what netCDF calls the unit."""
+    units = {"units": array.unit} if array.unit else {}
+    return {"unit": array.unit, "axes": json.dumps(array.axes), **units}
 
 
 def is_complete(path: Path) -> bool:
@@ -272,7 +286,7 @@ def _check_format(path: Path, outline: Outline, expected: str) -> None:
     if analysis != expected:
         raise InputError(f"{path} holds {analysis or 'no analysis'}, not {expected}")
     number = outline.attributes.get("format")
-    if number not in (UNSEALED_FORMAT, FORMAT):
+    if number not in (*EARLIER_FORMATS, FORMAT):
         raise InputError(f"{path} has format {number}, expected {FORMAT} or before")
-    if number == FORMAT and not outline.is_sealed:
+    if number != UNSEALED_FORMAT and not outline.is_sealed:
         raise InputError(f"{path} is damaged: it has lost its checksum; measure it again")

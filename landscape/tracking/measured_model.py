@@ -1,7 +1,7 @@
 """What a tracker measures of the model that is trained, and in which process."""
 
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 
 from landscape.errors import InputError
 from landscape.objective.eval_copy import unwrapped
@@ -25,6 +25,12 @@ def submodule(model: nn.Module, path: str) -> nn.Module:
     if not any(True for _ in module.parameters()):
         raise InputError(f"{type(module).__name__} has no parameters to measure")
     return module
+
+
+def copied_state(model: nn.Module, path: str) -> dict[str, Tensor]:
+    """A copy of the state of the submodule that is measured, on the CPU."""
+    stored = submodule(model, path).state_dict()
+    return {key: value.cpu().clone() for key, value in stored.items() if isinstance(value, Tensor)}
 
 
 def is_first_rank() -> bool:

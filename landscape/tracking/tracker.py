@@ -20,7 +20,8 @@ from landscape.results.provenance import versions
 from landscape.results.result import plain
 from landscape.runtime.devices import is_out_of_memory
 from landscape.runtime.isolation import isolated
-from landscape.tracking.measured_model import is_first_rank, submodule
+from landscape.runtime.metric_log import MetricLog
+from landscape.tracking.measured_model import copied_state, is_first_rank, submodule
 from landscape.tracking.measurement import QUANTITIES, Measurement
 from landscape.tracking.training_facts import learning_rate, training_facts
 
@@ -63,6 +64,8 @@ class Tracker:
         model_args: The arguments of ``model``.
         dataset: What landscape-plot reads the data with, as after ``--data``; likewise.
         resume: Continue the record in ``folder``.
+        log: Gets every row, too: a logger with ``log_dict(metrics, step)`` or a function of both
+            (:class:`landscape.runtime.metric_log.MetricLog`).
         objective: Further arguments of the Objective, such as ``step``, ``samples`` or ``dtype``.
 
     Attributes:
@@ -103,6 +106,7 @@ class Tracker:
         model_args: Mapping[str, Any] | None = None,
         dataset: str = "",
         resume: bool = False,
+        log: Any = None,
         **objective: Any,
     ) -> None:
         if every < 1:
@@ -119,7 +123,7 @@ class Tracker:
         if unknown:
             raise InputError(f"neither Tracker nor Objective takes an argument {unknown[0]!r}")
         self._objective = objective if loss is None else {"loss": loss, **objective}
-        self._data = data
+        self._data, self._log = data, MetricLog(log)
         self._run = RunDirectory(Path(folder))
         self._vector: Tensor | None = None
         self._is_verified = False
@@ -211,9 +215,7 @@ class Tracker:
             with isolated(), torch.no_grad():
                 objective = self._make_objective(model)
                 values |= self._numbers(objective)
-                if self._keeps:
-                    stored = submodule(model, self._module).state_dict()
-                    state = {k: v.cpu().clone() for k, v in stored.items() if isinstance(v, Tensor)}
+                state = copied_state(model, self._module) if self._keeps else {}
             self._config["num_parameters"] = objective.num_parameters
             self._is_verified = True
         except (LandscapeError, RuntimeError) as error:
@@ -228,6 +230,7 @@ class Tracker:
             if len(self.rows) < 2:
                 raise
             LOGGER.warning(f"{self.unit} {number} is not recorded: {error}")
+        self._log.write(values)
         self._ended = time.perf_counter()
         return values
 
@@ -254,10 +257,7 @@ class Tracker:
         values, self._vector = self._measurement.measure(objective, evaluation.loss, self._vector)
         if self._split == "val":
             return values | {"val_loss": evaluation.loss, "val_accuracy": evaluation.accuracy}
-        return values | {
-            "train_loss": evaluation.loss,
-            "train_error": 100.0 - evaluation.accuracy,
-        }
+        return values | {"train_loss": evaluation.loss, "train_error": 100.0 - evaluation.accuracy}
 
     def _find_run(self, resume: bool) -> None:
         """Read the record that is resumed; InputError if there is one that is not to be."""

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +47,7 @@ def train(
     name: str = "model",
     group: DataParallelGroup = SINGLE_PROCESS,
     request: StopRequest | None = None,
+    log: Any = None,
 ) -> list[Row]:
     """Train a model, and leave last.pt, best.pt, metrics.csv and kept epochs in a run directory.
 
@@ -60,6 +62,9 @@ def train(
         name: What progress messages call the model.
         group: The processes that train together.
         request: Asks the training to save and stop.
+        log: Gets the metrics of every epoch: a logger with a method ``log_dict(metrics, step)``,
+            ``log_metrics`` or ``log``, or a function of (metrics, step)
+            (:class:`landscape.runtime.metric_log.MetricLog`).
 
     Returns:
         The rows of metrics.csv.
@@ -81,7 +86,9 @@ def train(
     """
     request = request or StopRequest()
     with locked(run.path, ranks=group.ranks):
-        current = Training(model, training, validation, settings, run, name, group, request, resume)
+        current = Training(
+            model, training, validation, settings, run, name, group, request, resume, log
+        )
         with request.noted(), float32_products(settings), current.display.bar:
             while current.position.epoch < settings.epochs:
                 current.run_epoch()
@@ -102,6 +109,7 @@ class Training:
         group: DataParallelGroup,
         request: StopRequest,
         resume: bool,
+        log: Any,
     ) -> None:
         if settings.train_fraction < 1:
             chosen = balanced_share(training.targets, settings.train_fraction, settings.seed)
@@ -134,7 +142,7 @@ class Training:
         if resume:
             state.load(run)
         self.position = state.position
-        self.outputs = Outputs(run, state, settings, group)
+        self.outputs = Outputs(run, state, settings, group, log)
         self.outputs.start(resume)
         method = f"{settings.sam.upper()} rho={settings.rho:g}" if settings.rho else "plain"
         purpose = f"training {name} ({settings.opt}, {method}, seed {settings.seed})"

@@ -2,8 +2,10 @@
 
 import math
 import time
+from typing import Any
 
 from landscape.checkpoints.run import BEST, EMA, LAST, RunDirectory
+from landscape.runtime.metric_log import MetricLog
 from landscape.training.scale.data_parallel import DataParallelGroup
 from landscape.training.settings import TrainSettings
 from landscape.training.state import TrainingState
@@ -13,8 +15,15 @@ from landscape.training.tensorboard import TensorBoardLogger
 class Outputs:
     """Writes checkpoints and metrics. All ranks call each method; rank 0 writes.
 
+    Args:
+        run: The run directory.
+        state: What is saved.
+        settings: Of the training.
+        group: The processes that train together.
+        log: A logger that gets the metrics of each epoch, too.
+
     Raises:
-        InputError: TensorBoard is wanted and not installed.
+        InputError: TensorBoard is wanted and not installed, or ``log`` is no logger.
     """
 
     def __init__(
@@ -23,15 +32,17 @@ class Outputs:
         state: TrainingState,
         settings: TrainSettings,
         group: DataParallelGroup,
+        log: Any = None,
     ) -> None:
         self._run = run
         self._state = state
         self._settings = settings
         self._group = group
         self._saved_at = time.monotonic()
-        self._board: TensorBoardLogger | None = None
+        self._logs = [MetricLog(log)]
         if group.ranks.is_first and settings.tensorboard:
-            self._board = TensorBoardLogger(run.path / "tensorboard", state.position.epoch)
+            board = TensorBoardLogger(run.path / "tensorboard", state.position.epoch)
+            self._logs.append(MetricLog(board))
 
     def start(self, resume: bool) -> None:
         """Remove what a killed process left behind, and keep the initial network if asked to."""
@@ -67,8 +78,8 @@ class Outputs:
         if self._group.ranks.is_first:
             rows = self._state.position.rows
             self._run.write_metrics(rows)
-            if self._board is not None:
-                self._board.write(rows[-1])
+            for log in self._logs:
+                log.write(rows[-1])
 
     def _save_weights(self) -> None:
         """Write best.pt, if this epoch is the best, ema.pt and epochs/."""

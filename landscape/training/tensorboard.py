@@ -28,9 +28,8 @@ class TensorBoardLogger:
             ) from error
         self._writer: Any = SummaryWriter(str(folder), purge_step=finished + 1)
 
-    def write(self, row: Mapping[str, float]) -> None:
-        """Add the row of an epoch."""
-        for name, value in row.items():
-            if name != "epoch":
-                self._writer.add_scalar(name, value, int(row["epoch"]))
+    def log_dict(self, metrics: Mapping[str, float], step: int) -> None:
+        """Add the metrics of an epoch."""
+        for name, value in metrics.items():
+            self._writer.add_scalar(name, value, step)
         self._writer.flush()

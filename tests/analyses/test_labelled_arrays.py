@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from analyses.sharpness.settings import Settings as SharpnessSettings
 from analyses.trajectory.result import Trajectory
 from analyses.trajectory.settings import Settings as TrajectorySettings
 from landscape.errors import InputError
-from landscape.results.labelled import coordinates_along
+from landscape.results.dimensions import coordinates_along
 from landscape.results.result import Array
 from tests.analyses.attention.problems import measure
 from tests.analyses.problems import NAMES, result
@@ -95,14 +96,57 @@ def test_a_surface_is_read_by_its_coordinates(tmp_path):
         np.testing.assert_array_equal(stored["train_loss"], plane.loss)
 
 
-def test_a_file_opens_in_xarray_as_it_is(tmp_path):
+@pytest.mark.parametrize("name", EVERY)
+def test_a_file_opens_in_xarray_as_the_result_does(name, tmp_path):
     xarray = pytest.importorskip("xarray")
     pytest.importorskip("h5netcdf")
-    plane = result("surface")
+    measured = example(name)
+    path = tmp_path / "x.h5"
+    measured.save(path)
+    expected = measured.to_xarray()
+    seen = set()
+    with xarray.open_datatree(path, engine="h5netcdf") as tree:
+        folders = tree.groups
+    for folder in folders:
+        with xarray.open_dataset(path, engine="h5netcdf", group=folder) as part:
+            for key, variable in part.variables.items():
+                full = f"{folder}/{key}".strip("/").replace("/", ".")
+                # Coordinates lie in the deepest folder that holds all that have them.
+                name_there = full if full in expected.variables else key
+                same = expected.variables[name_there]
+                assert variable.dims == same.dims
+                assert variable.dtype == same.dtype
+                np.testing.assert_array_equal(variable.to_numpy(), same.to_numpy())
+                assert variable.attrs.get("units") == same.attrs.get("units")
+                seen.add(name_there)
+    assert seen == set(expected.variables)
+    with xarray.open_dataset(path, engine="h5netcdf") as stored:
+        assert stored.attrs["analysis"] == name
+        assert json.loads(stored.attrs["provenance"])["device"] == measured.provenance.device
+        assert set(stored.data_vars) | set(stored.coords) >= {
+            key for key in measured.arrays() if "/" not in key
+        }
+
+
+def test_a_surface_is_read_from_its_file_by_its_coordinates(tmp_path):
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip("h5netcdf")
+    plane = replace(
+        result("surface"),
+        errors={"train_loss": np.arange(24.0).reshape(6, 4)},
+        repeats={"train_loss": np.arange(48.0).reshape(2, 6, 4)},
+    )
     plane.save(tmp_path / "x.h5")
-    with xarray.open_dataset(tmp_path / "x.h5", engine="h5netcdf", phony_dims="sort") as stored:
-        np.testing.assert_array_equal(stored["train_loss"], plane.loss)
-        assert stored["train_loss"].attrs["unit"] == "nats"
+    with xarray.open_dataset(tmp_path / "x.h5", engine="h5netcdf") as stored:
+        assert stored["train_loss"].dims == ("y", "x")
+        assert float(stored["train_loss"].sel(x=0.0, y=0.25)) == plane.loss[3, 1]
+        assert stored["train_loss"].attrs["units"] == "nats"
+        assert stored["x"].attrs["units"] == "x direction"
+        np.testing.assert_array_equal(stored["y"], plane.y)
+    with xarray.open_datatree(tmp_path / "x.h5", engine="h5netcdf") as tree:
+        assert float(tree["error/train_loss"].sel(x=0.0, y=0.25)) == 13.0
+        assert float(tree["repeats/train_loss"].sel(x=0.0, y=0.25).isel(repeat=1)) == 37.0
+        assert tree["tensors/kind"].sel(tensor="0.weight").item() == "kernel"
 
 
 def test_frames_are_labelled_by_coordinates():

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from landscape.errors import InputError
+from landscape.results.hdf5.scales import SCALE_ONLY
 
 MAX_OBJECTS = 100_000
 MAX_DEPTH = 16
@@ -30,7 +31,7 @@ def check_structure(file: h5py.File, file_bytes: int) -> dict[str, h5py.Dataset]
         file_bytes: the length of the file.
 
     Returns:
-        The arrays by their path in the file.
+        The arrays by their path in the file, without those that only stand for a dimension.
 
     Raises:
         InputError: Something in it is not a group or an array of numbers or texts of its own, or
@@ -39,16 +40,18 @@ def check_structure(file: h5py.File, file_bytes: int) -> dict[str, h5py.Dataset]
     """
     datasets: dict[str, h5py.Dataset] = {}
     total = 0
-    for name, dataset in _walk(file, "", {_address(file)}):
+    for count, (name, dataset) in enumerate(_walk(file, "", {_address(file)}), 1):
+        if count > MAX_OBJECTS:
+            raise InputError(f"it holds more than {MAX_OBJECTS:,} arrays")
         _check_dataset(dataset, name)
+        if SCALE_ONLY in dataset.attrs:
+            continue
         total += _bytes(dataset)
         if total > file_bytes + SPARE_BYTES:
             raise InputError(
                 f"its arrays take over {total / 1e6:,.0f} MB, the file has {file_bytes / 1e6:,.1f}"
             )
         datasets[name] = dataset
-        if len(datasets) > MAX_OBJECTS:
-            raise InputError(f"it holds more than {MAX_OBJECTS:,} arrays")
     return datasets
 
 

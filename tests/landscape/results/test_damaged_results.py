@@ -7,6 +7,7 @@ import pytest
 from analyses.catalog import known_analyses
 from landscape.errors import InputError
 from landscape.results.hdf5.seal import USER_BLOCK
+from landscape.results.result import FORMAT
 from tests.analyses.problems import NAMES, result
 from tests.hdf5_files import changed, unsealed
 from tests.profile import repeats
@@ -89,7 +90,7 @@ CHANGES = {
     "provenance that is no JSON": attribute("provenance", ""),
     "provenance without its fields": attribute("provenance", "{}"),
     "provenance with more fields": attribute("provenance", '{"weather": "fine"}'),
-    "another format": attribute("format", 3),
+    "another format": attribute("format", FORMAT + 1),
     "no analysis": lambda file: file.attrs.__delitem__("analysis"),
     "a vector for a number": replaced("loss", [1.0, 2.0]),
     "text for a number": replaced("loss", "large"),

@@ -1,5 +1,6 @@
 """A tracker as Lightning's callback: what it records, and the training that stays the same."""
 
+import csv
 import sys
 
 import pytest
@@ -87,6 +88,21 @@ def test_sam_is_an_optimizer_of_lightning(lightning):
     module, _ = train(lightning, [], optimizer=sam)
     assert len(module.losses) == 12  # two passes a step
     assert calls == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_logger_of_lightning_gets_the_numbers(lightning, tmp_path):
+    from lightning.pytorch.loggers import CSVLogger
+
+    logger = CSVLogger(tmp_path / "logs", name="", version="")
+    tracker = Tracker(tmp_path / "run", samples(), every=2, quantities=("grad_norm",), log=logger)
+    train(lightning, [tracker.lightning_callback()])
+    logger.save()
+    with (tmp_path / "logs" / "metrics.csv").open() as file:
+        logged = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in logged] == [0, 2, 4, 6]
+    for row, expected in zip(logged, tracker.rows, strict=True):
+        assert float(row["grad_norm"]) == expected["grad_norm"]
+        assert float(row["train_loss"]) == expected["train_loss"]
 
 
 def test_without_lightning(monkeypatch, tmp_path):

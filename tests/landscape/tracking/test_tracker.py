@@ -280,3 +280,20 @@ def test_a_submodule_within_several_wrappers(tmp_path):
     tracker = Tracker(tmp_path / "run", samples(), quantities=("grad_norm",), module="net")
     tracker.step(Compiled(torch.nn.DataParallel(network)))
     assert tracker.rows[0]["grad_norm"] > 0
+
+
+def test_a_logger_gets_every_row(tmp_path):
+    calls = []
+    with preserved_random_state():
+        untracked = Noisy().train()
+
+        def log(metrics, step):
+            torch.rand(1)
+            calls.append((step, metrics))
+
+        tracker = Tracker(tmp_path / "run", samples(), every=2, probes=2, log=log)
+        assert Noisy().train(tracker=tracker) == untracked
+    assert [step for step, _ in calls] == [2, 4, 6]
+    for (_, metrics), row in zip(calls, tracker.rows, strict=True):
+        assert metrics == {k: v for k, v in row.items() if k != "epoch" and not math.isnan(v)}
+        assert {"lambda_1", "trace", "trace_stderr", "lr"} <= set(metrics)

@@ -57,6 +57,18 @@ def test_frozen_parameters_are_left_to_themselves(data, run):
     assert_same(dict(model.patch_embed.state_dict()), dict(before))
 
 
+def test_a_logger_gets_the_metrics_of_every_epoch(data, run):
+    calls = []
+    rows = train(
+        make(depth=1),
+        *data,
+        replace(PLAIN, epochs=2),
+        run,
+        log=lambda metrics, step: calls.append({"epoch": step, **metrics}),
+    )
+    assert calls == rows
+
+
 def test_metrics(data, run):
     settings = replace(PLAIN, epochs=2, warmup_epochs=0.5)
     model = make(depth=1)
