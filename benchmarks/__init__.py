@@ -1,1 +1,1 @@
-"""Measurements that README.md and RESULTS.md quote; one command each, never run by the tests."""
+"""Measurements that docs/ and RESULTS.md quote; one command each, never run by the tests."""

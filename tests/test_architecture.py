@@ -22,7 +22,7 @@ from tests.architecture import (
     read_modules,
 )
 
-EVERYTHING = ("landscape", "analyses", "benchmarks", "tests")
+EVERYTHING = ("landscape", "analyses", "benchmarks", "docs", "tests")
 QUESTIONS = set(known_analyses())
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -12,8 +13,9 @@ import pytest
 import analyses
 import landscape
 from analyses.catalog import known_analyses
+from docs._site import commands, links, sources
+from tests import browser
 from tests.commands import TIMEOUT
-from website import commands, links
 
 ROOT = Path(__file__).parents[1]
 # Elements that a browser loads by themselves, and the attribute that says from where.
@@ -109,7 +111,7 @@ def test_every_public_name_is_in_the_reference(site):
 def test_every_flag_is_in_the_reference(site):
     page = (site / "reference" / "landscape-plot.html").read_text(encoding="utf-8")
     parsers = commands.subcommands(commands.plot_arguments.build_parser())
-    assert len(parsers) == len(known_analyses()) + 1
+    assert set(parsers) == {*known_analyses(), "report", "show", "diff"}
     for name, parser in parsers.items():
         assert f'id="{name}"' in page
         for action in parser._actions:
@@ -128,3 +130,21 @@ def test_links_of_the_repository_become_those_of_the_site():
         "[s](../project/SECURITY.md#x) ![b](../b.md) [w](https://e.org/) [n](none.md)\n- a\n    - b"
     )
     assert links.for_site("[b](docs/b.md)", "SECURITY.md", on_site) == "[b](../b.md)"
+
+
+def test_sources_are_shown_as_pages():
+    pages = sources.source_pages(ROOT)
+    examples = {path.name for path in (ROOT / "examples").iterdir() if path.suffix == ".py"}
+    assert {"LICENSE", "CITATION.cff", "examples/calibration_plugin"} < set(pages)
+    assert {f"examples/{name}" for name in examples} < set(pages)
+    for place, page in pages.items():
+        for path in [ROOT / place] if (ROOT / place).is_file() else (ROOT / place).rglob("*.py"):
+            assert path.read_text(encoding="utf-8").rstrip() in page
+
+
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium on this machine")
+def test_the_search_works_from_disk(site, tmp_path):
+    address = (site / "index.html").as_uri() + "?q=eigenvalue"
+    page = browser.browse(address, tmp_path / "profile", "--dump-dom")
+    assert re.search(r"\d+ matching documents", page)
+    assert page.count('class="md-search-result__item"') > 3

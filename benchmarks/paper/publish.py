@@ -2,11 +2,12 @@
 
 import re
 import shutil
+import textwrap
 from pathlib import Path
 
-from benchmarks.paper.document import Material, claims_summary, headline_table, write_document
-from benchmarks.paper.gallery import fill_gallery
-from benchmarks.paper.plan import Scale
+from benchmarks.paper.document import Material, claims_summary, write_document
+from benchmarks.paper.gallery import RESULTS, fill_gallery
+from benchmarks.paper.plan import NETWORKS, RELEASED, Scale
 from benchmarks.paper.steps import Journal
 from landscape.errors import InputError
 from landscape.results.files import make_directory
@@ -21,6 +22,7 @@ PICTURES = {
     "figure-5.png": "figure-5/surface_3d.png",
     "spectra.png": "spectra/hessian.png",
 }
+ALTERNATIVE = "Loss surfaces of a ViT, trained without and with SAM, on one scale"
 _BLOCK = re.compile(rf"(<!-- {NAME}: begin -->\n).*?(<!-- {NAME}: end -->)", re.DOTALL)
 
 
@@ -48,19 +50,33 @@ def _write_page(material: Material, folder: Path) -> Path:
 
 
 def _fill_readme(material: Material, readme: Path) -> None:
-    """Put the first picture and the first table into README.md, between its two marks."""
-    scale = material.scale
-    content = f"""\
-![Loss surfaces of six networks on one colour scale](docs/{NAME}/figure-1.png)
-
-{headline_table(material)}
-
-Mean ± standard deviation over {len(scale.seeds)} seeds; small networks trained on
-{10 * scale.training:,} photographs of CIFAR-10, on two CPU cores. {claims_summary(material)}
-All of it, and why a small case differs from ImageNet, is in
-[docs/{NAME}.md](docs/{NAME}.md), which `python -m benchmarks.paper` makes.
-"""
+    """Put what it says about the miniature into README.md, between its two marks."""
+    content = readme_block(material)
     text, count = _BLOCK.subn(lambda match: match[1] + content + match[2], readme.read_text())
     if count != 1:
         raise InputError(f"{readme} has to have one block <!-- {NAME}: begin --> ... end -->")
     readme.write_text(text)
+
+
+def readme_block(material: Material) -> str:
+    """What README.md says about the miniature, as Markdown."""
+    scale = material.scale
+    headline = material.paper["headline"]
+    (sharpness,) = (title for title in headline if title.startswith("λ_max"))
+    of_all = f" (n = {len(scale.seeds)})"
+    cells = {
+        network.label: cell.removesuffix(of_all)
+        for network, cell in zip(NETWORKS, material.cells(headline[sharpness]), strict=True)
+    }
+    families = [label for label in RELEASED if not label.endswith("-sam")]
+    values = [f"{name} {cells[name]}, with SAM {cells[f'{name}-sam']}" for name in families]
+    text = (
+        "The surfaces of two of the six small networks that come with the repository, trained on "
+        f"{10 * scale.training:,} photographs of CIFAR-10. {sharpness}, mean ± standard deviation "
+        f"over {len(scale.seeds)} seeds: {'; '.join(values)}. {claims_summary(material)} Every "
+        "number, and why a small case differs from ImageNet: [the paper in "
+        f"miniature](docs/{NAME}.md), made by `python -m benchmarks.paper`."
+    )
+    lines = textwrap.wrap(text, 105, break_on_hyphens=False)
+    picture = RESULTS / "surface-vit.png"
+    return "\n".join([f"![{ALTERNATIVE}]({picture.as_posix()})", "", *lines, ""])

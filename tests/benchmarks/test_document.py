@@ -1,13 +1,16 @@
 """The page of the miniature: its numbers are those of the files that it is made from."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from benchmarks.paper.document import Material, claims_summary, headline_table, write_document
-from benchmarks.paper.plan import FULL, NETWORKS
-from benchmarks.paper.publish import PICTURES
+from benchmarks.paper.plan import FULL, NETWORKS, RELEASED
+from benchmarks.paper.publish import NAME, PICTURES, readme_block
 from benchmarks.paper.steps import Journal
+
+ROOT = Path(__file__).parents[2]
 
 
 def cell(text, *values):
@@ -47,6 +50,18 @@ def test_verdicts_are_counted(material):
     assert claims_summary(material) == (
         "Of the paper's 3 claims: 1 supported, 1 mixed, 1 undecided."
     )
+
+
+def test_what_the_readme_says(material):
+    headline = material.paper["headline"]
+    headline["λ_max"] |= {label: f"{k} ± 0.5" for k, label in enumerate(RELEASED)}
+    block = " ".join(readme_block(material).split())
+    assert "vit 0 ± 0.5, with SAM 1 ± 0.5; mixer 2 ± 0.5, with SAM 3 ± 0.5; resnet 4" in block
+    assert claims_summary(material) in block
+    picture = re.search(r"^!\[.*?\]\((.*?)\)", block)
+    assert picture is not None
+    assert (ROOT / picture[1]).is_file()
+    assert (ROOT / "docs" / f"{NAME}.md").is_file()
 
 
 def test_a_single_run_is_under_its_own_label(material):

@@ -1,8 +1,6 @@
 """The report in a real browser: nothing runs over the edge, light and dark, on paper too."""
 
 import re
-import shutil
-import subprocess
 
 import pytest
 from PIL import Image
@@ -12,10 +10,10 @@ from analyses.drawing.pictures import Picture
 from analyses.drawing.style import styled
 from analyses.report.page import write_page
 from analyses.report.paper.summary import summarise
+from tests import browser
 from tests.analyses.problems import NAMES, results
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+pytestmark = pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium on this machine")
 
 DARK = "--blink-settings=preferredColorScheme=0"
 # What a script in the page finds out, as the title that --dump-dom then prints.
@@ -60,20 +58,7 @@ def page(tmp_path_factory):
 
 def browse(page, *flags):
     """Run the browser on the page and return what it prints."""
-    command = [
-        CHROMIUM,
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--use-angle=swiftshader",
-        "--enable-unsafe-swiftshader",
-        "--virtual-time-budget=20000",
-        f"--user-data-dir={page.parent / 'profile'}",
-        *flags,
-        page.as_uri(),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    return done.stdout
+    return browser.browse(page.as_uri(), page.parent / "profile", *flags)
 
 
 def probe(page, *flags):

@@ -7,7 +7,7 @@ import numpy as np
 from analyses.catalog import known_analyses
 from landscape.results.result import Array
 
-GALLERY = Path(__file__).parents[1] / "figures" / "gallery" / "vit"
+GALLERY = Path(__file__).parents[2] / "figures" / "gallery" / "vit"
 
 COLUMNS = ("| array | axes | shape | type | unit |", "|---|---|---|---|---|")
 INTRODUCTION = """\

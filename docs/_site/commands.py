@@ -38,7 +38,7 @@ def landscape_plot() -> str:
             for group, flags in entries[name].items()
         }
         # The flags of a measure stand in a group of its name, beneath a heading of that name.
-        lines += [*only.pop(name, []), *_groups(only, "###")]
+        lines += [*only.pop(name, []), *_groups(only)]
     return "\n".join(lines)
 
 
@@ -100,11 +100,16 @@ def _shown(default: object) -> str:
     return "on" if default is True else str(default)
 
 
-def _groups(entries: _Entries, level: str) -> list[str]:
+def _groups(entries: _Entries, level: str = "") -> list[str]:
+    """Groups of flags under headings of this level; without it, under titles that are no headings.
+
+    Groups that every command has would fill the table of contents.
+    """
     lines = []
     for title, flags in entries.items():
         if flags:
-            lines += [f"{level} {title[:1].upper()}{title[1:]}", "", *flags]
+            words = f"{title[:1].upper()}{title[1:]}"
+            lines += [f"{level} {words}" if level else f"**{words}**", "", *flags]
     return lines
 
 

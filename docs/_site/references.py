@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from website import api, arrays, commands
+from docs._site import api, arrays, commands
 
 REFERENCES: dict[str, Callable[[], str]] = {
     "landscape": api.landscape_page,
