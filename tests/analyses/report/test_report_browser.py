@@ -1,8 +1,6 @@
 """The report in a real browser: nothing runs over the edge, light and dark, on paper too."""
 
 import re
-import shutil
-import subprocess
 
 import pytest
 from PIL import Image
@@ -12,12 +10,11 @@ from analyses.drawing.pictures import Picture
 from analyses.drawing.style import styled
 from analyses.report.page import write_page
 from analyses.report.paper.summary import summarise
+from tests.analyses.browser import DARK, browse, needs_chromium
 from tests.analyses.problems import NAMES, results
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+pytestmark = needs_chromium
 
-DARK = "--blink-settings=preferredColorScheme=0"
 # What a script in the page finds out, as the title that --dump-dom then prints.
 PROBE = """<script>
 window.addEventListener("load", () => setTimeout(() => {
@@ -32,7 +29,7 @@ window.addEventListener("load", () => setTimeout(() => {
     page: style.backgroundColor,
     text: style.color,
     pictures: [...document.images].filter(image => !image.naturalWidth).length,
-    plots: document.querySelectorAll(".plot .main-svg").length,
+    plots: document.querySelectorAll(".scenes.live canvas.plot").length,
     closed: [...document.querySelectorAll("details p")].filter(p => !p.checkVisibility()).length,
     bottom: document.querySelector(".answer").getBoundingClientRect().bottom,
   });
@@ -56,24 +53,6 @@ def page(tmp_path_factory):
     write_page(shown_results, figures, path, summary)
     path.write_text(path.read_text(encoding="utf-8").replace("</body>", PROBE), encoding="utf-8")
     return path
-
-
-def browse(page, *flags):
-    """Run the browser on the page and return what it prints."""
-    command = [
-        CHROMIUM,
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--use-angle=swiftshader",
-        "--enable-unsafe-swiftshader",
-        "--virtual-time-budget=20000",
-        f"--user-data-dir={page.parent / 'profile'}",
-        *flags,
-        page.as_uri(),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    return done.stdout
 
 
 def probe(page, *flags):
