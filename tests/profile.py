@@ -19,6 +19,7 @@ SLOW = (
     "tests/analyses/drawing/test_lettering.py",
     "tests/analyses/flatness/",
     "tests/analyses/formats/test_interactive_browser.py",
+    "tests/analyses/formats/test_interactive_values.py",
     "tests/analyses/formats/test_original_files.py",
     "tests/analyses/hessian/",
     "tests/analyses/interpolate/test_command.py",

@@ -58,7 +58,7 @@ def export(
 
 
 def surface_scenes(planes: Sequence[Slice], options: PlotOptions | None = None) -> Scenes:
-    """Scenes of planes for a page, on the scale of their pictures; of replicates the first has one."""
+    """Scenes of planes, on the scale of their pictures; of replicates the first has one."""
     panels, label = _panels(planes)
     return make_scenes(panels, label=label, options=options)
 

@@ -49,8 +49,8 @@ def make_scenes(
     All scenes share the scale of the pictures and turn together, by hand or by keys. Below each
     stand the loss and its error at the point under the pointer or, without one, where two cuts
     cross; the cuts through all surfaces are drawn below, and can be moved. If all losses are
-    positive, a button changes the scale. Losses that are not finite, or beyond the scale, are holes.
-    Without scripts each scene is a map of the surface.
+    positive, a button changes the scale. Losses that are not finite, or beyond the scale, are
+    holes. Without scripts each scene is a map of the surface.
 
     Args:
         panels: the surfaces.
@@ -103,7 +103,7 @@ def _legend(panels: Sequence[Panel], scale: Scale) -> list[str]:
     """Sentences that say what is shown."""
     sentences = [
         "Black dot: the network itself, at (0, 0). Lines: two cuts, which a click on a surface or "
-        "a chart moves; below each surface stand the numbers where they cross, or under the pointer."
+        "a chart moves. Below each surface: the numbers under the pointer, or where the cuts cross."
     ]
     if any(panel.stderr is not None and np.isfinite(panel.stderr).any() for panel in panels):
         sentences.append("± one standard error, over samples; bands of the charts hold 95 %.")
