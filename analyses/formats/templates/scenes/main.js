@@ -27,7 +27,7 @@ function colours() {
   const style = getComputedStyle(root), of = name => style.getPropertyValue(`--scene-${name}`).trim();
   return {
     ink: of("ink"), quiet: of("quiet"), line: of("line"), wall: of("wall"),
-    text: rgb(of("ink")), path: rgb(content.pathColour),
+    text: rgb(of("ink")), path: rgb(content.pathColour), band: Number(of("band")),
   };
 }
 

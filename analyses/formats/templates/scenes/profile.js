@@ -61,7 +61,7 @@ class Profile {
         return [across(point.place), up(isNaN(level) ? -1 : level)];
       };
       trace(context, [...run.map(point => edge(1, point)), ...run.map(point => edge(-1, point)).reverse()]);
-      context.globalAlpha = 0.15;
+      context.globalAlpha = view.colours.band;
       context.fillStyle = ink;
       context.fill();
       context.globalAlpha = 1;

@@ -4,18 +4,23 @@
 const HALF = [0.5, 0.5, 0.375];
 const DISTANCE = 3;  // of the viewer from the box's middle
 const MOST_LINES = 30;  // of the mesh, each way
+const SHORTEST_EDGE = 60;  // in pixels, of one that has texts
 
 // How a point of the box falls on a canvas: [x, y, near].
 function projection(camera, width, height) {
   const [azimuth, elevation] = [camera.azimuth, camera.elevation].map(angle => angle * Math.PI / 180);
   const [sa, ca, se, ce] = [Math.sin(azimuth), Math.cos(azimuth), Math.sin(elevation), Math.cos(elevation)];
-  const size = camera.zoom * Math.min((width / 2 - 30) / 0.76, (height / 2 - 22) / 0.68);
+  const fitting = Math.min((width / 2 - 30) / 0.76, (height / 2 - 22) / 0.68);
+  const size = camera.zoom * fitting;
+  // Room for the texts: below, seen from above.
+  const fromAbove = Math.min(1, Math.max(-1, camera.elevation / 20));
+  const middle = height / 2 - fromAbove * (12 + 0.04 * fitting);
   const project = (x, y, z) => {
     const near = 1 / (DISTANCE - (ce * ca * x + ce * sa * y + se * z));
     const factor = size * DISTANCE * near;
     return [
       width / 2 + factor * (ca * y - sa * x),
-      height / 2 - 12 - factor * (ce * z - se * (ca * x + sa * y)),
+      middle - factor * (ce * z - se * (ca * x + sa * y)),
       near,
     ];
   };
@@ -189,27 +194,37 @@ class Scene {
     return [along(this.grid.x, HALF[0]), along(this.grid.y, HALF[1]), heights];
   }
 
-  // The texts lie beyond the edges that are in front, those of the heights at the right one.
+  // The texts lie beyond an outer edge of the box along each axis, unless it is seen end on.
   #drawTicks(context, colours, scale) {
-    const {project, front} = this, [xs, ys, zs] = this.#ticks(scale), foot = -HALF[2];
+    const {project, front} = this, ticks = this.#ticks(scale);
     context.fillStyle = colours.quiet;
     context.font = "11px system-ui, sans-serif";
     context.textBaseline = "middle";
+    const distance = ([ax, ay], [bx, by]) => Math.hypot(bx - ax, by - ay);
+    const centre = project(0, 0, 0);
+    const isLong = edge => distance(edge(-1), edge(1)) > SHORTEST_EDGE;
     context.textAlign = "center";
-    const beyond = (inner, outer, text, distance) => {
-      const [ax, ay] = project(...inner), [bx, by] = project(...outer);
-      const length = Math.hypot(bx - ax, by - ay) || 1;
-      context.fillText(text, bx + distance * (bx - ax) / length, by + distance * (by - ay) / length);
-    };
-    for (const [at, text] of xs) beyond([at, 0, foot], [at, front[1], foot], text, 13);
-    for (const [at, text] of ys) beyond([0, at, foot], [front[0], at, foot], text, 13);
-    const [quarter, name] = [0.5, 27];  // between two ticks
-    beyond([quarter * HALF[0], 0, foot], [quarter * HALF[0], front[1], foot], "x", name - 9);
-    beyond([0, quarter * HALF[1], foot], [front[0], quarter * HALF[1], foot], "y", name - 9);
-    const edges = [[1, 1], [1, -1], [-1, 1], [-1, -1]].map(([a, b]) => [a * HALF[0], b * HALF[1]]);
-    const right = edges.reduce((one, other) => project(...one, 0)[0] > project(...other, 0)[0] ? one : other);
+    for (const axis of [0, 1]) {
+      // Of the edges in front the one that is farther out, that of the floor or of the ceiling.
+      const edges = [-HALF[2], HALF[2]].map(height => (place, side = front[1 - axis]) =>
+        axis ? project(side, place * HALF[1], height) : project(place * HALF[0], side, height));
+      const [floor, ceiling] = edges.map(edge => distance(edge(0), centre));
+      const edge = edges[floor >= ceiling ? 0 : 1];
+      if (!isLong(edge)) continue;
+      const write = (text, place, beyond) => {
+        const [from, to] = [edge(place, 0), edge(place)], length = distance(from, to) || 1;
+        const [x, y] = [0, 1].map(part => to[part] + beyond * (to[part] - from[part]) / length);
+        context.fillText(text, x, y);
+      };
+      for (const [at, text] of ticks[axis]) write(text, at / HALF[axis], 13);
+      write("xy"[axis], 0.5, 18);  // between two ticks
+    }
+    const corners = [[1, 1], [1, -1], [-1, 1], [-1, -1]].map(([a, b]) => [a * HALF[0], b * HALF[1]]);
+    const rights = corners.map(corner => project(...corner, 0)[0]);
+    const right = corners[rights.indexOf(Math.max(...rights))];
+    if (!isLong(end => project(...right, end * HALF[2]))) return;
     context.textAlign = "left";
-    for (const [at, text] of zs) {
+    for (const [at, text] of ticks[2]) {
       const [x, y] = project(...right, at);
       context.fillText(text, x + 5, y);
     }
