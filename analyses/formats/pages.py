@@ -13,7 +13,7 @@ from landscape.runtime.visible_text import for_markdown, markdown_code
 # With it the browser refuses every request to the network.
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "img-src data: blob:; form-action 'none'"
+    "img-src data:; form-action 'none'"
 )
 
 _MARKDOWN = ".md.j2"
