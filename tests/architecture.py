@@ -39,8 +39,6 @@ ROOMS = {
     "tables": {"settings", "result"},
     "figures": {"settings", "result"},
 }
-# Texts that are a question's name by accident: what plotly calls a kind of trace.
-HOMONYMS = {("analyses.formats.scene_figures", "surface")}
 # Packages of analyses that are no question.
 SHARED = {"slices", "drawing", "formats", "report", "command", "inspection"}
 # Questions that read the result of another one.
@@ -236,8 +234,6 @@ def named_questions(root: Path, questions: set[str]) -> list[str]:
         named += [
             f"{module}:{node.lineno}: {node.value!r}"
             for node in ast.walk(tree)
-            if isinstance(node, ast.Constant)
-            and node.value in questions
-            and (module, node.value) not in HOMONYMS
+            if isinstance(node, ast.Constant) and node.value in questions
         ]
     return named

@@ -14,7 +14,7 @@ import analyses
 import landscape
 from analyses.catalog import known_analyses
 from docs._site import commands, links, sources
-from tests import browser
+from tests.browser import browse, needs_chromium
 from tests.commands import TIMEOUT
 
 ROOT = Path(__file__).parents[1]
@@ -142,9 +142,8 @@ def test_sources_are_shown_as_pages():
             assert path.read_text(encoding="utf-8").rstrip() in page
 
 
-@pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium on this machine")
-def test_the_search_works_from_disk(site, tmp_path):
-    address = (site / "index.html").as_uri() + "?q=eigenvalue"
-    page = browser.browse(address, tmp_path / "profile", "--dump-dom")
+@needs_chromium
+def test_the_search_works_from_disk(site):
+    page = browse(site / "index.html", "--dump-dom", part="?q=eigenvalue")
     assert re.search(r"\d+ matching documents", page)
     assert page.count('class="md-search-result__item"') > 3

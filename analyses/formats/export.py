@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.scales import is_logarithmic
 from analyses.formats.interactive import Scenes, make_scenes, write_interactive
 from analyses.formats.paraview import write_path_vtp, write_vtp, write_vts
-from analyses.formats.scene_figures import Panel
+from analyses.formats.scene_data import Panel
 from analyses.replicates import examples_of
 from analyses.slices.result import Slice
 from landscape.results.result import Result
@@ -24,7 +24,7 @@ def export(
         results: the results of one analysis; those that are not planes are skipped.
         folder: where to write; the ParaView files go into a folder for each label.
         formats: words of :data:`analyses.drawing.options.EXPORTS`; others are skipped.
-        options: whether the heights of the interactive page are logarithmic.
+        options: the scale of the interactive page and its ends.
 
     Returns:
         The paths of the files.
@@ -35,11 +35,9 @@ def export(
     written = []
     name = planes[0].analysis
     if "interactive" in formats:
-        shown = examples_of(planes)
-        log = is_logarithmic([plane.loss for plane in shown], options)
-        panels = [_panel(plane) for plane in shown]
+        panels, label = _panels(planes)
         path = folder / f"{name}_3d.html"
-        written.append(write_interactive(panels, path, log=log, label=f"{planes[0].split} loss"))
+        written.append(write_interactive(panels, path, label=label, options=options))
     for plane in planes:
         loss = plane.loss
         positive = bool((loss[np.isfinite(loss)] > 0).all())
@@ -60,22 +58,36 @@ def export(
 
 
 def surface_scenes(planes: Sequence[Slice], options: PlotOptions | None = None) -> Scenes:
-    """Scenes of planes for a page, with logarithmic heights if the losses span a wide range,
-    or as the options say.
+    """Scenes of planes, on the scale of their pictures; of replicates the first has one."""
+    panels, label = _panels(planes)
+    return make_scenes(panels, label=label, options=options)
 
-    Of replicates the first has one.
-    """
-    planes = examples_of(planes)
-    log = is_logarithmic([plane.loss for plane in planes], options)
-    panels = [_panel(plane) for plane in planes]
-    return make_scenes(panels, log=log, label=f"{planes[0].split} loss")
+
+def _panels(planes: Sequence[Slice]) -> tuple[list[Panel], str]:
+    """The surfaces that have a scene, and the name of their losses."""
+    shown = examples_of(planes)
+    splits = sorted({plane.split for plane in shown})
+    return [_panel(plane) for plane in shown], with_unit(f"{' and '.join(splits)} loss", shown)
 
 
 def _panel(plane: Slice) -> Panel:
     path = None
     if "x" in plane.path:
         path = np.column_stack([plane.path["x"], plane.path["y"], plane.path["plane_loss"]])
-    return Panel(plane.label, plane.x, plane.rows, plane.loss, plane.accuracy, path)
+    interpolation = plane.errors.get(f"{plane.split}_loss")
+    return Panel(
+        plane.label,
+        plane.x,
+        plane.rows,
+        plane.loss,
+        stderr=plane.values.get(f"{plane.split}_loss_stderr"),
+        dof=plane.provenance.num_samples - 1,
+        interpolation=None
+        if interpolation is None
+        else np.where(plane.measured, np.nan, interpolation),
+        accuracy=plane.accuracy,
+        path=path,
+    )
 
 
 def _write_path(plane: Slice, target: Path, positive: bool) -> Path:

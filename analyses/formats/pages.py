@@ -10,11 +10,10 @@ from analyses.generated import MARK
 from landscape.results.files import replacing
 from landscape.runtime.visible_text import for_markdown, markdown_code
 
-# With it the browser refuses every request to the network. Plotly needs unsafe-eval, because it
-# compiles the wrappers of its shaders.
+# With it the browser refuses every request to the network.
 POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
-    "img-src data: blob:; form-action 'none'"
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "img-src data:; form-action 'none'"
 )
 
 _MARKDOWN = ".md.j2"

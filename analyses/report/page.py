@@ -48,8 +48,8 @@ def write_page(
     """Write the HTML page.
 
     With a ``summary`` the surfaces, a few numbers and the verdict on each of the paper's claims
-    come first, then its tables and figures, with surfaces that can be turned where plotly is
-    installed. The ``options`` are the scale of these surfaces. What ``failed`` is listed.
+    come first, then its tables and figures, with surfaces that can be turned.
+    The ``options`` are the scale of these surfaces. What ``failed`` is listed.
     """
     shown: dict[str, Any] = {}
     if summary is not None:

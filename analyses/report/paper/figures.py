@@ -6,7 +6,7 @@ from typing import Any
 
 from analyses.drawing.options import PlotOptions
 from analyses.formats.export import surface_scenes
-from analyses.formats.interactive import Scenes, has_plotly
+from analyses.formats.interactive import Scenes
 from analyses.slices.result import Slice
 from landscape.results.result import Result
 
@@ -37,6 +37,6 @@ def numbered_figures(sections: Sequence[dict[str, Any]]) -> dict[str, list[dict[
 def surface_scenes_of(
     results: Mapping[str, Sequence[Result]], options: PlotOptions | None = None
 ) -> Scenes | None:
-    """The surfaces to turn around; None without any, or without plotly."""
+    """The surfaces to turn around; None without any."""
     planes = [result for result in results.get("surface", ()) if isinstance(result, Slice)]
-    return surface_scenes(planes, options) if planes and has_plotly() else None
+    return surface_scenes(planes, options) if planes else None

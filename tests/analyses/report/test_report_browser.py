@@ -10,12 +10,11 @@ from analyses.drawing.pictures import Picture
 from analyses.drawing.style import styled
 from analyses.report.page import write_page
 from analyses.report.paper.summary import summarise
-from tests import browser
 from tests.analyses.problems import NAMES, results
+from tests.browser import DARK, browse, needs_chromium
 
-pytestmark = pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium on this machine")
+pytestmark = needs_chromium
 
-DARK = "--blink-settings=preferredColorScheme=0"
 # What a script in the page finds out, as the title that --dump-dom then prints.
 PROBE = """<script>
 window.addEventListener("load", () => setTimeout(() => {
@@ -30,7 +29,7 @@ window.addEventListener("load", () => setTimeout(() => {
     page: style.backgroundColor,
     text: style.color,
     pictures: [...document.images].filter(image => !image.naturalWidth).length,
-    plots: document.querySelectorAll(".plot .main-svg").length,
+    plots: document.querySelectorAll(".scenes.live canvas.plot").length,
     closed: [...document.querySelectorAll("details p")].filter(p => !p.checkVisibility()).length,
     bottom: document.querySelector(".answer").getBoundingClientRect().bottom,
   });
@@ -54,11 +53,6 @@ def page(tmp_path_factory):
     write_page(shown_results, figures, path, summary)
     path.write_text(path.read_text(encoding="utf-8").replace("</body>", PROBE), encoding="utf-8")
     return path
-
-
-def browse(page, *flags):
-    """Run the browser on the page and return what it prints."""
-    return browser.browse(page.as_uri(), page.parent / "profile", *flags)
 
 
 def probe(page, *flags):
