@@ -113,7 +113,8 @@ def seconds_of_command(side: int) -> float:
         words = ["surface", "--model", f"{own}:network", "--data", f"{own}:data", "--trust"]
         words += [f"--x={axis}", f"--y={axis}", "--format", "none", "--output-dir", folder]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "analyses", *words, "--quiet"], check=True)
+        command = [sys.executable, "-m", "analyses", *words, "--quiet"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -126,8 +127,9 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     print(
-        "| parameters | samples | forward and loss, µs | a point by itself, µs | of the surface, µs "
-        "| points together | largest error |\n|---:|---:|---:|---:|---:|---:|---:|"
+        "| parameters | samples | forward and loss, µs | a point by itself, µs "
+        "| of the surface, µs | points together | largest error |\n"
+        "|---:|---:|---:|---:|---:|---:|---:|"
     )
     rows = []
     for width, samples in SIZES:
