@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib import import_module
@@ -77,6 +77,10 @@ class Analysis(Generic[S, R]):
         adapts: the analyses whose results of the same checkpoint it can use.
         has_defaults_in_report: whether a report takes its default settings, because its flags mean
             something else for another analysis.
+        on_screen: the settings that a report takes for those of its flags; it is told which fields
+            were given.
+        answered_by: the settings with which a stored result answers those that are asked for: these
+            themselves, or those of the stored one where it says more.
         foreign: the module in its package that reads result files of other tools, with
             ``can_read(path)`` and ``read(path, label)``.
         examples: command lines for ``landscape-plot --help``.
@@ -101,6 +105,8 @@ class Analysis(Generic[S, R]):
     reference: str = ""
     adapts: tuple[str, ...] = ()
     has_defaults_in_report: bool = False
+    on_screen: Callable[[S, Collection[str]], S] | None = None
+    answered_by: Callable[[S, S], S] | None = None
     foreign: str = ""
     examples: tuple[str, ...] = ()
 

@@ -130,6 +130,8 @@ def _read_stored(
     if not stored.exists() or not is_complete(stored):
         return None, []
     result: Result = analysis.result_type.load(stored)
+    if analysis.answered_by is not None:
+        settings = analysis.answered_by(settings, result.settings)
     before = fingerprint(result.settings, result.provenance)
     changed = differences(before, fingerprint(settings, objective.provenance(0.0)))
     return (None, changed) if changed else (result, [])

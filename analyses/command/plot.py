@@ -38,7 +38,7 @@ from landscape.results.lock import locked
 from landscape.results.result import Result
 from landscape.runtime.console import show
 from landscape.runtime.distributed import Ranks, join_ranks
-from landscape.runtime.options import read_options
+from landscape.runtime.options import given_options, read_options
 from landscape.runtime.progress import show_messages
 
 
@@ -101,7 +101,10 @@ def _settings(name: str, arguments: argparse.Namespace) -> Any:
     analysis = known_analyses()[name]
     if arguments.analysis == "report" and analysis.has_defaults_in_report:
         return analysis.settings(seed=read_options(arguments, MeasurementSettings).seed)
-    return read_options(arguments, analysis.settings)
+    settings = read_options(arguments, analysis.settings)
+    if arguments.analysis == "report" and analysis.on_screen is not None:
+        return analysis.on_screen(settings, given_options(arguments, analysis.settings))
+    return settings
 
 
 def _check_precision(arguments: argparse.Namespace, names: Sequence[str]) -> None:

@@ -195,14 +195,14 @@ def _measure_repeat(
     rows, columns = grid.shape
     if grid.tolerance is None:
         order = [(repeat, row, column) for row, column in coarse_to_fine(rows, columns)]
-        queue.measure(order, points)
+        queue.measure_together(_groups(order, points), points.together)
         values = grid.arrange(points.names, queue.shared_values(order), repeat)
         return MeasuredPoints(values, {}, np.ones((rows, columns), dtype=bool))
     refinement = Refinement(rows, columns, grid.tolerance)
     cells = refinement.first()
     while cells:
         order = [(repeat, row, column) for row, column in cells]
-        queue.measure(order, points)
+        queue.measure_together(_groups(order, points), points.together)
         losses = {
             (row, column): float(values[0])
             for (_, row, column), values in queue.shared_values(order).items()
@@ -219,6 +219,12 @@ def _measure_repeat(
         {name: interpolation.error for name, interpolation in filled.items()},
         refinement.measured,
     )
+
+
+def _groups(order: Sequence[Key], points: SlicePoints) -> list[Sequence[Key]]:
+    """The points in groups that are evaluated together, by their place in the order alone."""
+    size = points.mode.points
+    return [order[start : start + size] for start in range(0, len(order), size)]
 
 
 def _squeezed(grid: Grid, arrays: dict[str, Floats]) -> dict[str, Floats]:

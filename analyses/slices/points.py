@@ -1,5 +1,6 @@
 """The values of the points of a line or plane."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -68,9 +69,13 @@ class SlicePoints:
         corner = self._grid.coordinates(rows - 1, columns - 1)
         middle = self._grid.coordinates(rows // 4, columns // 4)
         origin = (0.0,) * len(corner)
-        count = rows * columns * self._settings.repeats
         return choose_mode(
-            self._objective, self._directions, self._split, [origin, middle, corner], count
+            self._objective,
+            self._directions,
+            self._split,
+            [origin, middle, corner],
+            rows * columns * self._settings.repeats,
+            together=self._can_be_together,
         )
 
     def values_at_origin(self) -> dict[str, float]:
@@ -85,6 +90,20 @@ class SlicePoints:
         """Evaluate one point."""
         repeat, row, column = key
         return self._evaluator_of(repeat)(self._grid.coordinates(row, column))
+
+    def together(self, keys: Sequence[Key]) -> Sequence[Values]:
+        """Evaluate points of one repeat, in one forward pass where the mode says so."""
+        if self.mode.points == 1:
+            return [self(key) for key in keys]
+        points = [self._grid.coordinates(row, column) for _, row, column in keys]
+        return self._evaluator_of(keys[0][0]).together(points)
+
+    @property
+    def _can_be_together(self) -> bool:
+        """Whether nothing but the weights differs from point to point."""
+        moves_statistics = any(d.statistics is not None for d in self._directions)
+        is_more = self._settings.bn != "fixed" or self._settings.eigenvalues
+        return not (moves_statistics or is_more or self._objective.needs_gradients)
 
     def _evaluator_of(self, repeat: int) -> PointEvaluator:
         """The evaluator along the directions of one repeat, in the current mode."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from analyses.analysis import Analysis
 from analyses.slices.settings import SLICE_PRECISIONS
-from analyses.surface.settings import Settings
+from analyses.surface.settings import Settings, answered_by, on_screen
 
 if TYPE_CHECKING:
     from analyses.surface.result import Surface
@@ -32,6 +32,8 @@ ANALYSIS: "Analysis[Settings, Surface]" = Analysis(
     is_distributed=True,
     precisions=SLICE_PRECISIONS,
     file_settings=("directions", "toward_x", "toward_y"),
+    on_screen=on_screen,
+    answered_by=answered_by,
     foreign="foreign",
     examples=(
         "landscape-plot surface checkpoints/digits-vit checkpoints/digits-vit-sam \\\n"

@@ -1,11 +1,15 @@
 """The grid of a loss surface and its directions."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from analyses.slices.grid import Axis, AxisField
 from analyses.slices.settings import SliceSettings
 from landscape.errors import InputError
 from landscape.runtime.options import option
+
+# Points along a side from which on a report refines: smaller grids are measured nearly as a whole.
+REFINED_SIDE = 25
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,9 @@ class Settings(SliceSettings):
         Axis(-1.0, 1.0, 51), "coordinates along y", parse=Axis.parse, metavar="MIN:MAX:N"
     )
     refine: bool = option(
-        False, "measure only where it is needed and interpolate the rest, with its error"
+        False,
+        "measure only where it is needed and interpolate the rest, with its error; a report does "
+        f"so from {REFINED_SIDE} points a side on, --no-refine measures them all",
     )
     tolerance: float = option(
         0.01,
@@ -39,3 +45,21 @@ class Settings(SliceSettings):
             raise InputError(f"--tolerance has to be between 0 and 1, got {self.tolerance}")
         if self.refine and min(self.x.count, self.y.count) < 5:
             raise InputError("--refine needs a grid of at least 5 points a side")
+
+
+def on_screen(settings: Settings, given: Collection[str]) -> Settings:
+    """The settings for a report: refined, unless ``refine`` was given or the grid is small."""
+    is_large = min(settings.x.count, settings.y.count) >= REFINED_SIDE
+    return replace(settings, refine=True) if is_large and "refine" not in given else settings
+
+
+def answered_by(asked: Settings, stored: Settings) -> Settings:
+    """The settings with which a stored surface answers: every point of a refined one may be exact.
+
+    Args:
+        asked: those that are asked for.
+        stored: those that the surface was measured with.
+    """
+    if asked.refine and not stored.refine:
+        return replace(asked, refine=False, tolerance=stored.tolerance)
+    return asked

@@ -3,13 +3,39 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from analyses.drawing.numbers import number, with_error
 from analyses.surface.result import Surface
+
+# Above the table of surfaces that were not measured as a whole.
+REFINED = (
+    "Refined surfaces: some points were measured, the rest is interpolated with a standard error. "
+    "--no-refine measures every point, for figures that are published"
+)
 
 
 def tabulate(results: Sequence[Surface]) -> dict[str, list[dict[str, str]]]:
     """A row of the report for each checkpoint."""
-    return {"": [_row(result) for result in results]}
+    tables = {"": [_row(result) for result in results]}
+    refined = [result for result in results if not result.measured.all()]
+    if refined:
+        tables[REFINED] = [_refinement(result) for result in refined]
+    return tables
+
+
+def _refinement(result: Surface) -> dict[str, str]:
+    headline, errors = result.headline(), result.errors[f"{result.split}_loss"]
+    interpolated = errors[~result.measured]
+    return {
+        "checkpoint": result.label,
+        "points measured": f"{headline['measured']:,} of {headline['points']:,}",
+        "tolerance, %": number(100 * result.settings.tolerance),
+        "root mean square of the standard errors of the rest, %": number(
+            100 * float(np.sqrt((interpolated**2).mean()))
+        ),
+        "the largest of them, %": number(100 * float(interpolated.max())),
+    }
 
 
 def _row(result: Surface) -> dict[str, str]:

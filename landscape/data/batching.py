@@ -25,12 +25,17 @@ def choose_batch_size(forward: Callable[[], Any], device: torch.device) -> int:
     Returns:
         A power of two.
     """
-    with _Largest() as largest:
-        forward()
     budget = GPU_BYTES if device.type == "cuda" else CACHE_BYTES
-    fitting = budget // max(largest.bytes, 1)
+    fitting = budget // max(largest_tensor(forward), 1)
     power = 1 << max(fitting.bit_length() - 1, 0)
     return min(max(power, SMALLEST), LARGEST)
+
+
+def largest_tensor(forward: Callable[[], Any]) -> int:
+    """The bytes of the largest tensor that an operation of a forward pass returns."""
+    with _Largest() as largest:
+        forward()
+    return largest.bytes
 
 
 class _Largest(TorchDispatchMode):

@@ -1,7 +1,7 @@
 """One pass over samples: loss, its sampling error, accuracy and other metrics."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,47 +56,81 @@ def evaluate_batches(
     Raises:
         InputError: if the loss of a batch is not a scalar.
     """
-    totals: dict[str, Tensor] = {}
+    sums = PassSums(criterion, metrics)
+    return sums.evaluation(sums.over(forward, batches).tolist())
 
-    def add(name: str, value: Tensor) -> None:
+
+class PassSums:
+    """What one pass over some batches adds up, and the evaluation that these sums give.
+
+    The sums are tensors alone and don't decide what is computed, so that ``torch.vmap`` can take
+    them for many points at once.
+
+    Args:
+        criterion: the loss of a batch and its weight in the mean.
+        metrics: functions of (outputs, targets) that are means over the batch, by name.
+    """
+
+    def __init__(self, criterion: Criterion, metrics: Mapping[str, LossFunction]) -> None:
+        self._criterion = criterion
+        self._metrics = metrics
+        self._totals: dict[str, Tensor] = {}
+        self._by_sample = _Spread(self._add)
+        self._samples, self._weight = 0, 0.0
+        self._batch_weights: list[float] = []
+
+    def over(self, forward: Callable[[Batch], Any], batches: Iterable[Batch]) -> Tensor:
+        """The sums over ``batches``, of shape (n,) in float64, to be taken once.
+
+        Args:
+            forward: what the model gives for a batch, as :meth:`Criterion.call` returns it.
+            batches: at least one.
+
+        Raises:
+            InputError: if the loss of a batch is not a scalar.
+        """
+        criterion, by_sample, batch_losses = self._criterion, self._by_sample, []
+        for batch in batches:
+            outputs = forward(batch)
+            self._samples += batch.size
+            self._weight += batch.weight
+            batch_losses.append(criterion.mean(outputs, batch).detach().double())
+            self._batch_weights.append(batch.weight)
+            self._add("loss", batch_losses[-1] * batch.weight)
+            terms = criterion.sample_terms(outputs, batch) if by_sample.is_known else None
+            if terms is None:
+                by_sample.is_known = False
+            else:
+                by_sample.add(*terms)
+            counts = count_correct(tensor_output(outputs), batch.targets)
+            if counts is not None:
+                self._add("correct", counts[0])
+                self._add("labels", counts[1])
+            for name, metric in self._metrics.items():
+                measured = metric(outputs_for(metric, outputs), batch.targets)
+                self._add(f"metric {name}", measured.double() * batch.size)
+        return torch.stack([*self._totals.values(), *batch_losses])
+
+    def evaluation(self, sums: Sequence[float]) -> Evaluation:
+        """The evaluation for the numbers of the tensor that :meth:`over` returned."""
+        values = dict(zip(self._totals, sums, strict=False))
+        loss = values["loss"] / self._weight
+        stderr = self._by_sample.standard_error(values, loss)
+        if stderr is None:
+            batch_losses = sums[len(self._totals) :]
+            stderr = _error_over_batches(batch_losses, self._batch_weights, loss)
+        return Evaluation(
+            loss=loss,
+            accuracy=_percentage(values["correct"], values["labels"])
+            if "labels" in values
+            else math.nan,
+            loss_stderr=stderr,
+            metrics={name: values[f"metric {name}"] / self._samples for name in self._metrics},
+        )
+
+    def _add(self, name: str, value: Tensor) -> None:
         value = value.detach().double()
-        totals[name] = totals[name] + value if name in totals else value
-
-    samples, weight = 0, 0.0
-    by_sample = _Spread(add)
-    batch_losses: list[Tensor] = []
-    batch_weights: list[float] = []
-    for batch in batches:
-        outputs = forward(batch)
-        samples, weight = samples + batch.size, weight + batch.weight
-        batch_losses.append(criterion.mean(outputs, batch).detach().double())
-        batch_weights.append(batch.weight)
-        add("loss", batch_losses[-1] * batch.weight)
-        terms = criterion.sample_terms(outputs, batch) if by_sample.is_known else None
-        if terms is None:
-            by_sample.is_known = False
-        else:
-            by_sample.add(*terms)
-        counts = count_correct(tensor_output(outputs), batch.targets)
-        if counts is not None:
-            add("correct", counts[0])
-            add("labels", counts[1])
-        for name, metric in metrics.items():
-            measured = metric(outputs_for(metric, outputs), batch.targets)
-            add(f"metric {name}", measured.double() * batch.size)
-    values = dict(zip(totals, torch.stack(list(totals.values())).tolist(), strict=True))
-    loss = values["loss"] / weight
-    stderr = by_sample.standard_error(values, loss)
-    if stderr is None:
-        stderr = _error_over_batches([each.item() for each in batch_losses], batch_weights, loss)
-    return Evaluation(
-        loss=loss,
-        accuracy=_percentage(values["correct"], values["labels"])
-        if "labels" in values
-        else math.nan,
-        loss_stderr=stderr,
-        metrics={name: values[f"metric {name}"] / samples for name in metrics},
-    )
+        self._totals[name] = self._totals[name] + value if name in self._totals else value
 
 
 def _percentage(count: float, total: float) -> float:
@@ -185,7 +219,7 @@ class _Spread:
         return math.sqrt(max(total, 0.0) * count / (count - 1)) / weight
 
 
-def _error_over_batches(losses: list[float], weights: list[float], loss: float) -> float:
+def _error_over_batches(losses: Sequence[float], weights: list[float], loss: float) -> float:
     """The standard error of the mean over batches that are independent; nan for one batch."""
     count = len(losses)
     if count < 2 or not np.isfinite(losses).all():

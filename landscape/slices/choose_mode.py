@@ -5,17 +5,24 @@ mode that is chosen has been compared with the plain float32 module at points of
 and records the largest difference.
 """
 
+import logging
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle
 from math import isfinite
+from typing import Any
 
 from landscape.directions.direction import Direction
 from landscape.errors import InputError
 from landscape.objective.evaluation import Evaluation
 from landscape.objective.objective import Objective
+from landscape.slices.batched import points_of_a_pass
 from landscape.slices.evaluation_mode import EvaluationMode, can_be_rewritten
 from landscape.slices.evaluator import PointEvaluator
+
+LOGGER = logging.getLogger(__name__)
 
 Point = Sequence[float]
 
@@ -27,6 +34,10 @@ LOW_PRECISION_ERROR = 1e-3
 COMPILE_WORTHWHILE_SECONDS = 120.0
 # A compiled model is used if it is faster by this factor.
 WORTHWHILE_GAIN = 1.1
+# Passes for many points are tried where there are at least so many.
+TOGETHER_WORTHWHILE_POINTS = 4096
+# The times of passes of a few milliseconds are the shortest of so many.
+SHORT_TRIALS = 3
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,8 @@ def choose_mode(
     split: str,
     probes: Sequence[Point],
     num_points: int,
+    *,
+    together: bool = False,
 ) -> EvaluationMode:
     """The evaluation mode for ``num_points`` points, by trials at ``probes``.
 
@@ -50,6 +63,7 @@ def choose_mode(
         split: the name of the objective's own samples.
         probes: points as coordinates along the directions.
         num_points: how many points will be evaluated.
+        together: whether points may go through the network together.
 
     Raises:
         InputError: the device does not have the precision, or the model can't be compiled although
@@ -69,7 +83,10 @@ def choose_mode(
         if trial is not None:  # whichever is faster: two runs must have the same roundings
             best = trial
     best = _with_precision(run, objective.precision, best, reference, cuda=cuda)
-    return _with_compilation(run, objective.compile, best, reference, num_points)
+    mode = _with_compilation(run, objective.compile, best, reference, num_points)
+    if mode.is_plain and together and num_points >= TOGETHER_WORTHWHILE_POINTS:
+        return _together(run, mode, reference, points_of_a_pass(objective))
+    return mode
 
 
 def _with_precision(
@@ -107,6 +124,19 @@ def _with_compilation(
     return trial.mode if compilation == "on" or gain > WORTHWHILE_GAIN else best.mode
 
 
+def _together(
+    run: "_Runner", mode: EvaluationMode, reference: list[Evaluation], points: int
+) -> EvaluationMode:
+    """The mode with passes for many points, unless these fail or are not faster."""
+    if points == 1:
+        return mode
+    trial = run.attempt(replace(mode, points=points), reference, ROUNDING)
+    if trial is None:
+        LOGGER.debug(f"points are evaluated one by one: {run.reason}")
+        return mode
+    return trial.mode if run.seconds_of_a_point() / trial.seconds > WORTHWHILE_GAIN else mode
+
+
 class _Runner:
     """Evaluates the probes in different modes."""
 
@@ -133,12 +163,14 @@ class _Runner:
             # Models may refuse a memory layout, lack a bfloat16 kernel, or not compile.
             self.reason = (str(error).splitlines() or [type(error).__name__])[0]
             return None
-        largest = max(map(_difference, evaluations, reference))
+        largest = max(map(_difference, evaluations, cycle(reference)))
         self.reason = f"its losses differ by {largest:.1e}"
         return _Trial(replace(mode, error=largest), seconds) if largest <= limit else None
 
     def evaluate(self, mode: EvaluationMode) -> tuple[list[Evaluation], float]:
         """The evaluations of the probes, and the seconds that the fastest took."""
+        if mode.points > 1:
+            return self._evaluate_together(mode.points)
         evaluator = PointEvaluator(self._objective, self._directions, self._split, mode=mode)
         evaluations, seconds = [], []
         try:
@@ -150,6 +182,40 @@ class _Runner:
         finally:
             evaluator.close()
         return evaluations, min(seconds)
+
+    def seconds_of_a_point(self) -> float:
+        """The seconds of one point by itself in the plain mode."""
+        evaluator = PointEvaluator(self._objective, self._directions, self._split)
+        try:
+            return min(
+                self._seconds(lambda: evaluator(self._probes[-1])) for _ in range(SHORT_TRIALS)
+            )
+        finally:
+            evaluator.close()
+
+    def _evaluate_together(self, points: int) -> tuple[list[Evaluation], float]:
+        """The same for passes of many points, in which the probes are repeated.
+
+        Where torch has to loop over the points it warns, which counts as a failure.
+        """
+        evaluator = PointEvaluator(self._objective, self._directions, self._split)
+        group = [self._probes[k % len(self._probes)] for k in range(points)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            evaluations = evaluator.evaluate_together(group)
+            seconds = min(
+                self._seconds(lambda: evaluator.evaluate_together(group))
+                for _ in range(SHORT_TRIALS)
+            )
+        return [each[self._split] for each in evaluations], seconds / points
+
+    def _seconds(self, call: Callable[[], Any]) -> float:
+        """The seconds of a short call: of the processor, where other programs don't count."""
+        on_processor = self._objective.device.type == "cpu"
+        clock = time.process_time if on_processor else time.perf_counter
+        started = clock()
+        call()
+        return clock() - started
 
 
 def _difference(evaluation: Evaluation, reference: Evaluation) -> float:

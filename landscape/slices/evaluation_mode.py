@@ -28,6 +28,7 @@ class EvaluationMode:
         precision: ``fp32``, ``fp64``, ``tf32`` or ``bf16``.
         rewritten: with BatchNorms folded into convolutions and channels last.
         compiled: by ``torch.compile``.
+        points: how many points go through one batched forward pass.
         error: the largest relative difference of the loss from that of the plain module in
             float32, at the points where both were computed; 0 for the plain module itself.
     """
@@ -36,11 +37,13 @@ class EvaluationMode:
     rewritten: bool = False
     compiled: bool = False
     error: float = 0.0
+    points: int = 1
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is the user's module in the precision of its weights."""
-        return not self.rewritten and not self.compiled and self.precision in ("fp32", "fp64")
+        """Whether it is the user's module in the precision of its weights, point by point."""
+        is_changed = self.rewritten or self.compiled or self.points > 1
+        return not is_changed and self.precision in ("fp32", "fp64")
 
 
 class Forward:

@@ -1,16 +1,18 @@
 """Evaluation of points of a line or plane: the loss and everything else that is measured there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from landscape.directions.direction import Direction
 from landscape.errors import InputError
 from landscape.objective.evaluation import Evaluation, evaluate_batches, sample_loss_vector
 from landscape.objective.objective import Objective
 from landscape.results.journal import Values
+from landscape.slices.batched import evaluate_together
 from landscape.slices.evaluation_mode import EvaluationMode, Forward
 from landscape.slices.extremes import extreme_eigenvalues
 from landscape.slices.statistics import reestimate_statistics
@@ -81,25 +83,33 @@ class PointEvaluator:
         """The values at a point, of shape (n,); non-finite losses are returned unchanged."""
         self.place(coordinates)
         plain = self._bn == "fixed" and not any(coordinates)
-        values: list[float] = []
-        for result in self.evaluate_here(plain=plain).values():
-            values += [result.loss, result.accuracy, result.loss_stderr, *result.metrics.values()]
+        values = _numbers(self.evaluate_here(plain=plain))
         if self._eigenvalues:
             values += extreme_eigenvalues(self.objective)
         return np.array(values)
 
+    def together(self, points: Sequence[Sequence[float]]) -> list[Values]:
+        """The values at some points, each of shape (n,), from one forward pass for all of them.
+
+        Raises:
+            RuntimeError: the model can't be evaluated so; see :func:`evaluate_together`.
+        """
+        evaluations = self.evaluate_together(points)
+        return [
+            np.array(_numbers(evaluation)) if any(point) else self(point)
+            for point, evaluation in zip(points, evaluations, strict=True)
+        ]
+
+    def evaluate_together(self, points: Sequence[Sequence[float]]) -> list[dict[str, Evaluation]]:
+        """Every split's evaluation at some points, from one forward pass for all of them."""
+        thetas = self.objective.theta.new_empty(len(points), self.objective.num_parameters)
+        for point, theta in zip(points, thetas, strict=True):
+            self._move(point, theta)
+        return evaluate_together(self.objective, self.samples, thetas)
+
     def place(self, coordinates: Sequence[float]) -> None:
         """Move the model's weights, and its statistics where directions have any, to a point."""
-        live = self.objective.live_weights
-        # The vector of a row of the grid is kept, since the next point is mostly of the same row.
-        base = self.objective.theta
-        if len(self.directions) == 2:
-            if coordinates[1] != self._row_at:
-                y = self.directions[1].vector
-                torch.add(base, y, alpha=coordinates[1], out=self._row)
-                self._row_at = coordinates[1]
-            base = self._row
-        torch.add(base, self.directions[0].vector, alpha=coordinates[0], out=live)
+        self._move(coordinates, self.objective.live_weights)
         self._place_statistics(coordinates)
         if self._bn == "reestimate":
             batches = self.samples.get("train", self.objective.batches)
@@ -133,6 +143,18 @@ class PointEvaluator:
         """Restore the model's own weights."""
         self.objective.restore()
 
+    def _move(self, coordinates: Sequence[float], out: Tensor) -> None:
+        """Write the weights at a point, of shape (P,)."""
+        # The vector of a row of the grid is kept, since the next point is mostly of the same row.
+        base = self.objective.theta
+        if len(self.directions) == 2:
+            if coordinates[1] != self._row_at:
+                y = self.directions[1].vector
+                torch.add(base, y, alpha=coordinates[1], out=self._row)
+                self._row_at = coordinates[1]
+            base = self._row
+        torch.add(base, self.directions[0].vector, alpha=coordinates[0], out=out)
+
     @property
     def _plain_precision(self) -> str:
         return "fp64" if self.objective.dtype == torch.float64 else "fp32"
@@ -146,3 +168,11 @@ class PointEvaluator:
         for coordinate, statistics in zip(coordinates, moving, strict=True):
             if statistics is not None:
                 live.add_(statistics, alpha=coordinate)
+
+
+def _numbers(evaluations: Mapping[str, Evaluation]) -> list[float]:
+    """The numbers of every split, in the order of :attr:`PointEvaluator.names`."""
+    numbers: list[float] = []
+    for each in evaluations.values():
+        numbers += [each.loss, each.accuracy, each.loss_stderr, *each.metrics.values()]
+    return numbers

@@ -30,6 +30,7 @@ LOGGER = logging.getLogger(__name__)
 CLAIM_SECONDS = 0.5
 
 Evaluate = Callable[[Key], Values]
+EvaluateTogether = Callable[[Sequence[Key]], Sequence[Values]]
 
 
 class PointQueue:
@@ -74,7 +75,7 @@ class PointQueue:
         self._less = less
         self._on_progress = on_progress
         self._round = 0
-        self._seconds = 0.0  # the last point's
+        self._seconds = 0.0  # the last group's
         self.values: dict[Key, Values] = {}
         self.decisions: dict[str, Any] | None = None
         self._journal: Journal | None = None
@@ -100,29 +101,39 @@ class PointQueue:
             keys: the points, in the order in which they are taken.
             evaluate: the value of a point, of shape (n,).
         """
+        self.measure_together([(key,) for key in keys], lambda group: [evaluate(group[0])])
+
+    def measure_together(self, groups: Sequence[Sequence[Key]], evaluate: EvaluateTogether) -> None:
+        """The same where points that are evaluated together depend on each other's company.
+
+        A group of which some points are known is evaluated as a whole, for the same bits.
+
+        Args:
+            groups: the points, in the order in which they are taken.
+            evaluate: the values of a group's points, each of shape (n,).
+        """
         self._round += 1
         name = f"{self._task}/{self._round}"
-        todo = [list(key) for key in keys if key not in self.values]
-        todo = self._ranks.broadcast(f"{name}/todo", todo)
+        unfinished = [group for group in groups if any(key not in self.values for key in group)]
+        todo = self._ranks.broadcast(
+            f"{name}/todo", [[list(key) for key in group] for group in unfinished]
+        )
         measured: dict[Key, Values] = {}
-        with track(
-            None, self._task, total=len(keys), done=len(keys) - len(todo), less=self._less
-        ) as bar:
+        total, left = (sum(map(len, each)) for each in (groups, todo))
+        with track(None, self._task, total=total, done=total - left, less=self._less) as bar:
             taken = 0
             while taken < len(todo):
                 count = self._claim_size(len(todo) - taken)
                 start = self._ranks.claim(f"{name}/next", count, taken)
-                bar.update(max(0, min(start, len(todo)) - taken))  # by other ranks
-                for item in todo[start : start + count]:
-                    key = tuple(item)
+                bar.update(sum(map(len, todo[taken:start])))  # by other ranks
+                for items in todo[start : start + count]:
+                    group = [tuple(item) for item in items]
                     started = time.perf_counter()
-                    measured[key] = evaluate(key)
+                    values = evaluate(group)
                     self._seconds = time.perf_counter() - started
-                    if self._journal is not None:
-                        self._journal.add(key, measured[key])
-                    if self._ranks.is_first:
-                        self.values[key] = measured[key]
-                    bar.update(1)
+                    for key, value in zip(group, values, strict=True):
+                        self._record(key, value, measured)
+                    bar.update(len(group))
                 taken = start + count
                 if self._on_progress is not None and self._ranks.is_first:
                     self._on_progress(self._visible)
@@ -132,6 +143,8 @@ class PointQueue:
         """The values of measured points, the same bits in every rank."""
         self._round += 1
         points = {key: self.values[key] for key in keys} if self._ranks.is_first else {}
+        if self._ranks.world_size == 1:
+            return points
         name = f"{self._task}/{self._round}/values"
         return _unpack(self._ranks.broadcast(name, _pack(points)))
 
@@ -143,6 +156,16 @@ class PointQueue:
         """Close the journal, which is not deleted."""
         if self._journal is not None:
             self._journal.close()
+
+    def _record(self, key: Key, value: Values, measured: dict[Key, Values]) -> None:
+        """Keep the value of a point that was not known."""
+        if key in self.values:
+            return
+        measured[key] = value
+        if self._journal is not None:
+            self._journal.add(key, value)
+        if self._ranks.is_first:
+            self.values[key] = value
 
     def _claim_size(self, left: int) -> int:
         if self._ranks.world_size == 1:
@@ -172,6 +195,8 @@ class PointQueue:
 
     def _collect(self, name: str, points: dict[Key, Values]) -> None:
         """Add every rank's points to those of rank 0."""
+        if self._ranks.world_size == 1:
+            return
         for packed in self._ranks.gather(name, _pack(points))[1:]:
             self.values.update(_unpack(packed))
 

@@ -10,11 +10,15 @@ import torch.nn.functional as F
 from torch import nn
 
 from analyses import line, surface
+from analyses.run_context import RunContext
 from analyses.slices.grid import Axis
+from analyses.surface.measure import measure
 from analyses.surface.result import Surface
 from analyses.surface.settings import Settings
 from landscape.directions.direction import cosine
 from landscape.objective.objective import Objective
+from landscape.results.journal import Journal, read_journal
+from landscape.slices import choose_mode
 from tests.analyses.case_objectives import case_objective
 from tests.analyses.problems import having_loss, network, objective, result, samples
 from tests.analyses.surface.grids import GRID, Y0, direction_vectors
@@ -211,3 +215,43 @@ def test_a_network_without_a_name_can_be_measured():
     problem = Objective(network(), samples(), device="cpu")
     plane = surface.compute(problem, GRID)
     assert (plane.label, plane.split) == ("", "train")
+
+
+def interrupt_after(monkeypatch, count):
+    """Interrupt the work when so many points are in the journal."""
+    add = Journal.add
+
+    def until(self, key, content):
+        if len(self) == count:
+            raise KeyboardInterrupt
+        add(self, key, content)
+
+    monkeypatch.setattr(Journal, "add", until)
+
+
+@pytest.mark.parametrize("refine", [False, True])
+def test_points_that_are_evaluated_together_are_resumed_to_the_same_bits(
+    tmp_path, monkeypatch, refine
+):
+    monkeypatch.setattr(choose_mode, "TOGETHER_WORTHWHILE_POINTS", 1)
+    problem = case_objective("mlp with tied weights", torch.float32)
+    settings = Settings(x=(-1, 1, 15), y=(-1, 1, 17), refine=refine)
+    expected = surface.compute(problem, settings)
+    assert expected.mode["points"] == 64
+    context = RunContext(tmp_path)
+    for count in (1, 70, 100, 160):
+        with monkeypatch.context() as patch:
+            interrupt_after(patch, count)
+            with pytest.raises(KeyboardInterrupt):
+                measure(problem, settings, context)
+        entries = read_journal(tmp_path / "surface.journal")
+        assert len(entries.values) == count
+        assert entries.decisions == expected.mode
+    resumed = measure(problem, settings, context)
+    assert resumed.mode == expected.mode
+    np.testing.assert_array_equal(resumed.loss, expected.loss)
+    np.testing.assert_array_equal(resumed.measured, expected.measured)
+    one_by_one = surface.compute(problem, replace(settings, refine=False, eigenvalues=True))
+    assert one_by_one.mode["points"] == 1
+    known = resumed.measured
+    np.testing.assert_allclose(resumed.loss[known], one_by_one.loss[known], rtol=1e-6)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from landscape.results.journal import read_journal
+from landscape.results.journal import Journal, read_journal
 from landscape.slices import point_queue
 from landscape.slices.point_queue import PointQueue
 from tests.landscape.slices.points import (
@@ -59,6 +59,34 @@ def test_a_finished_journal_is_measured_no_more(journal):
     _, points = measure(journal, evaluate)
     assert evaluate.keys == []
     assert bits(points) == EXPECTED
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 12, 19])
+def test_a_group_that_was_cut_short_is_evaluated_as_a_whole(journal, count):
+    groups = [KEYS[start : start + 6] for start in range(0, len(KEYS), 6)]
+
+    def evaluate(group):
+        """Values that depend on the company."""
+        evaluated.append(group)
+        return [value(key) + groups.index(group) + len(group) / 7 for key in group]
+
+    evaluated = []
+    queue = PointQueue(QUESTION)
+    queue.measure_together(groups, evaluate)
+    expected = queue.shared_values(KEYS)
+    assert evaluated == groups
+    record(journal, [])
+    with Journal(journal, QUESTION, DECISIONS) as opened:
+        for key in KEYS[:count]:
+            opened.add(key, expected[key])
+    evaluated.clear()
+    queue = PointQueue(QUESTION, journal)
+    queue.begin(queue.decisions)
+    queue.measure_together(groups, evaluate)
+    assert evaluated == groups[count // 6 :]
+    assert bits(queue.shared_values(KEYS)) == bits(expected)
+    queue.close()
+    assert list(read_journal(journal).values) == KEYS
 
 
 def test_decisions_are_kept(journal):
