@@ -40,6 +40,9 @@ from landscape.objective.objective import Objective
 WIDTHS = (16, 24, 36, 54)
 SAMPLES = (16, 32, 64, 128)
 BATCH = 16
+# Four patches and the class token.
+TOKENS = 5
+MLP_RATIO = 2
 EPOCHS = 4
 STEPS = 20
 
@@ -62,7 +65,7 @@ class Case:
     """
 
     values: tuple[int, ...]
-    settings: Callable[[int, list[str]], Any]
+    settings: Callable[[int, tuple[str, ...]], Any]
     asked: Callable[[int], int] = lambda value: value
 
     def sizes(self) -> Iterator[tuple[str, Size]]:
@@ -101,9 +104,7 @@ CASES: dict[str, Case] = {
     "components": Case((2, 3, 4, 6), lambda n, _: components.Settings(tol=0.01, max_steps=n)),
     "minibatch": Case(
         (1, 2, 4, 8),
-        lambda count, _: minibatch.Settings(
-            minibatches=count, minibatch_size=8, minibatch_top=1
-        ),
+        lambda count, _: minibatch.Settings(minibatches=count, minibatch_size=8, minibatch_top=1),
     ),
     "sharpness": Case((1, 2, 3, 4), lambda count, files: sharpness.Settings(epochs=files[:count])),
     "ntk": Case(
@@ -133,7 +134,7 @@ def network(width: int, seed: int = 0) -> VisionTransformer:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = VisionTransformer(
-            image_size=8, patch_size=4, dim=width, depth=1, heads=2, mlp_dim=2 * width,
+            image_size=8, patch_size=4, dim=width, depth=1, heads=2, mlp_dim=MLP_RATIO * width,
             num_classes=10,
         )  # fmt: skip
     images, targets = pictures(32)
@@ -165,10 +166,10 @@ def measurement(
 
     Saved epochs are written to ``folder``, where an analysis needs them.
     """
-    files: list[str] = []
+    files: tuple[str, ...] = ()
     if name in ("trajectory", "sharpness"):
         for epoch in range(EPOCHS):
-            files.append(str(folder / f"epoch={epoch}.ckpt"))
+            files += (str(folder / f"epoch={epoch}.ckpt"),)
             torch.save(network(size.width, epoch).state_dict(), files[-1])
     keywords: dict[str, Any] = {}
     if name == "interpolate":

@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 from unittest.mock import patch
 
@@ -42,7 +43,7 @@ class Meter(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.operations = 0
         self.peak = 0
         self.current = 0
@@ -50,7 +51,7 @@ class Meter(TorchDispatchMode):
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Self:
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __torch_dispatch__(
@@ -64,14 +65,12 @@ class Meter(TorchDispatchMode):
         for storage in _storages((*args, *kwargs.values())):
             key = storage._cdata
             if key not in self._made and key not in self._before:
-                self._before[key] = weakref.ref(
-                    storage, lambda _, key=key: self._before.pop(key, None)
-                )
+                self._before[key] = weakref.ref(storage, partial(self._forget_before, key))
         outputs = func(*args, **kwargs)
         for storage in _storages(outputs):
             key = storage._cdata
             if key not in self._made and key not in self._before:
-                gone = weakref.ref(storage, lambda _, key=key: self._forget(key))
+                gone = weakref.ref(storage, partial(self._forget_made, key))
                 self._made[key] = storage.nbytes(), gone
                 self.current += storage.nbytes()
         self.peak = max(self.peak, self.current)
@@ -80,8 +79,11 @@ class Meter(TorchDispatchMode):
             self.operations += int(formula(*args, **kwargs, out_val=outputs))
         return outputs
 
-    def _forget(self, key: int) -> None:
+    def _forget_made(self, key: int, _: object) -> None:
         self.current -= self._made.pop(key)[0]
+
+    def _forget_before(self, key: int, _: object) -> None:
+        self._before.pop(key, None)
 
 
 def _storages(values: Any) -> Iterator[torch.UntypedStorage]:

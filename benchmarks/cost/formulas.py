@@ -107,18 +107,25 @@ def _cost(asked: str, **formulas: str) -> Cost:
 
 # By the name of the analysis; `curves` reads a log and is no function of the network.
 COSTS: dict[str, Cost] = {
-    "surface": _cost("points", forwards="k N + 4 N", peak="6 P | 3 P + A", file="2 P + 25400"),
-    "line": _cost("points", forwards="k N + 4 N", peak="2 P + A", file="P + 17300"),
-    "interpolate": _cost("points", forwards="k N + 10 N", peak="P + A", file="P + 17800"),
+    "surface": _cost(
+        "points", forwards="k N + 4 N", peak="6 P | 3 P + A", file="2 P + 26 k + 25050"
+    ),
+    "line": _cost("points", forwards="k N + 4 N", peak="2 P + A", file="P + 33 k + 17030"),
+    "interpolate": _cost("points", forwards="k N + 10 N", peak="P + A", file="P + 33 k + 17490"),
     "trajectory": _cost(
-        "points, with 4 epochs", forwards="k N + 12 N", peak="26 P", file="2 P + 28200"
+        "points, with 4 epochs",
+        forwards="k N + 12 N",
+        operations="56 p",
+        peak="26 P",
+        file="2 P + 26 k + 28040",
     ),
     "hessian": _cost(
         "probes, of 4 steps",
         forwards="N + B + d N",
         gradients="5 N + 3 B",
         products="s N",
-        peak="5 k P + N H",
+        operations="43 k k p + 710 k p",
+        peak="41 k P + 7 P + 1.13 N H",
         file="12400",
     ),
     "components": _cost(
@@ -131,7 +138,12 @@ COSTS: dict[str, Cost] = {
         file="6700",
     ),
     "minibatch": _cost(
-        "mini-batches of 8", gradients="48 k", products="8 s", peak="r P + 8 H", file="2200"
+        "mini-batches of 8",
+        gradients="48 k",
+        products="8 s",
+        operations="22 k p",
+        peak="r P + 11.5 P + 16.5 H",
+        file="2200",
     ),
     "sharpness": _cost(
         "epochs",
@@ -173,7 +185,5 @@ COSTS: dict[str, Cost] = {
         file="7600",
     ),
     "linearity": _cost("points", forwards="1", inputs="0.5 k N", peak="A", file="6000"),
-    "robustness": _cost(
-        "steps of PGD", forwards="9 N", inputs="k N + N", peak="A", file="6000"
-    ),
+    "robustness": _cost("steps of PGD", forwards="9 N", inputs="k N + N", peak="A", file="6000"),
 }

@@ -1,18 +1,23 @@
 """Counts of an analysis of one size, beside what its formulas say."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 
 from analyses.catalog import known_analyses
-from benchmarks.cost.cases import BATCH, CASES, Size, measurement, objective_of
+from benchmarks.cost.cases import BATCH, CASES, MLP_RATIO, TOKENS, Size, measurement, objective_of
 from benchmarks.cost.counting import Calls, count
-from benchmarks.cost.formulas import COSTS, Cost
-from landscape.curvature.preactivation import few_samples, preactivation_hessians
+from benchmarks.cost.formulas import COSTS, Formula
+from landscape.curvature.preactivation import (
+    PreactivationHessian,
+    few_samples,
+    preactivation_hessians,
+)
 from landscape.curvature.products import LocalProducts, ProductRequest
 from landscape.hooks.dense_layers import dense_layers
 from landscape.measures.tangent_kernel import jacobian_rows
@@ -29,6 +34,7 @@ MINIBATCH = 8
 class Units:
     """What a pass of one sample takes, in floating-point operations, and a batch in bytes."""
 
+    width: int
     forward: float
     gradient: float
     inputs: float
@@ -44,27 +50,43 @@ class Units:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was counted of an analysis of one size, and what the formulas give.
+    """What was counted of an analysis of one size.
 
     Attributes:
+        analysis: its name.
         varied: what varies in the series that it belongs to.
-        sizes: the values of the symbols.
-        passes, operations, peak, file: pairs of count and formula.
+        width: of the network.
+        sizes: the values of the symbols of formulas.
+        passes: how often the network was called with a sample.
+        operations: floating-point operations of matrix products and convolutions.
+        peak: bytes of tensors at their peak.
+        file: bytes of the result's file.
     """
 
     analysis: str
     varied: str
+    width: int
     sizes: dict[str, float]
-    passes: tuple[float, float]
-    operations: tuple[float, float]
-    peak: tuple[float, float]
-    file: tuple[float, float]
+    passes: int
+    operations: int
+    peak: int
+    file: int
+
+    def expected(self, quantity: str, units: Units) -> float:
+        """What the formulas say of ``passes``, ``operations``, ``peak`` or ``file``."""
+        cost = COSTS[self.analysis]
+        if quantity == "passes":
+            return cost.passes(self.sizes)
+        if quantity == "operations":
+            return _expected_operations(self.analysis, self.sizes, units)
+        formula: Formula = getattr(cost, quantity)
+        return formula.value(self.sizes)
 
 
 @cache
-def units_of(width: int, samples: int) -> Units:
-    """The units of the network of a size."""
-    objective = objective_of(Size(width, samples))
+def units_of(width: int) -> Units:
+    """The units of the network of a width."""
+    objective = objective_of(Size(width))
     batch = objective.batches[0]
     forward = _operations(objective, objective.loss)
     gradient = count(objective.gradient, VisionTransformer)
@@ -82,19 +104,8 @@ def units_of(width: int, samples: int) -> Units:
     ]
     with few.second_derivatives():
         hessians, _ = preactivation_hessians(few, layers, few.batches[0])
-        layer = sum(
-            count(
-                lambda hessian=hessian: hessian.products(
-                    torch.randn(hessian.count, hessian.size, dtype=few.dtype)
-                ),
-                VisionTransformer,
-            ).operations
-            for hessian in hessians.values()
-        )
-    rows = [
-        count(lambda n=n: jacobian_rows(objective.module, batch, range(n)), VisionTransformer)
-        for n in (2, 3)
-    ]
+        layer = sum(map(_layer_operations, hessians.values())) / len(hessians)
+    rows = [_row_operations(objective, outputs) for outputs in (2, 3)]
     images = batch.inputs.clone().requires_grad_()
 
     def differentiate_inputs() -> None:
@@ -102,31 +113,41 @@ def units_of(width: int, samples: int) -> Units:
         torch.autograd.grad(loss, [images])
 
     return Units(
+        width=width,
         forward=forward,
-        gradient=gradient.operations / samples,
+        gradient=gradient.operations / objective.num_samples,
         inputs=count(differentiate_inputs, VisionTransformer).operations / batch.size,
         product=_operations(objective, lambda: products([ProductRequest(whole)])),
         block=_block_operations(objective, products, groups),
         layer_block=_block_operations(few, LocalProducts(few), of_layers),
-        layer=layer / few.num_samples / len(hessians),
-        row=(rows[1].operations - rows[0].operations) / batch.size,
+        layer=layer / few.num_samples,
+        row=(rows[1] - rows[0]) / batch.size,
         forward_bytes=count(objective.loss, VisionTransformer).peak,
         gradient_bytes=gradient.peak,
         graph_bytes=products._graph_bytes(batch) / batch.size,
     )
 
 
-def _operations(objective: Objective, call: object) -> float:
+def _operations(objective: Objective, call: Callable[[], Any]) -> float:
+    """The operations of a call over the whole sample, for each sample."""
     return count(call, VisionTransformer).operations / objective.num_samples
 
 
-def _block_operations(
-    objective: Objective, products: LocalProducts, groups: list[Group]
-) -> float:
+def _layer_operations(hessian: PreactivationHessian) -> int:
+    vectors = torch.randn(hessian.count, hessian.size, dtype=hessian.dtype)
+    return count(lambda: hessian.products(vectors), VisionTransformer).operations
+
+
+def _row_operations(objective: Objective, outputs: int) -> int:
+    """The operations of the derivatives of some outputs of a batch."""
+    module, batch = objective.module, objective.batches[0]
+    return count(lambda: jacobian_rows(module, batch, range(outputs)), VisionTransformer).operations
+
+
+def _block_operations(objective: Objective, products: LocalProducts, groups: list[Group]) -> float:
     """The operations of a product with a block, the mean over blocks and samples."""
     requests = [
-        ProductRequest(torch.randn(group.size, 1, dtype=objective.dtype), group)
-        for group in groups
+        ProductRequest(torch.randn(group.size, 1, dtype=objective.dtype), group) for group in groups
     ]
     products(requests)
     return _operations(objective, lambda: products(requests)) / len(requests)
@@ -134,34 +155,31 @@ def _block_operations(
 
 def measure(name: str, varied: str, size: Size) -> Measured:
     """Count an analysis of one size."""
-    cost, case = COSTS[name], CASES[name]
     objective = objective_of(size)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         settings, keywords = measurement(name, size, objective, folder)
         analysis = known_analyses()[name]
-        counts = count(
-            lambda: analysis.compute(objective, settings, **keywords), VisionTransformer
-        )
+        counts = count(lambda: analysis.compute(objective, settings, **keywords), VisionTransformer)
         file = folder / "result.h5"
         counts.value.save(file)
         file_bytes = file.stat().st_size
-    units = units_of(size.width, size.samples)
-    asked = case.asked(size.asked)
-    sizes = _sizes(name, asked, objective, counts.calls, units)
+    asked = CASES[name].asked(size.asked)
+    sizes = _sizes(name, asked, objective, counts.calls, units_of(size.width))
     return Measured(
         analysis=name,
         varied=varied,
+        width=size.width,
         sizes=sizes,
-        passes=(counts.calls.forwards, cost.passes(sizes)),
-        operations=(counts.operations, operations_of(cost, sizes, units, name)),
-        peak=(counts.peak, cost.peak.value(sizes)),
-        file=(file_bytes, cost.file.value(sizes)),
+        passes=counts.calls.forwards,
+        operations=counts.operations,
+        peak=counts.peak,
+        file=file_bytes,
     )
 
 
-def operations_of(cost: Cost, sizes: Mapping[str, float], units: Units, name: str = "") -> float:
-    """The floating-point operations that the formulas of an analysis give."""
+def _expected_operations(name: str, sizes: Mapping[str, float], units: Units) -> float:
+    cost = COSTS[name]
     block = units.layer_block if name == "recursion" else units.block
     pairs = (
         (cost.forwards, units.forward),
@@ -194,7 +212,7 @@ def _sizes(
         "u": calls.gradients / samples,
         "r": rows_of_basis(products / processes),
         "p": objective.num_parameters,
-        "m": 5 * (2 * objective.module.head.in_features) ** 2,
+        "m": TOKENS * (MLP_RATIO * units.width) ** 2,
         "P": objective.num_parameters * objective.theta.element_size(),
         "A": units.forward_bytes,
         "E": units.gradient_bytes,
@@ -210,8 +228,3 @@ def rows_of_basis(steps: float) -> int:
     while rows <= steps:
         rows *= 2
     return rows + rows // 2
-
-
-def as_record(measured: Measured) -> dict[str, object]:
-    """What was measured, for a JSON file."""
-    return asdict(measured)
