@@ -116,7 +116,7 @@ CASES: dict[str, Case] = {
     "flatness": Case((1, 2, 4, 8), lambda n, _: flatness.Settings(draws=n, ascent_steps=1)),
     "norms": Case((0,), lambda *_: norms.Settings()),
     "sparsity": Case((0,), lambda *_: sparsity.Settings()),
-    "recursion": Case((1, 2, 3, 4), lambda n, _: recursion.Settings(recursion_samples=n)),
+    "recursion": Case((2, 3, 4, 6), lambda n, _: recursion.Settings(recursion_samples=n)),
     "attention": Case((1, 2, 4, 8), lambda count, _: attention.Settings(pictures=count)),
     "similarity": Case((4, 8, 12, 16), lambda n, _: similarity.Settings(cka_samples=n)),
     "linearity": Case((3, 5, 9, 17), lambda count, _: linearity.Settings(segment=count)),

@@ -22,8 +22,8 @@ SYMBOLS = {
     "P": "bytes of a vector of all parameters, 4 for each in float32",
     "p": "parameters",
     "m": "tokens times neurons², over activation layers; at most 16 tokens and 1,024 neurons",
+    "q": "pairs in a batch: B, or N / 2 where that is less",
     "A": "bytes that a forward pass of a batch takes",
-    "E": "bytes that a gradient of a batch takes",
     "H": "bytes of a sample's graph of a gradient, through which products go",
 }
 
@@ -150,8 +150,8 @@ COSTS: dict[str, Cost] = {
         forwards="k N",
         gradients="4 k N + 3 k B",
         products="s N",
-        peak="r P + N H",
-        file="6500",
+        peak="38.6 P + 1.13 N H + 1.33 B H",
+        file="129 k + 6345",
     ),
     "ntk": _cost(
         "samples, with 4 outputs",
@@ -159,31 +159,39 @@ COSTS: dict[str, Cost] = {
         rows="10 k",
         operations="68 k k p",
         peak="16 k P",
-        file="5200",
+        file="176 k + 3805",
     ),
     "flatness": _cost(
-        "draws", forwards="15 k N + 19 N", gradients="u N", peak="17 P", file="12900"
+        "draws", forwards="15 k N + 19 N", gradients="u N", peak="17 P", file="120 k + 12660"
     ),
-    "norms": _cost("", forwards="N", peak="2.2 A", file="4000"),
-    "sparsity": _cost("", forwards="2 N", operations="2 N m", peak="8 A", file="6000"),
+    "norms": _cost("", forwards="N", peak="3 P + 0.86 A", file="4000"),
+    "sparsity": _cost("", forwards="2 N", operations="2 N m", peak="36.8 m + 0.08 A", file="6000"),
     "recursion": _cost(
         "samples, of their own",
-        forwards="N + 3 k + 1",
+        forwards="N + k + 5",
         gradients="8 k",
         blocks="b k",
         layers="l",
-        peak="r P + N H",
-        file="6800",
+        peak="33.5 P + 4.9 k P",
+        file="72 k + 6640",
     ),
-    "attention": _cost("pictures", forwards="N + k", peak="A", file="8800"),
+    "attention": _cost("pictures", forwards="N + k", peak="A", file="297 k + 7650"),
     "similarity": _cost(
         "samples compared",
         forwards="20 N + k + 6 B",
         gradients="6 N + 6 B",
         products="s N",
-        peak="r P + N H",
-        file="7600",
+        peak="26 P + 1.13 N H + 1.27 B H",
+        file="4 k k + 6620",
     ),
-    "linearity": _cost("points", forwards="1", inputs="0.5 k N", peak="A", file="6000"),
-    "robustness": _cost("steps of PGD", forwards="9 N", inputs="k N + N", peak="A", file="6000"),
+    "linearity": _cost(
+        "points",
+        forwards="1",
+        inputs="0.5 k N",
+        peak="0.104 q A + 2400 q + 784 N",
+        file="20 N + 56 k + 5810",
+    ),
+    "robustness": _cost(
+        "steps of PGD", forwards="9 N", inputs="k N + N", peak="6177 N | 1.667 A + 3086 N", file="8 N + 8998"
+    ),
 }

@@ -44,7 +44,6 @@ class Units:
     layer: float
     row: float
     forward_bytes: int
-    gradient_bytes: int
     graph_bytes: float
 
 
@@ -89,7 +88,6 @@ def units_of(width: int) -> Units:
     objective = objective_of(Size(width))
     batch = objective.batches[0]
     forward = _operations(objective, objective.loss)
-    gradient = count(objective.gradient, VisionTransformer)
     products = LocalProducts(objective)
     whole = torch.randn(objective.num_parameters, 1)
     products([ProductRequest(whole)])  # makes the graphs
@@ -115,7 +113,7 @@ def units_of(width: int) -> Units:
     return Units(
         width=width,
         forward=forward,
-        gradient=gradient.operations / objective.num_samples,
+        gradient=_operations(objective, objective.gradient),
         inputs=count(differentiate_inputs, VisionTransformer).operations / batch.size,
         product=_operations(objective, lambda: products([ProductRequest(whole)])),
         block=_block_operations(objective, products, groups),
@@ -123,7 +121,6 @@ def units_of(width: int) -> Units:
         layer=layer / few.num_samples,
         row=(rows[1] - rows[0]) / batch.size,
         forward_bytes=count(objective.loss, VisionTransformer).peak,
-        gradient_bytes=gradient.peak,
         graph_bytes=products._graph_bytes(batch) / batch.size,
     )
 
@@ -211,11 +208,11 @@ def _sizes(
         "d": calls.twins / samples,
         "u": calls.gradients / samples,
         "r": rows_of_basis(products / processes),
+        "q": min(BATCH, samples // 2),
         "p": objective.num_parameters,
         "m": TOKENS * (MLP_RATIO * units.width) ** 2,
         "P": objective.num_parameters * objective.theta.element_size(),
         "A": units.forward_bytes,
-        "E": units.gradient_bytes,
         "H": units.graph_bytes,
     }
 
