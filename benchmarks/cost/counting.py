@@ -2,9 +2,10 @@
 
 import gc
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self
 from unittest.mock import patch
@@ -124,16 +125,16 @@ class Calls:
         gradients: gradients of the loss over the whole sample.
         twins: losses in float64 along a line, for second differences.
         whole: products of the whole matrix.
-        blocks: products of its blocks.
-        layers: products with Hessians of single samples by a layer's outputs.
+        blocks: products of its blocks, by their sizes.
+        layers: products with Hessians of single samples by a layer's outputs, by their sizes.
     """
 
     forwards: int = 0
     gradients: int = 0
     twins: int = 0
     whole: int = 0
-    blocks: int = 0
-    layers: int = 0
+    blocks: Counter[int] = field(default_factory=Counter)
+    layers: Counter[int] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def counted_calls(kind: type[nn.Module]) -> Iterator[Calls]:
             if request.group is None:
                 calls.whole += samples * request.vectors.shape[1]
             else:
-                calls.blocks += samples * request.vectors.shape[1]
+                calls.blocks[request.group.size] += samples * request.vectors.shape[1]
         return multiply(self, requests, exact=exact)
 
     def gradient(self: Objective, theta: Tensor | None = None) -> Tensor:
@@ -180,7 +181,7 @@ def counted_calls(kind: type[nn.Module]) -> Iterator[Calls]:
         return twin_loss(self, batch, theta)
 
     def layer_products(self: PreactivationHessian, vectors: Tensor) -> Tensor:
-        calls.layers += self.count
+        calls.layers[self.size] += self.count
         return multiply_layer(self, vectors)
 
     def forward(module: nn.Module, inputs: Any) -> None:

@@ -14,8 +14,8 @@ SYMBOLS = {
     "B": "samples in a batch",
     "k": "what the first column counts",
     "s": "products with the whole matrix, certificates and sampling errors included",
-    "b": "products with blocks of it, likewise",
-    "l": "products with the Hessian of a sample by the outputs of a layer, over all layers",
+    "b": "products with blocks of it, likewise; of recursion, by what they cost beside the mean",
+    "l": "products with the Hessian of a sample by a layer's outputs, likewise",
     "d": "losses along a line for a second difference, at most 17",
     "u": "gradients of ascents, at most 3 + 9 for each of `--ascent-steps`",
     "r": "rows that a Lanczos basis has room for: 16, and 48 while it grows to 32, 96 to 64, ...",
@@ -172,7 +172,7 @@ COSTS: dict[str, Cost] = {
         gradients="8 k",
         blocks="b k",
         layers="l",
-        peak="33.5 P + 4.9 k P",
+        peak="33.6 P + 2.5 k P + 3 k H",
         file="72 k + 6640",
     ),
     "attention": _cost("pictures", forwards="N + k", peak="A", file="297 k + 7650"),
@@ -192,6 +192,10 @@ COSTS: dict[str, Cost] = {
         file="20 N + 56 k + 5810",
     ),
     "robustness": _cost(
-        "steps of PGD", forwards="9 N", inputs="k N + N", peak="6177 N | 1.667 A + 3086 N", file="8 N + 8998"
+        "steps of PGD",
+        forwards="9 N",
+        inputs="k N + N",
+        peak="6177 N | 1.667 A + 3086 N",
+        file="8 N + 8998",
     ),
 }

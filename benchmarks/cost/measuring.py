@@ -1,9 +1,10 @@
 """Counts of an analysis of one size, beside what its formulas say."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import mean
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -42,6 +43,8 @@ class Units:
     block: float
     layer_block: float
     layer: float
+    layer_blocks: dict[str, float]
+    layers: dict[str, float]
     row: float
     forward_bytes: int
     graph_bytes: float
@@ -95,14 +98,16 @@ def units_of(width: int) -> Units:
     few = few_samples(objective, MINIBATCH, torch.Generator().manual_seed(0))
     layers, _ = dense_layers(objective)
     names = list(few.layout.names)
-    of_layers = [
+    weights = [
         tensors_group(few.layout, [names.index(layer.weight)])
         for layer in layers
         if layer.weight in names
     ]
     with few.second_derivatives():
         hessians, _ = preactivation_hessians(few, layers, few.batches[0])
-        layer = sum(map(_layer_operations, hessians.values())) / len(hessians)
+        of_layers = [(each.size, _layer_operations(each)) for each in hessians.values()]
+    few_products = LocalProducts(few)
+    blocks = [(each.size, _block_operations(few, few_products, [each])) for each in weights]
     rows = [_row_operations(objective, outputs) for outputs in (2, 3)]
     images = batch.inputs.clone().requires_grad_()
 
@@ -117,8 +122,10 @@ def units_of(width: int) -> Units:
         inputs=count(differentiate_inputs, VisionTransformer).operations / batch.size,
         product=_operations(objective, lambda: products([ProductRequest(whole)])),
         block=_block_operations(objective, products, groups),
-        layer_block=_block_operations(few, LocalProducts(few), of_layers),
-        layer=layer / few.num_samples,
+        layer_block=mean(operations for _, operations in blocks),
+        layer=mean(operations for _, operations in of_layers),
+        layer_blocks=_by_size(blocks),
+        layers=_by_size(of_layers),
         row=(rows[1] - rows[0]) / batch.size,
         forward_bytes=count(objective.loss, VisionTransformer).peak,
         graph_bytes=products._graph_bytes(batch) / batch.size,
@@ -130,9 +137,22 @@ def _operations(objective: Objective, call: Callable[[], Any]) -> float:
     return count(call, VisionTransformer).operations / objective.num_samples
 
 
-def _layer_operations(hessian: PreactivationHessian) -> int:
+def _by_size(pairs: Sequence[tuple[int, float]]) -> dict[str, float]:
+    """The mean of the numbers of each size; keys are those of a JSON file."""
+    return {
+        str(size): mean(number for other, number in pairs if other == size) for size, _ in pairs
+    }
+
+
+def _weighted(tally: Mapping[int, int], by_size: Mapping[str, float], unit: float) -> float:
+    """How many products of the mean cost those of each size are worth."""
+    return sum(count * by_size[str(size)] for size, count in tally.items()) / unit
+
+
+def _layer_operations(hessian: PreactivationHessian) -> float:
     vectors = torch.randn(hessian.count, hessian.size, dtype=hessian.dtype)
-    return count(lambda: hessian.products(vectors), VisionTransformer).operations
+    counts = count(lambda: hessian.products(vectors), VisionTransformer)
+    return counts.operations / hessian.count
 
 
 def _row_operations(objective: Objective, outputs: int) -> int:
@@ -197,14 +217,17 @@ def _sizes(
     samples = objective.num_samples
     of_product = {"minibatch": MINIBATCH, "recursion": asked}.get(name, samples)
     products = calls.whole / of_product
+    blocks: float = calls.blocks.total()
+    if name == "recursion":
+        blocks = _weighted(calls.blocks, units.layer_blocks, units.layer_block)
     processes = asked if name in ("minibatch", "sharpness") else 2 if name == "similarity" else 1
     return {
         "N": samples,
         "B": BATCH,
         "k": asked,
         "s": products,
-        "b": calls.blocks / of_product,
-        "l": calls.layers,
+        "b": blocks / of_product,
+        "l": _weighted(calls.layers, units.layers, units.layer) if name == "recursion" else 0,
         "d": calls.twins / samples,
         "u": calls.gradients / samples,
         "r": rows_of_basis(products / processes),

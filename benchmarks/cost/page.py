@@ -16,7 +16,7 @@ BEGIN = "<!-- cost: begin -->"
 END = "<!-- cost: end -->"
 SERIES = {"parameters": "parameters", "samples": "samples", "asked": "k"}
 # A slope is stated where the formula varies by this factor at least.
-VARIES = 1.2
+VARIES = 1.5
 
 PASSES = {
     "forwards": "forwards",
