@@ -65,7 +65,7 @@ WORKS = (
         "hessian", "6 probes of 40 steps, no components", "fp32", 6, 251 + 7,
         vectors=6 * 3 + PRODUCT, has_graph=True,
     ),
-    Work("flatness", "default", "fp32", 10, gradients=93, vectors=5, has_graph=True),
+    Work("flatness", "default", "fp32", 10, gradients=93, vectors=17, has_graph=True),
     Work("norms", "default", "fp32"),
 )  # fmt: skip
 
@@ -132,7 +132,12 @@ def table_of_times(networks: Sequence[Simulated]) -> str:
                 times = f"{in_time(seconds)} | {several}"
             lines.append(
                 f"| {network.name} | {work.name}, {work.text} | {work.precision} "
-                f"| {operations / 1e15:,.3g} | {in_bytes(needed)} | {'yes' if fits else 'no'} "
+                f"| {_in_petaflops(operations)} | {in_bytes(needed)} | {'yes' if fits else 'no'} "
                 f"| {times} |"
             )
     return "\n".join(lines)
+
+
+def _in_petaflops(operations: float) -> str:
+    number = operations / 1e15
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"

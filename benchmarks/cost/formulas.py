@@ -134,7 +134,7 @@ COSTS: dict[str, Cost] = {
         gradients="5 N + 3 B",
         products="s N",
         blocks="b N",
-        peak="r P + N H",
+        peak="79 P + 1.13 N H",
         file="6700",
     ),
     "minibatch": _cost(

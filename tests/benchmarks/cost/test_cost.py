@@ -18,6 +18,8 @@ from benchmarks.cost.page import SERIES, slope_of, with_tables
 
 RECORDED = Record.read(RECORD)
 WITHIN = 0.05
+# Its series take minutes, and are not in the record yet.
+NOT_RECORDED = {"components"}
 
 
 def test_a_meter_counts_operations_and_what_is_there_at_once():
@@ -76,7 +78,11 @@ def test_counts_of_small_problems_are_what_the_formulas_say(name):
         assert measured.file == pytest.approx(measured.expected("file", units), rel=WITHIN)
 
 
-@pytest.mark.parametrize("name", COSTS)
+def test_what_the_record_lacks_is_named():
+    assert set(COSTS) - {each.analysis for each in RECORDED.measured} == NOT_RECORDED
+
+
+@pytest.mark.parametrize("name", sorted(set(COSTS) - NOT_RECORDED))
 def test_the_record_grows_as_the_formulas_say(name):
     whole = [each for each in RECORDED.measured if each.analysis == name]
     assert slope_of(whole, RECORDED.units, "passes").ratios == (1.0,) * len(whole)
