@@ -19,6 +19,8 @@ SOLVERS: dict[str, Callable[..., Eigenpairs]] = {
     "power": power_iteration,
     "pyhessian": pyhessian_eigenpairs,
 }
+# So many Ritz vectors of the whole matrix make good starts for the blocks of it.
+RICH = 30
 NO_QUADRATURE = Quadrature(np.empty((0, 0)), np.empty((0, 0)), np.empty(0))
 
 
@@ -31,7 +33,7 @@ def density(
     """The density, and the subspace it has explored; nothing without probes."""
     if not settings.probes:
         return NO_QUADRATURE, None
-    leading = settings.top if settings.method == "lanczos" else 0
+    leading = max(settings.top, RICH) if settings.method == "lanczos" else 0
     return stochastic_lanczos(
         operator,
         probes,

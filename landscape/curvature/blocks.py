@@ -21,7 +21,8 @@ from landscape.eigen.eigenpairs import (
 from landscape.eigen.krylov import Krylov
 from landscape.eigen.lanczos import is_finished, restart
 from landscape.eigen.operator import random_vector
-from landscape.eigen.sums import unit
+from landscape.eigen.rayleigh_ritz import RitzSubspace
+from landscape.eigen.sums import inner, unit
 from landscape.parameters.groups import Group
 from landscape.runtime.progress import track
 
@@ -31,6 +32,8 @@ LOOSE = 100
 LOOSEST = 1e-2
 # The random share of a start, so that nothing is missed that the known pairs don't show.
 RANDOM = 0.3
+# The share of the other end of the spectrum, which comes as far as the first one's steps take it.
+OTHER_END = 0.3
 
 
 def block_eigenvalues(
@@ -38,7 +41,7 @@ def block_eigenvalues(
     groups: Mapping[str, Group],
     generator: torch.Generator,
     *,
-    pairs: Eigenpairs | None = None,
+    subspace: RitzSubspace | None = None,
     tolerance: float | None = None,
     max_steps: int = 300,
     which: str = "magnitude",
@@ -49,8 +52,9 @@ def block_eigenvalues(
         operator: the whole matrix.
         groups: the parameters of each block, by name.
         generator: the source of the random starts.
-        pairs: leading eigenpairs V, L of the whole matrix, if they are known. The first eigenvector
-            of the block of VLV' is close to the one sought, and is added to the random start.
+        subspace: leading Ritz vectors V of the whole matrix with their images HV, if there are any.
+            The eigenvectors at both ends of the block of V(V'HV)V' are close to those sought, and
+            are added to the random start.
         tolerance: as for eigenpairs of the whole matrix, by default 1e-4, or 1e-6 in float64. The
             residuals of blocks may be a hundred times as large, up to 1e-2.
         max_steps: the largest number of products for each block before the certificates.
@@ -61,7 +65,7 @@ def block_eigenvalues(
     tolerance = max(tolerance, min(LOOSE * tolerance, LOOSEST))
     blocks = {name: operator.block(group) for name, group in groups.items()}
     processes = {
-        name: _process(block, generator, pairs, max_steps) for name, block in blocks.items()
+        name: _process(block, generator, subspace, max_steps) for name, block in blocks.items()
     }
     active = dict(processes)
     with track(
@@ -91,21 +95,34 @@ def block_eigenvalues(
 
 
 def _process(
-    block: CurvatureOperator, generator: torch.Generator, pairs: Eigenpairs | None, limit: int
+    block: CurvatureOperator,
+    generator: torch.Generator,
+    subspace: RitzSubspace | None,
+    limit: int,
 ) -> Krylov:
     start = random_vector(block, generator)
-    if pairs is not None:
-        start = RANDOM * start + _first_of_block(block, pairs)
+    if subspace is not None:
+        largest, other = _ends_of_block(block, subspace)
+        start = RANDOM * start + largest + OTHER_END * other
     return Krylov(block, start, generator, limit)
 
 
-def _first_of_block(block: CurvatureOperator, pairs: Eigenpairs) -> Tensor:
-    """The eigenvector of largest magnitude of the block of VLV', of shape (block.size,)."""
+def _ends_of_block(block: CurvatureOperator, subspace: RitzSubspace) -> tuple[Tensor, Tensor]:
+    """Eigenvectors of the block of V(V'HV)V', both (block.size,).
+
+    The first is that of largest magnitude, the second that of the other end, zeros where that has
+    the same sign.
+    """
     assert block.group is not None
-    basis, coordinates = torch.linalg.qr(block.group.gather(pairs.vectors))
-    small = (coordinates.double() * pairs.eigenvalues) @ coordinates.double().T
-    values, vectors = torch.linalg.eigh(small)
-    return basis @ vectors[:, values.abs().argmax()].to(basis)
+    basis, coordinates = torch.linalg.qr(block.group.gather(subspace.vectors))
+    matrix = inner(subspace.vectors, subspace.images)
+    coordinates = coordinates.double()
+    values, vectors = torch.linalg.eigh(coordinates @ ((matrix + matrix.T) / 2) @ coordinates.T)
+    first = int(values.abs().argmax())
+    other = 0 if values[first] > 0 else len(values) - 1
+    is_beyond_zero = bool(values[first] * values[other] < 0)
+    directions = basis @ vectors[:, [first, other]].to(basis)
+    return directions[:, 0], directions[:, 1] * is_beyond_zero
 
 
 def _is_finished(process: Krylov, tolerance: float, which: str) -> bool:

@@ -45,6 +45,11 @@ class RitzSubspace:
     vectors: Tensor
     images: Tensor
 
+    @classmethod
+    def of(cls, pairs: Eigenpairs) -> "RitzSubspace":
+        """That of eigenvectors, whose images are taken for exact."""
+        return cls(pairs.vectors, pairs.vectors * pairs.eigenvalues.to(pairs.vectors))
+
     def ritz(self) -> tuple[Tensor, Tensor]:
         """Ritz values (m,) and the coordinates (m, m) of Ritz vectors, in float64."""
         matrix = inner(self.vectors, self.images)
