@@ -125,7 +125,7 @@ def _whole(
                 operator,
                 groups,
                 generator,
-                subspace=subspace or RitzSubspace.of(pairs),
+                subspace=(subspace and subspace.wide) or RitzSubspace.of(pairs),
                 tolerance=settings.tol,
                 max_steps=settings.max_steps,
                 which=WITH_ENDS,

@@ -20,7 +20,7 @@ SOLVERS: dict[str, Callable[..., Eigenpairs]] = {
     "pyhessian": pyhessian_eigenpairs,
 }
 # So many Ritz vectors of the whole matrix make good starts for the blocks of it.
-RICH = 30
+WIDE = 30
 NO_QUADRATURE = Quadrature(np.empty((0, 0)), np.empty((0, 0)), np.empty(0))
 
 
@@ -33,13 +33,15 @@ def density(
     """The density, and the subspace it has explored; nothing without probes."""
     if not settings.probes:
         return NO_QUADRATURE, None
-    leading = max(settings.top, RICH) if settings.method == "lanczos" else 0
+    has_blocks = settings.components != "none" or bool(settings.group)
+    leading = settings.top if settings.method == "lanczos" else 0
     return stochastic_lanczos(
         operator,
         probes,
         settings.density_steps,
         generator,
         leading=leading,
+        wide=max(settings.top, WIDE) if leading and has_blocks else 0,
         which=_which(settings),
     )
 

@@ -40,10 +40,15 @@ WIDEST = 6
 
 @dataclass(frozen=True)
 class RitzSubspace:
-    """A subspace with orthonormal ``vectors`` V (P, m) and their ``images`` H V (P, m)."""
+    """A subspace with orthonormal ``vectors`` V (P, m) and their ``images`` H V (P, m).
+
+    ``wide`` has more Ritz vectors of the same processes, to fewer digits, where they were asked
+    for.
+    """
 
     vectors: Tensor
     images: Tensor
+    wide: "RitzSubspace | None" = None
 
     @classmethod
     def of(cls, pairs: Eigenpairs) -> "RitzSubspace":
