@@ -18,11 +18,12 @@ from landscape.eigen.eigenpairs import (
     choose,
     default_tolerance,
 )
+from landscape.eigen.joint_certificate import JointCertificate
 from landscape.eigen.krylov import Krylov
 from landscape.eigen.lanczos import is_finished, restart
 from landscape.eigen.operator import random_vector
 from landscape.eigen.rayleigh_ritz import RitzSubspace
-from landscape.eigen.sums import inner, unit
+from landscape.eigen.sums import inner
 from landscape.parameters.groups import Group
 from landscape.runtime.progress import track
 
@@ -85,13 +86,34 @@ def block_eigenvalues(
             }
             if not active:
                 break
-    vectors = {name: _leading(process, which) for name, process in processes.items()}
-    requests = [(blocks[name], vector) for name, vector in vectors.items()]
-    exact = dict(zip(vectors, operator.block_products(requests, exact=True), strict=True))
-    return {
-        name: certificate(vectors[name], exact[name], tolerance, "lanczos", process.steps, which, 1)
-        for name, process in processes.items()
-    }
+    joints = {name: _leading(p, generator, tolerance, which) for name, p in processes.items()}
+    return _certified(operator, blocks, processes, joints)
+
+
+def _certified(
+    operator: CurvatureOperator,
+    blocks: Mapping[str, CurvatureOperator],
+    processes: Mapping[str, Krylov],
+    joints: Mapping[str, JointCertificate],
+) -> dict[str, Eigenpairs]:
+    """The pairs of each block, by fewer exact products of it where these say enough."""
+    tried = [n for n, joint in joints.items() if joint.products_needed < joint.vectors.shape[1]]
+    requests = [(blocks[n], joints[n].combinations(joints[n].products_needed)) for n in tried]
+    products = operator.block_products(requests, exact=True) if tried else []
+    certified: dict[str, Eigenpairs] = {}
+    for name, product in zip(tried, products, strict=True):
+        pairs = joints[name].pairs(product, "lanczos", processes[name].steps)
+        if pairs is not None:
+            certified[name] = pairs
+    left = [name for name in blocks if name not in certified]
+    requests = [(blocks[name], joints[name].vectors) for name in left]
+    products = operator.block_products(requests, exact=True) if left else []
+    for name, product in zip(left, products, strict=True):
+        joint, steps = joints[name], processes[name].steps
+        certified[name] = certificate(
+            joint.vectors, product, joint.tolerance, "lanczos", steps, joint.which, joint.count
+        )
+    return {name: certified[name] for name in blocks}
 
 
 def _process(
@@ -129,7 +151,11 @@ def _is_finished(process: Krylov, tolerance: float, which: str) -> bool:
     return process.is_complete or is_finished(process, 1, 0.5 * tolerance, which)
 
 
-def _leading(process: Krylov, which: str) -> Tensor:
-    """The Ritz vector of largest magnitude, and those of both ends for WITH_ENDS: (size, K)."""
+def _leading(
+    process: Krylov, generator: torch.Generator, tolerance: float, which: str
+) -> JointCertificate:
+    """The Ritz vector of largest magnitude, and those of both ends for WITH_ENDS."""
     values, coordinates = process.ritz()
-    return unit(process.ritz_vectors(coordinates[:, choose(values, 1, which)]))
+    chosen = coordinates[:, choose(values, 1, which)]
+    vectors, images = process.ritz_vectors(chosen), process.images(chosen)
+    return JointCertificate(vectors, images, generator, tolerance, which, 1)

@@ -15,6 +15,7 @@ from landscape.eigen.eigenpairs import (
     is_iterated,
     scale_of,
 )
+from landscape.eigen.joint_certificate import JointCertificate, certify_jointly
 from landscape.eigen.krylov import Krylov
 from landscape.eigen.multiplicity import RitzPairs, with_hidden_pairs
 from landscape.eigen.operator import SymmetricOperator, random_vector
@@ -108,7 +109,12 @@ def lanczos(
         )
     leading = choose(ritz_pairs.values, count, which)
     vectors = ritz_pairs.vectors[:, leading.copy()]
-    return certify(operator, vectors, tolerance, "lanczos", ritz_pairs.steps, which, count)
+    steps_taken = ritz_pairs.steps
+    if len(ritz_pairs.values) > len(top):  # of hidden pairs no images are known
+        return certify(operator, vectors, tolerance, "lanczos", steps_taken, which, count)
+    images = krylov.images(coordinates[:, top[leading]])
+    joint = JointCertificate(vectors, images, generator, tolerance, which, count)
+    return certify_jointly(operator, joint, "lanczos", steps_taken)
 
 
 def restart(krylov: Krylov, count: int, which: str = "magnitude") -> None:

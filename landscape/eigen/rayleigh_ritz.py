@@ -24,6 +24,7 @@ from landscape.eigen.eigenpairs import (
     rounding,
     scale_of,
 )
+from landscape.eigen.joint_certificate import JointCertificate, certify_jointly
 from landscape.eigen.krylov import Krylov
 from landscape.eigen.multiplicity import RitzPairs, highest_multiplicity, with_hidden_pairs
 from landscape.eigen.operator import SymmetricOperator
@@ -162,7 +163,11 @@ def refine(
         pairs = with_hidden_pairs(operator, pairs, count, 0.5 * tolerance, generator, left, which)
     leading = choose(pairs.values, count, which)
     vectors = pairs.vectors[:, torch.from_numpy(leading.copy()).to(pairs.vectors.device)]
-    return certify(operator, vectors, tolerance, "lanczos", pairs.steps, which, count)
+    if len(pairs.values) > len(values):  # of hidden pairs no images are known
+        return certify(operator, vectors, tolerance, "lanczos", pairs.steps, which, count)
+    images = top.images[:, torch.from_numpy(leading.copy()).to(top.images.device)]
+    joint = JointCertificate(vectors, images, generator, tolerance, which, count)
+    return certify_jointly(operator, joint, "lanczos", pairs.steps)
 
 
 def _outside(basis: Tensor, vectors: Tensor) -> Tensor:
