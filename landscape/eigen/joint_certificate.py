@@ -7,9 +7,9 @@ residual of a pair with the exact H is at most
 
 and exact products of V D G bound the last term. D divides each vector by the scale r_k that its
 residual is relative to, mostly |l_k|, and G (K, s) holds independent standard normal numbers. With
-M = (H - F) V D the last term is at most r_k ||M||_F. For the singular values m_i of M,
-||M G||_F^2 = sum m_i^2 c_i with independent chi-squared c_i of s degrees of freedom, since G has
-the same distribution in any orthonormal basis. Let w_i = m_i^2 / ||M||_F^2, which sum to 1. Then for
+M = (H - F) V D the last term is at most r_k ||M||_F. For the singular values m_i of M, since G has
+the same distribution in any orthonormal basis, ||M G||_F^2 = sum m_i^2 c_i with independent
+chi-squared c_i of s degrees of freedom. Let w_i = m_i^2 / ||M||_F^2, which sum to 1. Then for
 every t > 0, by Markov's inequality for exp(-t sum w_i c_i),
 
     P(||M G||_F <= d ||M||_F)  <=  exp(t d^2) prod (1 + 2 t w_i)^(-s/2)
