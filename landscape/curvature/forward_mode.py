@@ -20,8 +20,8 @@ from landscape.curvature.products import ProductRequest
 from landscape.data.batches import Batch
 from landscape.objective.objective import Objective
 
-# What operations without derivatives in forward mode, and losses that know no samples, raise.
-_REFUSALS = (RuntimeError, NotImplementedError, ValueError, TypeError)
+# What operations without derivatives in forward mode, and models that look into tensors, raise.
+_REFUSALS = (RuntimeError, ValueError, TypeError, AttributeError, LookupError, AssertionError)
 
 
 class _NoSampleLossesError(RuntimeError):
@@ -46,6 +46,8 @@ def sample_curvatures(
         Float64 numbers of shape (K, n), whose sums over samples are those of the batch's loss; None
         where the loss can't be told sample by sample, or an operation has no such derivative.
     """
+    if objective.criterion.step is not None:  # it may use the parts of the module itself
+        return None
     with (
         objective.second_derivatives(theta),
         torch.no_grad(),
