@@ -24,6 +24,7 @@ from landscape.eigen.eigenpairs import Eigenpairs
 from landscape.eigen.lanczos import lanczos
 from landscape.eigen.operator import rademacher_vectors
 from landscape.eigen.quadrature import stochastic_lanczos
+from landscape.eigen.rayleigh_ritz import RitzSubspace
 from landscape.models.vit import VisionTransformer
 from landscape.objective.objective import Objective
 from landscape.parameters.components import components
@@ -81,7 +82,8 @@ def all_components(objective: Objective, pairs: Eigenpairs) -> Cost:
     operator = CurvatureOperator(objective)
     groups = components(objective.module, objective.layout)
     generator = torch.Generator().manual_seed(0)
-    eigenpairs = block_eigenvalues(operator, groups, generator, pairs=pairs)
+    subspace = RitzSubspace.of(pairs)
+    eigenpairs = block_eigenvalues(operator, groups, generator, subspace=subspace)
     largest = max(float(component.residuals[0]) for component in eigenpairs.values())
     return _cost(f"{len(groups)} components", operator, started, largest)
 

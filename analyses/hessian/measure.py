@@ -27,6 +27,7 @@ from landscape.curvature.sharding import shared_products
 from landscape.data.batches import Batch
 from landscape.eigen.eigenpairs import WITH_ENDS, Eigenpairs
 from landscape.eigen.operator import rademacher_vectors
+from landscape.eigen.rayleigh_ritz import RitzSubspace
 from landscape.eigen.trace import deflated_trace, frobenius_norm
 from landscape.errors import NotMeasurableError
 from landscape.estimates import Estimate
@@ -124,7 +125,7 @@ def _whole(
                 operator,
                 groups,
                 generator,
-                pairs=pairs,
+                subspace=(subspace and subspace.wide) or RitzSubspace.of(pairs),
                 tolerance=settings.tol,
                 max_steps=settings.max_steps,
                 which=WITH_ENDS,
@@ -137,10 +138,11 @@ def _whole(
         for name, pairs_of_block in blocks.items()
         for vector in pairs_of_block.vectors.T
     ]
-    errors = sampling_errors(objective, requests, settings.matrix)
-    # A sampling error takes one more product; a single sample has none.
-    has_error = not math.isnan(errors[0])
-    whole_errors, block_errors = errors[: len(both.vectors.T)], errors[len(both.vectors.T) :]
+    values = torch.cat([both.eigenvalues, *(block.eigenvalues for block in blocks.values())])
+    quotients = (values - settings.l2).tolist()
+    sampling = sampling_errors(objective, requests, quotients, settings.matrix)
+    count_of_whole = len(both.eigenvalues)
+    whole_errors, block_errors = sampling.errors[:count_of_whole], sampling.errors[count_of_whole:]
     everything = Eigenvalues.of(both, whole_errors)
     leading = everything.take(range(len(pairs.eigenvalues)))
     has_density = settings.probes > 0
@@ -160,8 +162,8 @@ def _whole(
         gradient_norm=norm,
         cosine=abs(gradient.double().dot(first.double()).item()) / norm if norm else 0.0,
         steps=pairs.steps,
-        products=operator.products + len(requests) * has_error,
-        block_products=operator.counter.blocks + len(block_errors) * has_error,
+        products=operator.products + sum(sampling.products),
+        block_products=operator.counter.blocks + sum(sampling.products[count_of_whole:]),
         vectors=pairs.vectors.T.float().cpu().numpy()
         if settings.save_vectors
         else np.empty((0, 0), np.float32),

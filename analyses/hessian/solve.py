@@ -19,6 +19,8 @@ SOLVERS: dict[str, Callable[..., Eigenpairs]] = {
     "power": power_iteration,
     "pyhessian": pyhessian_eigenpairs,
 }
+# So many Ritz vectors of the whole matrix make good starts for the blocks of it.
+WIDE = 30
 NO_QUADRATURE = Quadrature(np.empty((0, 0)), np.empty((0, 0)), np.empty(0))
 
 
@@ -31,6 +33,7 @@ def density(
     """The density, and the subspace it has explored; nothing without probes."""
     if not settings.probes:
         return NO_QUADRATURE, None
+    has_blocks = settings.components != "none" or bool(settings.group)
     leading = settings.top if settings.method == "lanczos" else 0
     return stochastic_lanczos(
         operator,
@@ -38,6 +41,7 @@ def density(
         settings.density_steps,
         generator,
         leading=leading,
+        wide=max(settings.top, WIDE) if leading and has_blocks else 0,
         which=_which(settings),
     )
 

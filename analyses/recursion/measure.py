@@ -123,7 +123,8 @@ def _blocks(
     operator = CurvatureOperator(few)
     pairs = block_eigenvalues(operator, groups, generator, tolerance=BLOCK_TOLERANCE)
     requests = [ProductRequest(pair.vectors, groups[path]) for path, pair in pairs.items()]
-    errors = dict(zip(pairs, sampling_errors(few, requests), strict=True))
+    values = [pair.eigenvalues.item() for pair in pairs.values()]
+    errors = dict(zip(pairs, sampling_errors(few, requests, values).errors, strict=True))
     blocks = np.full((len(layers), 3), np.nan)
     for n, layer in enumerate(layers):
         if layer.path in pairs:

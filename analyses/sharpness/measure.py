@@ -110,7 +110,9 @@ def _measure(
             which=WITH_ENDS,
         ).ends
         requests = [ProductRequest(vector.unsqueeze(1)) for vector in pairs.vectors.T]
-        errors = sampling_errors(objective, requests, theta=theta)
+        errors = sampling_errors(
+            objective, requests, pairs.eigenvalues.tolist(), theta=theta
+        ).errors
         loss = objective.loss(theta)
     finally:
         objective.restore()

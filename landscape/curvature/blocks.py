@@ -18,10 +18,12 @@ from landscape.eigen.eigenpairs import (
     choose,
     default_tolerance,
 )
+from landscape.eigen.joint_certificate import JointCertificate
 from landscape.eigen.krylov import Krylov
 from landscape.eigen.lanczos import is_finished, restart
 from landscape.eigen.operator import random_vector
-from landscape.eigen.sums import unit
+from landscape.eigen.rayleigh_ritz import RitzSubspace
+from landscape.eigen.sums import inner
 from landscape.parameters.groups import Group
 from landscape.runtime.progress import track
 
@@ -31,6 +33,8 @@ LOOSE = 100
 LOOSEST = 1e-2
 # The random share of a start, so that nothing is missed that the known pairs don't show.
 RANDOM = 0.3
+# The share of the other end of the spectrum, which comes as far as the first one's steps take it.
+OTHER_END = 0.3
 
 
 def block_eigenvalues(
@@ -38,7 +42,7 @@ def block_eigenvalues(
     groups: Mapping[str, Group],
     generator: torch.Generator,
     *,
-    pairs: Eigenpairs | None = None,
+    subspace: RitzSubspace | None = None,
     tolerance: float | None = None,
     max_steps: int = 300,
     which: str = "magnitude",
@@ -49,8 +53,9 @@ def block_eigenvalues(
         operator: the whole matrix.
         groups: the parameters of each block, by name.
         generator: the source of the random starts.
-        pairs: leading eigenpairs V, L of the whole matrix, if they are known. The first eigenvector
-            of the block of VLV' is close to the one sought, and is added to the random start.
+        subspace: leading Ritz vectors V of the whole matrix with their images HV, if there are any.
+            The eigenvectors at both ends of the block of V(V'HV)V' are close to those sought, and
+            are added to the random start.
         tolerance: as for eigenpairs of the whole matrix, by default 1e-4, or 1e-6 in float64. The
             residuals of blocks may be a hundred times as large, up to 1e-2.
         max_steps: the largest number of products for each block before the certificates.
@@ -61,7 +66,7 @@ def block_eigenvalues(
     tolerance = max(tolerance, min(LOOSE * tolerance, LOOSEST))
     blocks = {name: operator.block(group) for name, group in groups.items()}
     processes = {
-        name: _process(block, generator, pairs, max_steps) for name, block in blocks.items()
+        name: _process(block, generator, subspace, max_steps) for name, block in blocks.items()
     }
     active = dict(processes)
     with track(
@@ -81,38 +86,76 @@ def block_eigenvalues(
             }
             if not active:
                 break
-    vectors = {name: _leading(process, which) for name, process in processes.items()}
-    requests = [(blocks[name], vector) for name, vector in vectors.items()]
-    exact = dict(zip(vectors, operator.block_products(requests, exact=True), strict=True))
-    return {
-        name: certificate(vectors[name], exact[name], tolerance, "lanczos", process.steps, which, 1)
-        for name, process in processes.items()
-    }
+    joints = {name: _leading(p, generator, tolerance, which) for name, p in processes.items()}
+    return _certified(operator, blocks, processes, joints)
+
+
+def _certified(
+    operator: CurvatureOperator,
+    blocks: Mapping[str, CurvatureOperator],
+    processes: Mapping[str, Krylov],
+    joints: Mapping[str, JointCertificate],
+) -> dict[str, Eigenpairs]:
+    """The pairs of each block, by fewer exact products of it where these say enough."""
+    tried = [n for n, joint in joints.items() if joint.products_needed < joint.vectors.shape[1]]
+    requests = [(blocks[n], joints[n].combinations(joints[n].products_needed)) for n in tried]
+    products = operator.block_products(requests, exact=True) if tried else []
+    certified: dict[str, Eigenpairs] = {}
+    for name, product in zip(tried, products, strict=True):
+        pairs = joints[name].pairs(product, "lanczos", processes[name].steps)
+        if pairs is not None:
+            certified[name] = pairs
+    left = [name for name in blocks if name not in certified]
+    requests = [(blocks[name], joints[name].vectors) for name in left]
+    products = operator.block_products(requests, exact=True) if left else []
+    for name, product in zip(left, products, strict=True):
+        joint, steps = joints[name], processes[name].steps
+        certified[name] = certificate(
+            joint.vectors, product, joint.tolerance, "lanczos", steps, joint.which, joint.count
+        )
+    return {name: certified[name] for name in blocks}
 
 
 def _process(
-    block: CurvatureOperator, generator: torch.Generator, pairs: Eigenpairs | None, limit: int
+    block: CurvatureOperator,
+    generator: torch.Generator,
+    subspace: RitzSubspace | None,
+    limit: int,
 ) -> Krylov:
     start = random_vector(block, generator)
-    if pairs is not None:
-        start = RANDOM * start + _first_of_block(block, pairs)
+    if subspace is not None:
+        largest, other = _ends_of_block(block, subspace)
+        start = RANDOM * start + largest + OTHER_END * other
     return Krylov(block, start, generator, limit)
 
 
-def _first_of_block(block: CurvatureOperator, pairs: Eigenpairs) -> Tensor:
-    """The eigenvector of largest magnitude of the block of VLV', of shape (block.size,)."""
+def _ends_of_block(block: CurvatureOperator, subspace: RitzSubspace) -> tuple[Tensor, Tensor]:
+    """Eigenvectors of the block of V(V'HV)V', both (block.size,).
+
+    The first is that of largest magnitude, the second that of the other end, zeros where that has
+    the same sign.
+    """
     assert block.group is not None
-    basis, coordinates = torch.linalg.qr(block.group.gather(pairs.vectors))
-    small = (coordinates.double() * pairs.eigenvalues) @ coordinates.double().T
-    values, vectors = torch.linalg.eigh(small)
-    return basis @ vectors[:, values.abs().argmax()].to(basis)
+    basis, coordinates = torch.linalg.qr(block.group.gather(subspace.vectors))
+    matrix = inner(subspace.vectors, subspace.images)
+    coordinates = coordinates.double()
+    values, vectors = torch.linalg.eigh(coordinates @ ((matrix + matrix.T) / 2) @ coordinates.T)
+    first = int(values.abs().argmax())
+    other = 0 if values[first] > 0 else len(values) - 1
+    is_beyond_zero = bool(values[first] * values[other] < 0)
+    directions = basis @ vectors[:, [first, other]].to(basis)
+    return directions[:, 0], directions[:, 1] * is_beyond_zero
 
 
 def _is_finished(process: Krylov, tolerance: float, which: str) -> bool:
     return process.is_complete or is_finished(process, 1, 0.5 * tolerance, which)
 
 
-def _leading(process: Krylov, which: str) -> Tensor:
-    """The Ritz vector of largest magnitude, and those of both ends for WITH_ENDS: (size, K)."""
+def _leading(
+    process: Krylov, generator: torch.Generator, tolerance: float, which: str
+) -> JointCertificate:
+    """The Ritz vector of largest magnitude, and those of both ends for WITH_ENDS."""
     values, coordinates = process.ritz()
-    return unit(process.ritz_vectors(coordinates[:, choose(values, 1, which)]))
+    chosen = coordinates[:, choose(values, 1, which)]
+    vectors, images = process.ritz_vectors(chosen), process.images(chosen)
+    return JointCertificate(vectors, images, generator, tolerance, which, 1)

@@ -27,9 +27,10 @@ class Eigenpairs:
     Attributes:
         eigenvalues: of shape (K,).
         vectors: the eigenvectors, the columns of (P, K), of unit norm.
-        residuals: ||H v - lambda v|| / |lambda| of each pair, measured with one more exact product
-            after the method had finished. An eigenvalue of H lies within residual * |lambda| of
-            lambda.
+        residuals: ||H v - lambda v|| / |lambda| of each pair, or a bound of it, by exact products
+            after the method had finished: one for each pair, or fewer for all of them
+            (:mod:`landscape.eigen.joint_certificate`). An eigenvalue of H lies within
+            residual * |lambda| of lambda.
         converged: whether the residual is within the tolerance that was asked for, which for the
             ends of a spectrum is relative to the largest magnitude.
         method: the name of the method.
@@ -98,12 +99,19 @@ def certificate(
     steps: int,
     which: str = "magnitude",
     count: int | None = None,
+    *,
+    distances: Tensor | None = None,
 ) -> Eigenpairs:
-    """As :func:`certify`, for vectors of unit norm whose exact products are known, both (P, K)."""
+    """As :func:`certify`, for vectors of unit norm whose products are known, both (P, K).
+
+    ``distances`` (K,) are bounds of the products' distances from exact ones, by default none.
+    """
     products, doubles = products.double(), vectors.double()
     # The quotient of the rounded vector, whose norm is 1 only to the precision of its type.
     values = (doubles * products).sum(0) / (doubles * doubles).sum(0)
     errors = torch.linalg.vector_norm(products - doubles * values, dim=0)
+    if distances is not None:
+        errors = errors + distances
     residuals = torch.where(errors > 0, errors / values.abs(), 0.0)
     order = values.abs().argsort(descending=True)
     values = values[order]

@@ -140,6 +140,27 @@ class Krylov:
         values, vectors = eigh(matrix, lower=True)
         return values, vectors
 
+    def outside(self, vectors: Tensor) -> Tensor:
+        """The components of the columns of ``vectors`` (P, M) that are orthogonal to Q."""
+        return torch.stack([self._basis.without(vector) for vector in vectors.T], dim=1)
+
+    def largest_share(self, value: float) -> float:
+        """The largest (w'q)^2 that an eigenvector w with this eigenvalue can have.
+
+        q is the unit vector of the start, and ``value`` lies outside all Ritz values. The part of w
+        along the vector after k steps is p_k(value) w'q with the orthonormal polynomials p_k of T,
+        and the squares of all these parts sum to 1 at most. It is the smaller, the farther out the
+        value lies.
+        """
+        before, current, total = 0.0, 1.0, 1.0
+        below = [0.0, *self._betas]
+        for alpha, beta_before, beta in zip(self._alphas, below, self._betas, strict=False):
+            if not beta:
+                return 0.0  # Q is invariant: it holds w, or q does not
+            before, current = current, ((value - alpha) * current - beta_before * before) / beta
+            total += current**2
+        return 1 / total
+
     def errors(self, vectors: Array) -> Array:
         """The residual norms of Ritz pairs whose vectors have these coordinates (m, K) in Q."""
         return np.asarray(np.abs(self.beta * vectors[-1]))

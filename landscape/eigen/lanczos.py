@@ -15,6 +15,7 @@ from landscape.eigen.eigenpairs import (
     is_iterated,
     scale_of,
 )
+from landscape.eigen.joint_certificate import JointCertificate, certify_jointly
 from landscape.eigen.krylov import Krylov
 from landscape.eigen.multiplicity import RitzPairs, with_hidden_pairs
 from landscape.eigen.operator import SymmetricOperator, random_vector
@@ -59,7 +60,7 @@ def lanczos(
             start with the same norm. The gradient is one: it lies mostly in the leading eigenspace
             (Gur-Ari, Roberts and Dyer, 2018), and saves one to four products.
         multiplicity: whether to look for further eigenvectors of eigenvalues that occur several
-            times (:mod:`landscape.eigen.multiplicity`); 8 products if there are none.
+            times (:mod:`landscape.eigen.multiplicity`); 2 to 8 products if there are none.
         which: ``magnitude``, or ``ends`` for the ``count`` largest and the ``count`` smallest, or
             ``magnitude with ends`` (:data:`landscape.eigen.eigenpairs.WITH_ENDS`) for those of
             largest magnitude with the largest and the smallest besides, from the same Krylov space.
@@ -104,11 +105,16 @@ def lanczos(
     left = max(max_steps, count) - krylov.steps
     if multiplicity and finished and not krylov.is_complete:
         ritz_pairs = with_hidden_pairs(
-            operator, ritz_pairs, count, 0.5 * tolerance, generator, left, which
+            operator, ritz_pairs, count, 0.5 * tolerance, generator, left, which, krylov
         )
     leading = choose(ritz_pairs.values, count, which)
     vectors = ritz_pairs.vectors[:, leading.copy()]
-    return certify(operator, vectors, tolerance, "lanczos", ritz_pairs.steps, which, count)
+    steps_taken = ritz_pairs.steps
+    if len(ritz_pairs.values) > len(top):  # of hidden pairs no images are known
+        return certify(operator, vectors, tolerance, "lanczos", steps_taken, which, count)
+    images = krylov.images(coordinates[:, top[leading]])
+    joint = JointCertificate(vectors, images, generator, tolerance, which, count)
+    return certify_jointly(operator, joint, "lanczos", steps_taken)
 
 
 def restart(krylov: Krylov, count: int, which: str = "magnitude") -> None:

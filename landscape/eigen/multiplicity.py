@@ -5,23 +5,31 @@ eigenvalue of multiplicity k is thus found once, and k - 1 of its eigenpairs sta
 found by further processes, each from a new random start, that multiply with the deflated operator
 (I - VV') H (I - VV'), in which all known eigenvectors V have the eigenvalue 0.
 
-Such a search has two phases:
+There are three phases:
 
-1. Probing: ``PROBE_STEPS`` products. An eigenvalue that belongs among those asked for lies well
-   outside the rest of the deflated spectrum, and shows itself to a random vector by then. For most
-   matrices nothing does, and these products are all that the search costs.
-2. The thorough search, once an eigenvalue has been found twice: then more repetitions are to be
+1. The screen, for most matrices all that the search costs. A hidden eigenvector is orthogonal to
+   the whole Krylov space of the process that missed it, so that all of that space is deflated,
+   which leaves little beside a hidden eigenvalue. A random vector has a share of a hidden
+   eigenvector that is below any given size with a known probability, and the products so far bound
+   that share (:meth:`landscape.eigen.krylov.Krylov.largest_share`). The screen ends where the
+   probability is at most ``OVERLOOKED`` that a random vector has as little.
+2. Probing, where the screen shows something: ``PROBE_STEPS`` products. An eigenvalue that belongs
+   among those asked for lies well outside the rest of the deflated spectrum, and shows itself to a
+   random vector by then.
+3. The thorough search, once an eigenvalue has been found twice: then more repetitions are to be
    expected, and the process runs until its Ritz values and residuals say that none is left.
 
-It is repeated until a process finds nothing.
+Probing is repeated until a process finds nothing.
 """
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import betainc
 from torch import Tensor
 
 from landscape.eigen.eigenpairs import WITH_ENDS, rounding
@@ -33,23 +41,20 @@ LOGGER = logging.getLogger(__name__)
 # The share of an outlying eigenvector in a random start grows with every step by about the ratio
 # of its eigenvalue to the next.
 PROBE_STEPS = 8
+# The probability with which the screen may overlook a hidden eigenvector, unless it has taken
+# PROBE_STEPS.
+OVERLOOKED = 0.03
 
 Array = NDArray[np.float64]
 
 
-class DeflatedOperator:
-    """(I - VV') H (I - VV') for orthonormal columns V of shape (P, K)."""
+class _ProjectedOperator:
+    """R H R for an orthogonal projector R; ``project`` multiplies columns (P, M) by it."""
 
-    def __init__(self, operator: SymmetricOperator, vectors: Tensor) -> None:
+    def __init__(self, operator: SymmetricOperator, project: Callable[[Tensor], Tensor]) -> None:
         self.operator = operator
-        self.vectors = vectors
+        self.project = project
         self.size, self.dtype, self.device = operator.size, operator.dtype, operator.device
-
-    def project(self, vectors: Tensor) -> Tensor:
-        """The components of the columns of ``vectors`` (P, M) that are orthogonal to V."""
-        for _ in range(2):
-            vectors = vectors - self.vectors @ (self.vectors.T @ vectors)
-        return vectors
 
     def matmat(self, vectors: Tensor) -> Tensor:
         """The product with ``vectors`` of shape (P, M)."""
@@ -58,6 +63,19 @@ class DeflatedOperator:
     def exact_matmat(self, vectors: Tensor) -> Tensor:
         """The same with the exact product of H."""
         return self.project(self.operator.exact_matmat(self.project(vectors)))
+
+
+class DeflatedOperator(_ProjectedOperator):
+    """(I - VV') H (I - VV') for orthonormal columns V of shape (P, K)."""
+
+    def __init__(self, operator: SymmetricOperator, vectors: Tensor) -> None:
+        super().__init__(operator, self._without_known)
+        self.vectors = vectors
+
+    def _without_known(self, vectors: Tensor) -> Tensor:
+        for _ in range(2):
+            vectors = vectors - self.vectors @ (self.vectors.T @ vectors)
+        return vectors
 
 
 @dataclass(frozen=True)
@@ -104,6 +122,7 @@ def with_hidden_pairs(
     generator: torch.Generator,
     max_steps: int,
     which: str = "magnitude",
+    process: Krylov | None = None,
 ) -> RitzPairs:
     """``pairs`` and the hidden eigenpairs that belong among the leading ones with them.
 
@@ -116,14 +135,23 @@ def with_hidden_pairs(
         max_steps: the largest number of products.
         which: ``magnitude``, ``ends`` or ``magnitude with ends``, where copies of the ends are not
             looked for.
+        process: the one that found the pairs, if it was a single one; without it there is no
+            screen.
     """
     if which == WITH_ENDS:
         # The lower end may be far from an eigenvector, which deflation takes it for.
         pairs, ends = pairs.split(count)
         return with_hidden_pairs(
-            operator, pairs, count, tolerance, generator, max_steps, "magnitude"
+            operator, pairs, count, tolerance, generator, max_steps, "magnitude", process
         ).joined(ends)
     limit = pairs.steps + max_steps
+    hint: Tensor | None = None
+    if process is not None and highest_multiplicity(pairs.values, tolerance) < 2:
+        interval = _Interval.of(pairs.values, count, tolerance, which, rounding(operator))
+        steps, hint = _screen(operator, process, interval, generator, max_steps)
+        pairs = replace(pairs, steps=pairs.steps + steps)
+        if hint is None:
+            return pairs
     while pairs.steps < limit and len(pairs.values) < operator.size:
         interval = _Interval.of(pairs.values, count, tolerance, which, rounding(operator))
         hidden = _search(
@@ -132,7 +160,9 @@ def with_hidden_pairs(
             generator,
             limit - pairs.steps,
             is_thorough=highest_multiplicity(pairs.values, tolerance) > 1,
+            hint=hint,
         )
+        hint = None
         pairs = pairs.joined(hidden)
         if not len(hidden.values) and pairs.steps < limit:
             return pairs
@@ -182,6 +212,31 @@ class _Interval:
         return self.tolerance * scales
 
 
+def _screen(
+    operator: SymmetricOperator,
+    process: Krylov,
+    interval: _Interval,
+    generator: torch.Generator,
+    max_steps: int,
+) -> tuple[int, Tensor | None]:
+    """How many products it took, and a vector rich in a hidden eigenvector if one shows itself."""
+    outside = _ProjectedOperator(operator, process.outside)
+    dimension = operator.size - process.width
+    start = outside.project(random_vector(outside, generator).unsqueeze(1)).squeeze(1)
+    krylov = Krylov(outside, start, generator, min(PROBE_STEPS, max_steps, dimension))
+    while krylov.steps < min(PROBE_STEPS, max_steps, dimension):
+        krylov.advance(outside.matmat(krylov.vector.unsqueeze(1)).squeeze(1))
+        values, coordinates = krylov.ritz()
+        farthest = int(np.argmax(interval.distances(values)))
+        if interval.distances(values)[farthest] > 0:
+            return krylov.steps, krylov.ritz_vectors(coordinates[:, [farthest]]).squeeze(1)
+        share = max(krylov.largest_share(interval.low), krylov.largest_share(interval.high))
+        # The squared cosine of a random vector with a given one has this distribution.
+        if betainc(0.5, max(dimension - 1, 1) / 2, share) <= OVERLOOKED:
+            break
+    return krylov.steps, None
+
+
 def _search(
     deflated: DeflatedOperator,
     interval: _Interval,
@@ -189,9 +244,16 @@ def _search(
     max_steps: int,
     *,
     is_thorough: bool,
+    hint: Tensor | None = None,
 ) -> RitzPairs:
-    """The eigenpairs outside the interval that one process finds; ``is_thorough``: phase two."""
-    start = deflated.project(random_vector(deflated, generator).unsqueeze(1)).squeeze(1)
+    """The eigenpairs outside the interval that one process finds; ``is_thorough``: phase three.
+
+    ``hint`` (P,) is rich in an eigenvector sought, and is added to the random start.
+    """
+    start = random_vector(deflated, generator)
+    if hint is not None:
+        start = start + hint
+    start = deflated.project(start.unsqueeze(1)).squeeze(1)
     krylov = Krylov(deflated, start, generator, min(max_steps, deflated.size))
     values, coordinates, chosen = np.empty(0), np.empty((0, 0)), np.empty(0, dtype=np.intp)
     while krylov.steps < min(max_steps, deflated.size - deflated.vectors.shape[1]):

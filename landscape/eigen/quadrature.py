@@ -8,7 +8,7 @@ Hutchinson's estimate of the trace (1990) at no further cost.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -131,6 +131,7 @@ def stochastic_lanczos(
     generator: torch.Generator,
     *,
     leading: int = 0,
+    wide: int = 0,
     which: str = "magnitude",
 ) -> tuple[Quadrature, RitzSubspace | None]:
     """Run Lanczos from several probes side by side.
@@ -142,6 +143,8 @@ def stochastic_lanczos(
         generator: the source of fresh vectors where a Krylov space is exhausted.
         leading: for how many leading eigenpairs a Ritz subspace is returned; no product is spent
             on it.
+        wide: how many pairs the subspace has besides, in its ``wide``; their Ritz vectors have
+            fewer digits.
         which: which eigenpairs lead: ``magnitude``, ``ends`` or ``magnitude with ends``.
 
     Returns:
@@ -173,7 +176,8 @@ def stochastic_lanczos(
     bytes_a_probe = basis_bytes(operator.size, steps + 1, operator.dtype)
     group_size = max(1, min(BASIS_BYTES // bytes_a_probe, room // (steps + 1)))
     groups = probes.T.split(group_size)
-    quotients, rules, subspaces = [], [], []
+    quotients, rules = [], []
+    kept: dict[int, list[RitzSubspace]] = {count: [] for count in (leading, wide) if count}
     bar = track(
         None,
         f"spectral density (Lanczos steps of {len(groups[0])} probes)",
@@ -190,14 +194,16 @@ def stochastic_lanczos(
                 bar.update()
             rules += [process.ritz() for process in processes]
             quotients += [process.quotient for process in processes]
-            if leading:
-                subspaces.append(
-                    joined([ritz_subspace(p, leading, which) for p in processes], leading, which)
-                )
+            for count, subspaces in kept.items():
+                of_processes = [ritz_subspace(process, count, which) for process in processes]
+                subspaces.append(joined(of_processes, count, which))
     # A start vector of random signs has norm sqrt(P), and Lanczos divides by it.
     quadrature = Quadrature(
         nodes=np.stack([nodes for nodes, _ in rules]),
         weights=np.stack([vectors[0] ** 2 for _, vectors in rules]),
         traces=operator.size * np.array(quotients),
     )
-    return quadrature, joined(subspaces, leading, which) if leading else None
+    whole = {count: joined(subspaces, count, which) for count, subspaces in kept.items()}
+    if not leading:
+        return quadrature, None
+    return quadrature, replace(whole[leading], wide=whole.get(wide))

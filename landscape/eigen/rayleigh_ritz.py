@@ -24,6 +24,7 @@ from landscape.eigen.eigenpairs import (
     rounding,
     scale_of,
 )
+from landscape.eigen.joint_certificate import JointCertificate, certify_jointly
 from landscape.eigen.krylov import Krylov
 from landscape.eigen.multiplicity import RitzPairs, highest_multiplicity, with_hidden_pairs
 from landscape.eigen.operator import SymmetricOperator
@@ -40,10 +41,20 @@ WIDEST = 6
 
 @dataclass(frozen=True)
 class RitzSubspace:
-    """A subspace with orthonormal ``vectors`` V (P, m) and their ``images`` H V (P, m)."""
+    """A subspace with orthonormal ``vectors`` V (P, m) and their ``images`` H V (P, m).
+
+    ``wide`` has more Ritz vectors of the same processes, to fewer digits, where they were asked
+    for.
+    """
 
     vectors: Tensor
     images: Tensor
+    wide: "RitzSubspace | None" = None
+
+    @classmethod
+    def of(cls, pairs: Eigenpairs) -> "RitzSubspace":
+        """That of eigenvectors, whose images are taken for exact."""
+        return cls(pairs.vectors, pairs.vectors * pairs.eigenvalues.to(pairs.vectors))
 
     def ritz(self) -> tuple[Tensor, Tensor]:
         """Ritz values (m,) and the coordinates (m, m) of Ritz vectors, in float64."""
@@ -152,7 +163,11 @@ def refine(
         pairs = with_hidden_pairs(operator, pairs, count, 0.5 * tolerance, generator, left, which)
     leading = choose(pairs.values, count, which)
     vectors = pairs.vectors[:, torch.from_numpy(leading.copy()).to(pairs.vectors.device)]
-    return certify(operator, vectors, tolerance, "lanczos", pairs.steps, which, count)
+    if len(pairs.values) > len(values):  # of hidden pairs no images are known
+        return certify(operator, vectors, tolerance, "lanczos", pairs.steps, which, count)
+    images = top.images[:, torch.from_numpy(leading.copy()).to(top.images.device)]
+    joint = JointCertificate(vectors, images, generator, tolerance, which, count)
+    return certify_jointly(operator, joint, "lanczos", pairs.steps)
 
 
 def _outside(basis: Tensor, vectors: Tensor) -> Tensor:

@@ -41,8 +41,8 @@ def test_pyhessian_finds_them_too():
     spectrum = hessian.compute(case_objective(name), Settings(top=2, method="pyhessian", probes=0))
     expected = by_magnitude(np.linalg.eigvalsh(BY_NAME[name].hessian()))[:2]
     np.testing.assert_allclose(spectrum.eigenvalues, expected, rtol=1e-5)
-    # Two certificates and two sampling errors, besides what the components took.
-    assert spectrum.products - spectrum.block_products == 4
+    # Two certificates, besides what the components took.
+    assert spectrum.products - spectrum.block_products == 2
 
 
 def test_loss_gradient_and_trace():
@@ -79,12 +79,11 @@ def test_products_are_counted_as_they_are_made(method, probes, monkeypatch):
     spectrum = hessian.compute(problem, settings)
     # Of the three largest in size none is negative, so that Lanczos adds the lower end.
     pairs = 3 if method == "lanczos" else 2
-    # The sampling errors' products go through so few samples one by one.
-    pieces = problem.num_samples
-    assert (spectrum.products - pairs) * len(problem.batches) + pairs * pieces == sum(made)
+    # Sampling errors take none.
+    assert spectrum.products * len(problem.batches) == sum(made)
     steps = {"pyhessian": 0}.get(method, spectrum.steps)
-    # A certificate for each pair, and a product for its sampling error.
-    assert spectrum.products - spectrum.block_products == steps + 2 * pairs + 5 * probes
+    # A certificate for each pair.
+    assert spectrum.products - spectrum.block_products == steps + pairs + 5 * probes
 
 
 def test_a_seed_means_one_answer():
@@ -152,8 +151,8 @@ def test_without_probes_there_is_no_trace(tmp_path):
     assert content["trace"] is None
     assert content["trace_stderr"] is None
     assert spectrum.quadrature.nodes.size == spectrum.quadrature.traces.size == 0
-    # A certificate and a sampling error for two eigenvalues and the lower end.
-    assert spectrum.products - spectrum.block_products == spectrum.steps + 6
+    # A certificate for two eigenvalues and the lower end.
+    assert spectrum.products - spectrum.block_products == spectrum.steps + 3
     row = hessian.tabulate([spectrum])["Spectrum"][0]
     assert row["trace, ± standard error of probes"] == "not measured"
 

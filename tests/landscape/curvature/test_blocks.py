@@ -7,6 +7,7 @@ import torch
 from landscape.curvature.blocks import block_eigenvalues
 from landscape.curvature.operators import CurvatureOperator
 from landscape.eigen.lanczos import lanczos
+from landscape.eigen.rayleigh_ritz import RitzSubspace
 from landscape.objective.objective import Objective
 from landscape.parameters.components import components
 from landscape.parameters.groups import Group, groups_by_pattern, tensors_group
@@ -74,8 +75,9 @@ def test_by_default_the_eigenvalue_is_far_closer_than_its_residual(
 ):
     operator = operator_of(name, dtype)
     groups = groups_of(operator)
-    pairs = lanczos(operator, 3, generator()) if are_pairs_known else None
-    eigenpairs = block_eigenvalues(operator, groups, generator(), pairs=pairs)
+    pairs = lanczos(operator, 3, generator())
+    subspace = RitzSubspace.of(pairs) if are_pairs_known else None
+    eigenpairs = block_eigenvalues(operator, groups, generator(), subspace=subspace)
     check(BY_NAME[name], groups, eigenpairs, rtol)
 
 

@@ -77,7 +77,8 @@ def test_no_product_is_spent_on_the_smallest(dtype):
     lanczos(alone, 2, generator())
     pairs = by_lanczos(both, 2)
     # The random vectors of the search for copies are the same, so nothing else differs.
-    assert both.products == alone.products + 1
+    certificates = 0 if dtype == torch.float64 else 1  # in float64 one certifies all pairs
+    assert both.products == alone.products + certificates
     assert pairs.converged.tolist() == [True, True, False]
     assert -0.3 <= pairs.ends.eigenvalues[1].item() < -0.2
 

@@ -56,7 +56,7 @@ def test_residuals_are_what_they_are_said_to_be(problem, max_steps):
     pairs = top(operator, count, seed, max_steps=max_steps)
     check_honest(operator, pairs, 1e-6)
     np.testing.assert_allclose(torch.linalg.vector_norm(pairs.vectors, dim=0), 1, rtol=1e-12)
-    assert operator.products == pairs.steps + count
+    assert pairs.steps < operator.products <= pairs.steps + 1 + count
     assert pairs.steps <= max(max_steps, count)
 
 
@@ -232,7 +232,7 @@ def test_it_stops_when_it_is_done():
     pairs = top(operator, 3)
     assert pairs.converged.all()
     assert pairs.steps < 60
-    assert operator.products == pairs.steps + 3
+    assert operator.products == pairs.steps + 1
 
 
 def test_a_looser_tolerance_is_cheaper():

@@ -7,10 +7,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from landscape.curvature.operators import CurvatureOperator
+from landscape.eigen.krylov import Krylov
 from landscape.eigen.multiplicity import DeflatedOperator, highest_multiplicity
+from landscape.eigen.operator import random_vector
 from landscape.objective.objective import Objective
 from tests.landscape.eigen.checks import top
-from tests.landscape.eigen.planted import by_magnitude, diagonal, planted
+from tests.landscape.eigen.planted import by_magnitude, diagonal, generator, planted
 from tests.profile import repeats
 
 
@@ -80,3 +82,39 @@ def test_as_many_copies_as_a_linear_layer_has(seed):
     gaps = np.abs(lone.eigenvalues.numpy()[:, None] - once).min(1)
     assert (gaps < 1e-6 * np.abs(lone.eigenvalues.numpy())).all()
     assert lone.steps < top(CurvatureOperator(objective), 12, seed).steps
+
+
+@pytest.mark.parametrize("seed", range(repeats(3, 20)))
+def test_no_eigenvector_has_a_larger_share_of_the_start(seed):
+    values = [*np.linspace(-1, 1, 60), 1.5, -1.7]
+    operator = planted(values, seed)
+    start = random_vector(operator, generator(seed))
+    krylov = Krylov(operator, start, generator(seed), 12)
+    truth, vectors = torch.linalg.eigh(operator.matrix)
+    shares = (vectors.T @ start) ** 2 / (start @ start)
+    for _ in range(12):
+        krylov.advance(operator.matrix @ krylov.vector)
+        ritz, _ = krylov.ritz()
+        for value, share in zip(truth.tolist(), shares.tolist(), strict=True):
+            if value > ritz.max() or value < ritz.min():
+                assert share <= krylov.largest_share(value) * (1 + 1e-9)
+
+
+def test_copies_are_looked_for_with_few_products_where_the_spectrum_is_simple():
+    simple = [30.0, 20.0, 15.0, 12.0, 10.0, *np.linspace(-1, 1, 400)]
+    cost = top(planted(simple), 5).steps - top(planted(simple), 5, multiplicity=False).steps
+    assert 1 <= cost <= 3
+    # Nothing stands out, so that all products of the screen are taken.
+    even = np.linspace(0.1, 1, 400)
+    cost = top(planted(even), 5).steps - top(planted(even), 5, multiplicity=False).steps
+    assert 4 <= cost <= 8
+
+
+def test_copies_are_overlooked_as_seldom_as_is_said():
+    values = [5.0, 4.0, 3.0, 3.0, *np.linspace(-1.5, 1.5, 150)]
+    operator = planted(values)
+    runs = repeats(40, 200)
+    found = [
+        top(operator, 4, seed).eigenvalues[3].item() == pytest.approx(3) for seed in range(runs)
+    ]
+    assert sum(found) >= 0.94 * runs

@@ -160,7 +160,9 @@ def test_the_error_of_an_eigenvalue_uses_the_same_weights():
     _, _, hessian = gradient_and_hessian(model, lambda model: loss(model(inputs), targets))
     assert whole == pytest.approx((vector.T @ hessian @ vector).item(), rel=1e-10)
     variance = (weights * (quotients - whole) ** 2).sum() / (len(weights) - 1) / weights.sum()
-    (error,) = sampling_errors(objective, [ProductRequest(vector)])
+    sampling = sampling_errors(objective, [ProductRequest(vector)], [whole])
+    assert sampling.products == [0]
+    (error,) = sampling.errors
     assert error == pytest.approx(np.sqrt(variance), rel=1e-8)
 
 

@@ -1,0 +1,130 @@
+"""The second derivative of every sample's loss along a vector, by forward passes alone.
+
+The sampling error of v'Hv needs v'H_i v of parts of the sample and no product H_i v. Along a line
+every number of a forward pass is carried with its first and second derivative (Griewank and
+Walther, Evaluating Derivatives, 2008, chapter 13), which costs a few forward passes and gives all
+samples at once; products by backward passes take one pass for each part and vector.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.func import functional_call, jvp
+from torch.overrides import TorchFunctionMode
+
+from landscape.curvature.products import ProductRequest
+from landscape.data.batches import Batch
+from landscape.objective.objective import Objective
+
+# What operations without derivatives in forward mode, and models that look into tensors, raise.
+_REFUSALS = (RuntimeError, ValueError, TypeError, AttributeError, LookupError, AssertionError)
+
+
+class _NoSampleLossesError(RuntimeError):
+    """The loss of a batch can't be told sample by sample."""
+
+
+def sample_curvatures(
+    objective: Objective,
+    vectors: Sequence[ProductRequest],
+    batch: Batch,
+    theta: Tensor | None = None,
+) -> Tensor | None:
+    """w_i v'H_i v of every sample i and for every vector v, with the samples' weights w_i.
+
+    Args:
+        objective: the loss.
+        vectors: each v, of shape (size, 1), of the whole Hessian or of a block of it.
+        batch: n samples.
+        theta: the weights, of shape (P,); by default the objective's own.
+
+    Returns:
+        Float64 numbers of shape (K, n), whose sums over samples are those of the batch's loss; None
+        where the loss can't be told sample by sample, or an operation has no such derivative.
+    """
+    if objective.criterion.step is not None:  # it may use the parts of the module itself
+        return None
+    with (
+        objective.second_derivatives(theta),
+        torch.no_grad(),
+        _WrittenOutNorms(),
+        warnings.catch_warnings(),
+    ):
+        # torch loads its forward derivatives by torch.jit.script, which it deprecates.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            return torch.stack([_along(objective, vector, batch) for vector in vectors])
+        except _REFUSALS:
+            return None
+
+
+def _along(objective: Objective, vector: ProductRequest, batch: Batch) -> Tensor:
+    """The second derivatives of the samples' losses along one vector, of shape (n,)."""
+    layout = objective.layout
+    column = vector.vectors[:, 0]
+    if vector.group is None:
+        numbers, flat = list(range(len(layout.names))), column
+    else:
+        numbers = vector.group.tensors(layout)
+        flat = vector.group.scatter(column, layout.size)
+    parameters = objective.parameters
+    weights = {layout.names[n]: parameters[n].detach() for n in numbers}
+    direction = {
+        layout.names[n]: flat[slice(*layout.stretches[n])].view_as(parameters[n]) for n in numbers
+    }
+
+    def losses(weights: Mapping[str, Tensor]) -> Tensor:
+        def model(*args: object, **keywords: object) -> object:
+            return functional_call(objective.module, dict(weights), args, keywords)
+
+        terms = objective.criterion.sample_terms(objective.criterion.call(model, batch), batch)
+        if terms is None:
+            raise _NoSampleLossesError
+        return terms[0]
+
+    def slopes(weights: Mapping[str, Tensor]) -> Tensor:
+        slope: Tensor = jvp(losses, (weights,), (direction,))[1]
+        return slope
+
+    curvatures: Tensor = jvp(slopes, (weights,), (direction,))[1]
+    return curvatures.double()
+
+
+class _WrittenOutNorms(TorchFunctionMode):
+    """Layer norms in other operations: torch's takes mean and variance for constants.
+
+    So the second derivative of its forward mode is wrong.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: Sequence[Any] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Call ``func``, or what replaces it."""
+        kwargs = kwargs or {}
+        if func is F.layer_norm or func is torch.layer_norm:
+            return _layer_norm(*args, **kwargs)
+        return func(*args, **kwargs)
+
+
+def _layer_norm(
+    input: Tensor,  # noqa: A002
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    cudnn_enable: bool = True,  # noqa: ARG001, FBT001, FBT002
+) -> Tensor:
+    axes = list(range(-len(normalized_shape), 0))
+    centred = input - input.mean(axes, keepdim=True)
+    normal = centred * torch.rsqrt((centred * centred).mean(axes, keepdim=True) + eps)
+    if weight is not None:
+        normal = normal * weight
+    return normal if bias is None else normal + bias
