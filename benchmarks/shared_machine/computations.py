@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -20,10 +21,11 @@ def compute() -> None:
     vector = torch.randn(hessian.size, 1)
     resnet = Objective(resnet20(), data, device="cpu", verify=False)
     seconds = {}
-    for name, call in {
+    calls: dict[str, Callable[[], object]] = {
         "Hessian products": lambda: hessian @ vector,
         "losses": resnet.evaluate,
-    }.items():
+    }
+    for name, call in calls.items():
         call()
         started = time.perf_counter()
         for _ in range(2):

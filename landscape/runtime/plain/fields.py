@@ -16,9 +16,13 @@ from landscape.errors import InputError
 from landscape.runtime.plain.values import describe, is_of_type
 
 
-@cache
 def field_types(kind: type[Any]) -> Mapping[str, Any]:
     """The types that the fields of a dataclass are annotated with, by name."""
+    return _cached_types(kind)  # type: ignore[arg-type] # a class is hashable, whatever it is of
+
+
+@cache
+def _cached_types(kind: type[Any]) -> Mapping[str, Any]:
     return MappingProxyType(typing.get_type_hints(kind))
 
 
