@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from benchmarks.gpu.records import Measurement
 from benchmarks.gpu.stages import Work
-from benchmarks.training import PLAIN, SAM
-from benchmarks.training import measure as measure_loops
-from benchmarks.training_loops import Case
+from benchmarks.training.costs import PLAIN, SAM
+from benchmarks.training.costs import measure as measure_loops
+from benchmarks.training.loops import Case
 
 AIM = 2.05
 

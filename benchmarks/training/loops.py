@@ -1,4 +1,4 @@
-"""The loops whose steps ``benchmarks.training`` times: each an epoch over the same pictures."""
+"""The loops whose steps are timed: each call is an epoch over the same pictures."""
 
 import argparse
 import copy
@@ -97,19 +97,16 @@ def timm_script(case: Case, *, channels_last: bool = False) -> Callable[[], obje
         ImportError: timm is not installed.
     """
     with_torchvision(lambda: import_module("timm"))
-    from timm.optim import create_optimizer_v2
-    from timm.scheduler import create_scheduler_v2
-    from timm.task import ClassificationTask
-    from timm.utils import AverageMeter
-
+    parts = ("optim", "scheduler", "task", "utils")
+    optim, scheduler, tasks, utils = (import_module(f"timm.{part}") for part in parts)
     model, layout = _hand_made(case, channels_last)
-    optimizer = create_optimizer_v2(model, opt="adamw", lr=RATE, weight_decay=DECAY)
-    schedule, _ = create_scheduler_v2(optimizer, sched="cosine", num_epochs=EPOCHS)
-    task = ClassificationTask(model, nn.CrossEntropyLoss(), verbose=False)
+    optimizer = optim.create_optimizer_v2(model, opt="adamw", lr=RATE, weight_decay=DECAY)
+    schedule, _ = scheduler.create_scheduler_v2(optimizer, sched="cosine", num_epochs=EPOCHS)
+    task = tasks.ClassificationTask(model, nn.CrossEntropyLoss(), verbose=False)
     updates = itertools.count(1)
 
     def epoch() -> None:
-        mean_loss = AverageMeter()
+        mean_loss = utils.AverageMeter()
         model.train()
         optimizer.zero_grad()
         for inputs, targets in _batches(case, layout):
