@@ -3,12 +3,13 @@
 import argparse
 from dataclasses import dataclass
 
-from benchmarks import training
 from benchmarks.gpu.records import Measurement
 from benchmarks.gpu.stages import Work
+from benchmarks.training.costs import PLAIN, SAM
+from benchmarks.training.costs import measure as measure_loops
+from benchmarks.training.loops import Case
 
 AIM = 2.05
-PLAIN, SAM = "ours", "ours, SAM"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def measure(work: Work) -> None:
             work.recorder.write("missing", what=[f"{loop.title}: too little time is left"])
             continue
         arguments = argparse.Namespace(**vars(loop), device=str(work.device))
-        costs = training.measure(training.Case(arguments), loop.rounds)
+        costs = measure_loops(Case(arguments), loop.rounds)
         seconds = {cost.loop: cost.seconds for cost in costs}
         for cost in costs:
             note = f"batches of {loop.batch_size}, {1e3 * cost.seconds:.3g} ms a step"

@@ -87,7 +87,7 @@ def adapt(processors: Processors, environment: MutableMapping[str, str]) -> None
     if count < 2 or count <= room or any(name in environment for name in _CHOSEN_BY_USER):
         return
     environment["OMP_WAIT_POLICY"] = "PASSIVE"
-    _logger.info(
+    _logger.debug(
         "%.1f of %d processors are free: threads sleep while they wait (OMP_WAIT_POLICY=PASSIVE)",
         room,
         processors.allowed,

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from landscape.checkpoints.run import LAST, RunDirectory
 from landscape.training.ema import MovingAverage
+from landscape.training.optimizer import match_layouts
 from landscape.training.saved_state import check_optimizer, check_saved_state, fitting
 from landscape.training.step import Stepper
 from landscape.training.tasks.contrastive import Projected
@@ -89,6 +90,7 @@ class TrainingState:
             self.model.load_state_dict(content["model"])
             optimizer.load_state_dict(content["optimizer"])
             check_optimizer(optimizer, fresh)
+            match_layouts(optimizer)
             if self.average is not None:
                 self.average.load(content["ema"])
             self.stepper.load_direction(content.get("looksam"))

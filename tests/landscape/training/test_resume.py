@@ -8,8 +8,10 @@ import torch
 
 from landscape.checkpoints.run import LAST, RunDirectory
 from landscape.errors import InputError
+from landscape.training import loop
 from landscape.training.interruption import StopRequest, StopRequested
 from landscape.training.loop import train
+from landscape.training.optimizer import make_optimizer
 from landscape.training.step import Stepper
 from tests.landscape.training.runs import (
     PLAIN,
@@ -259,3 +261,31 @@ def test_a_damaged_last_pt_is_refused_and_kept(data, run):
     with pytest.raises(InputError, match=r"last\.pt is truncated"):
         train(make(depth=1), *data, PLAIN, run, resume=True)
     assert (run.path / LAST).read_bytes() == whole[: len(whole) // 2]
+
+
+def test_a_run_that_began_without_fused_steps_goes_on_without_them(
+    data, run, tmp_path, monkeypatch
+):
+    """Earlier versions updated tensor by tensor: their runs keep their bits."""
+
+    def tensor_by_tensor(model, settings):
+        optimizer = make_optimizer(model, settings)
+        for group in optimizer.param_groups:
+            group["fused"] = None
+        return optimizer
+
+    unbroken_run, fused_run = (RunDirectory(tmp_path / name) for name in ("unbroken", "fused"))
+    for directory in (unbroken_run, fused_run):
+        directory.path.mkdir()
+    train(make(), *data, PLAIN, fused_run)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "make_optimizer", tensor_by_tensor)
+        train(make(), *data, PLAIN, unbroken_run)
+        request = StopRequest()
+        request.name = "SIGTERM"
+        with pytest.raises(StopRequested):
+            train(make(), *data, PLAIN, run, request=request)
+    train(restarted(run, "vit-tiny", {}), *data, PLAIN, run, resume=True)
+    assert_same_run(run, unbroken_run)
+    weights, fused = run.load(LAST)["model"], fused_run.load(LAST)["model"]
+    assert any(not torch.equal(weights[name], fused[name]) for name in weights)
