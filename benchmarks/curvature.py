@@ -28,7 +28,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.curvature_tools import PRODUCTS, SEARCHES, TOP, Case, gradient, pyhessian_search
 from benchmarks.timing import seconds_in_turn
-from landscape.runtime.allocator import keep_freed_memory
+from landscape.runtime.machine.allocator import keep_freed_memory
 
 
 @dataclass(frozen=True)

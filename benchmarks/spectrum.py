@@ -28,7 +28,7 @@ from landscape.eigen.rayleigh_ritz import RitzSubspace
 from landscape.models.vit import VisionTransformer
 from landscape.objective.objective import Objective
 from landscape.parameters.components import components
-from landscape.runtime.allocator import keep_freed_memory
+from landscape.runtime.machine.allocator import keep_freed_memory
 
 STEPS = 40  # of training, so that the spectrum is that of a trained network
 

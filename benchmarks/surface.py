@@ -17,7 +17,7 @@ losses from those of the plain module in float64.
     so its points are compared with the coordinates that it really evaluates.
 
 As in its commands, this project's methods run with freed memory kept
-(landscape/runtime/allocator.py); the other methods run with the default behaviour of glibc.
+(landscape/runtime/machine/allocator.py); the other methods run with the default behaviour of glibc.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from benchmarks.surface_methods import ExactLosses, OriginalLoop, Package, Pictu
 from landscape.directions.direction import Direction, random_direction
 from landscape.directions.files import direction_arrays
 from landscape.objective.objective import Objective
-from landscape.runtime.allocator import keep_freed_memory, return_freed_memory
+from landscape.runtime.machine.allocator import keep_freed_memory, return_freed_memory
 from landscape.slices.choose_mode import choose_mode
 from landscape.slices.evaluation_mode import EvaluationMode
 from landscape.slices.evaluator import PointEvaluator

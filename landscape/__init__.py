@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from landscape.parameters.layout import ParameterLayout
     from landscape.results.provenance import Provenance
     from landscape.results.result import Array, Result
-    from landscape.runtime.threads import threads
+    from landscape.runtime.machine.threads import threads
     from landscape.tracking.tracker import Tracker
     from landscape.training.sam.ascent import frozen_batch_statistics
     from landscape.training.sam.optimizer import SAM
@@ -65,7 +65,7 @@ _MODULES = {
     "parameters.layout": ("ParameterLayout",),
     "results.provenance": ("Provenance",),
     "results.result": ("Array", "Result"),
-    "runtime.threads": ("threads",),
+    "runtime.machine.threads": ("threads",),
     "tracking.tracker": ("Tracker",),
     "training.sam.ascent": ("frozen_batch_statistics",),
     "training.sam.optimizer": ("SAM",),

@@ -76,8 +76,9 @@ class Panel:
             lists[name] = _rounded(array, digits.get(name, OTHER_DIGITS)) if is_given else None
         if lists["loss"] is None:
             lists["loss"] = [[None] * len(self.x) for _ in self.y]
-        # Half of a 95 % interval, in standard errors.
-        return lists | {"interval": float(half_width(1.0, self.dof, 0.95))}
+        # Half of a 95 % interval, in standard errors; files of other tools have neither.
+        interval = float(half_width(1.0, self.dof, 0.95))
+        return lists | {"interval": interval if math.isfinite(interval) else None}
 
 
 @dataclass(frozen=True)

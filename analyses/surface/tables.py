@@ -18,7 +18,7 @@ REFINED = (
 def tabulate(results: Sequence[Surface]) -> dict[str, list[dict[str, str]]]:
     """A row of the report for each checkpoint."""
     tables = {"": [_row(result) for result in results]}
-    refined = [result for result in results if not result.measured.all()]
+    refined = [result for result in results if f"{result.split}_loss" in result.errors]
     if refined:
         tables[REFINED] = [_refinement(result) for result in refined]
     return tables

@@ -10,8 +10,8 @@ import torch
 
 from benchmarks.training.costs import EAGER, PLAIN, SAM, TIMM, TIMM_LAST, measure
 from benchmarks.training.loops import Case
-from landscape.runtime.allocator import keep_freed_memory
 from landscape.runtime.devices import describe_device
+from landscape.runtime.machine.allocator import keep_freed_memory
 
 
 def main() -> None:

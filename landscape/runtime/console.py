@@ -16,10 +16,10 @@ from landscape.errors import (
     SaveError,
     reason_of,
 )
-from landscape.runtime.allocator import keep_freed_memory
+from landscape.runtime.machine.allocator import keep_freed_memory
+from landscape.runtime.machine.threads import threads
 from landscape.runtime.progress import show_messages
 from landscape.runtime.streams import is_text, no_text, prepare_streams
-from landscape.runtime.threads import threads
 from landscape.runtime.visible_text import LONGEST_LINE, for_terminal
 
 # Exit statuses.

@@ -8,7 +8,7 @@ import logging
 import time
 
 from landscape.errors import NotMeasurableError
-from landscape.runtime.memory import available_memory
+from landscape.runtime.machine.memory import available_memory
 
 LOGGER = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import torch
 
 from landscape.errors import InputError
 from landscape.runtime import choices
-from landscape.runtime.memory import available_memory
+from landscape.runtime.machine.memory import available_memory
 
 DTYPES = {"fp64": torch.float64, "fp32": torch.float32}
 # The type of the weights by precision.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.fuzz.damage import WRONG_VALUES
+from tests.hdf5_files import arrays_in
 
 EXTREMES = (np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, 0.0, -1.0)
 
@@ -34,10 +35,7 @@ def change_something(file: h5py.File, source: np.random.Generator) -> str:
 
 
 def _change_array(file: h5py.File, source: np.random.Generator) -> str:
-    names: list[str] = []
-    file.visititems(
-        lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None
-    )
+    names = list(arrays_in(file))
     name = names[int(source.integers(len(names)))]
     before = np.asarray(file[name][()])
     del file[name]

@@ -24,6 +24,7 @@ from landscape.runtime.options import read_options
 from tests.analyses.command.words import SMALL
 from tests.analyses.problems import NAMES, SETTINGS, result
 from tests.commands import content
+from tests.hdf5_files import arrays_in
 
 
 def saved(tmp_path, name, seed=0, file="x.h5", **changes):
@@ -55,10 +56,7 @@ def test_it_prints_label_arrays_settings_and_provenance(done, tmp_path, name):
     assert sections[str(path)]["label"] == ["plain"]
     assert sections[str(path)]["analysis"][0].startswith(f"{name}: ")
     with h5py.File(path) as file:
-        stored = {}
-        file.visititems(
-            lambda place, item: stored.update({place: item.shape} if hasattr(item, "shape") else {})
-        )
+        stored = {place: item.shape for place, item in arrays_in(file).items()}
         assert {*sections["arrays"]} - {"name"} == set(stored)
         for place, shape in stored.items():
             assert sections["arrays"][place][0] == str(shape)

@@ -32,7 +32,7 @@ def test_the_top_ten_of_a_network_are_those_of_the_dense_hessian(case, batch_siz
     # One to one, so none is found twice.
     np.testing.assert_allclose(pairs.eigenvalues, expected, rtol=1e-6)
     assert pairs.converged.all()
-    assert operator.products == pairs.steps + 10
+    assert operator.products == pairs.steps + 1  # that certifies all of them
     errors = case.hessian() @ pairs.vectors - pairs.vectors * pairs.eigenvalues
     true = torch.linalg.vector_norm(errors, dim=0) / pairs.eigenvalues.abs()
     assert (pairs.residuals >= 0.99 * true - 1e-12).all()

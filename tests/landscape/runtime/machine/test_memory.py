@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from landscape.runtime.memory import available_memory
+from landscape.runtime.machine.memory import available_memory
 
 FREE = 8_000_000
 

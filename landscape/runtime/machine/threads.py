@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from landscape.errors import InputError
-from landscape.runtime.control_groups import CGROUPS, PROC, folders_of_groups
+from landscape.runtime.machine.control_groups import CGROUPS, PROC, folders_of_groups
 
 _logger = logging.getLogger(__name__)
 

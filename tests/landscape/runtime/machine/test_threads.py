@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
 from landscape.errors import InputError
-from landscape.runtime.threads import Processors, adapt, observe, threads
+from landscape.runtime.machine.threads import Processors, adapt, observe, threads
 
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
 
@@ -70,9 +71,9 @@ def test_processors_that_others_use(tmp_path, monkeypatch):
         system(tmp_path, [[value * tick for value in row] for row in rows])
 
     clock = iter([100.0, 200.0])
-    monkeypatch.setattr("landscape.runtime.threads.time.sleep", later)
-    monkeypatch.setattr("landscape.runtime.threads.time.monotonic", lambda: next(clock))
-    monkeypatch.setattr("landscape.runtime.threads.time.process_time", iter([3.0, 13.0]).__next__)
+    monkeypatch.setattr(time, "sleep", later)
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "process_time", iter([3.0, 13.0]).__next__)
     processors = observe(1.0, tmp_path, tmp_path)
     assert processors.allowed == 2
     assert processors.busy == pytest.approx((50 + 50 - 10) / 100)
@@ -120,7 +121,7 @@ def test_it_is_too_late_once_torch_is_there():
 def test_torch_reads_what_was_set():
     """In a new process: called from the package, before torch, with the variable torch reads."""
     code = (
-        "import landscape, os, json; from landscape.runtime import threads as module\n"
+        "import landscape, os, json; from landscape.runtime.machine import threads as module\n"
         "module.observe = lambda: module.Processors(4, 2.0, 3.0)\n"
         "print(json.dumps(repr(landscape.threads())))\n"
         "import torch; print(json.dumps([torch.get_num_threads(), os.environ['OMP_WAIT_POLICY']]))"

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from landscape.runtime import allocator
+from landscape.runtime.machine import allocator
 
 PROGRAM = """
 import ctypes, sys
-from landscape.runtime.allocator import keep_freed_memory, return_freed_memory
+from landscape.runtime.machine.allocator import keep_freed_memory, return_freed_memory
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p

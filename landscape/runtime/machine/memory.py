@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from landscape.runtime.control_groups import CGROUPS, PROC, folders_of_groups
+from landscape.runtime.machine.control_groups import CGROUPS, PROC, folders_of_groups
 
 # The limit and the usage by version of control groups.
 _FILES = {
