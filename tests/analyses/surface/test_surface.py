@@ -251,7 +251,8 @@ def test_points_that_are_evaluated_together_are_resumed_to_the_same_bits(
     assert resumed.mode == expected.mode
     np.testing.assert_array_equal(resumed.loss, expected.loss)
     np.testing.assert_array_equal(resumed.measured, expected.measured)
-    one_by_one = surface.compute(problem, replace(settings, refine=False, eigenvalues=True))
+    monkeypatch.setattr(choose_mode, "TOGETHER_WORTHWHILE_POINTS", 1000)
+    one_by_one = surface.compute(problem, replace(settings, refine=False))
     assert one_by_one.mode["points"] == 1
     known = resumed.measured
     np.testing.assert_allclose(resumed.loss[known], one_by_one.loss[known], rtol=1e-6)
