@@ -6,8 +6,8 @@ from functools import partial
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from benchmarks.curvature import time_products
-from benchmarks.curvature_tools import Case
+from benchmarks.curvature.products import time_products
+from benchmarks.curvature.tools import Case
 from benchmarks.gpu.networks import network, random_pictures
 from benchmarks.gpu.records import Measurement
 from benchmarks.gpu.stages import Work

@@ -1,4 +1,4 @@
-"""Products and searches for eigenvalues of this project and other packages, on the same case."""
+"""The Hessian products of this project and of other packages, on the same case."""
 
 import argparse
 import copy
@@ -7,19 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.cases import load_case, normalised
 from landscape.curvature.operators import CurvatureOperator
-from landscape.eigen.lanczos import lanczos
+from landscape.models.catalog import resolve_model
 from landscape.models.vit import VisionTransformer
 from landscape.objective.objective import Objective
-from landscape.parameters.layout import flatten
 
-TOP = 5
+NETWORKS = ("resnet20", "vit", "mixer")
 
 
 @dataclass(frozen=True)
@@ -31,15 +29,18 @@ class Case:
     targets: Tensor
 
     @classmethod
-    def of(cls, arguments: argparse.Namespace) -> "Case":
-        """The case that the arguments of a command ask for, on the processor."""
+    def of(cls, network: str, arguments: argparse.Namespace) -> "Case":
+        """The case of one of :data:`NETWORKS`, on the processor."""
         model, pixels, targets = load_case(arguments)
         scaled = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(255)
-        if arguments.network == "vit":
-            torch.manual_seed(0)
+        torch.manual_seed(0)
+        if network == "vit":
             model = VisionTransformer(
-                image_size=32, patch_size=4, dim=192, depth=6, heads=3, mlp_dim=768, num_classes=10
+                image_size=32, patch_size=4, dim=96, depth=4, heads=3, mlp_dim=384, num_classes=10
             ).eval()
+        elif network == "mixer":
+            facts = {"image_size": 32, "channels": 3, "num_classes": 10}
+            model = resolve_model("mixer-tiny", {}, facts).build().eval()
         return cls(model, normalised(scaled), targets)
 
     @property
@@ -80,7 +81,7 @@ def pyhessian_product(case: Case) -> Callable[[Tensor], Any]:
     """PyHessian's product, on the graph that it keeps of a single batch."""
     from pyhessian.utils import hessian_vector_product
 
-    computer = _pyhessian(case)
+    computer = pyhessian_of(case)
 
     def multiply(vector: Tensor) -> Any:
         pieces = vector.split([p.numel() for p in computer.params])
@@ -92,7 +93,7 @@ def pyhessian_product(case: Case) -> Callable[[Tensor], Any]:
 
 def pyhessian_loader_product(case: Case) -> Callable[[Tensor], Any]:
     """PyHessian's product with a data loader, as for several batches: no graph is kept."""
-    computer = _pyhessian(case, dataloader=[(case.inputs, case.targets)])
+    computer = pyhessian_of(case, dataloader=[(case.inputs, case.targets)])
     shapes = [parameter.shape for parameter in computer.params]
 
     def multiply(vector: Tensor) -> Any:
@@ -105,67 +106,18 @@ def pyhessian_loader_product(case: Case) -> Callable[[Tensor], Any]:
 
 def eigenthings_product(case: Case) -> Callable[[Tensor], Any]:
     """The product of hessian-eigenthings."""
-    multiply: Callable[[Tensor], Any] = _eigenthings(case).matvec
+    multiply: Callable[[Tensor], Any] = eigenthings_of(case).matvec
     return multiply
 
 
 def curvlinops_product(case: Case) -> Callable[[Tensor], Any]:
     """The product of curvlinops."""
-    operator = _curvlinops(case)
+    operator = curvlinops_of(case)
     return lambda vector: operator @ vector
 
 
-def our_search(multiplicity: bool) -> Callable[..., tuple[Tensor, int | None]]:
-    """Lanczos until the residuals are within --tolerance, with or without multiplicities."""
-
-    def search(case: Case, arguments: argparse.Namespace) -> tuple[Tensor, int | None]:
-        objective = case.objective()
-        operator = CurvatureOperator(objective)
-        pairs = lanczos(
-            operator,
-            TOP,
-            torch.Generator().manual_seed(0),
-            tolerance=arguments.tolerance,
-            hint=objective.gradient(),
-            multiplicity=multiplicity,
-        )
-        return pairs.vectors, operator.products
-
-    return search
-
-
-def pyhessian_search(tolerance: float) -> Callable[..., tuple[Tensor, int | None]]:
-    """PyHessian's power iterations at a tolerance for the change of its eigenvalues."""
-
-    def search(case: Case, _: argparse.Namespace) -> tuple[Tensor, int | None]:
-        _, vectors = _pyhessian(case).eigenvalues(maxIter=1000, tol=tolerance, top_n=TOP)
-        return torch.stack([flatten(vector).detach() for vector in vectors], 1), None
-
-    return search
-
-
-def eigenthings_search(case: Case, arguments: argparse.Namespace) -> tuple[Tensor, int | None]:
-    """The Lanczos of hessian-eigenthings, with --steps."""
-    from hessian_eigenthings import lanczos as their_lanczos
-
-    result = their_lanczos(
-        _eigenthings(case), k=TOP, max_iter=arguments.steps, reorthogonalize=True, seed=0
-    )
-    vectors = torch.as_tensor(result.eigenvectors)
-    return (vectors if len(vectors) > TOP else vectors.T), arguments.steps
-
-
-def curvlinops_search(case: Case, arguments: argparse.Namespace) -> tuple[Tensor, int | None]:
-    """SciPy's eigsh on curvlinops' operator."""
-    from scipy.sparse.linalg import eigsh
-
-    operator = _curvlinops(case)
-    start = np.random.default_rng(0).standard_normal(operator.shape[1]).astype(np.float32)
-    _, vectors = eigsh(operator.to_scipy(), k=TOP, which="LM", tol=1e-2, v0=start)
-    return torch.from_numpy(vectors.copy()), None
-
-
-def _pyhessian(case: Case, dataloader: Any = None) -> Any:
+def pyhessian_of(case: Case, dataloader: Any = None) -> Any:
+    """PyHessian's computer of a batch, or of a data loader."""
     import pyhessian
 
     data = None if dataloader else (case.inputs, case.targets)
@@ -180,7 +132,8 @@ def _pyhessian(case: Case, dataloader: Any = None) -> Any:
         )
 
 
-def _eigenthings(case: Case) -> Any:
+def eigenthings_of(case: Case) -> Any:
+    """The operator of hessian-eigenthings."""
     from hessian_eigenthings import HessianOperator as Theirs
     from hessian_eigenthings import supervised_loss
 
@@ -188,7 +141,8 @@ def _eigenthings(case: Case) -> Any:
     return Theirs(case.fresh_model(), batches, supervised_loss(F.cross_entropy))
 
 
-def _curvlinops(case: Case) -> Any:
+def curvlinops_of(case: Case) -> Any:
+    """The operator of curvlinops."""
     from curvlinops import HessianLinearOperator
 
     model = case.fresh_model()
@@ -205,10 +159,4 @@ PRODUCTS: dict[str, Callable[[Case], Callable[[Tensor], Any]]] = {
     "PyHessian, data loader": pyhessian_loader_product,
     "hessian-eigenthings": eigenthings_product,
     "curvlinops": curvlinops_product,
-}
-SEARCHES: dict[str, Callable[..., tuple[Tensor, int | None]]] = {
-    "this project": our_search(multiplicity=True),
-    "this project, without multiplicities": our_search(multiplicity=False),
-    "hessian-eigenthings": eigenthings_search,
-    "curvlinops + eigsh, tol 1e-2": curvlinops_search,
 }

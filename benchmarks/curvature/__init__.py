@@ -1,0 +1,1 @@
+"""Hessian products and eigenvalues of this project and of other packages."""
