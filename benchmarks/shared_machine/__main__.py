@@ -11,6 +11,7 @@ thread's seconds alone divided by the share.
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -19,6 +20,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.shared_machine.names import COMPUTATIONS
+
+# A process that takes longer is ended, and its times are infinite.
+LONGEST = 60.0
 _VARIABLES = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 _ONE_THREAD = "one thread"
 _AS_COMMANDS = "as the commands"
@@ -79,9 +84,13 @@ def seconds_of(variables: Mapping[str, str], as_commands: bool) -> dict[str, flo
     environment |= variables
     line = "import landscape; landscape.threads(); " if as_commands else ""
     line += "from benchmarks.shared_machine.computations import compute; compute()"
-    done = subprocess.run(
-        [sys.executable, "-c", line], env=environment, check=True, capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", line]
+    try:
+        done = subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True, timeout=LONGEST
+        )
+    except subprocess.TimeoutExpired:
+        return dict.fromkeys(COMPUTATIONS, math.inf)
     return {name: float(value) for name, value in json.loads(done.stdout).items()}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 
 from benchmarks.cases import resnet20
+from benchmarks.shared_machine.names import LOSSES, PRODUCTS
 from landscape import CurvatureOperator, Objective
 from landscape.models.catalog import resolve_model
 
@@ -22,8 +23,8 @@ def compute() -> None:
     resnet = Objective(resnet20(), data, device="cpu", verify=False)
     seconds = {}
     calls: dict[str, Callable[[], object]] = {
-        "Hessian products": lambda: hessian @ vector,
-        "losses": resnet.evaluate,
+        PRODUCTS: lambda: hessian @ vector,
+        LOSSES: resnet.evaluate,
     }
     for name, call in calls.items():
         call()
