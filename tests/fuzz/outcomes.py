@@ -16,7 +16,7 @@ from tests.fuzz.damage import Damaged
 from tests.profile import repeats
 
 # How many damaged files of each kind; `make fuzz` sets more.
-CASES = int(os.environ.get("LANDSCAPE_FUZZ_CASES", repeats(60, 300)))
+CASES = int(os.environ.get("LANDSCAPE_FUZZ_CASES", repeats(30, 300)))
 SECONDS = 10.0
 MEMORY = 2 * 1024**3  # bytes beyond what the process has at first
 
