@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from analyses.drawing.style import COLOURS, styled
 from benchmarks.curvature.attempts import Attempt, fastest
@@ -39,7 +40,11 @@ def draw(rows: Sequence[Attempt], path: Path) -> None:
                     for x, y, lacks in points:
                         face = "white" if lacks else colour
                         axes.plot(x, y, marker, color=colour, markerfacecolor=face, markersize=4.5)
-                axes.set(xscale="log", yscale="log", title=f"{TITLES[network]}, top {top}")
+                axes.set(xscale="log", yscale="log")
+                axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+                axes.xaxis.set_major_formatter("{x:g}")
+                axes.xaxis.set_minor_formatter(NullFormatter())
+                axes.set(title=f"{TITLES[network]}, top {top}")
         for axes in panels[-1]:
             axes.set_xlabel("seconds")
         for axes in panels[:, 0]:
@@ -71,9 +76,17 @@ def table(rows: Sequence[Attempt]) -> Iterator[str]:
             if tool is OURS:
                 ours = best
             if best is None:
-                longest = max((row.seconds for row in mine), default=None)
-                cells.append("" if longest is None else f"not within {longest:.0f} s")
+                cells.append(_lacking(mine))
                 continue
             times = "" if ours is None or tool is OURS else f", {best.seconds / ours.seconds:.1f} x"
             cells.append(f"{best.seconds:.1f} s ({best.products}{times}; {best.setting})")
         yield f"| {TITLES[network]} | {top} | " + " | ".join(cells) + " |"
+
+
+def _lacking(rows: Sequence[Attempt]) -> str:
+    """Why a tool has no seconds."""
+    if not rows:
+        return "not installed"
+    if any(row.residual is None for row in rows):
+        return f"not within {max(row.seconds for row in rows):.0f} s"
+    return f"not with {rows[-1].setting}"
