@@ -38,8 +38,8 @@ def publish(
         "largest ‖Hv − λv‖ / |λ| of the pairs. A hollow mark lacks an eigenvalue that others have. "
         "Our time includes what certifies the residuals and looks for repeated eigenvalues, which "
         "no other tool does. hessian-eigenthings has to be told its number of steps, and the table "
-        "takes the best of those tried; this project is told the tolerance. Where a factor is below "
-        "1, the other tool was faster.",
+        "takes the best of those tried; this project is told the tolerance. Where a factor is "
+        "below 1, the other tool was faster.",
         "",
         f"![Residual against seconds of four tools](time-to-residual/{PICTURE.name})",
         "",
