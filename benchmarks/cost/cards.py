@@ -37,7 +37,7 @@ class Work:
         text: what is asked for, in words.
         precision: the arithmetic.
         asked: k of its formulas.
-        products, gradients: the values of s and u.
+        products, gradients, along: the values of s, u and v.
         vectors: of P bytes on the card, at the peak beyond what the objective holds.
         has_graph: whether it holds the graph of a gradient, on top of what a forward pass holds.
     """
@@ -48,21 +48,22 @@ class Work:
     asked: int = 0
     products: int = 0
     gradients: int = 0
+    along: int = 0
     vectors: int = 0
     has_graph: bool = False
 
 
 # The products are those counted in benchmarks/RESULTS.md: 31 for the top five eigenvalues, 251 for
-# a report's eigenvalues and density, to which come those for sampling errors of five pairs and two
-# ends. Ascents take at most 3 + 9 x 10 gradients.
+# a report's eigenvalues and density; since certificates of all pairs at once it takes fewer. Five
+# pairs and two ends have sampling errors. Ascents take at most 3 + 9 x 10 gradients.
 WORKS = (
     Work("surface", "51 x 51 points", "fp32", 51 * 51, vectors=6),
     Work("surface", "51 x 51 points, `--precision tf32`", "tf32", 51 * 51, vectors=6),
     Work("surface", "51 x 51 points, `--precision bf16`", "bf16", 51 * 51, vectors=6),
     Work("line", "51 points", "fp32", 51, vectors=2),
-    Work("hessian", "`--quick`, top 5", "fp32", 0, 31 + 7, vectors=PRODUCT, has_graph=True),
+    Work("hessian", "`--quick`, top 5", "fp32", 0, 31, along=7, vectors=PRODUCT, has_graph=True),
     Work(
-        "hessian", "6 probes of 40 steps, no components", "fp32", 6, 251 + 7,
+        "hessian", "6 probes of 40 steps, no components", "fp32", 6, 251, along=7,
         vectors=6 * 3 + PRODUCT, has_graph=True,
     ),
     Work("flatness", "default", "fp32", 10, gradients=93, vectors=17, has_graph=True),
@@ -79,12 +80,14 @@ def operations_of(work: Work, network: Simulated) -> float:
         "k": work.asked,
         "s": work.products,
         "u": work.gradients,
+        "v": work.along,
         "d": 17,
     }
     return (
         cost.forwards.value(sizes) * network.forward
         + cost.gradients.value(sizes) * network.gradient
         + cost.products.value(sizes) * network.product
+        + cost.along.value(sizes) * network.along
     )
 
 
@@ -100,14 +103,15 @@ def bytes_of(work: Work, network: Simulated) -> int:
 def table_of_networks(networks: Sequence[Simulated]) -> str:
     """The sizes of the networks, as Markdown."""
     lines = [
-        "| | a sample | parameters | forward, GFLOP | gradient / forward | product / forward | P "
-        "| A of a sample | kept for a gradient | H |",
-        "|---|---|" + "---:|" * 8,
+        "| | a sample | parameters | forward, GFLOP | gradient / forward | product / forward "
+        "| along a vector / forward | P | A of a sample | kept for a gradient | H |",
+        "|---|---|" + "---:|" * 9,
     ]
     for each in networks:
         lines.append(
             f"| {each.name} | {each.sample} | {each.parameters:,} | {each.forward / 1e9:,.1f} "
             f"| {each.gradient / each.forward:.2f} | {each.product / each.forward:.2f} "
+            f"| {each.along / each.forward:.2f} "
             f"| {in_bytes(4 * each.parameters)} | {in_bytes(each.forward_bytes)} "
             f"| {in_bytes(each.saved_bytes)} | {in_bytes(each.graph_bytes)} |"
         )

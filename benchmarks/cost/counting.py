@@ -17,6 +17,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from landscape.curvature import sampling
 from landscape.curvature.preactivation import PreactivationHessian
 from landscape.curvature.products import LocalProducts, ProductRequest
 from landscape.data.batches import Batch
@@ -121,12 +122,15 @@ class Calls:
     A pass over one sample is 1. Of products, one vector and one sample is 1.
 
     Attributes:
-        forwards: forward passes of the counted module, those of gradients included.
+        forwards: forward passes of the counted module, those of gradients and of second derivatives
+            along vectors included.
         gradients: gradients of the loss over the whole sample.
         twins: losses in float64 along a line, for second differences.
         whole: products of the whole matrix.
         blocks: products of its blocks, by their sizes.
         layers: products with Hessians of single samples by a layer's outputs, by their sizes.
+        along: second derivatives along vectors, in forward mode.
+        along_blocks: the same along vectors of the weights of a block alone.
     """
 
     forwards: int = 0
@@ -135,6 +139,8 @@ class Calls:
     whole: int = 0
     blocks: Counter[int] = field(default_factory=Counter)
     layers: Counter[int] = field(default_factory=Counter)
+    along: int = 0
+    along_blocks: int = 0
 
 
 @dataclass(frozen=True)
@@ -160,6 +166,7 @@ def counted_calls(kind: type[nn.Module]) -> Iterator[Calls]:
     calls = Calls()
     multiply, differentiate = LocalProducts.__call__, Objective.gradient
     twin_loss, multiply_layer = Twin.loss_at, PreactivationHessian.products
+    differentiate_along = sampling.sample_curvatures
 
     def products(
         self: LocalProducts, requests: Sequence[ProductRequest], *, exact: bool = False
@@ -184,6 +191,17 @@ def counted_calls(kind: type[nn.Module]) -> Iterator[Calls]:
         calls.layers[self.size] += self.count
         return multiply_layer(self, vectors)
 
+    def sample_curvatures(
+        objective: Objective,
+        vectors: Sequence[ProductRequest],
+        batch: Batch,
+        theta: Tensor | None = None,
+    ) -> Tensor | None:
+        whole = sum(vector.group is None for vector in vectors)
+        calls.along += batch.size * whole
+        calls.along_blocks += batch.size * (len(vectors) - whole)
+        return differentiate_along(objective, vectors, batch, theta)
+
     def forward(module: nn.Module, inputs: Any) -> None:
         if isinstance(module, kind):
             calls.forwards += _batch_size(inputs[0])
@@ -195,6 +213,7 @@ def counted_calls(kind: type[nn.Module]) -> Iterator[Calls]:
             patch.object(Objective, "gradient", gradient),
             patch.object(Twin, "loss_at", loss_at),
             patch.object(PreactivationHessian, "products", layer_products),
+            patch.object(sampling, "sample_curvatures", sample_curvatures),
         ):
             yield calls
     finally:

@@ -13,9 +13,11 @@ SYMBOLS = {
     "N": "samples",
     "B": "samples in a batch",
     "k": "what the first column counts",
-    "s": "products with the whole matrix, certificates and sampling errors included",
-    "b": "products with blocks of it, likewise; of recursion, by what they cost beside the mean",
+    "s": "products with the whole matrix, certificates included",
+    "b": "products with blocks of it, likewise, by what they cost beside the mean",
     "l": "products with the Hessian of a sample by a layer's outputs, likewise",
+    "v": "vectors with a sampling error: eigenvectors of those asked for and of both ends",
+    "w": "the same of blocks: one to three of each",
     "d": "losses along a line for a second difference, at most 17",
     "u": "gradients of ascents, at most 3 + 9 for each of `--ascent-steps`",
     "r": "rows that a Lanczos basis has room for: 16, and 48 while it grows to 32, 96 to 64, ...",
@@ -79,6 +81,8 @@ class Cost:
         blocks: the same, to the weights of a block alone.
         layers: the same, to the outputs of a layer alone.
         rows: backward passes to the weights without the forward pass.
+        along: second derivatives along a vector of all weights, in forward mode.
+        along_blocks: the same along a vector of the weights of a block.
         operations: floating-point operations beside those passes.
         peak: bytes of tensors at the peak, beyond what the objective holds.
         file: bytes of the result's file.
@@ -92,13 +96,16 @@ class Cost:
     blocks: Formula = NONE
     layers: Formula = NONE
     rows: Formula = NONE
+    along: Formula = NONE
+    along_blocks: Formula = NONE
     operations: Formula = NONE
     peak: Formula = NONE
     file: Formula = NONE
 
     def passes(self, sizes: Mapping[str, float]) -> float:
         """How often the network is called with a sample."""
-        return sum(each.value(sizes) for each in (self.forwards, self.gradients, self.inputs))
+        calls = self.forwards, self.gradients, self.inputs, self.along, self.along_blocks
+        return sum(each.value(sizes) for each in calls)
 
 
 def _cost(asked: str, **formulas: str) -> Cost:
@@ -108,50 +115,54 @@ def _cost(asked: str, **formulas: str) -> Cost:
 # By the name of the analysis; `curves` reads a log and is no function of the network.
 COSTS: dict[str, Cost] = {
     "surface": _cost(
-        "points", forwards="k N + 4 N", peak="6 P | 3 P + A", file="2 P + 26 k + 25050"
+        "points", forwards="k N + 4 N", peak="6 P | 3 P + A", file="2 P + 26 k + 40290"
     ),
-    "line": _cost("points", forwards="k N + 4 N", peak="2 P + A", file="P + 33 k + 17030"),
-    "interpolate": _cost("points", forwards="k N + 10 N", peak="P + A", file="P + 33 k + 17490"),
+    "line": _cost("points", forwards="k N + 4 N", peak="2 P + A", file="P + 41 k + 29667"),
+    "interpolate": _cost("points", forwards="k N + 10 N", peak="P + A", file="P + 41 k + 30698"),
     "trajectory": _cost(
         "points, with 4 epochs",
         forwards="k N + 12 N",
         operations="56 p",
         peak="26 P",
-        file="2 P + 26 k + 28040",
+        file="2 P + 26 k + 44546",
     ),
     "hessian": _cost(
         "probes, of 4 steps",
         forwards="N + B + d N",
-        gradients="5 N + 3 B",
+        gradients="3 N + 3 B",
         products="s N",
+        along="v N",
         operations="43 k k p + 710 k p",
-        peak="41 k P + 7 P + 1.13 N H",
-        file="12400",
+        peak="41 k P + 11 P + 1.17 N H",
+        file="72 k + 21187",
     ),
     "components": _cost(
         "steps of a block",
         forwards="N + B + d N",
-        gradients="5 N + 3 B",
+        gradients="4 N + 3 B",
         products="s N",
         blocks="b N",
-        peak="79 P + 1.13 N H",
-        file="6700",
+        along="v N",
+        along_blocks="w N",
+        peak="47.6 P + 1.6 k P + 1.13 N H + 1.1 B H",
+        file="13252",
     ),
     "minibatch": _cost(
         "mini-batches of 8",
         gradients="48 k",
         products="8 s",
         operations="22 k p",
-        peak="r P + 11.5 P + 16.5 H",
-        file="2200",
+        peak="r P + 14.8 P + 14.5 H + 784 N",
+        file="16 k + 7528",
     ),
     "sharpness": _cost(
         "epochs",
         forwards="k N",
-        gradients="4 k N + 3 k B",
+        gradients="3 k N + 3 k B",
         products="s N",
-        peak="38.6 P + 1.13 N H + 1.33 B H",
-        file="129 k + 6345",
+        along="2 k N",
+        peak="44 P + 1.13 N H + 1.3 B H",
+        file="137 k + 11132",
     ),
     "ntk": _cost(
         "samples, with 4 outputs",
@@ -159,43 +170,44 @@ COSTS: dict[str, Cost] = {
         rows="10 k",
         operations="68 k k p",
         peak="16 k P",
-        file="176 k + 3805",
+        file="176 k + 12096",
     ),
     "flatness": _cost(
-        "draws", forwards="15 k N + 19 N", gradients="u N", peak="17 P", file="120 k + 12660"
+        "draws", forwards="15 k N + 19 N", gradients="u N", peak="17 P", file="120 k + 23084"
     ),
-    "norms": _cost("", forwards="N", peak="3 P + 0.86 A", file="4000"),
-    "sparsity": _cost("", forwards="2 N", operations="2 N m", peak="36.8 m + 0.08 A", file="6000"),
+    "norms": _cost("", forwards="N", peak="3 P + 0.86 A", file="11216"),
+    "sparsity": _cost("", forwards="2 N", operations="2 N m", peak="36.8 m + 0.08 A", file="12458"),
     "recursion": _cost(
         "samples, of their own",
         forwards="N + k + 5",
-        gradients="8 k",
+        gradients="7 k",
         blocks="b k",
         layers="l",
-        peak="33.6 P + 2.5 k P + 3 k H",
-        file="72 k + 6640",
+        along_blocks="w k",
+        peak="33.6 P + 2.2 k P + 4 k H",
+        file="72 k + 13618",
     ),
-    "attention": _cost("pictures", forwards="N + k", peak="A", file="297 k + 7650"),
+    "attention": _cost("pictures", forwards="N + k", peak="A", file="297 k + 18133"),
     "similarity": _cost(
         "samples compared",
         forwards="20 N + k + 6 B",
         gradients="6 N + 6 B",
         products="s N",
-        peak="26 P + 1.13 N H + 1.27 B H",
-        file="4 k k + 6620",
+        peak="29.2 P + 1.13 N H + 1.25 B H",
+        file="4 k k + 14973",
     ),
     "linearity": _cost(
         "points",
         forwards="1",
         inputs="0.5 k N",
         peak="0.104 q A + 2400 q + 784 N",
-        file="20 N + 56 k + 5810",
+        file="20 N + 56 k + 11129",
     ),
     "robustness": _cost(
         "steps of PGD",
         forwards="9 N",
         inputs="k N + N",
         peak="6177 N | 1.667 A + 3086 N",
-        file="8 N + 8998",
+        file="8 N + 17194",
     ),
 }

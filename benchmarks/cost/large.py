@@ -4,12 +4,14 @@ The networks are built on torch's device ``meta``, which carries out no arithmet
 memory, so that a network of any size can be counted anywhere.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.cost.counting import Meter
@@ -17,12 +19,16 @@ from benchmarks.cost.decoder import CONTEXT, Decoder
 from landscape.autograd.gradient_graph import GradientGraph
 from landscape.autograd.second_order import SecondOrder
 from landscape.autograd.skipped import SkippedParameters
+from landscape.curvature.forward_mode import second_derivatives_along
 from landscape.models.names import NAMED
 from landscape.models.vit import VisionTransformer
 from landscape.objective.second_derivatives import twice_differentiable
 
 # Table 1 of Dosovitskiy et al. (2021).
 _VIT_L = {**NAMED["vit-b16"][1], "dim": 1024, "depth": 24, "heads": 16, "mlp_dim": 4096}
+
+# The loss of one sample by a model, or by what is called as it.
+Loss = Callable[[Callable[..., Any]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Network:
     name: str
     sample: str
     build: Callable[[], nn.Module]
-    loss: Callable[[nn.Module], Tensor]
+    loss: Loss
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class Simulated:
     Attributes:
         parameters: how many it has.
         forward, gradient, product: floating-point operations.
+        along: those of a second derivative along a vector, in forward mode.
         forward_bytes: activations of a forward pass without derivatives, at their peak.
         saved_bytes: those that a gradient's backward pass needs, kept by the forward pass.
         graph_bytes: those that the graph of a gradient keeps for products.
@@ -53,17 +60,18 @@ class Simulated:
     forward: int
     gradient: int
     product: int
+    along: int
     forward_bytes: int
     saved_bytes: int
     graph_bytes: int
 
 
-def _vit_loss(model: nn.Module) -> Tensor:
+def _vit_loss(model: Callable[..., Any]) -> Tensor:
     images = torch.empty(1, 3, 224, 224, device="meta")
     return F.cross_entropy(model(images), torch.zeros(1, dtype=torch.long, device="meta"))
 
 
-def _decoder_loss(model: nn.Module) -> Tensor:
+def _decoder_loss(model: Callable[..., Any]) -> Tensor:
     numbers = torch.zeros(1, CONTEXT, dtype=torch.long, device="meta")
     return F.cross_entropy(model(numbers)[:, :-1].flatten(0, 1), numbers[:, 1:].flatten())
 
@@ -88,10 +96,8 @@ def simulate_all() -> Iterator[Simulated]:
         yield simulate(network.name, network.sample, model, network.loss)
 
 
-def simulate(
-    name: str, sample: str, model: nn.Module, loss: Callable[[nn.Module], Tensor]
-) -> Simulated:
-    """Count a forward pass, a gradient and a product of one sample, as analyses take them."""
+def simulate(name: str, sample: str, model: nn.Module, loss: Loss) -> Simulated:
+    """Count a forward pass and derivatives of one sample, as analyses take them."""
     model.eval()
     parameters = list(model.parameters())
     size = sum(parameter.numel() for parameter in parameters)
@@ -109,6 +115,13 @@ def simulate(
         graph = GradientGraph(value, parameters, skipped)
         kept, before = product.current, product.operations
         graph.products(torch.empty(size, 1, device="meta"), keep=True)
+    weights = {name: parameter.detach() for name, parameter in model.named_parameters()}
+
+    def loss_at(weights: Mapping[str, Tensor]) -> Tensor:
+        return loss(lambda *inputs: functional_call(model, dict(weights), inputs))
+
+    with twice_differentiable(model), Meter() as along:
+        second_derivatives_along(loss_at, weights, weights)
     return Simulated(
         name=name,
         sample=sample,
@@ -116,6 +129,7 @@ def simulate(
         forward=forward.operations,
         gradient=gradient.operations,
         product=product.operations - before,
+        along=along.operations,
         forward_bytes=forward.peak,
         saved_bytes=saved,
         graph_bytes=kept - vector,

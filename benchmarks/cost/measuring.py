@@ -14,6 +14,7 @@ from analyses.catalog import known_analyses
 from benchmarks.cost.cases import BATCH, CASES, MLP_RATIO, TOKENS, Size, measurement, objective_of
 from benchmarks.cost.counting import Calls, count
 from benchmarks.cost.formulas import COSTS, Formula
+from landscape.curvature.forward_mode import sample_curvatures
 from landscape.curvature.preactivation import (
     PreactivationHessian,
     few_samples,
@@ -33,7 +34,11 @@ MINIBATCH = 8
 
 @dataclass(frozen=True)
 class Units:
-    """What a pass of one sample takes, in floating-point operations, and a batch in bytes."""
+    """What a pass of one sample takes, in floating-point operations, and a batch in bytes.
+
+    Blocks are those of components, mean and by size; ``layer_blocks`` those of the weights of dense
+    layers.
+    """
 
     width: int
     forward: float
@@ -43,9 +48,13 @@ class Units:
     block: float
     layer_block: float
     layer: float
+    blocks: dict[str, float]
     layer_blocks: dict[str, float]
     layers: dict[str, float]
     row: float
+    along: float
+    block_along: float
+    layer_block_along: float
     forward_bytes: int
     graph_bytes: float
 
@@ -107,7 +116,8 @@ def units_of(width: int) -> Units:
         hessians, _ = preactivation_hessians(few, layers, few.batches[0])
         of_layers = [(each.size, _layer_operations(each)) for each in hessians.values()]
     few_products = LocalProducts(few)
-    blocks = [(each.size, _block_operations(few, few_products, [each])) for each in weights]
+    of_weights = [(each.size, _block_operations(few, few_products, each)) for each in weights]
+    of_components = [(each.size, _block_operations(objective, products, each)) for each in groups]
     rows = [_row_operations(objective, outputs) for outputs in (2, 3)]
     images = batch.inputs.clone().requires_grad_()
 
@@ -121,12 +131,16 @@ def units_of(width: int) -> Units:
         gradient=_operations(objective, objective.gradient),
         inputs=count(differentiate_inputs, VisionTransformer).operations / batch.size,
         product=_operations(objective, lambda: products([ProductRequest(whole)])),
-        block=_block_operations(objective, products, groups),
-        layer_block=mean(operations for _, operations in blocks),
+        block=mean(operations for _, operations in of_components),
+        layer_block=mean(operations for _, operations in of_weights),
         layer=mean(operations for _, operations in of_layers),
-        layer_blocks=_by_size(blocks),
+        blocks=_by_size(of_components),
+        layer_blocks=_by_size(of_weights),
         layers=_by_size(of_layers),
         row=(rows[1] - rows[0]) / batch.size,
+        along=_along_operations(objective, [ProductRequest(whole)]),
+        block_along=_along_operations(objective, _requests(objective, groups)),
+        layer_block_along=_along_operations(few, _requests(few, weights)),
         forward_bytes=count(objective.loss, VisionTransformer).peak,
         graph_bytes=products._graph_bytes(batch) / batch.size,
     )
@@ -161,13 +175,27 @@ def _row_operations(objective: Objective, outputs: int) -> int:
     return count(lambda: jacobian_rows(module, batch, range(outputs)), VisionTransformer).operations
 
 
-def _block_operations(objective: Objective, products: LocalProducts, groups: list[Group]) -> float:
-    """The operations of a product with a block, the mean over blocks and samples."""
-    requests = [
+def _block_operations(objective: Objective, products: LocalProducts, group: Group) -> float:
+    """The operations of a product with a block, the mean over samples."""
+    requests = _requests(objective, [group])
+    products(requests)
+    return _operations(objective, lambda: products(requests))
+
+
+def _requests(objective: Objective, groups: Sequence[Group]) -> list[ProductRequest]:
+    return [
         ProductRequest(torch.randn(group.size, 1, dtype=objective.dtype), group) for group in groups
     ]
-    products(requests)
-    return _operations(objective, lambda: products(requests)) / len(requests)
+
+
+def _along_operations(objective: Objective, requests: Sequence[ProductRequest]) -> float:
+    """The operations of a second derivative along a vector, the mean over vectors and samples."""
+
+    def differentiate() -> None:
+        for batch in objective.batches:
+            assert sample_curvatures(objective, requests, batch) is not None
+
+    return _operations(objective, differentiate) / len(requests)
 
 
 def measure(name: str, varied: str, size: Size) -> Measured:
@@ -197,7 +225,9 @@ def measure(name: str, varied: str, size: Size) -> Measured:
 
 def _expected_operations(name: str, sizes: Mapping[str, float], units: Units) -> float:
     cost = COSTS[name]
-    block = units.layer_block if name == "recursion" else units.block
+    block, block_along = units.block, units.block_along
+    if name == "recursion":
+        block, block_along = units.layer_block, units.layer_block_along
     pairs = (
         (cost.forwards, units.forward),
         (cost.gradients, units.gradient),
@@ -206,6 +236,8 @@ def _expected_operations(name: str, sizes: Mapping[str, float], units: Units) ->
         (cost.blocks, block),
         (cost.layers, units.layer),
         (cost.rows, units.row),
+        (cost.along, units.along),
+        (cost.along_blocks, block_along),
         (cost.operations, 1.0),
     )
     return sum(formula.value(sizes) * unit for formula, unit in pairs)
@@ -217,17 +249,19 @@ def _sizes(
     samples = objective.num_samples
     of_product = {"minibatch": MINIBATCH, "recursion": asked}.get(name, samples)
     products = calls.whole / of_product
-    blocks: float = calls.blocks.total()
+    by_size, block = units.blocks, units.block
     if name == "recursion":
-        blocks = _weighted(calls.blocks, units.layer_blocks, units.layer_block)
+        by_size, block = units.layer_blocks, units.layer_block
     processes = asked if name in ("minibatch", "sharpness") else 2 if name == "similarity" else 1
     return {
         "N": samples,
         "B": BATCH,
         "k": asked,
         "s": products,
-        "b": blocks / of_product,
+        "b": _weighted(calls.blocks, by_size, block) / of_product,
         "l": _weighted(calls.layers, units.layers, units.layer) if name == "recursion" else 0,
+        "v": calls.along / of_product,
+        "w": calls.along_blocks / of_product,
         "d": calls.twins / samples,
         "u": calls.gradients / samples,
         "r": rows_of_basis(products / processes),

@@ -26,6 +26,8 @@ PASSES = {
     "blocks": "block products",
     "layers": "layer products",
     "rows": "backward passes alone",
+    "along": "second derivatives along a vector",
+    "along_blocks": "the same of a block",
 }
 
 
@@ -125,6 +127,9 @@ _UNITS = {
     "layer_block": "the same with the weights of a dense layer",
     "layer": "the same by a layer's outputs",
     "row": "backward pass of one output alone",
+    "along": "second derivative along a vector, in forward mode",
+    "block_along": "the same along a vector of a component, mean over the components",
+    "layer_block_along": "the same along a vector of the weights of a dense layer",
 }
 
 

@@ -48,14 +48,7 @@ def sample_curvatures(
     """
     if objective.criterion.step is not None:  # it may use the parts of the module itself
         return None
-    with (
-        objective.second_derivatives(theta),
-        torch.no_grad(),
-        _WrittenOutNorms(),
-        warnings.catch_warnings(),
-    ):
-        # torch loads its forward derivatives by torch.jit.script, which it deprecates.
-        warnings.simplefilter("ignore", DeprecationWarning)
+    with objective.second_derivatives(theta):
         try:
             return torch.stack([_along(objective, vector, batch) for vector in vectors])
         except _REFUSALS:
@@ -86,12 +79,28 @@ def _along(objective: Objective, vector: ProductRequest, batch: Batch) -> Tensor
             raise _NoSampleLossesError
         return terms[0]
 
+    return second_derivatives_along(losses, weights, direction).double()
+
+
+def second_derivatives_along(
+    function: Callable[[Mapping[str, Tensor]], Tensor],
+    weights: Mapping[str, Tensor],
+    direction: Mapping[str, Tensor],
+) -> Tensor:
+    """The second derivatives of a function of weights along a direction, of its values' shape.
+
+    Call within :func:`landscape.objective.second_derivatives.twice_differentiable`.
+    """
+
     def slopes(weights: Mapping[str, Tensor]) -> Tensor:
-        slope: Tensor = jvp(losses, (weights,), (direction,))[1]
+        slope: Tensor = jvp(function, (weights,), (direction,))[1]
         return slope
 
-    curvatures: Tensor = jvp(slopes, (weights,), (direction,))[1]
-    return curvatures.double()
+    with torch.no_grad(), _WrittenOutNorms(), warnings.catch_warnings():
+        # torch loads its forward derivatives by torch.jit.script, which it deprecates.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        derivatives: Tensor = jvp(slopes, (weights,), (direction,))[1]
+    return derivatives
 
 
 class _WrittenOutNorms(TorchFunctionMode):
