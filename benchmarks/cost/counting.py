@@ -227,6 +227,13 @@ def _batch_size(inputs: Tensor) -> int:
     return len(inputs)
 
 
+def operations_of(call: Callable[[], Any]) -> int:
+    """The floating-point operations of a call, with attention as in :func:`count`."""
+    with sdpa_kernel(SDPBackend.MATH), Meter() as meter:
+        call()
+    return meter.operations
+
+
 def count(call: Callable[[], Any], kind: type[nn.Module]) -> Counts:
     """Call, and count. Attention runs in its plain form, whose operations torch can count.
 

@@ -133,7 +133,7 @@ COSTS: dict[str, Cost] = {
         products="s N",
         along="v N",
         operations="43 k k p + 710 k p",
-        peak="41 k P + 11 P + 1.17 N H",
+        peak="41 k P + 11 P + 1.17 N H | 54.6 P + 4 A + 1.13 N H",
         file="72 k + 21187",
     ),
     "components": _cost(

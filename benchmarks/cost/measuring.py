@@ -12,7 +12,7 @@ import torch
 
 from analyses.catalog import known_analyses
 from benchmarks.cost.cases import BATCH, CASES, MLP_RATIO, TOKENS, Size, measurement, objective_of
-from benchmarks.cost.counting import Calls, count
+from benchmarks.cost.counting import Calls, count, operations_of
 from benchmarks.cost.formulas import COSTS, Formula
 from landscape.curvature.forward_mode import sample_curvatures
 from landscape.curvature.preactivation import (
@@ -129,7 +129,7 @@ def units_of(width: int) -> Units:
         width=width,
         forward=forward,
         gradient=_operations(objective, objective.gradient),
-        inputs=count(differentiate_inputs, VisionTransformer).operations / batch.size,
+        inputs=operations_of(differentiate_inputs) / batch.size,
         product=_operations(objective, lambda: products([ProductRequest(whole)])),
         block=mean(operations for _, operations in of_components),
         layer_block=mean(operations for _, operations in of_weights),
@@ -148,7 +148,7 @@ def units_of(width: int) -> Units:
 
 def _operations(objective: Objective, call: Callable[[], Any]) -> float:
     """The operations of a call over the whole sample, for each sample."""
-    return count(call, VisionTransformer).operations / objective.num_samples
+    return operations_of(call) / objective.num_samples
 
 
 def _by_size(pairs: Sequence[tuple[int, float]]) -> dict[str, float]:
@@ -165,14 +165,13 @@ def _weighted(tally: Mapping[int, int], by_size: Mapping[str, float], unit: floa
 
 def _layer_operations(hessian: PreactivationHessian) -> float:
     vectors = torch.randn(hessian.count, hessian.size, dtype=hessian.dtype)
-    counts = count(lambda: hessian.products(vectors), VisionTransformer)
-    return counts.operations / hessian.count
+    return operations_of(lambda: hessian.products(vectors)) / hessian.count
 
 
 def _row_operations(objective: Objective, outputs: int) -> int:
     """The operations of the derivatives of some outputs of a batch."""
     module, batch = objective.module, objective.batches[0]
-    return count(lambda: jacobian_rows(module, batch, range(outputs)), VisionTransformer).operations
+    return operations_of(lambda: jacobian_rows(module, batch, range(outputs)))
 
 
 def _block_operations(objective: Objective, products: LocalProducts, group: Group) -> float:

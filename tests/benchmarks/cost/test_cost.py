@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call
 
 from analyses.catalog import known_analyses
 from benchmarks.cost.__main__ import PAGE, RECORD, Record
@@ -15,6 +16,7 @@ from benchmarks.cost.formulas import COSTS, SYMBOLS, Formula
 from benchmarks.cost.large import simulate
 from benchmarks.cost.measuring import measure, rows_of_basis, units_of
 from benchmarks.cost.page import SERIES, slope_of, with_tables
+from landscape.curvature.forward_mode import second_derivatives_along
 
 RECORDED = Record.read(RECORD)
 WITHIN = 0.05
@@ -76,6 +78,16 @@ def test_counts_of_small_problems_are_what_the_formulas_say(name):
         assert measured.file == pytest.approx(measured.expected("file", units), rel=WITHIN)
 
 
+def test_every_pass_of_curvature_is_counted():
+    size = Size(16, 16, 1)
+    measured, units = measure("sharpness", "", size), units_of(size.width)
+    assert measured.sizes["v"] == 2
+    assert measured.passes == measured.expected("passes", units)
+    for quantity in ("operations", "peak", "file"):
+        expected = measured.expected(quantity, units)
+        assert getattr(measured, quantity) == pytest.approx(expected, rel=WITHIN)
+
+
 def test_every_analysis_is_in_the_record():
     assert {each.analysis for each in RECORDED.measured} == set(COSTS)
 
@@ -112,6 +124,10 @@ def test_a_network_is_simulated_as_it_is_computed():
     assert simulated.parameters == 6 * 8 + 8 + 8 * 3 + 3
     assert simulated.forward == 2 * (6 * 8 + 8 * 3)
     assert simulated.gradient == counts.operations
+    weights = dict(real.named_parameters())
+    with Meter() as meter:
+        second_derivatives_along(lambda new: functional_call(real, new, inputs), weights, weights)
+    assert simulated.along == meter.operations
 
 
 def test_what_a_card_has_to_hold_grows_with_the_network():
