@@ -17,7 +17,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from landscape.curvature import sampling
+from landscape.curvature.forward_mode import sample_curvatures
 from landscape.curvature.preactivation import PreactivationHessian
 from landscape.curvature.products import LocalProducts, ProductRequest
 from landscape.data.batches import Batch
@@ -166,7 +166,6 @@ def counted_calls(kind: type[nn.Module]) -> Iterator[Calls]:
     calls = Calls()
     multiply, differentiate = LocalProducts.__call__, Objective.gradient
     twin_loss, multiply_layer = Twin.loss_at, PreactivationHessian.products
-    differentiate_along = sampling.sample_curvatures
 
     def products(
         self: LocalProducts, requests: Sequence[ProductRequest], *, exact: bool = False
@@ -191,7 +190,7 @@ def counted_calls(kind: type[nn.Module]) -> Iterator[Calls]:
         calls.layers[self.size] += self.count
         return multiply_layer(self, vectors)
 
-    def sample_curvatures(
+    def along(
         objective: Objective,
         vectors: Sequence[ProductRequest],
         batch: Batch,
@@ -200,7 +199,7 @@ def counted_calls(kind: type[nn.Module]) -> Iterator[Calls]:
         whole = sum(vector.group is None for vector in vectors)
         calls.along += batch.size * whole
         calls.along_blocks += batch.size * (len(vectors) - whole)
-        return differentiate_along(objective, vectors, batch, theta)
+        return sample_curvatures(objective, vectors, batch, theta)
 
     def forward(module: nn.Module, inputs: Any) -> None:
         if isinstance(module, kind):
@@ -213,7 +212,7 @@ def counted_calls(kind: type[nn.Module]) -> Iterator[Calls]:
             patch.object(Objective, "gradient", gradient),
             patch.object(Twin, "loss_at", loss_at),
             patch.object(PreactivationHessian, "products", layer_products),
-            patch.object(sampling, "sample_curvatures", sample_curvatures),
+            patch("landscape.curvature.sampling.sample_curvatures", along),
         ):
             yield calls
     finally:

@@ -20,6 +20,8 @@ from landscape.curvature.forward_mode import second_derivatives_along
 
 RECORDED = Record.read(RECORD)
 WITHIN = 0.05
+RATIO_WITHIN = 0.1
+QUANTITIES = ("operations", "peak", "file")
 
 
 def test_a_meter_counts_operations_and_what_is_there_at_once():
@@ -96,10 +98,13 @@ def test_every_analysis_is_in_the_record():
 def test_the_record_grows_as_the_formulas_say(name):
     whole = [each for each in RECORDED.measured if each.analysis == name]
     assert slope_of(whole, RECORDED.units, "passes").ratios == (1.0,) * len(whole)
+    for quantity in QUANTITIES:
+        for ratio in slope_of(whole, RECORDED.units, quantity).ratios:
+            assert ratio == pytest.approx(1, abs=RATIO_WITHIN)
     for varied in SERIES:
         series = [each for each in whole if each.varied == varied]
         assert len(series) in (0, 4)
-        for quantity in ("operations", "peak", "file"):
+        for quantity in QUANTITIES:
             slope = slope_of(series, RECORDED.units, quantity)
             assert slope is None or math.isnan(slope.slope) or abs(slope.slope - 1) <= WITHIN
 
