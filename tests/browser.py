@@ -67,6 +67,6 @@ def ask(page, script, *flags):
     copy.write_text(text.replace("</body>", AFTER.replace("SCRIPT", script)), encoding="utf-8")
     title = re.search(r"<title>(.*?)</title>", browse(copy, *flags, "--dump-dom"), re.DOTALL)
     assert title, "the browser printed no page"
-    found = json.loads(html.unescape(title[1]))
-    assert found["errors"] == []
-    return found["answer"]
+    state = json.loads(html.unescape(title[1]))
+    assert state["errors"] == []
+    return state["answer"]

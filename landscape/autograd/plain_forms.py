@@ -1,11 +1,13 @@
 """Operations whose second derivative torch gets wrong or lacks, written out in other operations.
 
-The second derivative of weight normalisation takes the norms for constants (torch 2.13), so that
-the Hessian is not even symmetric; those of the hard sigmoid, of embedding bags and of pairwise
-distances are not implemented. Values and first derivatives are the same to rounding.
+By backward passes (:data:`BACKWARD`) the second derivative of weight normalisation takes the norms
+for constants (torch 2.13), so that the Hessian is not even symmetric; those of the hard sigmoid, of
+embedding bags and of pairwise distances are not implemented. In forward mode (:data:`FORWARD_MODE`)
+that of layer norm takes mean and variance for constants. Values and first derivatives are the same
+to rounding.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,7 +17,17 @@ from torch.overrides import TorchFunctionMode
 
 
 class PlainForms(TorchFunctionMode):
-    """Within this context the operations named above are replaced by their written-out forms."""
+    """Within this context operations are replaced by their written-out forms.
+
+    Args:
+        forms: what replaces which operation; by default :data:`BACKWARD`.
+    """
+
+    def __init__(
+        self, forms: Mapping[Callable[..., Any], Callable[..., Any]] | None = None
+    ) -> None:
+        super().__init__()
+        self._forms = BACKWARD if forms is None else forms
 
     def __torch_function__(
         self,
@@ -25,7 +37,7 @@ class PlainForms(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Call ``func``, or what replaces it."""
-        return _FORMS.get(func, func)(*args, **(kwargs or {}))
+        return self._forms.get(func, func)(*args, **(kwargs or {}))
 
 
 def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
@@ -87,9 +99,29 @@ def _distances(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None 
     return torch.linalg.vector_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, dim=-1)
 
 
-_FORMS: dict[Callable[..., Any], Callable[..., Any]] = {
+def _layer_norm(
+    input: Tensor,  # noqa: A002
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    cudnn_enable: bool = True,  # noqa: ARG001
+) -> Tensor:
+    axes = list(range(-len(normalized_shape), 0))
+    centred = input - input.mean(axes, keepdim=True)
+    normal = centred * torch.rsqrt((centred * centred).mean(axes, keepdim=True) + eps)
+    if weight is not None:
+        normal = normal * weight
+    return normal if bias is None else normal + bias
+
+
+BACKWARD: dict[Callable[..., Any], Callable[..., Any]] = {
     torch._weight_norm: _weight_norm,
     F.hardsigmoid: _hardsigmoid,
     F.embedding_bag: _embedding_bag,
     torch.cdist: _distances,
+}
+FORWARD_MODE: dict[Callable[..., Any], Callable[..., Any]] = {
+    F.layer_norm: _layer_norm,
+    torch.layer_norm: _layer_norm,
 }

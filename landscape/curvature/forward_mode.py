@@ -8,14 +8,12 @@ samples at once; products by backward passes take one pass for each part and vec
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.func import functional_call, jvp
-from torch.overrides import TorchFunctionMode
 
+from landscape.autograd.plain_forms import FORWARD_MODE, PlainForms
 from landscape.curvature.products import ProductRequest
 from landscape.data.batches import Batch
 from landscape.objective.objective import Objective
@@ -96,44 +94,8 @@ def second_derivatives_along(
         slope: Tensor = jvp(function, (weights,), (direction,))[1]
         return slope
 
-    with torch.no_grad(), _WrittenOutNorms(), warnings.catch_warnings():
+    with torch.no_grad(), PlainForms(FORWARD_MODE), warnings.catch_warnings():
         # torch loads its forward derivatives by torch.jit.script, which it deprecates.
         warnings.simplefilter("ignore", DeprecationWarning)
         derivatives: Tensor = jvp(slopes, (weights,), (direction,))[1]
     return derivatives
-
-
-class _WrittenOutNorms(TorchFunctionMode):
-    """Layer norms in other operations: torch's takes mean and variance for constants.
-
-    So the second derivative of its forward mode is wrong.
-    """
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: Sequence[Any] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        """Call ``func``, or what replaces it."""
-        kwargs = kwargs or {}
-        if func is F.layer_norm or func is torch.layer_norm:
-            return _layer_norm(*args, **kwargs)
-        return func(*args, **kwargs)
-
-
-def _layer_norm(
-    input: Tensor,  # noqa: A002
-    normalized_shape: Sequence[int],
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-5,
-    cudnn_enable: bool = True,  # noqa: ARG001, FBT001, FBT002
-) -> Tensor:
-    axes = list(range(-len(normalized_shape), 0))
-    centred = input - input.mean(axes, keepdim=True)
-    normal = centred * torch.rsqrt((centred * centred).mean(axes, keepdim=True) + eps)
-    if weight is not None:
-        normal = normal * weight
-    return normal if bias is None else normal + bias
