@@ -36,7 +36,7 @@ class Work:
         name: the analysis.
         text: what is asked for, in words.
         precision: the arithmetic.
-        asked: k of its formulas.
+        k: of its formulas.
         products, gradients, along: the values of s, u and v.
         vectors: of P bytes on the card, at the peak beyond what the objective holds.
         has_graph: whether it holds the graph of a gradient, on top of what a forward pass holds.
@@ -45,7 +45,7 @@ class Work:
     name: str
     text: str
     precision: str
-    asked: int = 0
+    k: int = 0
     products: int = 0
     gradients: int = 0
     along: int = 0
@@ -77,7 +77,7 @@ def operations_of(work: Work, network: Simulated) -> float:
     sizes = {
         "N": SAMPLES,
         "B": 1,
-        "k": work.asked,
+        "k": work.k,
         "s": work.products,
         "u": work.gradients,
         "v": work.along,

@@ -53,31 +53,31 @@ class Size:
 
     width: int = 24
     samples: int = 16
-    asked: int = 0
+    value: int = 0
 
 
 @dataclass(frozen=True)
 class Case:
     """An analysis with four values of what it is asked for, the second of them for other sizes.
 
-    ``settings`` makes its settings from such a value and the files of saved epochs; ``asked`` is
+    ``settings`` makes its settings from such a value and the files of saved epochs; ``k_of`` is
     what k is for it.
     """
 
     values: tuple[int, ...]
     settings: Callable[[int, tuple[str, ...]], Any]
-    asked: Callable[[int], int] = lambda value: value
+    k_of: Callable[[int], int] = lambda value: value
 
     def sizes(self) -> Iterator[tuple[str, Size]]:
         """What varies and the size, four of each."""
         base = self.values[min(1, len(self.values) - 1)]
         for width in WIDTHS:
-            yield "parameters", Size(width=width, asked=base)
+            yield "parameters", Size(width=width, value=base)
         for samples in SAMPLES:
-            yield "samples", Size(samples=samples, asked=base)
+            yield "samples", Size(samples=samples, value=base)
         if len(self.values) > 1:
             for value in self.values:
-                yield "asked", Size(asked=value)
+                yield "k", Size(value=value)
 
 
 def _square(side: int) -> int:
@@ -175,4 +175,4 @@ def measurement(
     if name == "interpolate":
         other = weights_of(network(size.width, 1), objective)
         keywords["direction"] = toward(objective, other)
-    return CASES[name].settings(size.asked, files), keywords
+    return CASES[name].settings(size.value, files), keywords

@@ -73,7 +73,7 @@ class Cost:
     """What an analysis costs.
 
     Attributes:
-        asked: what k is; empty for an analysis of no such number.
+        meaning_of_k: what k is; empty for an analysis of no such number.
         forwards: forward passes over a sample without derivatives.
         gradients: forward passes with a backward pass to the weights.
         inputs: forward passes with a backward pass to the inputs alone.
@@ -88,7 +88,7 @@ class Cost:
         file: bytes of the result's file.
     """
 
-    asked: str
+    meaning_of_k: str
     forwards: Formula = NONE
     gradients: Formula = NONE
     inputs: Formula = NONE
@@ -108,8 +108,8 @@ class Cost:
         return sum(each.value(sizes) for each in calls)
 
 
-def _cost(asked: str, **formulas: str) -> Cost:
-    return Cost(asked, **{name: Formula(text) for name, text in formulas.items()})
+def _cost(meaning_of_k: str, **formulas: str) -> Cost:
+    return Cost(meaning_of_k, **{name: Formula(text) for name, text in formulas.items()})
 
 
 # By the name of the analysis; `curves` reads a log and is no function of the network.

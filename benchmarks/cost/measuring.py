@@ -208,8 +208,8 @@ def measure(name: str, varied: str, size: Size) -> Measured:
         file = folder / "result.h5"
         counts.value.save(file)
         file_bytes = file.stat().st_size
-    asked = CASES[name].asked(size.asked)
-    sizes = _sizes(name, asked, objective, counts.calls, units_of(size.width))
+    k = CASES[name].k_of(size.value)
+    sizes = _sizes(name, k, objective, counts.calls, units_of(size.width))
     return Measured(
         analysis=name,
         varied=varied,
@@ -242,20 +242,18 @@ def _expected_operations(name: str, sizes: Mapping[str, float], units: Units) ->
     return sum(formula.value(sizes) * unit for formula, unit in pairs)
 
 
-def _sizes(
-    name: str, asked: int, objective: Objective, calls: Calls, units: Units
-) -> dict[str, float]:
+def _sizes(name: str, k: int, objective: Objective, calls: Calls, units: Units) -> dict[str, float]:
     samples = objective.num_samples
-    of_product = {"minibatch": MINIBATCH, "recursion": asked}.get(name, samples)
+    of_product = {"minibatch": MINIBATCH, "recursion": k}.get(name, samples)
     products = calls.whole / of_product
     by_size, block = units.blocks, units.block
     if name == "recursion":
         by_size, block = units.layer_blocks, units.layer_block
-    processes = asked if name in ("minibatch", "sharpness") else 2 if name == "similarity" else 1
+    processes = k if name in ("minibatch", "sharpness") else 2 if name == "similarity" else 1
     return {
         "N": samples,
         "B": BATCH,
-        "k": asked,
+        "k": k,
         "s": products,
         "b": _weighted(calls.blocks, by_size, block) / of_product,
         "l": _weighted(calls.layers, units.layers, units.layer) if name == "recursion" else 0,

@@ -14,7 +14,7 @@ from benchmarks.cost.measuring import Measured, Units
 
 BEGIN = "<!-- cost: begin -->"
 END = "<!-- cost: end -->"
-SERIES = {"parameters": "parameters", "samples": "samples", "asked": "k"}
+SERIES = {"parameters": "parameters", "samples": "samples", "k": "k"}
 # A slope is stated where the formula varies by this factor at least.
 VARIES = 1.5
 
@@ -74,7 +74,7 @@ def tables(
             _table(
                 ["", "k", *PASSES.values()],
                 [
-                    [name, cost.asked or "–", *(_text(getattr(cost, key)) for key in PASSES)]
+                    [name, cost.meaning_of_k or "–", *(_text(getattr(cost, key)) for key in PASSES)]
                     for name, cost in COSTS.items()
                 ],
             ),
