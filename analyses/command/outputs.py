@@ -68,8 +68,8 @@ def _overwritten(
         is_picture = path.suffix[1:] in pictures and is_ours
         is_scene = "interactive" in formats and path.name in {f"{name}_3d.html" for name in names}
         # An image that a PGF picture includes.
-        is_part = "pgf" in formats and is_ours and re.search(r"-img\d+\.png$", path.name)
-        if is_picture or is_scene or is_part:
+        is_in_pgf = "pgf" in formats and is_ours and re.search(r"-img\d+\.png$", path.name)
+        if is_picture or is_scene or is_in_pgf:
             yield path
 
 

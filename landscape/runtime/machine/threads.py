@@ -106,12 +106,12 @@ def observe(seconds: float = SECONDS, proc: Path = PROC, cgroups: Path = CGROUPS
         numbers = os.sched_getaffinity(0)
     else:
         numbers = set(range(os.cpu_count() or 1))
-    before, own_before, started = _used(proc, numbers), time.process_time(), time.monotonic()
+    before, self_before, started = _used(proc, numbers), time.process_time(), time.monotonic()
     time.sleep(seconds)
-    after, own_after, ended = _used(proc, numbers), time.process_time(), time.monotonic()
+    after, self_after, ended = _used(proc, numbers), time.process_time(), time.monotonic()
     busy = None
     if before is not None and after is not None:
-        busy = max(0.0, after - before - (own_after - own_before)) / (ended - started)
+        busy = max(0.0, after - before - (self_after - self_before)) / (ended - started)
     return Processors(len(numbers), _quota(proc, cgroups), busy)
 
 

@@ -13,11 +13,7 @@ class Profile {
   draw(view, scale) {
     const {canvas, along} = this, width = canvas.clientWidth, height = canvas.clientHeight;
     if (!width || !height) return;
-    const ratio = window.devicePixelRatio || 1;
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    const context = canvas.getContext("2d");
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const context = emptyContext(canvas, width, height);
     const [bottom, right] = [height - MARGIN.bottom, width - MARGIN.right];
     const across = place =>
       MARGIN.left + (place - this.low) / (this.high - this.low || 1) * (right - MARGIN.left);

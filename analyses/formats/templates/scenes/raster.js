@@ -106,3 +106,13 @@ class Raster {
     this.pixels[at] = (opacity << 24 | blended(16, b) | blended(8, g) | blended(0, r)) >>> 0;
   }
 }
+
+// An empty canvas of the size that it is shown with, which is drawn on in pixels of the page.
+function emptyContext(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return context;
+}

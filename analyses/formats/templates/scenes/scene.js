@@ -38,11 +38,7 @@ class Scene {
   draw(view, scale) {
     const {canvas} = this, width = canvas.clientWidth, height = canvas.clientHeight;
     if (!width || !height) return;
-    const ratio = window.devicePixelRatio || 1;
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    const context = canvas.getContext("2d");
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const context = emptyContext(canvas, width, height);
     Object.assign(this, projection(view.camera, width, height));
     this.detail = view.isFine ? 2 : 1;
     this.#drawBox(context, view.colours, scale);
