@@ -140,7 +140,7 @@ def resolve_model(
     else:
         raise InputError(_unknown(name))
     merged = {**sizes, **facts, **arguments} if fit_to_data else {**facts, **sizes, **arguments}
-    check_sizes(merged)
+    check_sizes(family, merged)
     takes_patches = "patch_size" in inspect.signature(_CLASSES[family]).parameters
     if name in NAMED and takes_patches and "patch_size" not in merged and "image_size" in merged:
         merged["patch_size"] = _small_patch(merged["image_size"])
@@ -191,7 +191,7 @@ def _check_arguments(
     if missing:
         needed = " ".join(f"{key}=..." for key in missing)
         raise InputError(f"--model {family} also needs --model-args {needed}")
-    check_sizes(arguments)
+    check_sizes(family, arguments)
 
 
 def _unknown(name: str) -> str:

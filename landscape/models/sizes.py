@@ -25,24 +25,30 @@ _LEAST = {
     "channels": 1,
     "width": 1,
 }
+# Sizes that a family needs not know.
+_UNKNOWN_TO = {"resnet": ("image_size",)}
 _MOST_PIXELS = 10**6
 # Channels double from stage to stage.
 _MOST_STAGES = 16
 
 
-def check_sizes(arguments: Mapping[str, Any]) -> None:
-    """Check the sizes of a ViT, Mixer or ResNet; arguments that are no sizes pass.
+def check_sizes(family: str, arguments: Mapping[str, Any]) -> None:
+    """Check the sizes of a model; arguments that are no sizes pass.
+
+    Args:
+        family: One of :data:`landscape.models.names.FAMILIES`.
+        arguments: Of the model.
 
     Raises:
         InputError: A size is no whole number or too small, or a rate is no probability.
 
     Example:
-        >>> check_sizes({"depth": 12, "drop_path": 0.1})
+        >>> check_sizes("vit", {"depth": 12, "drop_path": 0.1})
     """
     for name, value in arguments.items():
         wrong = ""
         if name in _LEAST:
-            if name == "image_size" and value is None:  # of a ResNet
+            if value is None and name in _UNKNOWN_TO.get(family, ()):
                 continue
             if not _is_whole(value, _LEAST[name]):
                 wrong = f"a whole number of at least {_LEAST[name]}"

@@ -37,6 +37,14 @@ ZIP_ERRORS = (
 )
 
 
+def is_archive(path: Path) -> bool:
+    """Whether a file has the end of an archive that can be read; False for one that is damaged."""
+    try:
+        return zipfile.is_zipfile(path)
+    except ZIP_ERRORS:  # an end that names several disks, say
+        return False
+
+
 def refuse_large_archive(path: Path) -> None:
     """Raise InputError for an archive that unpacks to far more than it takes on disk.
 

@@ -6,7 +6,7 @@ import zipfile
 from enum import Enum
 from pathlib import Path
 
-from landscape.checkpoints.foreign.archives import ZIP_ERRORS
+from landscape.checkpoints.foreign.archives import ZIP_ERRORS, is_archive
 
 _TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch.save before version 1.6
 _PICKLES = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
@@ -52,7 +52,7 @@ class Kind(Enum):
 def kind_of(path: Path) -> Kind:
     """The format of a file, by its content and not by its name."""
     head = _head(path)
-    if zipfile.is_zipfile(path) and head.startswith(b"PK"):
+    if is_archive(path) and head.startswith(b"PK"):
         names = _members(path)
         if any(name.endswith("/constants.pkl") for name in names):
             return Kind.TORCHSCRIPT
@@ -125,7 +125,7 @@ def damaged(path: Path, expected: str = "torch checkpoint") -> str:
 
 
 def _describe_zip(path: Path, size: int) -> str:
-    if not zipfile.is_zipfile(path):
+    if not is_archive(path):
         return (
             f"{path} is truncated: an archive of {size:,} bytes without its end; copy, download or "
             "save it again"

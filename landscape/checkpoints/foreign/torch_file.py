@@ -2,13 +2,12 @@
 
 import pickle
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 
-from landscape.checkpoints.foreign.archives import ZIP_ERRORS, check_archive
+from landscape.checkpoints.foreign.archives import ZIP_ERRORS, check_archive, is_archive
 from landscape.checkpoints.foreign.harmless import harmless_types
 from landscape.checkpoints.foreign.kinds import Kind, damaged, describe_file, kind_of
 from landscape.errors import InputError
@@ -40,7 +39,7 @@ def read_torch_file(path: Path, *, trust: bool = False) -> Any:
             f"{path} is {kind.value}, which may run code when it is read; --trust loads it: only "
             "for files you made yourself, or save model.state_dict() with torch.save"
         )
-    if zipfile.is_zipfile(path):  # those of torch before version 1.6 have no checksums
+    if is_archive(path):  # those of torch before version 1.6 have no checksums
         try:
             check_archive(path)
         except ZIP_ERRORS as error:
@@ -71,7 +70,7 @@ def read_torch_file(path: Path, *, trust: bool = False) -> Any:
             "save model.state_dict() alone"
         ) from error
     except Exception as error:  # torch raises RuntimeError, EOFError, OSError and others
-        if trust and zipfile.is_zipfile(path):  # whole, so that it was the code in it
+        if trust and is_archive(path):  # whole, so that it was the code in it
             reason = (str(error).splitlines() or [""])[0]
             raise InputError(
                 f"{path} can't be loaded: the objects in it raised {type(error).__name__}: {reason}"

@@ -42,10 +42,10 @@ class AugmentSettings:
         refuse_negative(self, "mixup")
         check_numbers(self)
         if self.randaugment:
-            layers, magnitude = self.randaugment
-            if layers not in range(1, MOST_LAYERS + 1) or not 0 <= magnitude < math.inf:
+            layers, *magnitudes = self.randaugment
+            is_whole = layers in range(1, MOST_LAYERS + 1)
+            if not is_whole or len(magnitudes) != 1 or not 0 <= magnitudes[0] < math.inf:
                 raise InputError(
                     f"--randaugment takes a whole number of layers, {MOST_LAYERS} at most, and a "
-                    "magnitude, such as 2 15, "
-                    f"got {layers:g} {magnitude:g}"
+                    f"magnitude, such as 2 15, got {' '.join(f'{n:g}' for n in self.randaugment)}"
                 )

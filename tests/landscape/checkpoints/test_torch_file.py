@@ -251,3 +251,16 @@ def test_the_content_tells_the_format_and_not_the_name(tmp_path):
         content = read_contents(tmp_path / name)
         assert set(content) == set(expected)
         assert all(np.array_equal(content[key], value) for key, value in expected.items())
+
+
+def test_an_archive_on_several_disks_is_refused_in_one_line(tmp_path):
+    """zipfile raises for it where it is asked whether it is an archive at all."""
+    path = tmp_path / "weights.pt"
+    torch.save({"weight": torch.zeros(3)}, path)
+    content = bytearray(path.read_bytes())
+    locator = content.rindex(b"PK\x06\x07")  # of the end of an archive of the 64-bit kind
+    content[locator + 16 : locator + 20] = (2).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="weights.pt is truncated: an archive") as error:
+        read_torch_file(path)
+    assert "\n" not in str(error.value)

@@ -50,6 +50,8 @@ def test_published_sizes():
         ("vit-tiny", {"dim": ""}, "dim has to be a whole number of at least 1, got ''"),
         ("vit-tiny", {"heads": 0}, "heads has to be a whole number of at least 1, got 0"),
         ("vit-tiny", {"image_size": 0}, "image_size has to be a whole number of at least 1"),
+        ("vit-tiny", {"image_size": None}, "image_size has to be a whole number of at least 1"),
+        ("mixer", {"image_size": None}, "image_size has to be a whole number of at least 1"),
         ("vit-tiny", {"image_size": 10**18}, "image_size has to be at most 1000000 pixels"),
         ("vit-tiny", {"patch_size": -2}, "patch_size has to be a whole number of at least 1"),
         ("mixer-tiny", {"dropout": 7}, "dropout has to be a number of at least 0 and below 1"),

@@ -249,6 +249,8 @@ def test_training_on_a_share(data, run):
         ({"ema": 1.0}, "--ema has to be"),
         ({"accumulate": 0}, "--accumulate has to be positive"),
         ({"randaugment": (1.5, 10.0)}, "--randaugment takes a whole number of layers"),
+        ({"randaugment": (1.0,)}, "--randaugment takes .* such as 2 15, got 1$"),
+        ({"randaugment": (1.0, 2.0, 3.0)}, "--randaugment takes .* got 1 2 3$"),
     ],
 )
 def test_refusals(changes, message):
