@@ -18,8 +18,8 @@ from landscape.slices.low_precision import PrecisionNeed
 
 # The share of a refinement's tolerance that the arithmetic of the points may take.
 PRECISION_SHARE = 1 / 3
-# The points at which the error of arithmetic is measured.
-NOISE_POINTS = 8
+# The error of arithmetic is measured at so many points, hence to within 18 % of itself.
+NOISE_POINTS = 16
 
 
 class SlicePoints:
