@@ -13,6 +13,7 @@ longest part, and the errors are those of all points, measured and interpolated.
 import argparse
 import copy
 import json
+import math
 import statistics
 import tempfile
 import time
@@ -97,7 +98,7 @@ def _seconds_of_a_point(loop: OriginalLoop) -> float:
 
 
 def _row(result: Surface, seconds: float, point: float, truth: Floats | None) -> Row:
-    errors, ratios = np.array([np.nan]), np.array([np.nan])
+    errors, ratios = np.array([np.nan]), np.array([])
     if truth is not None:
         errors = np.abs(result.loss / truth - 1).ravel()
         claims = result.errors["train_loss"].ravel()
@@ -110,9 +111,13 @@ def _row(result: Surface, seconds: float, point: float, truth: Floats | None) ->
         point * result.loss.size / seconds,
         float(np.sqrt((errors**2).mean())),
         float(errors.max()),
-        float((ratios <= 1).mean()),
-        float((ratios <= 2).mean()),
+        _share_within(1, ratios),
+        _share_within(2, ratios),
     )
+
+
+def _share_within(limit: float, ratios: Floats) -> float:
+    return float((ratios <= limit).mean()) if ratios.size else math.nan
 
 
 def main() -> None:
