@@ -74,7 +74,7 @@ def _panel(plane: Slice) -> Panel:
     path = None
     if "x" in plane.path:
         path = np.column_stack([plane.path["x"], plane.path["y"], plane.path["plane_loss"]])
-    interpolation = plane.errors.get(f"{plane.split}_loss")
+    error = plane.errors.get(f"{plane.split}_loss")
     return Panel(
         plane.label,
         plane.x,
@@ -82,9 +82,7 @@ def _panel(plane: Slice) -> Panel:
         plane.loss,
         stderr=plane.values.get(f"{plane.split}_loss_stderr"),
         dof=plane.provenance.num_samples - 1,
-        interpolation=None
-        if interpolation is None
-        else np.where(plane.measured, np.nan, interpolation),
+        refinement=None if error is None else np.where(error > 0, error, np.nan),
         accuracy=plane.accuracy,
         path=path,
     )

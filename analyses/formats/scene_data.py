@@ -41,8 +41,8 @@ class Panel:
         loss: (ny, nx).
         stderr: (ny, nx), the standard error of the loss; nan where it is not known.
         dof: its degrees of freedom.
-        interpolation: (ny, nx), the relative error of a loss that was interpolated; nan where the
-            loss was measured.
+        refinement: (ny, nx), the relative error of a loss that was interpolated, or measured in
+            faster arithmetic; nan where it was measured exactly.
         accuracy: (ny, nx), in per cent.
         path: (n, 3), a training trajectory: x, y and loss of each point.
     """
@@ -53,13 +53,13 @@ class Panel:
     loss: Array
     stderr: Array | None = None
     dof: float = math.inf
-    interpolation: Array | None = None
+    refinement: Array | None = None
     accuracy: Array | None = None
     path: Array | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.y), len(self.x))
-        for name in ("loss", "stderr", "interpolation", "accuracy"):
+        for name in ("loss", "stderr", "refinement", "accuracy"):
             array = getattr(self, name)
             if array is not None and array.shape != shape:
                 raise InputError(f"expected the {name} to have shape {shape}, got {array.shape}")
@@ -70,7 +70,7 @@ class Panel:
         """Its arrays as nested lists, with None for what is not finite or not given."""
         digits = {"loss": LOSS_DIGITS, "path": LOSS_DIGITS}
         lists: dict[str, Any] = {"x": self.x.tolist(), "y": self.y.tolist()}
-        for name in ("loss", "stderr", "interpolation", "accuracy", "path"):
+        for name in ("loss", "stderr", "refinement", "accuracy", "path"):
             array = getattr(self, name)
             is_given = array is not None and np.isfinite(array).any()
             lists[name] = _rounded(array, digits.get(name, OTHER_DIGITS)) if is_given else None

@@ -99,11 +99,20 @@ else:
 
 @dataclass(frozen=True)
 class Grid:
-    """The points of a line (``ys`` is None) or plane; ``tolerance`` asks for refinement."""
+    """The points of a line (``ys`` is None) or plane.
+
+    Attributes:
+        xs: the coordinates along x.
+        ys: the coordinates along y.
+        tolerance: asks for refinement to this error, relative to the loss.
+        exact_points: whether the points of a refinement are measured in the precision that is
+            asked for, and not in a faster one that the tolerance allows.
+    """
 
     xs: Floats
     ys: Floats | None = None
     tolerance: float | None = None
+    exact_points: bool = False
 
     @classmethod
     def of(

@@ -37,8 +37,8 @@ SliceResult = TypeVar("SliceResult", bound=Slice)
 class MeasuredPoints:
     """The values of one repeat, of shape (ny, nx) by name.
 
-    ``measured`` says where they were measured. Elsewhere they are interpolated, with the standard
-    errors in ``errors``.
+    ``measured`` says where they were measured. Elsewhere they are interpolated. ``errors`` has the
+    standard errors of interpolation and of faster arithmetic.
     """
 
     values: dict[str, Floats]
@@ -102,7 +102,7 @@ def measure_slice(
     first = repeats[0]
     return unlabelled(
         at_origin=at_origin,
-        mode=asdict(points.mode),
+        mode=points.mode_record,
         values=_squeezed(grid, first.values),
         errors=_squeezed(grid, first.errors),
         measured=grid.squeeze(first.measured),
@@ -181,7 +181,7 @@ def _preview(
             settings=settings,
             provenance=objective.provenance(0.0),
             at_origin=points.values_at_origin(),
-            mode=asdict(points.mode),
+            mode=points.mode_record,
             values=_squeezed(grid, grid.arrange(points.names, known, 0)),
             measured=grid.squeeze(measured),
         )
@@ -198,7 +198,8 @@ def _measure_repeat(
         queue.measure_together(_groups(order, points), points.together)
         values = grid.arrange(points.names, queue.shared_values(order), repeat)
         return MeasuredPoints(values, {}, np.ones((rows, columns), dtype=bool))
-    refinement = Refinement(rows, columns, grid.tolerance)
+    noise = points.mode.noise
+    refinement = Refinement(rows, columns, grid.tolerance, noise.get(points.names[0], 0.0))
     cells = refinement.first()
     while cells:
         order = [(repeat, row, column) for row, column in cells]
@@ -211,7 +212,7 @@ def _measure_repeat(
         cells = refinement.next()
     known = [(repeat, int(row), int(column)) for row, column in np.argwhere(refinement.measured)]
     filled = {
-        name: refinement.fill(values, logarithmic="_loss" in name)
+        name: refinement.fill(values, logarithmic="_loss" in name, noise=noise.get(name, 0.0))
         for name, values in grid.arrange(points.names, queue.shared_values(known), repeat).items()
     }
     return MeasuredPoints(

@@ -17,6 +17,7 @@ UNITS = {
     "x_moved": "relative",
     "y_moved": "relative",
     "error": "relative",
+    "noise": "relative",
     "eig_residual": "relative",
     "x": "x direction",
     "y": "y direction",
@@ -46,7 +47,8 @@ class Slice(Result):
             :func:`analyses.slices.tensors.tensor_table`.
         mode: how the loss was evaluated, and the error of that.
         measured: which values were measured; the others are interpolated.
-        errors: the standard errors of interpolated values (of a loss, relative to it).
+        errors: the standard errors of interpolated values, and of those that were measured in
+            faster arithmetic (of a loss, relative to it); 0 where neither is the case.
         repeats: values of shape (K, ...) of K draws of directions, the first of which is the
             slice itself; empty with one draw.
         path: what else was measured, such as a training trajectory.

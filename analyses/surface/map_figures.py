@@ -39,7 +39,7 @@ def convexity_map(results: Sequence[Surface]) -> Figure:
 
 
 def error_map(results: Sequence[Surface], sharing: Sequence[Surface] = ()) -> Figure:
-    """A map of the relative standard error of interpolated losses; dots are measured points.
+    """A map of the relative standard error of refined losses; dots are measured points.
 
     Args:
         results: the surfaces.
@@ -67,7 +67,7 @@ def error_map(results: Sequence[Surface], sharing: Sequence[Surface] = ()) -> Fi
     bar = page.colorbar(ScalarMappable(scale, "magma_r"), ax=panels, extend="min", aspect=30)
     if isinstance(scale, LogNorm):
         plain_log_ticks(bar.ax.yaxis)
-    bar.set_label("standard error of interpolated loss (%)")
+    bar.set_label("standard error of the refined loss (%)")
     return page
 
 

@@ -5,6 +5,8 @@ Li, Xu, Taylor, Studer and Goldstein, "Visualizing the Loss Landscape of Neural 
 (ny, nx), so that its plotters read it.
 """
 
+from dataclasses import replace
+
 from analyses.run_context import RunContext
 from analyses.slices.grid import Grid
 from analyses.slices.measure import measure_slice
@@ -46,4 +48,5 @@ def measure(
     """
     tolerance = settings.tolerance if settings.refine else None
     grid = Grid.of(settings.x, settings.y, tolerance, settings.repeats)
+    grid = replace(grid, exact_points=settings.exact_points)
     return measure_slice(Surface, objective, settings, grid, context, directions)

@@ -37,6 +37,11 @@ class Settings(SliceSettings):
         "with --refine: relative error of the loss, root mean square in every part",
         parse=float,
     )
+    exact_points: bool = option(
+        False,
+        "with --refine: measure points in the arithmetic of --precision, and not in a faster one "
+        "whose measured error is below a third of --tolerance",
+    )
 
     def __post_init__(self) -> None:
         """Raise InputError for settings that can't be measured."""
@@ -61,5 +66,10 @@ def answered_by(asked: Settings, stored: Settings) -> Settings:
         stored: those that the surface was measured with.
     """
     if asked.refine and not stored.refine:
-        return replace(asked, refine=False, tolerance=stored.tolerance)
+        return replace(
+            asked,
+            refine=False,
+            tolerance=stored.tolerance,
+            exact_points=stored.exact_points,
+        )
     return asked

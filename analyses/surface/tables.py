@@ -26,11 +26,13 @@ def tabulate(results: Sequence[Surface]) -> dict[str, list[dict[str, str]]]:
 
 def _refinement(result: Surface) -> dict[str, str]:
     headline, errors = result.headline(), result.errors[f"{result.split}_loss"]
-    interpolated = errors[~result.measured]
+    interpolated = errors[~result.measured] if not result.measured.all() else np.zeros(1)
     return {
         "checkpoint": result.label,
         "points measured": f"{headline['measured']:,} of {headline['points']:,}",
         "tolerance, %": number(100 * result.settings.tolerance),
+        "arithmetic of the points": str(result.mode["precision"]),
+        "its standard error, %": number(100 * float(result.mode.get("noise", 0.0))),
         "root mean square of the standard errors of the rest, %": number(
             100 * float(np.sqrt((interpolated**2).mean()))
         ),

@@ -5,9 +5,9 @@ and channels last, compiled, or in the arithmetic of TF32 or bfloat16. It reads 
 parameters in place.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -31,6 +31,8 @@ class EvaluationMode:
         points: how many points go through one batched forward pass.
         error: the largest relative difference of the loss from that of the plain module in
             float32, at the points where both were computed; 0 for the plain module itself.
+        noise: the standard errors, by the name of a point's value, that come from this precision:
+            relative for losses. Empty where they were not measured, or are rounding of float32.
     """
 
     precision: str = "fp32"
@@ -38,6 +40,7 @@ class EvaluationMode:
     compiled: bool = False
     error: float = 0.0
     points: int = 1
+    noise: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def is_plain(self) -> bool:

@@ -130,6 +130,10 @@ class PointEvaluator:
                 for split, batches in self.samples.items()
             }
 
+    def values_here(self, *, plain: bool = False) -> dict[str, float]:
+        """Every split's values by name at the current weights, without eigenvalues."""
+        return dict(zip(self.names, _numbers(self.evaluate_here(plain=plain)), strict=False))
+
     def losses_here(self, split: str) -> NDArray[np.float64] | None:
         """Every sample's loss at the current weights by the plain module, of shape (n,).
 

@@ -15,6 +15,10 @@ Floats = NDArray[np.float64]
 
 # The roughness of the values at a point is estimated from so many nodes around it.
 NEIGHBOURS = 16
+# Roughness and nugget depend on each other; their ratio is found in so many rounds.
+NUGGET_ROUNDS = 3
+# The least roughness of a node, relative to the mean: where it is less, noise is all there is.
+LEAST_ROUGHNESS = 1e-3
 
 
 @dataclass(frozen=True)
@@ -25,31 +29,59 @@ class Prediction:
     error: Floats
 
 
-def krige(nodes: Floats, values: Floats, points: Floats) -> Prediction:
+def krige(nodes: Floats, values: Floats, points: Floats, noise: float = 0.0) -> Prediction:
     """Predict values at points of the plane.
 
     Args:
         nodes: at least four distinct points that do not all lie on a line, of shape (m, 2).
         values: what is known there, of shape (m,).
         points: where to predict, of shape (n, 2).
+        noise: the standard error of every value.
+
+    Returns:
+        The prediction, whose errors are those of the values without noise.
     """
-    count = len(nodes)
-    trend = _trend(nodes)
-    size = count + trend.shape[1]
-    system = np.zeros((size, size))
-    system[:count, :count] = _distances(nodes, nodes) ** 3
-    system[:count, count:] = trend
-    system[count:, :count] = trend.T
-    inverse = np.linalg.inv(system)
-    coefficients = inverse[:, :count] @ values
-    rows = np.hstack([_distances(points, nodes) ** 3, _trend(points)])
-    # r^3 is conditionally positive definite: the variance is -rows inverse rows'.
-    variance = -np.einsum("ij,ij->i", rows @ inverse, rows)
-    # The leave-one-out residual of a node is c / B, its kriging deviation 1 / sqrt(|B|).
-    diagonal = np.abs(np.diag(inverse)[:count])
-    standardised = coefficients[:count] / np.sqrt(diagonal)
-    roughness = _local_deviation(nodes, standardised, points)
-    return Prediction(rows @ coefficients, roughness * np.sqrt(variance.clip(min=0.0)))
+    system = _System(nodes, values)
+    if noise > 0:
+        for _ in range(NUGGET_ROUNDS):
+            variance = _local_deviation(nodes, system.standardised, nodes) ** 2
+            floor = LEAST_ROUGHNESS * max(float(variance.mean()), np.finfo(float).tiny)
+            system = _System(nodes, values, noise**2 / variance.clip(min=floor))
+    value, deviation = system.predict(points)
+    return Prediction(value, _local_deviation(nodes, system.standardised, points) * deviation)
+
+
+class _System:
+    """The equations of kriging, solved.
+
+    Attributes:
+        standardised: the leave-one-out residual of every node in units of its kriging deviation,
+            of shape (m,).
+    """
+
+    def __init__(self, nodes: Floats, values: Floats, nugget: Floats | None = None) -> None:
+        count = len(nodes)
+        trend = _trend(nodes)
+        size = count + trend.shape[1]
+        system = np.zeros((size, size))
+        system[:count, :count] = _distances(nodes, nodes) ** 3
+        if nugget is not None:
+            system[np.arange(count), np.arange(count)] += nugget
+        system[:count, count:] = trend
+        system[count:, :count] = trend.T
+        self._nodes = nodes
+        self._inverse = np.linalg.inv(system)
+        self._coefficients = self._inverse[:, :count] @ values
+        # The leave-one-out residual of a node is c / B, its kriging deviation 1 / sqrt(|B|).
+        diagonal = np.abs(np.diag(self._inverse)[:count])
+        self.standardised: Floats = self._coefficients[:count] / np.sqrt(diagonal)
+
+    def predict(self, points: Floats) -> tuple[Floats, Floats]:
+        """Values and kriging deviations at points, both of shape (n,)."""
+        rows = np.hstack([_distances(points, self._nodes) ** 3, _trend(points)])
+        # r^3 is conditionally positive definite: the variance is -rows inverse rows'.
+        variance = -np.einsum("ij,ij->i", rows @ self._inverse, rows)
+        return rows @ self._coefficients, np.sqrt(variance.clip(min=0.0))
 
 
 def _trend(points: Floats) -> Floats:

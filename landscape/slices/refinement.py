@@ -5,9 +5,11 @@ except for the kinks of ReLUs. A coarse grid is measured, the logarithm is inter
 (:mod:`landscape.slices.kriging`), and points are added where the error is largest. Each new point
 first tests what was predicted for it: the ratios of true to predicted errors calibrate the claimed
 errors. A cell of a coarse grid is finished when the claimed error of its points, root mean square,
-is within the tolerance.
+is within the tolerance. Measured values may have an error of their own, because they were measured
+in less precise arithmetic: it is a part of every claim.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +45,7 @@ class Filled:
 
     Attributes:
         values: of shape (ny, nx).
-        error: standard errors of the same shape, 0 where a value was measured.
+        error: standard errors of the same shape; where a value was measured, those of measuring.
         relative: whether errors are relative to the values, because logarithms were interpolated.
     """
 
@@ -52,14 +54,31 @@ class Filled:
     relative: bool
 
 
+@dataclass(frozen=True)
+class _Claim:
+    """What is predicted for every point, before some of them test it.
+
+    Attributes:
+        prediction: of the losses or of their logarithms, for the points row by row.
+        scale: what the errors are relative to; 1 for logarithms.
+        noise: the standard error of a measured value, in the units of the prediction.
+        logarithmic: whether logarithms are predicted.
+    """
+
+    prediction: Prediction
+    scale: float
+    noise: float
+    logarithmic: bool = True
+
+
 class Refinement:
     """Decides which points of a grid to measure, from the values of those before.
 
     Args:
         rows: ny, the number of rows.
         columns: nx, the number of columns.
-        tolerance: the root mean square of the errors that interpolation may have, relative to the
-            loss.
+        tolerance: the root mean square of the errors that values may have, relative to the loss.
+        noise: the standard error of measured losses, relative to them.
 
     Attributes:
         measured: which points have been measured, of shape (ny, nx).
@@ -75,14 +94,14 @@ class Refinement:
         169
     """
 
-    def __init__(self, rows: int, columns: int, tolerance: float) -> None:
+    def __init__(self, rows: int, columns: int, tolerance: float, noise: float = 0.0) -> None:
         self.tolerance = tolerance
+        self.noise = noise
         self.measured: Mask = np.zeros((rows, columns), dtype=bool)
         self.factor = START_FACTOR
         self._values: Floats = np.full((rows, columns), np.nan)
         self._tests: list[float] = []
-        self._claimed: Prediction | None = None
-        self._claimed_logarithmic = True
+        self._claimed: _Claim | None = None
         # Which cell each point lies in.
         self._cells = _cell(rows)[:, None] * JUDGED + _cell(columns)[None, :]
 
@@ -109,73 +128,77 @@ class Refinement:
         left = [(int(r), int(c)) for r, c in np.argwhere(~self.measured)]
         if self.measured.mean() > ENOUGH:
             return left
-        prediction = self._predict()
-        if prediction is None:  # hardly anything is finite
+        self._claimed = self._predict()
+        if self._claimed is None:  # hardly anything is finite
             return left
-        self._claimed, self._claimed_logarithmic = prediction, self._logarithmic
-        claim = self._claim(prediction)
+        claim = self._relative_errors(self._claimed)
         mean_square = np.bincount(self._cells.ravel(), (claim**2).ravel()) / np.maximum(
             np.bincount(self._cells.ravel()), 1
         )
-        unfinished = mean_square[self._cells] > self.tolerance**2
+        unfinished = ~self.measured & (mean_square[self._cells] > self.tolerance**2)
         # In an unfinished cell, a point that is within the tolerance itself would not help.
         return self._choose(np.where(unfinished & (claim > self.tolerance), claim, 0.0))
 
-    def fill(self, values: Floats, *, logarithmic: bool) -> Filled:
+    def fill(self, values: Floats, *, logarithmic: bool, noise: float = 0.0) -> Filled:
         """Interpolate ``values`` of shape (ny, nx), which are known at the measured points.
 
-        With ``logarithmic`` their logarithms are interpolated, if all of them are positive.
+        With ``logarithmic`` their logarithms are interpolated, if all of them are positive. The
+        measured ones have the standard error ``noise``, which is relative then.
         """
         if self.measured.all():
-            return Filled(values, np.zeros_like(values), logarithmic)
+            return Filled(values, np.full_like(values, noise), logarithmic)
         known = self.measured & np.isfinite(values)
         if not _span_a_plane(known):
             nothing = np.where(self.measured, values, np.nan)
             return Filled(nothing, np.where(self.measured, 0.0, np.nan), False)
+        is_relative = logarithmic
         logarithmic = logarithmic and bool((values[known] > 0).all())
-        prediction = self._krige(known, np.log(values) if logarithmic else values)
+        if is_relative and not logarithmic:
+            noise *= float(np.abs(values[known]).max())
+        prediction = self._krige(known, np.log(values) if logarithmic else values, noise)
         estimate = np.exp(prediction.value) if logarithmic else prediction.value
         filled = np.where(self.measured, values, estimate.reshape(values.shape))
-        error = np.where(self.measured, 0.0, self.factor * prediction.error.reshape(values.shape))
+        error = np.where(self.measured, noise, self.factor * prediction.error.reshape(values.shape))
         return Filled(filled, error, logarithmic)
 
-    @property
-    def _logarithmic(self) -> bool:
-        known = self._values[self.measured & np.isfinite(self._values)]
-        return bool((known > 0).all())
-
-    def _predict(self) -> Prediction | None:
+    def _predict(self) -> "_Claim | None":
+        """Predict every point from the measured ones; None if too few of these are finite."""
         known = self.measured & np.isfinite(self._values)
         if not _span_a_plane(known):
             return None
-        return self._krige(known, np.log(self._values) if self._logarithmic else self._values)
+        values = self._values[known]
+        if (values > 0).all():
+            return _Claim(self._krige(known, np.log(self._values), self.noise), 1.0, self.noise)
+        largest = float(np.abs(values).max())
+        # The differences of a constant surface are rounding, which is not an error.
+        scale = max(float(np.ptp(values)), 1e-6 * largest, 1e-300)
+        noise = self.noise * largest
+        return _Claim(self._krige(known, self._values, noise), scale, noise, logarithmic=False)
 
-    def _claim(self, prediction: Prediction) -> Floats:
-        """Relative standard errors (ny, nx), infinite beside a loss that is not finite."""
-        claim = self.factor * prediction.error.reshape(self.measured.shape)
-        if not self._logarithmic:
-            known = self._values[self.measured & np.isfinite(self._values)]
-            # The differences of a constant surface are rounding, which is not an error.
-            scale = max(float(np.ptp(known)), 1e-6 * float(np.abs(known).max()), 1e-300)
-            claim = claim / scale
+    def _relative_errors(self, claim: "_Claim") -> Floats:
+        """The claimed standard errors (ny, nx), infinite beside a loss that is not finite."""
+        error = self.factor * claim.prediction.error.reshape(self.measured.shape) / claim.scale
         broken = self.measured & ~np.isfinite(self._values)
         if broken.any():
             beside = binary_dilation(broken, np.ones((3, 3), dtype=bool))
-            claim = np.where(self._nearest_is(broken) | beside, np.inf, claim)
-        return np.where(self.measured, 0.0, claim)
+            error = np.where(self._nearest_is(broken) | beside, np.inf, error)
+        return np.where(self.measured, claim.noise / claim.scale, error)
 
     def _test(self, row: int, column: int, value: float) -> None:
         """Compare a value with the prediction for it."""
-        if self._claimed is None or not np.isfinite(value):
+        claim = self._claimed
+        if claim is None or not np.isfinite(value):
             return
-        place = row * self.measured.shape[1] + column
-        predicted, error = self._claimed.value[place], self._claimed.error[place]
-        if self._claimed_logarithmic:
+        if claim.logarithmic:
             if value <= 0:  # the logarithm could not predict it
                 return
             value = float(np.log(value))
+        place = row * self.measured.shape[1] + column
+        predicted, error = claim.prediction.value[place], claim.prediction.error[place]
         if error > 0:
-            self._tests.append(abs(value - predicted) / error)
+            # What exceeds the noise of the measured value is the error of the prediction.
+            excess = max((value - predicted) ** 2 - claim.noise**2, 0.0)
+            self._tests.append(math.sqrt(excess) / error)
 
     def _choose(self, claim: Floats) -> list[tuple[int, int]]:
         """The points (row, column) of largest claim that are not too close to each other."""
@@ -192,10 +215,10 @@ class Refinement:
         columns = self.measured.shape[1]
         return [(place // columns, place % columns) for place in chosen]
 
-    def _krige(self, known: Mask, values: Floats) -> Prediction:
+    def _krige(self, known: Mask, values: Floats, noise: float) -> Prediction:
         points = self._points()
         inside = known.ravel()
-        return krige(points[inside], values.ravel()[inside], points)
+        return krige(points[inside], values.ravel()[inside], points, noise)
 
     def _points(self) -> Floats:
         """The points of the grid, of shape (ny * nx, 2), with both sides scaled to length 1."""

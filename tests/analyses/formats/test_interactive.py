@@ -78,16 +78,16 @@ def test_log_ticks_are_enough_and_not_too_many(low, high, tmp_path):
 
 
 def test_what_is_not_finite_is_not_there(tmp_path):
-    source = panel(interpolation=np.full((4, 5), np.nan))
+    source = panel(refinement=np.full((4, 5), np.nan))
     source.loss[0, 1], source.loss[2, 2] = np.nan, np.inf
     source.stderr[3, 0] = np.nan
     source.path[1, 2] = np.nan
-    source.interpolation[1, 1] = 0.02
+    source.refinement[1, 1] = 0.02
     text, content = page([source], tmp_path)
     (shown,) = content["panels"]
     np.testing.assert_array_equal(np.isnan(numbers(shown["loss"])), ~np.isfinite(source.loss))
     assert shown["stderr"][3][0] is shown["path"][1][2] is None
-    assert shown["interpolation"][1] == [None, 0.02, None, None, None]
+    assert shown["refinement"][1] == [None, 0.02, None, None, None]
     assert "Holes: the loss is not finite." in text
     assert "Cut off" not in text
     assert "Holes" not in page([panel()], tmp_path)[0]

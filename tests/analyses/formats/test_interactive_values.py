@@ -20,11 +20,11 @@ def test_every_point_is_read_with_its_error_as_in_the_tables(tmp_path):
     )
     errors = np.array([[2e-9, 0.0051, 0.00123, 0.0, 3.2], [120.0, 4e5, 0.25, np.nan, np.nan]])
     x, y = np.linspace(-1, 1, 5), np.array([0.0, 1.0])
-    interpolation = np.full((2, 5), np.nan)
-    interpolation[0, 3] = 0.0125
+    refinement = np.full((2, 5), np.nan)
+    refinement[0, 3] = 0.0125
     given = {"x": x, "y": y, "loss": losses, "path": None}
     panels = [
-        panel(stderr=errors, accuracy=None, interpolation=interpolation, **given),
+        panel(stderr=errors, accuracy=None, refinement=refinement, **given),
         panel("b", stderr=None, accuracy=np.full((2, 5), 97.256), **given),
     ]
     script = """
@@ -42,7 +42,7 @@ def test_every_point_is_read_with_its_error_as_in_the_tables(tmp_path):
         place = f"x {x[column]:g}, y {y[row]:g}: loss "
         loss, error = losses[row, column], errors[row, column]
         text = "not finite" if np.isnan(loss) else with_error(loss, error)
-        more = ", interpolated, itself ± 1.25 %" if at == 3 else ""
+        more = ", refined, itself ± 1.25 %" if at == 3 else ""
         assert first == place + text + more
         text = "not finite" if np.isnan(loss) else with_error(loss, np.nan)
         assert second == f"{place}{text}, accuracy 97.26 %"

@@ -86,7 +86,7 @@ def test_double_precision_is_never_rewritten(case, monkeypatch, no_compiler):
     def refuse(*arguments, **options):
         raise AssertionError("tried out")
 
-    monkeypatch.setattr(module, "_Runner", refuse)
+    monkeypatch.setattr(module, "ModeTrials", refuse)
     objective = objective_of(case, compile="on")
     assert choose(objective, num_points=10**9) == EvaluationMode("fp64")
 

@@ -89,3 +89,44 @@ def test_errors_grow_away_from_the_nodes_and_with_the_roughness_there():
     assert near < far / 5
     smooth, uneven = krige(nodes, values, np.array([[0.0625, 0.5625], [0.9375, 0.5625]])).error
     assert smooth < uneven / 5
+
+
+# ---------------------------------------------------------------------------------------- noise
+
+
+def noisy(count, noise, seed=3):
+    nodes = scattered(count, seed)
+    draw = np.random.default_rng(seed + 1).normal(size=count)
+    return nodes, rough(nodes), rough(nodes) + noise * draw
+
+
+def test_a_noise_of_zero_changes_no_bit():
+    nodes = scattered(60)
+    without, with_none = krige(nodes, rough(nodes), POINTS), krige(nodes, rough(nodes), POINTS, 0.0)
+    assert without.value.tobytes() == with_none.value.tobytes()
+    assert without.error.tobytes() == with_none.error.tobytes()
+
+
+@pytest.mark.parametrize("noise", [0.03, 0.1, 0.3])
+def test_noise_is_smoothed(noise):
+    """Of many close nodes the prediction is nearer to the truth than the values are."""
+    nodes, truth, values = noisy(300, noise)
+    prediction = krige(nodes, values, nodes, noise)
+    errors = prediction.value - truth
+    assert np.sqrt((errors**2).mean()) < 0.8 * noise
+    exact = krige(nodes, values, POINTS).value - rough(POINTS)
+    smooth = krige(nodes, values, POINTS, noise).value - rough(POINTS)
+    assert (smooth**2).mean() < (exact**2).mean()
+
+
+@pytest.mark.parametrize("noise", [0.01, 0.03, 0.1])
+def test_errors_with_noise_are_those_of_the_truth(noise):
+    ratios = []
+    for seed in range(repeats(5, 20)):
+        nodes, _, values = noisy(200, noise, seed)
+        points = scattered(200, seed + 100)
+        prediction = krige(nodes, values, points, noise)
+        ratios.append(np.abs(prediction.value - rough(points)) / prediction.error)
+    shares = (np.concatenate(ratios) <= 1).mean(), (np.concatenate(ratios) <= 2).mean()
+    assert 0.55 <= shares[0] <= 0.9, shares
+    assert shares[1] >= 0.88, shares

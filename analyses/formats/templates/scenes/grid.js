@@ -67,8 +67,8 @@ class Grid {
     const column = nearest(this.x, x), row = nearest(this.y, y);
     const loss = this.loss[row][column], stderr = this.stderr ? this.stderr[row][column] : null;
     const parts = [`loss ${withError(loss, stderr)}`];
-    const relative = this.interpolation?.[row][column] ?? null;
-    if (relative !== null) parts.push(`interpolated, itself ± ${threeDigits(100 * relative)} %`);
+    const relative = this.refinement?.[row][column] ?? null;
+    if (relative !== null) parts.push(`refined, itself ± ${threeDigits(100 * relative)} %`);
     const accuracy = this.accuracy?.[row][column] ?? null;
     if (accuracy !== null) parts.push(`accuracy ${accuracy.toFixed(2)} %`);
     return `${this.#place(this.x[column], this.y[row])}: ${parts.join(", ")}`;
