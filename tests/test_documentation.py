@@ -1,4 +1,4 @@
-"""The pages say what works: their Python runs, their commands parse, what they link is there."""
+"""The pages say what works: their Python runs, and their commands parse."""
 
 import re
 import shlex
@@ -10,7 +10,6 @@ import torch
 from analyses.catalog import known_analyses
 from analyses.command import arguments as plot_arguments
 from analyses.command.index import index_of_analyses
-from docs._site.references import REFERENCES
 from landscape.training.command import arguments as train_arguments
 
 ROOT = Path(__file__).parents[1]
@@ -31,16 +30,10 @@ COMMANDS = [
     for page in PAGES
     for command in re.findall(r"^    (landscape-(?:train|plot) .*)$", page, flags=re.MULTILINE)
 ]
-LINKS = [
-    (path, link)
-    for path, page in zip(FILES, PAGES, strict=True)
-    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", page)
-]
 
 
 def test_there_is_something_to_check():
     assert len(COMMANDS) >= 6
-    assert len(LINKS) >= 20
 
 
 @pytest.fixture(scope="module")
@@ -56,16 +49,6 @@ def parsers():
 def test_commands_parse(command, parsers):
     program, *arguments = shlex.split(command)
     parsers[program].parse_args(arguments)
-
-
-@pytest.mark.parametrize(("page", "link"), LINKS, ids=str)
-def test_what_is_linked_is_there(page, link):
-    path = page.parent / link
-    if path.parent.name == "reference" and path.stem in REFERENCES:
-        return  # a page that is made when the site is built, which fails on links to nowhere
-    assert path.exists()
-    if path.suffix == ".png":
-        assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_every_analysis_has_a_page_with_a_picture_and_how_to_run_it():

@@ -157,13 +157,11 @@ def test_the_plug_in_is_a_subcommand_once_it_is_installed(tmp_path):
     assert_is_picture(figures / "calibration.png")
 
 
-def test_the_page_lists_every_example_and_its_links_lead_somewhere():
+def test_the_page_lists_every_example():
     page = (EXAMPLES / "README.md").read_text()
     listed = set(re.findall(r"^\| \[([^]]+)\]", page, flags=re.MULTILINE))
     files = {path.name for path in EXAMPLES.glob("*.py")}
     assert listed == files | {PLUGIN.name}
-    for link in re.findall(r"\]\(([^)#]+)", page):
-        assert (EXAMPLES / link).exists(), link
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)

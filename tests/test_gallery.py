@@ -15,6 +15,8 @@ from landscape.data.catalog import load_data
 from landscape.data.samples import choose
 from landscape.data.settings import DataSettings
 from landscape.results.files import sha256
+from landscape.results.hdf5.read import read_outline
+from landscape.results.result import FORMAT
 
 ROOT = Path(__file__).parents[1]
 NETWORKS, STORED = ROOT / CHECKPOINTS, ROOT / RESULTS
@@ -48,6 +50,36 @@ def test_the_results_are_of_these_weights(label):
 
 def test_no_photograph_is_in_a_result():
     assert not list(STORED.rglob("attention.*"))
+
+
+def test_the_results_are_sealed_files_of_the_current_format():
+    outlines = [read_outline(path) for path in sorted(STORED.rglob("*.h5"))]
+    assert {(outline.attributes["format"], outline.is_sealed) for outline in outlines} == {
+        (FORMAT, True)
+    }
+
+
+@pytest.mark.parametrize("label", RELEASED)
+def test_the_results_open_in_xarray(label):
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip("h5netcdf")
+    for path in sorted((STORED / label).glob("*.h5")):
+        with xarray.open_datatree(path, engine="h5netcdf") as tree:
+            datasets = [node.dataset for node in tree.subtree]
+            dimensions = [str(name) for dataset in datasets for name in dataset.dims]
+            units = {
+                variable.attrs.get("units")
+                for dataset in datasets
+                for variable in dataset.variables.values()
+            }
+        assert dimensions, path
+        assert not [name for name in dimensions if name.startswith("phony_dim")], path
+        assert units - {None}, path
+    with xarray.open_dataset(STORED / label / "surface.h5", engine="h5netcdf") as plane:
+        loss = plane["train_loss"]
+        assert (loss.dims, loss.attrs["units"]) == (("y", "x"), "nats")
+        centre = loss.sel(x=0.0, y=0.0).item()
+    assert centre == headline(label, "surface")["loss"]
 
 
 def test_the_loss_is_measured_again(shared_data, tmp_path):

@@ -4,6 +4,7 @@ import argparse
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from analyses.command.checkpoints import GivenCheckpoint
@@ -128,6 +129,8 @@ class CheckpointReader:
             LOGGER.info(f"{given.label}: {len(chosen):,} of {len(samples):,} {split} samples")
         loss, step = self._loss_and_step()
         source = samples.take(chosen)
+        others = [other for other in self.splits[1:] if other != split]
+        measured = replace(settings, split=",".join([split, *others]))
         return Objective(
             checkpoint.model,
             self._choose(data, split),
@@ -137,9 +140,7 @@ class CheckpointReader:
             batch_size=settings.batch_size,
             device=settings.device,
             dtype=PRECISIONS[settings.precision],
-            extra_splits={
-                other: self._choose(data, other) for other in self.splits[1:] if other != split
-            },
+            extra_splits={other: self._choose(data, other) for other in others},
             metrics=dict(map(resolve_metric, settings.metrics)),
             precision=settings.precision,
             compile=settings.compile,
@@ -155,7 +156,7 @@ class CheckpointReader:
                 "seed": settings.seed,
                 "trusted": bool(self._arguments.trust),
                 "weights_key_given": self._arguments.weights_key,
-                COMMAND: command_settings(self._arguments, data, settings, checkpoint),
+                COMMAND: command_settings(self._arguments, data, measured, checkpoint),
             },
         )
 

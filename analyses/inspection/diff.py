@@ -139,13 +139,18 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Rows:
     return [
         (name, f"{_brief(before.get(name))} → {_brief(after.get(name))}")
         for name in {**before, **after}
-        if before.get(name) != after.get(name)
+        if _known(before.get(name)) != _known(after.get(name))
     ]
+
+
+def _known(value: Any) -> Any:
+    """A value; None where it says nothing."""
+    return None if value in ("", [], {}) else value
 
 
 def _brief(value: Any) -> str:
     """A value in a few words; hashes by their beginning."""
-    if value is None or value in ("", [], {}):
+    if _known(value) is None:
         return UNKNOWN
     text = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     is_hash = len(text) == 64 and all(sign in "0123456789abcdef" for sign in text)

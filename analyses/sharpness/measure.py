@@ -3,7 +3,7 @@
 For every saved epoch of a run: the largest and the smallest Hessian eigenvalue with their errors,
 the gradient, the cosine between the gradient and the eigenvector of the largest, and the largest
 curvature at which a step of the run's learning rate is stable (Cohen et al., ICLR 2021; for SAM
-Long and Bartlett, 2023).
+Long and Bartlett, JMLR 2024).
 """
 
 import logging

@@ -85,9 +85,11 @@ def _check_arguments(settings: Mapping[str, Any], given: Mapping[str, str], file
     if isinstance(value, Mapping):
         arguments = dict(value)
     else:
-        arguments = dict(
-            key_value(str(word)) for word in (value if isinstance(value, list) else [value])
-        )
+        words = value if isinstance(value, list) else [value]
+        try:
+            arguments = dict(key_value(str(word)) for word in words)
+        except InputError as error:
+            raise InputError(f"{file}: model_args: {error}") from error
     model = given.get("model") or settings.get("model")
     if not isinstance(model, str):
         raise InputError(f"{file} has model_args without a model; name it, or pass --model")

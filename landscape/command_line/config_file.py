@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from landscape.command_line.allowed import refuse_unnamed
-from landscape.command_line.content import read_settings_file
+from landscape.command_line.content import KINDS, read_settings_file
 from landscape.command_line.flags import given_on, long_flag, settings_of, subparsers_of
-from landscape.command_line.saved import saved_settings
+from landscape.command_line.saved import refuse_numbers_of_several, saved_settings
 from landscape.errors import InputError
 from landscape.runtime.plain.values import describe
+
+# What is said of values that a type makes no number of, by its name.
+_NUMBERS = {"int": "a whole number", "whole_number": "a whole number", "float": "a number"}
 
 
 def with_config_file(
@@ -44,13 +47,14 @@ def with_config_file(
     commands = subparsers_of(parser)
     command = next((word for word in rest if word in commands), "")
     if name is None or (commands and not command):
-        return list(words)
+        return rest  # of which the parser says what is missing
     chosen = commands.get(command, parser)
     known, given = settings_of(chosen), given_on(rest, chosen)
     file = Path(name)
     content = read_settings_file(file)
     settings = saved_settings(content, file, command)
     if settings is None:
+        refuse_numbers_of_several(content, file, commands)
         settings = _by_flag(content, known, file)
     else:  # what another version or another analysis has besides
         left_out = (filled or {}).get(command, ())
@@ -87,7 +91,7 @@ def _without_config(words: Sequence[str]) -> tuple[str | None, list[str]]:
     if len(names) > 1:
         raise InputError(f"--config is given {len(names)} times; put the settings into one file")
     if names == [""]:
-        raise InputError("--config expects a file: .toml, .yaml or .json")
+        raise InputError(f"--config expects a {KINDS}")
     return (names[0] if names else None), rest
 
 
@@ -137,7 +141,7 @@ def _words(action: argparse.Action, value: Any, place: str) -> list[str]:
     if action.nargs is None:
         texts = [",".join(texts)]
     for text in texts:
-        _check(action, text, place)
+        _check(action, text, place, value if action.nargs is None else text)
     return [f"{flag}={texts[0]}"] if action.nargs is None else [flag, *texts]
 
 
@@ -151,8 +155,15 @@ def _texts(value: Any, place: str) -> list[str]:
     return [str(value).lower() if isinstance(value, bool) else str(value)]
 
 
-def _check(action: argparse.Action, text: str, place: str) -> None:
-    """Raise InputError for a text that is no value of a flag, or would be another word."""
+def _check(action: argparse.Action, text: str, place: str, value: Any) -> None:
+    """Raise InputError for a text that is no value of a flag, or would be another word.
+
+    Args:
+        action: the flag.
+        text: of the value or of a part of it, as on a command line.
+        place: the file and the key.
+        value: what the file has.
+    """
     if action.nargs is not None and text.startswith("-") and not _is_number(text):
         raise InputError(f"{place} can't be {describe(text)}, which starts with a dash")
     read: Any = text
@@ -160,11 +171,14 @@ def _check(action: argparse.Action, text: str, place: str) -> None:
         try:
             read = action.type(text)
         except (ValueError, TypeError, argparse.ArgumentTypeError, InputError) as error:
+            expected = _NUMBERS.get(getattr(action.type, "__name__", ""))
+            if expected and not isinstance(error, InputError | argparse.ArgumentTypeError):
+                raise InputError(f"{place} has to be {expected}, got {describe(value)}") from error
             reason = str(error) or "no such value"
             raise InputError(f"{place} can't be {describe(text)}: {reason}") from error
     if action.choices is not None and read not in action.choices:
-        expected = ", ".join(map(str, action.choices))
-        raise InputError(f"{place} has to be one of {expected}, got {describe(text)}")
+        words = ", ".join(map(str, action.choices))
+        raise InputError(f"{place} has to be one of {words}, got {describe(text)}")
 
 
 def _is_number(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Files of settings: TOML, YAML or JSON, read as data and nothing else."""
+"""Files of settings: TOML, YAML, JSON or a result, read as data and nothing else."""
 
 import tomllib
 from collections.abc import Mapping
@@ -7,29 +7,35 @@ from pathlib import Path
 from typing import Any
 
 from landscape.errors import InputError
-from landscape.runtime.plain.files import read_json_object, read_text
+from landscape.results.hdf5.read import read_outline
+from landscape.runtime.plain.files import json_object, read_json_object, read_text
 from landscape.runtime.plain.values import check_bounds, describe
 
 MOST_BYTES = 4 * 1024**2
 INSTALL = "pip install 'loss-landscape-toolkit[yaml]'"
+KINDS = ".toml, .yaml or .json file, or a result (.h5)"
 _YAML = (".yaml", ".yml")
+# What a result says of itself that settings are made of, as JSON.
+_OF_RESULT = ("settings", "provenance")
 
 
 def read_settings_file(file: Path) -> dict[str, Any]:
     """The content of a file of settings, of JSON types.
 
     Args:
-        file: its ending says what it is: .toml, .yaml, .yml or .json.
+        file: its ending says what it is: .toml, .yaml, .yml, .json or .h5.
 
     Raises:
         InputError: it is not there, can't be read, or holds something that no setting is.
     """
     kind = file.suffix.lower()
-    if kind not in (".toml", ".json", *_YAML):
-        raise InputError(f"--config expects a .toml, .yaml or .json file, got {file}")
+    if kind not in (".toml", ".json", ".h5", *_YAML):
+        raise InputError(f"--config expects a {KINDS}, got {file}")
     try:
         if kind == ".json":
             content: Any = read_json_object(file, MOST_BYTES)
+        elif kind == ".h5":
+            content = _result(file)
         else:
             text = read_text(file, MOST_BYTES)
             content = _toml(text, file) if kind == ".toml" else _yaml(text, file)
@@ -43,6 +49,20 @@ def read_settings_file(file: Path) -> dict[str, Any]:
     except (InputError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise InputError(f"{file} can't be used: {reason}") from error
+    return content
+
+
+def _result(file: Path) -> dict[str, Any]:
+    """What the JSON of a result says of its settings and provenance, out of its arrays' file."""
+    attributes = read_outline(file).attributes
+    if not {"analysis", *_OF_RESULT} <= attributes.keys():
+        raise InputError(f"{file} is no result of landscape-plot, and holds no settings")
+    content: dict[str, Any] = {"analysis": str(attributes["analysis"])}
+    for key in _OF_RESULT:
+        text = str(attributes[key])
+        if len(text) > MOST_BYTES:
+            raise InputError(f"{file} has {len(text):,} signs of {key}, at most {MOST_BYTES:,}")
+        content[key] = json_object(text, f"{file}: {key}")
     return content
 
 

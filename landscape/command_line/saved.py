@@ -1,6 +1,6 @@
 """What this program has saved, as settings: a run's config.json and a result's JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,28 @@ def saved_settings(content: Mapping[str, Any], file: Path, command: str) -> dict
             raise InputError(f"{file} is a result; landscape-train takes a run's config.json")
         return _of_result(content, file, command)
     return None
+
+
+def refuse_numbers_of_several(
+    content: Mapping[str, Any], file: Path, commands: Collection[str]
+) -> None:
+    """Check that a file is not the JSON of numbers side by side, which holds no settings.
+
+    Args:
+        content: of the file.
+        file: its path.
+        commands: the subcommands: such a file has the numbers of each label under the analysis.
+
+    Raises:
+        InputError: it is.
+    """
+    for key, numbers in content.items():
+        labels = numbers.values() if isinstance(numbers, Mapping) else ()
+        if key in commands and any(isinstance(of_label, Mapping) for of_label in labels):
+            raise InputError(
+                f"{file} holds the numbers of several results and no settings; pass the file of "
+                f"one result, LABEL/{key}.json beside it"
+            )
 
 
 def _of_run(config: Mapping[str, Any], *, is_training: bool) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def gradient_descent_edge(rate: float, momentum: float = 0.0) -> float:
 
 
 def sam_edge(rate: float, rho: float, gradient_norm: float, momentum: float = 0.0) -> float:
-    """The largest stable curvature for SAM (Long and Bartlett, 2023, section 3).
+    """The largest stable curvature for SAM (Long and Bartlett, JMLR 2024, section 3).
 
     The ascent step multiplies the gradient by 1 + rho lambda / ||g||, so that stability asks for
     eta lambda (1 + rho lambda / ||g||) <= 2 (1 + beta). The edge falls with the gradient.

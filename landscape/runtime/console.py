@@ -84,7 +84,7 @@ def add_console_options(parser: argparse.ArgumentParser) -> None:
         "--config",
         metavar="FILE",
         help="settings out of a file (.toml, .yaml, .json) with the names of flags as keys, which "
-        "flags override; also config.json of a run, and the JSON of a result, which repeats it",
+        "flags override; also config.json of a run, and a result (.json, .h5), which repeats it",
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.add_argument("--quiet", action="store_true", help="no progress, only results and errors")

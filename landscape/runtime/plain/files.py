@@ -64,16 +64,29 @@ def read_json_object(file: Path, most_bytes: int, *, unique_keys: bool = True) -
         FileNotFoundError: It is not there.
         InputError: It can't be read, or holds something else.
     """
-    text = read_text(file, most_bytes)
+    return json_object(read_text(file, most_bytes), str(file), unique_keys=unique_keys)
+
+
+def json_object(text: str, place: str, *, unique_keys: bool = True) -> dict[str, Any]:
+    """The object that a text in JSON stands for.
+
+    Args:
+        text: JSON.
+        place: Where it is from, for messages.
+        unique_keys: As for :func:`read_json_object`.
+
+    Raises:
+        InputError: It is something else.
+    """
     pairs = _unique if unique_keys else None
     try:
         content = json.loads(text, object_pairs_hook=pairs)
     except (ValueError, RecursionError) as error:  # ValueError also for a number of 5,000 digits
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise InputError(f"{file} is damaged: {reason}; {COPY_AGAIN}") from error
+        raise InputError(f"{place} is damaged: {reason}; {COPY_AGAIN}") from error
     if not isinstance(content, dict):
         kind = type(content).__name__
-        raise InputError(f"{file} is damaged: expected an object, got {kind}; {COPY_AGAIN}")
+        raise InputError(f"{place} is damaged: expected an object, got {kind}; {COPY_AGAIN}")
     return content
 
 

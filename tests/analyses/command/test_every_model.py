@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
+import analyses
 from analyses.catalog import known_analyses
 from landscape import cli as train_cli
 from landscape.models.catalog import ModelSpec
@@ -136,3 +138,20 @@ def test_it_says_something_or_why_not(name, kind, subjects, plot, tmp_path):
     assert numbers["analysis"] == name
     if not formats:
         assert (tmp_path / f"{name}.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("name", list(WORDS))
+def test_its_result_is_a_file_of_settings_that_repeats_it(name, subjects, done, tmp_path):
+    run, second, _ = subjects["vit"]
+    asked = (name, *run, *second) if name == "interpolate" else (name, *run)
+    sample = () if name == "curves" else ("--samples", "12", "--seed", "3")
+    quiet = ("--format", "none", "--quiet", "--output-dir")
+    done(*asked, *WORDS[name], *sample, *quiet, tmp_path / "first")
+    (result,) = (tmp_path / "first").rglob(f"{name}.h5")
+    done(*asked, "--config", result, *quiet, tmp_path / "again")
+    (repeated,) = (tmp_path / "again").rglob(f"{name}.h5")
+    first, again = (analyses.load(path) for path in (result, repeated))
+    assert first.settings == again.settings
+    assert first.arrays().keys() == again.arrays().keys()
+    for path, array in first.arrays().items():
+        np.testing.assert_array_equal(array.values, again.arrays()[path].values, err_msg=path)

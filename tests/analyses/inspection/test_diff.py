@@ -92,6 +92,18 @@ def test_settings_weights_sample_and_versions_are_compared(done, tmp_path):
     assert "headline numbers: no difference" in out
 
 
+def test_what_neither_file_says_is_no_difference(done, tmp_path):
+    made = result("norms").provenance
+    empty = {"step": "", "mean": [], "model_args": {}, "data_dir": None}
+    nothing = replace(made, origin={**made.origin, "command": empty})
+    paths = (
+        saved(tmp_path, "norms", "a.h5"),
+        saved(tmp_path, "norms", "b.h5", provenance=nothing),
+    )
+    out, _ = done("diff", *paths)
+    assert "measured: no difference" in out
+
+
 def test_settings_and_entries_that_only_one_has(done, tmp_path):
     before = result("sparsity")
     settings = replace(before.settings, thresholds=(0.2,))

@@ -1,15 +1,11 @@
 """Settings out of a file do what flags do, and nothing that the command line has to name."""
 
-import json
 import sys
 
 import pytest
 
-from analyses.cli import _with_config_file as plot_words
-from analyses.command.arguments import build_parser as plot_parser
-from landscape.command_line.config_file import with_config_file
 from landscape.errors import InputError
-from landscape.training.command.arguments import build_parser as train_parser
+from tests.landscape.command_line.parsed import plotted, trained
 
 TOML = """\
 model = "vit-tiny"
@@ -40,28 +36,6 @@ FLAGS = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def write(tmp_path):
-    """Write a file of settings; returns the words that name it."""
-
-    def write(content, name="settings.json"):
-        path = tmp_path / name
-        path.write_text(content if isinstance(content, str) else json.dumps(content))
-        return ["--config", str(path)]
-
-    return write
-
-
-def trained(words):
-    parser = train_parser()
-    return vars(parser.parse_args(with_config_file(parser, words)))
-
-
-def plotted(words):
-    parser = plot_parser()
-    return vars(parser.parse_args(plot_words(parser, words)))
-
-
 @pytest.mark.parametrize(("content", "name"), [(TOML, "a.toml"), (YAML, "a.yaml"), (YAML, "a.yml")])
 def test_a_file_is_what_its_flags_are(write, content, name):
     assert trained(write(content, name)) == trained(FLAGS)
@@ -90,14 +64,24 @@ def test_checkpoints_and_subcommand_are_words_of_the_command_line(write):
         ({"qqqq": 3}, "has the unknown key 'qqqq'; keys are flags without their dashes"),
         ({"test-samples": 3, "test_samples": 3}, "has the key test_samples twice"),
         ({"checkpoints": "run"}, "has the unknown key 'checkpoints'"),
-        ({"samples": "many"}, "samples can't be the text 'many': invalid literal"),
-        ({"samples": {"a": 1}}, "samples can't be the text 'a=1'"),
+        ({"samples": "many"}, "samples has to be a whole number, got the text 'many'"),
+        ({"samples": 2.5}, "samples has to be a whole number, got 2.5"),
+        ({"samples": True}, "samples has to be a whole number, got true"),
+        ({"samples": [1, 2]}, "samples has to be a whole number, got a list of 2"),
+        ({"samples": {"a": 1}}, "samples has to be a whole number, got an object of 1"),
+        ({"zmax": "high"}, "zmax has to be a number, got the text 'high'"),
         ({"bn": "none"}, "bn has to be one of fixed, reestimate, got the text 'none'"),
         ({"orthogonalize": "yes"}, "orthogonalize has to be true or false, got the text 'yes'"),
         ({"mean": [0.5, None]}, "mean has null in a list"),
-        ({"mean": [0.5, "/etc/passwd"]}, "mean can't be the text '/etc/passwd'"),
+        ({"mean": [0.5, "/etc/passwd"]}, "mean has to be a number, got the text '/etc/passwd'"),
         ({"mean": ["--trust"]}, "mean can't be the text '--trust', which starts with a dash"),
-        ({"model": "vit", "model_args": ["--trust"]}, "expected KEY=VALUE"),
+        ({"model": "vit", "model_args": ["--trust"]}, "model_args: expected KEY=VALUE"),
+        ({"model": "vit", "model_args": "depth"}, "settings.json: model_args: expected KEY=VALUE"),
+        (
+            {"line": {"vit": {"loss": 1.5}}},
+            "holds the numbers of several results and no settings; pass the file of one result, "
+            "LABEL/line.json beside it",
+        ),
         ({"samples": 2**70}, "samples has to be a number of at most 64 bits"),
         ({"loss": "a\u0007"}, "loss has to be a text without control characters"),
         ({"trust": True}, "has the key trust, which a file can't say of itself"),
@@ -127,7 +111,8 @@ def test_what_is_wrong_is_one_line(write, content, said):
         ("a.yaml", "1: 2\n", "the key 1 has to be a text"),
         ("a.yaml", "a: !!python/object/apply:os.system [ls]\n", "is no YAML of settings"),
         ("a.yaml", "a: [" * 5000, "is no YAML of settings"),
-        ("a.ini", "", "expects a .toml, .yaml or .json file"),
+        ("a.ini", "", "expects a .toml, .yaml or .json file, or a result (.h5)"),
+        ("a.h5", "loss", "a.h5 is damaged or not a file of results"),
     ],
 )
 def test_a_file_of_another_kind_is_refused(write, name, content, said):
@@ -140,11 +125,18 @@ def test_a_file_of_another_kind_is_refused(write, name, content, said):
 def test_a_file_has_to_be_there_and_be_one(tmp_path, write):
     for words, said in (
         (["--config", str(tmp_path / "absent.toml")], "no such file"),
-        (["--config"], "--config expects a file"),
+        (["--config", str(tmp_path / "absent.h5")], "no such file"),
+        (["--config"], "--config expects a .toml"),
         ([*write({}), *write({})], "--config is given 2 times"),
     ):
         with pytest.raises(InputError, match=said):
             trained(words)
+
+
+def test_without_a_subcommand_the_parser_says_what_is_missing(write, capsys):
+    with pytest.raises(SystemExit):
+        plotted(write({"samples": 3}))
+    assert "the following arguments are required: ANALYSIS" in capsys.readouterr().err
 
 
 def test_yaml_is_optional(write, monkeypatch):
@@ -203,39 +195,3 @@ def test_the_command_line_allows_what_it_names(write):
 def test_words_in_place_of_paths_are_allowed(write):
     assert plotted(["line", "a", *write({"directions": "gradient"})])["directions"] == "gradient"
     assert plotted(["line", "a", *write({"style": "ggplot"})])["style"] == "ggplot"
-
-
-RESULT = {
-    "label": "vit",
-    "analysis": "surface",
-    "loss": 1.5,
-    "settings": {"x": "-1:1:5", "y": "0:1:3", "seed": 3, "directions": "gradient", "later": 1},
-    "provenance": {
-        "num_samples": 64,
-        "origin": {"model": "vit", "model_args": {"dim": 8}, "data": "digits", "split": "test",
-                   "seed": 3, "weights_key_given": ""},
-    },
-}  # fmt: skip
-
-
-def test_a_result_of_an_earlier_version_repeats_its_settings(write):
-    words = "--x=-1:1:5 --y=0:1:3 --seed 3 --directions gradient --model vit --model-args dim=8"
-    sample = "--data digits --split test --samples 64"
-    expected = plotted(["surface", "run", *words.split(), *sample.split()])
-    assert plotted(["surface", "run", *write(RESULT)]) == expected
-
-
-def test_another_analysis_takes_model_and_sample_alone(write):
-    words = "--seed 3 --model vit --model-args dim=8 --data digits --split test --samples 64"
-    assert plotted(["norms", "run", *write(RESULT)]) == plotted(["norms", "run", *words.split()])
-    with pytest.raises(InputError, match="is a result; landscape-train takes a run's config.json"):
-        trained(write(RESULT))
-
-
-def test_a_forged_result_names_no_code(write):
-    origin = {"command": {"model": "net.py:make", "data": "digits"}}
-    forged = {**RESULT, "provenance": {"origin": origin}}
-    with pytest.raises(InputError, match="would run the code in net.py"):
-        plotted(["surface", "run", *write(forged)])
-    with pytest.raises(InputError, match="have to be objects"):
-        plotted(["surface", "run", *write({**RESULT, "settings": 3})])

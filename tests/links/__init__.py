@@ -1,0 +1,1 @@
+"""Links in the pages of the repository and of its site."""
