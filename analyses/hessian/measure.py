@@ -19,7 +19,7 @@ from analyses.run_context import RunContext
 from landscape.curvature.blocks import block_eigenvalues
 from landscape.curvature.held_out import HeldOut, held_out
 from landscape.curvature.operators import CurvatureOperator
-from landscape.curvature.products import ProductRequest, Products
+from landscape.curvature.requests import ProductRequest, Products
 from landscape.curvature.recording import RecordedProducts
 from landscape.curvature.sampling import sampling_errors
 from landscape.curvature.second_difference import second_difference
@@ -162,6 +162,7 @@ def _whole(
         gradient_norm=norm,
         cosine=abs(gradient.double().dot(first.double()).item()) / norm if norm else 0.0,
         steps=pairs.steps,
+        residual_bits=min(8 * each.precision.itemsize for each in (pairs, *blocks.values())),
         products=operator.products + sum(sampling.products),
         block_products=operator.counter.blocks + sum(sampling.products[count_of_whole:]),
         vectors=pairs.vectors.T.float().cpu().numpy()

@@ -141,6 +141,7 @@ def _cost(result: Spectrum) -> dict[str, str]:
         "probes × steps": f"{settings.probes} × {settings.density_steps}"
         if settings.probes
         else "none",
+        "residuals measured in": f"float{result.residual_bits}",
         "products": f"{whole}",
         "of components": f"{result.block_products}",
         "samples": f"{result.provenance.num_samples:,}",

@@ -23,7 +23,7 @@ from analyses.sharpness.settings import Settings
 from landscape.checkpoints.logs.training_log import TrainingLog, find_log
 from landscape.checkpoints.weights import read_weights
 from landscape.curvature.operators import CurvatureOperator
-from landscape.curvature.products import ProductRequest
+from landscape.curvature.requests import ProductRequest
 from landscape.curvature.sampling import sampling_errors
 from landscape.curvature.stability import has_known_edge, sam_edge
 from landscape.eigen.eigenpairs import WITH_ENDS

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from landscape.curvature.products import LocalProducts, ProductRequest, Products
+from landscape.curvature.products import LocalProducts
+from landscape.curvature.requests import ProductRequest, Products
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
 from landscape.objective.objective import Objective
@@ -78,10 +80,11 @@ class ShardedProducts:
     def __call__(self, requests: Sequence[ProductRequest], *, exact: bool = False) -> list[Tensor]:
         """The products over all samples."""
         groups = [request.group for request in requests]
-        _send(("products", groups, [request.vectors.shape[1] for request in requests], exact))
+        kinds = [(request.vectors.shape[1], request.vectors.dtype) for request in requests]
+        _send(("products", groups, kinds, exact))
         for request in requests:
             dist.broadcast(request.vectors.contiguous(), 0)
-        return self._reduced(self._local(requests, exact=exact))
+        return self._products(requests, exact)
 
     def gradient(self) -> Tensor:
         """The gradient over all samples, of shape (P,)."""
@@ -101,19 +104,32 @@ class ShardedProducts:
             if kind == "gradient":
                 self._reduced([self._local.gradient()])
                 continue
-            groups, columns, exact = details
+            groups, kinds, exact = details
             requests = [
-                self._receive_request(group, count)
-                for group, count in zip(groups, columns, strict=True)
+                self._receive_request(group, *kind)
+                for group, kind in zip(groups, kinds, strict=True)
             ]
-            self._reduced(self._local(requests, exact=exact))
+            self._products(requests, exact)
 
-    def _receive_request(self, group: Group | None, columns: int) -> ProductRequest:
+    def _receive_request(
+        self, group: Group | None, columns: int, dtype: torch.dtype
+    ) -> ProductRequest:
         theta = self._objective.theta
         size = len(theta) if group is None else group.size
-        vectors = theta.new_empty(size, columns)
+        vectors = theta.new_empty(size, columns, dtype=dtype)
         dist.broadcast(vectors, 0)
         return ProductRequest(vectors, group)
+
+    def _products(self, requests: Sequence[ProductRequest], exact: bool) -> list[Tensor]:
+        """The sums over all ranks, in rank 0, in float64 where all ranks' shards take it."""
+        products = self._local(requests, exact=exact)
+        own = self._objective.theta
+        if exact and own.dtype != torch.float64:
+            takes_float64 = own.new_tensor([products[0].dtype == torch.float64], dtype=torch.int32)
+            dist.all_reduce(takes_float64, dist.ReduceOp.MIN)
+            if not takes_float64:
+                products = [product.to(own) for product in products]
+        return self._reduced(products)
 
     @staticmethod
     def _reduced(tensors: list[Tensor]) -> list[Tensor]:

@@ -25,7 +25,10 @@ class SymmetricOperator(Protocol):
         """The product with ``vectors`` of shape (size, K)."""
 
     def exact_matmat(self, vectors: Tensor) -> Tensor:
-        """The same product, computed in the plainest way, for certificates."""
+        """The same product, computed in the plainest way, for certificates.
+
+        It may be of a higher precision, which its type tells.
+        """
 
 
 def random_vector(operator: SymmetricOperator, generator: torch.Generator) -> Tensor:

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from landscape.curvature import products as module
-from landscape.curvature.products import LocalProducts, ProductRequest
+from landscape.curvature.products import LocalProducts
+from landscape.curvature.requests import ProductRequest
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
 from landscape.objective.objective import Objective

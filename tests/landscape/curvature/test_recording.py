@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from landscape.curvature.operators import CurvatureOperator
-from landscape.curvature.products import LocalProducts, ProductRequest
+from landscape.curvature.products import LocalProducts
+from landscape.curvature.requests import ProductRequest
 from landscape.curvature.recording import RecordedProducts
 from landscape.eigen.lanczos import lanczos
 from landscape.objective.objective import Objective

@@ -5,7 +5,8 @@ import json
 import pytest
 import torch
 
-from landscape.curvature.products import LocalProducts, ProductRequest
+from landscape.curvature.products import LocalProducts
+from landscape.curvature.requests import ProductRequest
 from landscape.curvature.sharding import shard_of
 from landscape.data.batches import Batch
 from landscape.objective.objective import Objective
