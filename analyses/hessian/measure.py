@@ -19,8 +19,8 @@ from analyses.run_context import RunContext
 from landscape.curvature.blocks import block_eigenvalues
 from landscape.curvature.held_out import HeldOut, held_out
 from landscape.curvature.operators import CurvatureOperator
-from landscape.curvature.requests import ProductRequest, Products
 from landscape.curvature.recording import RecordedProducts
+from landscape.curvature.requests import ProductRequest, Products
 from landscape.curvature.sampling import sampling_errors
 from landscape.curvature.second_difference import second_difference
 from landscape.curvature.sharding import shared_products

@@ -1,7 +1,7 @@
 """Products with the matrix in float64, which certify what float32 products have found.
 
-In float32 the derivative of cross-entropy, softmax minus one-hot, cancels where a network is sure of
-the class: the products of a network that fits its data are off by far more than their own rounding.
+In float32 the derivative of cross-entropy, softmax minus one-hot, cancels where a network is sure
+of the class: the products of a network that fits its data are off by far more than a rounding.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,10 +11,10 @@ from torch import Tensor
 
 from landscape.autograd.gradient_graph import CurvatureGraph
 from landscape.autograd.skipped import SkippedParameters
+from landscape.curvature.float64_copy import Float64Only, in_float64
 from landscape.curvature.matrices import MakeGraph
 from landscape.curvature.requests import ProductRequest, multiply
 from landscape.data.batches import Batch
-from landscape.curvature.float64_copy import Float64Only, in_float64
 from landscape.objective.objective import Objective
 
 

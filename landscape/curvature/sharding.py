@@ -134,9 +134,11 @@ class ShardedProducts:
     @staticmethod
     def _reduced(tensors: list[Tensor]) -> list[Tensor]:
         """The sums over all ranks, in rank 0."""
-        for tensor in tensors:
+        # What is reduced is memory, whose order the strides of rank 0's columns have changed.
+        reduced = [tensor.contiguous() for tensor in tensors]
+        for tensor in reduced:
             dist.reduce(tensor, 0)
-        return tensors
+        return reduced
 
 
 def shard_of(batches: Sequence[Batch], rank: int, world_size: int) -> list[Batch]:

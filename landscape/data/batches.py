@@ -65,7 +65,7 @@ class Batch:
         return [half for half in halves if half.weight > 0]
 
     def in_precision(self, dtype: torch.dtype) -> "Batch":
-        """The same samples, of the same weight, with floating tensors in the precision of ``dtype``."""
+        """The same samples, of the same weight, with floating tensors in this precision."""
 
         def cast(tensor: Tensor) -> Tensor:
             return tensor.to(type_in(tensor, dtype))

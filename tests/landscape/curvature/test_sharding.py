@@ -71,3 +71,11 @@ def test_eigenvalues_are_the_same_for_any_number_of_ranks(warm, name, count):
         torch.testing.assert_close(
             torch.tensor(measured[key]), torch.tensor(values), rtol=1e-5, atol=1e-7
         )
+
+
+def test_columns_of_a_transposed_matrix_have_the_same_products(warm):
+    ranks = warm.start_ranks("products", count=2)
+    assert [rank.end() for rank in ranks] == [0, 0], [rank.err for rank in ranks]
+    for kind, expected in sharded.products().items():
+        measured = torch.tensor(json.loads(ranks[0].out)[kind])
+        torch.testing.assert_close(measured, torch.tensor(expected), rtol=1e-4, atol=1e-6)
