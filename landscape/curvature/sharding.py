@@ -144,7 +144,8 @@ class ShardedProducts:
 def shard_of(batches: Sequence[Batch], rank: int, world_size: int) -> list[Batch]:
     """The samples of one rank, in order. The numbers of samples differ by one at most.
 
-    Batches that can't be cut go to the rank that their middle belongs to.
+    Batches that can't be cut go to the rank that their middle belongs to; slices that count nothing
+    in the mean are left out.
     """
     total = sum(batch.size for batch in batches)
     start, stop = total * rank // world_size, total * (rank + 1) // world_size
@@ -157,7 +158,8 @@ def shard_of(batches: Sequence[Batch], rank: int, world_size: int) -> list[Batch
         if first < last:
             shard.append(batch if last - first == batch.size else batch.slice(first, last))
         position += batch.size
-    return shard
+    # The loss of a slice that counts nothing, such as one of class weight 0, is nan.
+    return [batch for batch in shard if batch.weight > 0]
 
 
 def _send(header: tuple[Any, ...]) -> None:

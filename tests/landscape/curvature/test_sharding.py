@@ -79,3 +79,24 @@ def test_columns_of_a_transposed_matrix_have_the_same_products(warm):
     for kind, expected in sharded.products().items():
         measured = torch.tensor(json.loads(ranks[0].out)[kind])
         torch.testing.assert_close(measured, torch.tensor(expected), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("batch_size", [8, 5])
+def test_slices_that_count_nothing_add_nothing(count, batch_size):
+    inputs, labels = torch.randn(8, 4), torch.tensor([0] * 4 + [1, 2, 1, 2])
+    objective = Objective(
+        torch.nn.Linear(4, 3),
+        (inputs, labels),
+        torch.nn.CrossEntropyLoss(weight=torch.tensor([0.0, 1.0, 1.0])),
+        batch_size=batch_size,
+        device="cpu",
+        dtype=torch.float64,
+    )
+    vectors = torch.randn(objective.num_parameters, 2, dtype=torch.float64)
+    total = torch.zeros_like(vectors)
+    for rank in range(count):
+        shard = shard_of(objective.batches, rank, count)
+        products = LocalProducts(objective, batches=shard, total_weight=objective.total_weight)
+        total += products([ProductRequest(vectors)])[0]
+    torch.testing.assert_close(total, objective.hessian_product(vectors))
