@@ -76,7 +76,7 @@ def _split(content: bytes, like: list[Tensor]) -> list[Tensor]:
     They are of the same type, or where ``content`` has eight bytes for each number in float64.
     """
     tensors, place = [], 0
-    size = len(content) // sum(model.numel() for model in like)
+    size = len(content) // max(1, sum(model.numel() for model in like))
     for model in like:
         length = model.numel() * size
         dtype = torch.float64 if size == torch.float64.itemsize else model.dtype
