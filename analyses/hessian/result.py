@@ -174,9 +174,12 @@ class Spectrum(Result):
         if not has_known_edge(training) or not rate:
             return {}
         momentum = training.get("momentum") or 0.0
-        edges = {"lr": rate, "edge": gradient_descent_edge(rate, momentum)}
+        nesterov = bool(training.get("nesterov"))
+        edges = {"lr": rate, "edge": gradient_descent_edge(rate, momentum, nesterov=nesterov)}
         if training.get("rho"):
-            edges["sam_edge"] = sam_edge(rate, training["rho"], self.gradient_norm, momentum)
+            edges["sam_edge"] = sam_edge(
+                rate, training["rho"], self.gradient_norm, momentum, nesterov=nesterov
+            )
         return edges
 
     def headline(self) -> dict[str, Any]:
