@@ -19,7 +19,7 @@ from landscape.data.batches import Batch, merge, rebatch
 from landscape.eigen.eigenpairs import choose
 from landscape.eigen.krylov import Krylov
 from landscape.eigen.lanczos import is_finished, restart
-from landscape.eigen.operator import random_vector
+from landscape.eigen.operator import check_finite, random_vector
 from landscape.eigen.sums import unit
 from landscape.errors import InputError, NotMeasurableError
 from landscape.hooks.dense_layers import DenseLayer, watch_dense
@@ -251,6 +251,7 @@ def _ritz_vector(process: Krylov) -> Tensor:
 def _certified(hessian: PreactivationHessian, vectors: Tensor) -> tuple[Tensor, Tensor]:
     """Rayleigh quotients of the rows of ``vectors`` and their relative residuals."""
     products, vectors = hessian.products(vectors).double(), vectors.double()
+    check_finite(products)
     values = (vectors * products).sum(1) / vectors.square().sum(1)
     errors = torch.linalg.vector_norm(products - values.unsqueeze(1) * vectors, dim=1)
-    return values, torch.where(errors > 0, errors / values.abs(), 0.0)
+    return values, torch.where(errors == 0, 0.0, errors / values.abs())

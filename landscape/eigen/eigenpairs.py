@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from landscape.eigen.operator import SymmetricOperator
+from landscape.eigen.operator import SymmetricOperator, check_finite
 from landscape.eigen.sums import unit
 from landscape.errors import InputError
 
@@ -111,7 +111,11 @@ def certificate(
 
     ``distances`` (K,) are bounds of the products' distances from exact ones, by default none, and
     ``precision`` is the type of these, by default that of the products.
+
+    Raises:
+        NotMeasurableError: a product is not finite.
     """
+    check_finite(products)
     precision = precision or products.dtype
     products, doubles = products.double(), vectors.double()
     # The quotient of the rounded vector, whose norm is 1 only to the precision of its type.
@@ -119,7 +123,7 @@ def certificate(
     errors = torch.linalg.vector_norm(products - doubles * values, dim=0)
     if distances is not None:
         errors = errors + distances
-    residuals = torch.where(errors > 0, errors / values.abs(), 0.0)
+    residuals = torch.where(errors == 0, 0.0, errors / values.abs())
     order = values.abs().argsort(descending=True)
     values = values[order]
     allowed = tolerance * scale_of(values.abs(), which, count)

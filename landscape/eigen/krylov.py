@@ -16,9 +16,8 @@ from scipy.linalg import eigh, eigh_tridiagonal
 from torch import Tensor
 
 from landscape.eigen.basis import Basis, affordable_rows
-from landscape.eigen.operator import SymmetricOperator, random_vector
+from landscape.eigen.operator import SymmetricOperator, check_finite, random_vector
 from landscape.eigen.sums import unit
-from landscape.errors import NotMeasurableError
 
 # A remainder of at most so many units of rounding says that the Krylov space is exhausted.
 ROUNDING = 100
@@ -108,11 +107,8 @@ class Krylov:
             NotMeasurableError: the product is not finite.
         """
         m = self.width
+        check_finite(product)
         alpha = torch.dot(self.vector.double(), product.double()).item()
-        if not math.isfinite(alpha):
-            raise NotMeasurableError(
-                "a Hessian product is not finite; there is no Hessian at these weights"
-            )
         if not self.steps:
             self.quotient = alpha
         self.steps += 1
