@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from analyses.drawing.numbers import (
     NumberText,
+    bound_text,
     estimate_text,
     fixed,
     number,
@@ -42,7 +43,7 @@ def _summary(result: Spectrum) -> dict[str, str]:
         "checkpoint": result.label,
         "λ_max, ± sampling error (relative residual)": end_text(result.ends, LARGEST, LARGEST),
         "λ_min, ± sampling error (relative residual)": end_text(result.ends, SMALLEST, SMALLEST),
-        "largest relative residual": f"{result.residuals.max():.0e}",
+        "largest relative residual": bound_text(result.residuals.max()),
         "converged": "all" if result.converged.all() else f"{result.converged.sum()} only",
     }
     return row | _of_density(result)
