@@ -88,3 +88,15 @@ def test_the_norm_is_known_from_two_steps_on_or_in_one_dimension(size, steps):
         assert math.isnan(norm.stderr)
     else:
         assert abs(norm.value - np.linalg.norm(values)) <= 4 * norm.stderr + 1e-9
+
+
+def test_pairs_of_a_loose_tolerance_do_not_bias_the_trace():
+    operator = planted(np.linspace(-1, 3, 60))
+    values = []
+    for seed in range(60):
+        pairs, quadrature, probes = refined(
+            operator, 2, probes=6, steps=3, seed=seed, tolerance=0.5
+        )
+        values.append(deflated_trace(quadrature, probes, pairs).value)
+    error = np.std(values, ddof=1) / np.sqrt(len(values))
+    assert abs(np.mean(values) - 60) < 4 * error
