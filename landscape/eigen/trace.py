@@ -83,9 +83,9 @@ def deflated_trace(
 ) -> Estimate:
     """The trace of H^power from a quadrature and eigenpairs, without a product.
 
-    Only pairs that have converged, to a hundredth at least, take part, since the standard error does
-    not show the errors of eigenvectors. The moments of a probe are exact for a power below twice the Lanczos steps, or
-    where these span the whole space; else the estimate is nan.
+    Only pairs that have converged, to a hundredth at least, take part, since the standard error
+    does not show the errors of eigenvectors. The moments of a probe are exact for a power below
+    twice the Lanczos steps, or where these span the whole space; else the estimate is nan.
 
     Args:
         quadrature: of the probes.

@@ -15,6 +15,7 @@ from analyses.drawing.pictures import Picture
 from analyses.drawing.style import styled
 from analyses.hessian.result import Spectrum
 from analyses.hessian.settings import Settings
+from analyses.hessian.tables import HELD_OUT
 from analyses.report.page import write_markdown, write_numbers
 from landscape.curvature.stability import gradient_descent_edge, sam_edge
 from landscape.objective.objective import Objective
