@@ -29,7 +29,7 @@ from landscape.eigen.eigenpairs import WITH_ENDS, Eigenpairs
 from landscape.eigen.operator import rademacher_vectors
 from landscape.eigen.rayleigh_ritz import RitzSubspace
 from landscape.eigen.trace import deflated_trace, frobenius_norm
-from landscape.errors import NotMeasurableError
+from landscape.errors import InputError, NotMeasurableError
 from landscape.estimates import Estimate
 from landscape.objective.evaluation import Evaluation
 from landscape.objective.objective import Objective
@@ -211,6 +211,12 @@ def _groups(objective: Objective, settings: Settings) -> dict[str, Group]:
     groups: dict[str, Group] = {}
     if settings.components == "auto":
         groups.update(components(objective.module, objective.layout))
+    taken = sorted(groups.keys() & settings.patterns.keys())
+    if taken:
+        raise InputError(
+            f"--group names {taken[0]!r}, which is a component of this network already; take "
+            "another name, or pass --components none"
+        )
     groups.update(groups_by_pattern(objective.layout, settings.patterns))
     return groups
 

@@ -9,8 +9,10 @@ from analyses import hessian
 from analyses.command.arguments import build_parser
 from analyses.hessian.settings import Settings
 from landscape.errors import InputError
+from landscape.parameters.components import components
 from landscape.results.fingerprint import fingerprint
 from landscape.runtime.options import from_plain, read_options, to_plain
+from tests.analyses.case_objectives import case_objective
 from tests.analyses.problems import objective
 
 EIGENVALUES_ALONE = Settings(probes=0, components="none")
@@ -121,3 +123,19 @@ def test_the_command_says_what_a_spectrum_costs(done, runs, tmp_path):
     words = (*words, "--probes", "1", "--density-steps", "2", "--components", "none")
     _, err = done("hessian", *words, "--output-dir", tmp_path / "longer")
     assert "plain: measuring hessian: about 2 Hessian products for density and trace" in err
+
+
+def test_a_group_has_not_the_name_of_a_component():
+    objective = case_objective("vit")
+    name = next(iter(components(objective.module, objective.layout)))
+    settings = Settings(top=1, probes=0, group=(f"{name}=bias$",))
+    with pytest.raises(InputError, match=f"{name!r}, which is a component"):
+        hessian.compute(objective, settings)
+    alone = replace(settings, components="none")
+    assert hessian.compute(objective, alone).components.names == (name,)
+
+
+@pytest.mark.parametrize("l2", [-1.0, math.inf, math.nan])
+def test_the_l2_term_is_finite_and_not_negative(l2):
+    with pytest.raises(InputError, match="--l2 has to be finite and not negative"):
+        Settings(l2=l2)
