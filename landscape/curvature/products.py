@@ -55,6 +55,9 @@ class LocalProducts:
         total_weight: what the mean divides by, by default the weights of the batches.
         budget: how many bytes of graphs may be kept, by default a share of the free memory.
         in_float64: whether exact products are taken in float64 where the model takes it.
+
+    Raises:
+        NotMeasurableError: the objective is in half precision.
     """
 
     def __init__(
@@ -68,6 +71,12 @@ class LocalProducts:
         budget: int | None = None,
         in_float64: bool = True,
     ) -> None:
+        if objective.dtype not in (torch.float32, torch.float64):
+            name = str(objective.dtype).removeprefix("torch.")
+            raise NotMeasurableError(
+                f"curvature takes weights in float32 or float64, got {name}; pass "
+                "dtype=torch.float32 to the Objective"
+            )
         self._objective = objective
         self._theta = theta
         self._make_graph = MATRICES[matrix]

@@ -275,3 +275,11 @@ def test_other_errors_are_passed_on():
     objective.module.register_forward_pre_hook(fail)
     with pytest.raises(RuntimeError, match="something else"):
         times(products, vectors_for(objective))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_weights_in_half_precision_are_refused(dtype):
+    data = torch.randn(4, 3), torch.tensor([0, 1, 1, 0])
+    objective = Objective(nn.Linear(3, 2), data, device="cpu", dtype=dtype, verify=False)
+    with pytest.raises(NotMeasurableError, match="curvature takes weights in float32 or float64"):
+        LocalProducts(objective)
