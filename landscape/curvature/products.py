@@ -178,6 +178,8 @@ class LocalProducts:
             self._is_fast = self._agrees_with_plain(first)
         if not self._is_fast:
             self._model = self._objective.module
+        if not self._budget:
+            return
         total_bytes = 0
         sample_bytes = self._graph_bytes(first) / first.size
         for number, batch in enumerate(self._batches):

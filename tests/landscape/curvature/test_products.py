@@ -283,3 +283,11 @@ def test_weights_in_half_precision_are_refused(dtype):
     objective = Objective(nn.Linear(3, 2), data, device="cpu", dtype=dtype, verify=False)
     with pytest.raises(NotMeasurableError, match="curvature takes weights in float32 or float64"):
         LocalProducts(objective)
+
+
+def test_no_graph_is_weighed_where_none_is_kept(monkeypatch):
+    objective = objective_of(BY_NAME["vit"], 1)
+    monkeypatch.delattr(LocalProducts, "_graph_bytes")
+    multiply = LocalProducts(objective, budget=0)
+    vectors = vectors_for(objective)
+    torch.testing.assert_close(times(multiply, vectors), objective.hessian_product(vectors))
