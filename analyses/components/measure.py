@@ -16,6 +16,7 @@ from analyses.hessian.settings import Settings as SpectrumSettings
 from analyses.run_context import RunContext
 from landscape.errors import NotMeasurableError
 from landscape.objective.objective import Objective
+from landscape.parameters.components import components
 
 
 def measure(
@@ -43,6 +44,11 @@ def measure(
         >>> components.compute(objective, settings).components.names
         ('first',)
     """
+    if not settings.group and not components(objective.module, objective.layout):
+        raise NotMeasurableError(
+            f"{type(objective.module).__name__} has no list of blocks and no norm layer, by which "
+            "components are told; name them with --group NAME=REGEX"
+        )
     spectrum = _known(context, settings)
     exchange = f"known/{ComponentCurvature.analysis}/{objective.label}"
     # Only the first rank has the results of other analyses.
@@ -50,11 +56,6 @@ def measure(
         spectrum = _measure(objective, settings, context)
     if spectrum is None:
         return None
-    if not spectrum.components.names:
-        raise NotMeasurableError(
-            f"{type(objective.module).__name__} has no list of blocks and no norm layer, by which "
-            "components are told; name them with --group NAME=REGEX"
-        )
     return ComponentCurvature(
         components=spectrum.components,
         ends=spectrum.ends,

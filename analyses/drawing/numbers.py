@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from decimal import ROUND_CEILING, Context
 from typing import Any, Protocol
 
 import numpy as np
@@ -150,6 +151,14 @@ def error_bars(estimates: Sequence[Estimate], scale: float = 1.0) -> NDArray[np.
     return np.asarray(scale * np.maximum(distances, 0.0))
 
 
+def bound_text(bound: float) -> str:
+    """An upper bound to one significant digit, rounded up, so that what is printed is one, too."""
+    if not 0 < bound < math.inf:
+        return f"{bound:.0e}"
+    upwards = Context(prec=1, rounding=ROUND_CEILING)
+    return f"{float(upwards.create_decimal(repr(float(bound)))):.0e}"
+
+
 def with_residual(
     value: float, residual: float, converged: bool, error: float = math.nan
 ) -> NumberText:
@@ -161,7 +170,7 @@ def with_residual(
     certain = 1 - math.floor(math.log10(residual)) if 0 < residual < 1 else 2
     digits = max(2, min(5, certain)) if residual else 5
     shown = number(value, digits) if math.isnan(error) else with_error(value, error)
-    text = NumberText(f"{shown} ({residual:.0e})", value)
+    text = NumberText(f"{shown} ({bound_text(residual)})", value)
     return text if converged else text.within("{}, not converged")
 
 

@@ -23,6 +23,7 @@ def component_curvatures(results: Sequence[HasComponents]) -> Figure:
     page = figure(5.8, 0.7 + 0.21 * len(rows) + 0.12 * min(len(results), MOST_NAMED))
     axes = page.subplots()
     handles: dict[str, Any] = {}
+    has_values = False  # a scale of logarithms needs one that is not 0
     for curve in curves_of(results, "λ_max", lambda r: float(r.ends.values[LARGEST])):
         result, style = curve.result, curve.style
         components = result.components
@@ -39,6 +40,7 @@ def component_curvatures(results: Sequence[HasComponents]) -> Figure:
             markerfacecolor=style["color"] if style["linestyle"] == "-" else "none",
             linestyle="none",
         )
+        has_values |= bool(np.nan_to_num(values).any())
         negative = values < 0
         axes.plot(
             np.abs(values[negative]),
@@ -51,8 +53,9 @@ def component_curvatures(results: Sequence[HasComponents]) -> Figure:
     axes.set_yticks(range(len(rows)), [plain_text(name) for name in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.axhline(len(names) - 0.5, color="0.7", linewidth=0.8)
-    axes.set_xscale("log", nonpositive="mask")
-    plain_log_ticks(axes.xaxis)
+    if has_values:
+        axes.set_xscale("log", nonpositive="mask")
+        plain_log_ticks(axes.xaxis)
     has_negative = any((r.components.largest.values < 0).any() for r in results)
     note = "; triangle: negative" if has_negative else ""
     axes.set_xlabel(

@@ -19,8 +19,8 @@ from analyses.run_context import RunContext
 from landscape.curvature.blocks import block_eigenvalues
 from landscape.curvature.held_out import HeldOut, held_out
 from landscape.curvature.operators import CurvatureOperator
-from landscape.curvature.products import ProductRequest, Products
 from landscape.curvature.recording import RecordedProducts
+from landscape.curvature.requests import ProductRequest, Products
 from landscape.curvature.sampling import sampling_errors
 from landscape.curvature.second_difference import second_difference
 from landscape.curvature.sharding import shared_products
@@ -29,7 +29,7 @@ from landscape.eigen.eigenpairs import WITH_ENDS, Eigenpairs
 from landscape.eigen.operator import rademacher_vectors
 from landscape.eigen.rayleigh_ritz import RitzSubspace
 from landscape.eigen.trace import deflated_trace, frobenius_norm
-from landscape.errors import NotMeasurableError
+from landscape.errors import InputError, NotMeasurableError
 from landscape.estimates import Estimate
 from landscape.objective.evaluation import Evaluation
 from landscape.objective.objective import Objective
@@ -162,6 +162,7 @@ def _whole(
         gradient_norm=norm,
         cosine=abs(gradient.double().dot(first.double()).item()) / norm if norm else 0.0,
         steps=pairs.steps,
+        residual_bits=min(8 * each.precision.itemsize for each in (pairs, *blocks.values())),
         products=operator.products + sum(sampling.products),
         block_products=operator.counter.blocks + sum(sampling.products[count_of_whole:]),
         vectors=pairs.vectors.T.float().cpu().numpy()
@@ -210,6 +211,12 @@ def _groups(objective: Objective, settings: Settings) -> dict[str, Group]:
     groups: dict[str, Group] = {}
     if settings.components == "auto":
         groups.update(components(objective.module, objective.layout))
+    taken = sorted(groups.keys() & settings.patterns.keys())
+    if taken:
+        raise InputError(
+            f"--group names {taken[0]!r}, which is a component of this network already; take "
+            "another name, or pass --components none"
+        )
     groups.update(groups_by_pattern(objective.layout, settings.patterns))
     return groups
 

@@ -47,6 +47,9 @@ class Spectrum(Result):
         loss_stderr: its sampling error.
         gradient_norm: the 2-norm of the gradient.
         cosine: the absolute cosine of the gradient with the first eigenvector.
+        residual_bits: the precision of the products that measured residuals: 64, or 32 where the
+            model does not take float64. Residuals don't cover the rounding of these products, which
+            in 32 bits may be more than they are where a network fits its data.
         steps: the iterations of the eigenvalue solver.
         products: all products over the sample, those of certificates included; pyhessian's own
             are not counted.
@@ -71,6 +74,7 @@ class Spectrum(Result):
     loss_stderr: float
     gradient_norm: float
     cosine: float
+    residual_bits: int
     steps: int
     products: int
     block_products: int
@@ -104,6 +108,7 @@ class Spectrum(Result):
             "density_nodes": Array(quadrature.nodes, unit, ("probe", "node")),
             "density_weights": Array(quadrature.weights, "fraction", ("probe", "node")),
             "trace_samples": Array(quadrature.traces, unit, ("probe",)),
+            "residual_bits": Array(self.residual_bits, ""),
             **components.arrays(unit),
             **held_out_arrays(self.held_out, unit),
             **estimates,
@@ -137,6 +142,10 @@ class Spectrum(Result):
             components=Components.from_arrays(arrays),
             vectors=arrays.get("eigenvectors", np.empty((0, 0), np.float32)),
             held_out=held_out_from_arrays(arrays),
+            # Earlier versions took these products in the precision of the weights.
+            residual_bits=int(
+                arrays.get("residual_bits", 64 if provenance.precision == "float64" else 32)
+            ),
             **scalars,
             label=label,
             settings=settings,
@@ -165,9 +174,12 @@ class Spectrum(Result):
         if not has_known_edge(training) or not rate:
             return {}
         momentum = training.get("momentum") or 0.0
-        edges = {"lr": rate, "edge": gradient_descent_edge(rate, momentum)}
+        nesterov = bool(training.get("nesterov"))
+        edges = {"lr": rate, "edge": gradient_descent_edge(rate, momentum, nesterov=nesterov)}
         if training.get("rho"):
-            edges["sam_edge"] = sam_edge(rate, training["rho"], self.gradient_norm, momentum)
+            edges["sam_edge"] = sam_edge(
+                rate, training["rho"], self.gradient_norm, momentum, nesterov=nesterov
+            )
         return edges
 
     def headline(self) -> dict[str, Any]:
@@ -179,6 +191,7 @@ class Spectrum(Result):
             "eigenvalues": self.eigenvalues,
             "residuals": self.residuals,
             "converged": bool(self.converged.all()),
+            "residual_bits": self.residual_bits,
             "eigenpairs": [self.leading.headline(k) for k in range(len(self.eigenvalues))],
             "sampling_error": self.sampling_errors[0],
             "lambda_max": self.ends.headline(LARGEST),

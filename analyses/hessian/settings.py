@@ -43,7 +43,7 @@ class MatrixSettings:
         if self.tol is not None and not self.tol > 0:
             raise InputError(f"--tol has to be positive, got {self.tol}")
         if not 0 <= self.l2 < math.inf:
-            raise InputError(f"--l2 can't be negative, got {self.l2}")
+            raise InputError(f"--l2 has to be finite and not negative, got {self.l2}")
         names = [_name_and_pattern(word)[0] for word in self.group]
         for name in names:
             if names.count(name) > 1:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from analyses.drawing.numbers import (
     NumberText,
+    bound_text,
     estimate_text,
     fixed,
     number,
@@ -20,6 +21,7 @@ OF_COMPONENTS = "Largest eigenvalue of each component, ± sampling error (relati
 LEAST_OF_COMPONENTS = "Smallest eigenvalue of each component, ± sampling error (relative residual)"
 EIGENVALUES = "Eigenvalues, ± sampling error (relative residual, which bounds the relative error)"
 HELD_OUT = "λ_max of all the data, from halves of the sample (± sampling error)"
+UNCONVERGED = "{}, not converged"
 SHOWN = 10  # eigenvalues in the table; the files have them all
 
 
@@ -42,7 +44,7 @@ def _summary(result: Spectrum) -> dict[str, str]:
         "checkpoint": result.label,
         "λ_max, ± sampling error (relative residual)": end_text(result.ends, LARGEST, LARGEST),
         "λ_min, ± sampling error (relative residual)": end_text(result.ends, SMALLEST, SMALLEST),
-        "largest relative residual": f"{result.residuals.max():.0e}",
+        "largest relative residual": bound_text(result.residuals.max()),
         "converged": "all" if result.converged.all() else f"{result.converged.sum()} only",
     }
     return row | _of_density(result)
@@ -70,14 +72,15 @@ def _held_out(result: Spectrum) -> dict[str, str]:
     halves, largest = result.held_out, float(result.ends.values[LARGEST])
     assert halves is not None
     error = float(result.ends.sampling_errors[LARGEST])
-    form = "{}" if halves.converged.all() else "{}, not converged"
+    form = "{}" if halves.converged.all() else UNCONVERGED
+    of_all = form if result.ends.converged[LARGEST] else UNCONVERGED
     lower = estimate_text(halves.lower)
     return {
         "checkpoint": result.label,
         "held out (biased downwards)": lower.within(form),
-        "extrapolated to all": with_error(halves.extrapolated(largest), error),
+        "extrapolated to all": with_error(halves.extrapolated(largest), error).within(of_all),
         "λ_max of the sample (biased upwards)": end_text(result.ends, LARGEST, LARGEST),
-        "mean of the halves' λ_max": number(float(halves.eigenvalues.mean())),
+        "mean of the halves' λ_max": number(float(halves.eigenvalues.mean())).within(form),
         "products of half the sample": f"{halves.products}",
         "samples of a half": f"{result.provenance.num_samples // 2:,}",
     }
@@ -141,6 +144,7 @@ def _cost(result: Spectrum) -> dict[str, str]:
         "probes × steps": f"{settings.probes} × {settings.density_steps}"
         if settings.probes
         else "none",
+        "residuals measured in": f"float{result.residual_bits}",
         "products": f"{whole}",
         "of components": f"{result.block_products}",
         "samples": f"{result.provenance.num_samples:,}",

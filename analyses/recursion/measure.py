@@ -26,7 +26,7 @@ from analyses.run_context import RunContext
 from landscape.curvature.blocks import block_eigenvalues
 from landscape.curvature.operators import CurvatureOperator
 from landscape.curvature.preactivation import few_samples, preactivation_eigenvalues
-from landscape.curvature.products import ProductRequest
+from landscape.curvature.requests import ProductRequest
 from landscape.curvature.sampling import sampling_errors
 from landscape.errors import NotMeasurableError
 from landscape.hooks.dense_layers import DenseLayer, dense_layers, watch_dense

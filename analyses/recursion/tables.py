@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.drawing.numbers import with_error, with_residual
+from analyses.drawing.numbers import bound_text, with_error, with_residual
 from analyses.recursion.result import TOLERANCE, Recursion
 
 
@@ -38,7 +38,7 @@ def _row(result: Recursion, n: int) -> dict[str, str]:
             else mean(result.active, result.dof, 100.0)
         ),
         "|λ|(ℋ), mean ± standard error": mean(result.magnitudes, result.dof_of_hessians),
-        "largest residual": f"{result.residuals[n].max():.0e}",
+        "largest residual": bound_text(result.residuals[n].max()),
         "λ of the weight's block ± sampling error (residual)": (
             "frozen"
             if np.isnan(block)

@@ -23,7 +23,7 @@ from analyses.sharpness.settings import Settings
 from landscape.checkpoints.logs.training_log import TrainingLog, find_log
 from landscape.checkpoints.weights import read_weights
 from landscape.curvature.operators import CurvatureOperator
-from landscape.curvature.products import ProductRequest
+from landscape.curvature.requests import ProductRequest
 from landscape.curvature.sampling import sampling_errors
 from landscape.curvature.stability import has_known_edge, sam_edge
 from landscape.eigen.eigenpairs import WITH_ENDS
@@ -127,5 +127,10 @@ def _edge(training: Mapping[str, Any], rate: float, gradient_norm: float) -> flo
     """The largest stable curvature; nan but for SGD, as an adaptive one's is not known here."""
     if not has_known_edge(training) or not rate > 0:
         return math.nan
-    momentum = training.get("momentum", 0.0)
-    return sam_edge(rate, training.get("rho", 0.0), gradient_norm, momentum)
+    return sam_edge(
+        rate,
+        training.get("rho", 0.0),
+        gradient_norm,
+        training.get("momentum", 0.0),
+        nesterov=bool(training.get("nesterov")),
+    )

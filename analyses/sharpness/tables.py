@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analyses.drawing.numbers import NumberText, number, with_error
+from analyses.drawing.numbers import NumberText, bound_text, number, with_error
 from analyses.sharpness.result import Sharpness
 
 
@@ -21,7 +21,7 @@ def _smallest(result: Sharpness) -> str:
     # Of a pair that was not iterated on its own account: its residual says how close it is.
     if math.isnan(value):
         return "–"
-    return NumberText(f"{with_error(value, error)} ({residual:.0e})", value)
+    return NumberText(f"{with_error(value, error)} ({bound_text(residual)})", value)
 
 
 def _row(result: Sharpness) -> dict[str, str]:
@@ -39,6 +39,6 @@ def _row(result: Sharpness) -> dict[str, str]:
             if math.isnan(last)
             else with_error(last, float(result.column("sampling_error")[-1]))
         ),
-        "largest relative residual": f"{residuals.max():.0e}" if len(known) else "–",
+        "largest relative residual": bound_text(residuals.max()) if len(known) else "–",
         "λ_min at the last, ± sampling error (relative residual)": _smallest(result),
     }

@@ -19,7 +19,8 @@ from torch.utils.flop_counter import flop_registry
 
 from landscape.curvature.forward_mode import sample_curvatures
 from landscape.curvature.preactivation import PreactivationHessian
-from landscape.curvature.products import LocalProducts, ProductRequest
+from landscape.curvature.products import LocalProducts
+from landscape.curvature.requests import ProductRequest
 from landscape.data.batches import Batch
 from landscape.objective.objective import Objective
 from landscape.objective.twin import Twin

@@ -20,7 +20,8 @@ from landscape.curvature.preactivation import (
     few_samples,
     preactivation_hessians,
 )
-from landscape.curvature.products import LocalProducts, ProductRequest
+from landscape.curvature.products import LocalProducts
+from landscape.curvature.requests import ProductRequest
 from landscape.hooks.dense_layers import dense_layers
 from landscape.measures.tangent_kernel import jacobian_rows
 from landscape.models.vit import VisionTransformer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmarks.curvature.searches import OURS, TOOLS, Budget, OutOfTimeError, Tool
+from benchmarks.curvature.searches import TOOLS, Budget, OutOfTimeError, Tool
 from benchmarks.curvature.tools import Case
 from landscape.objective.objective import Objective
 
@@ -28,7 +28,8 @@ class Attempt:
         products: how many Hessian products it took.
         residual: the largest ||H v - l v|| / |l| of the vectors, by products of the plain module in
             float64; None if the search was ended because it took too long.
-        missed: how many of the eigenvalues it does not have, to :data:`SAME`.
+        missed: how many of the eigenvalues it does not have, to :data:`SAME`: of the largest in
+            magnitude among all that any tool has found, each as often as one tool has it.
     """
 
     network: str
@@ -54,38 +55,67 @@ def attempts(
         missing: where tools are named that are not installed.
     """
     exact = case.objective(torch.float64)
-    ours = [(value, *_search(OURS, case, top, value, longest)) for value in OURS.values(top)]
-    reference = None
-    for value, vectors, seconds, products in reversed(ours):
-        if vectors is None:
-            continue
-        values, residual = quality(exact, vectors)
-        reference = values if reference is None else reference
-        yield _attempt(network, top, OURS, value, seconds, products, residual, values, reference)
-    for tool in TOOLS[1:]:
+    searches = []
+    for tool in TOOLS:
         for value in tool.values(top):
             try:
                 vectors, seconds, products = _search(tool, case, top, value, longest)
             except ImportError as error:
                 missing.append(f"{tool.name}: {error}")
                 break
+            pairs = None if vectors is None else quality(exact, vectors)
+            searches.append((tool, value, seconds, products, pairs))
             if vectors is None:
-                yield _attempt(network, top, tool, value, seconds, products, None, None, reference)
                 break
-            values, residual = quality(exact, vectors)
-            yield _attempt(
-                network, top, tool, value, seconds, products, residual, values, reference
-            )
+    known = union([pairs for *_, pairs in searches if pairs is not None])[:top]
+    for tool, value, seconds, products, pairs in searches:
+        values, residuals = ([], []) if pairs is None else pairs
+        yield Attempt(
+            network,
+            top,
+            tool.name,
+            f"{tool.setting} {value:g}",
+            seconds,
+            products,
+            max(residuals, default=None),
+            len(lacking(known, values)),
+        )
 
 
-def quality(exact: Objective, vectors: Tensor) -> tuple[Tensor, float]:
-    """The Rayleigh quotients of vectors, largest magnitude first, and the largest residual."""
+def quality(exact: Objective, vectors: Tensor) -> tuple[list[float], list[float]]:
+    """The Rayleigh quotients of vectors and their residuals, largest magnitude first."""
     columns = vectors.detach().double()
     columns = columns / torch.linalg.vector_norm(columns, dim=0)
     images = exact.hessian_product(columns)
     values = (columns * images).sum(0)
     residuals = torch.linalg.vector_norm(images - columns * values, dim=0) / values.abs()
-    return values[values.abs().argsort(descending=True)], float(residuals.max())
+    order = values.abs().argsort(descending=True)
+    return values[order].tolist(), residuals[order].tolist()
+
+
+def union(searches: Iterable[tuple[Sequence[float], Sequence[float]]]) -> list[float]:
+    """The eigenvalues that searches have found, largest magnitude first.
+
+    Each is there as often as the search that has it most often; a value whose residual is above
+    :data:`SAME` is none.
+    """
+    known: list[float] = []
+    for values, residuals in searches:
+        pairs = zip(values, residuals, strict=True)
+        known += lacking([value for value, residual in pairs if residual <= SAME], known)
+    return sorted(known, key=abs, reverse=True)
+
+
+def lacking(wanted: Sequence[float], values: Sequence[float]) -> list[float]:
+    """The wanted eigenvalues without one of their own among ``values``, to :data:`SAME`."""
+    left, missing = list(values), []
+    for value in wanted:
+        nearest = min(left, key=lambda other: abs(other - value), default=None)
+        if nearest is not None and abs(nearest - value) <= SAME * abs(value):
+            left.remove(nearest)
+        else:
+            missing.append(value)
+    return missing
 
 
 def _search(
@@ -98,25 +128,6 @@ def _search(
     except OutOfTimeError:
         vectors = None
     return vectors, time.perf_counter() - started, budget.products
-
-
-def _attempt(
-    network: str,
-    top: int,
-    tool: Tool,
-    value: float,
-    seconds: float,
-    products: int,
-    residual: float | None,
-    values: Tensor | None,
-    reference: Tensor | None,
-) -> Attempt:
-    missed = top
-    if values is not None and reference is not None:
-        missed = int(((values - reference).abs() > SAME * reference.abs()).sum())
-    return Attempt(
-        network, top, tool.name, f"{tool.setting} {value:g}", seconds, products, residual, missed
-    )
 
 
 def fastest(rows: Sequence[Attempt], largest_residual: float) -> Attempt | None:

@@ -62,11 +62,15 @@ def block_eigenvalues(
         which: ``magnitude``, or ``magnitude with ends`` for the largest and the smallest eigenvalue
             besides, as for :func:`landscape.eigen.lanczos.lanczos`: up to three pairs of each.
     """
+    if not groups:
+        return {}
     tolerance = default_tolerance(operator) if tolerance is None else tolerance
     tolerance = max(tolerance, min(LOOSE * tolerance, LOOSEST))
     blocks = {name: operator.block(group) for name, group in groups.items()}
+    size_of_all = sum(block.size for block in blocks.values())
     processes = {
-        name: _process(block, generator, subspace, max_steps) for name, block in blocks.items()
+        name: _process(block, generator, subspace, max_steps, size_of_all)
+        for name, block in blocks.items()
     }
     active = dict(processes)
     with track(
@@ -79,13 +83,14 @@ def block_eigenvalues(
             products = operator.block_products(requests)
             for process, product in zip(active.values(), products, strict=True):
                 process.advance(product.squeeze(1))
-                if process.is_full and process.width < max_steps:
-                    restart(process, 1, which)
             active = {
                 name: p for name, p in active.items() if not _is_finished(p, tolerance, which)
             }
             if not active:
                 break
+            for process in active.values():
+                if process.is_full and process.steps < max_steps:
+                    restart(process, 1, which)
     joints = {name: _leading(p, generator, tolerance, which) for name, p in processes.items()}
     return _certified(operator, blocks, processes, joints)
 
@@ -121,12 +126,13 @@ def _process(
     generator: torch.Generator,
     subspace: RitzSubspace | None,
     limit: int,
+    size_of_all: int,
 ) -> Krylov:
     start = random_vector(block, generator)
     if subspace is not None:
         largest, other = _ends_of_block(block, subspace)
         start = RANDOM * start + largest + OTHER_END * other
-    return Krylov(block, start, generator, limit)
+    return Krylov(block, start, generator, limit, size_of_all=size_of_all)
 
 
 def _ends_of_block(block: CurvatureOperator, subspace: RitzSubspace) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.func import functional_call, jvp
 
 from landscape.autograd.plain_forms import FORWARD_MODE, PlainForms
-from landscape.curvature.products import ProductRequest
+from landscape.curvature.requests import ProductRequest
 from landscape.data.batches import Batch
 from landscape.objective.objective import Objective
 

@@ -23,7 +23,8 @@ import torch
 from numpy.typing import NDArray
 
 from landscape.curvature.operators import CurvatureOperator
-from landscape.curvature.products import LocalProducts, ProductRequest, Products
+from landscape.curvature.products import LocalProducts
+from landscape.curvature.requests import ProductRequest, Products
 from landscape.curvature.sampling import rayleigh_quotients
 from landscape.data.batches import Batch
 from landscape.eigen.eigenpairs import WITH_ENDS

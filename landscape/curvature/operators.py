@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
-from landscape.curvature.products import LocalProducts, ProductRequest, Products
+from landscape.curvature.products import LocalProducts
+from landscape.curvature.requests import ProductRequest, Products
 from landscape.eigen.operator import SymmetricOperator
 from landscape.objective.objective import Objective
 from landscape.parameters.groups import Group
@@ -93,7 +94,10 @@ class CurvatureOperator:
         return self.block_products([(self, vectors)])[0]
 
     def exact_matmat(self, vectors: Tensor) -> Tensor:
-        """The same by the plain module, with no graph kept and no operation replaced."""
+        """The same by the plain module, in float64 where it takes that.
+
+        No graph is kept and no operation replaced.
+        """
         return self.block_products([(self, vectors)], exact=True)[0]
 
     def matvec(self, vector: Tensor) -> Tensor:
@@ -113,7 +117,7 @@ class CurvatureOperator:
 
         Args:
             factors: blocks of this operator (or it itself), each with vectors (size, K).
-            exact: use the plain module, with no graph kept and no operation replaced.
+            exact: use the plain module, in float64 where it takes that.
         """
         for block, vectors in factors:
             self.counter.add(vectors.shape[1], block.group)
@@ -122,7 +126,7 @@ class CurvatureOperator:
         if not self.shift:
             return products
         return [
-            product + self.shift * request.vectors
+            product + self.shift * request.vectors.to(product)
             for product, request in zip(products, requests, strict=True)
         ]
 
@@ -169,4 +173,5 @@ class Preconditioned:
 
     def exact_matmat(self, vectors: Tensor) -> Tensor:
         """The same with the exact product of H."""
-        return self.scale * self.operator.exact_matmat(self.scale * vectors)
+        scale = self.scale.double()
+        return scale * self.operator.exact_matmat(scale * vectors)

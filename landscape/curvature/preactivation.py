@@ -16,11 +16,10 @@ from torch import Tensor
 
 from landscape.autograd.gradient_graph import differentiable_gradients
 from landscape.data.batches import Batch, merge, rebatch
-from landscape.eigen.basis import affordable_rows
 from landscape.eigen.eigenpairs import choose
 from landscape.eigen.krylov import Krylov
 from landscape.eigen.lanczos import is_finished, restart
-from landscape.eigen.operator import random_vector
+from landscape.eigen.operator import check_finite, random_vector
 from landscape.eigen.sums import unit
 from landscape.errors import InputError, NotMeasurableError
 from landscape.hooks.dense_layers import DenseLayer, watch_dense
@@ -211,10 +210,15 @@ def _leading(
 ) -> tuple[Tensor, Tensor]:
     """The eigenvalue of largest magnitude of each sample and its residual, both of shape (n,)."""
     samples = [hessian.sample(number) for number in range(hessian.count)]
-    room = affordable_rows(hessian.size, hessian.dtype, hessian.device) // hessian.count
-    columns = max(room - 1, 2)
+    size_of_all = hessian.count * hessian.size
     processes = [
-        Krylov(sample, random_vector(sample, generator), generator, max_steps, columns)
+        Krylov(
+            sample,
+            random_vector(sample, generator),
+            generator,
+            max_steps,
+            size_of_all=size_of_all,
+        )
         for sample in samples
     ]
     active = dict(enumerate(processes))
@@ -225,8 +229,6 @@ def _leading(
         products = hessian.products(vectors)
         for number, process in active.items():
             process.advance(products[number])
-            if process.is_full and process.steps < max_steps:
-                restart(process, 1)
         active = {
             number: process
             for number, process in active.items()
@@ -234,6 +236,9 @@ def _leading(
         }
         if not active:
             break
+        for process in active.values():
+            if process.is_full and process.steps < max_steps:
+                restart(process, 1)
     return _certified(hessian, torch.stack([_ritz_vector(process) for process in processes]))
 
 
@@ -246,6 +251,7 @@ def _ritz_vector(process: Krylov) -> Tensor:
 def _certified(hessian: PreactivationHessian, vectors: Tensor) -> tuple[Tensor, Tensor]:
     """Rayleigh quotients of the rows of ``vectors`` and their relative residuals."""
     products, vectors = hessian.products(vectors).double(), vectors.double()
+    check_finite(products)
     values = (vectors * products).sum(1) / vectors.square().sum(1)
     errors = torch.linalg.vector_norm(products - values.unsqueeze(1) * vectors, dim=1)
-    return values, torch.where(errors > 0, errors / values.abs(), 0.0)
+    return values, torch.where(errors == 0, 0.0, errors / values.abs())

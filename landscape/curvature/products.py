@@ -5,15 +5,14 @@ kept as a graph, while memory lasts, and a product is one more backward pass thr
 (Pearlmutter, 1994). The passes run with BatchNorms folded into their convolutions and with
 convolutions whose second derivatives are cheap (:mod:`landscape.autograd.second_order`). The
 products are those of the plain module up to rounding. Reported eigenpairs are certified with
-products of the plain module itself.
+products of the plain module itself, in float64 (:mod:`landscape.curvature.float64_products`).
 """
 
 import gc
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,12 +21,14 @@ from torch.autograd.graph import saved_tensors_hooks
 from landscape.autograd.gradient_graph import CurvatureGraph
 from landscape.autograd.second_order import SecondOrder
 from landscape.autograd.skipped import SkippedParameters
+from landscape.curvature.float64_products import float64_products
 from landscape.curvature.matrices import MATRICES
+from landscape.curvature.requests import ProductRequest, multiply
 from landscape.data.batches import Batch
-from landscape.errors import NotMeasurableError
+from landscape.errors import InputError, NotMeasurableError, reason_of
+from landscape.objective.first_call import MISTAKES
 from landscape.objective.folding import fold_batch_norms
 from landscape.objective.objective import Objective
-from landscape.parameters.groups import Group
 from landscape.runtime.devices import free_memory, is_out_of_memory
 
 LOGGER = logging.getLogger(__name__)
@@ -39,32 +40,6 @@ SHARE_OF_MEMORY = 0.4
 # The largest distance of the gradient from the plain module's, relative to its norm, in units of
 # rounding.
 ROUNDINGS = 1e4
-
-
-@dataclass(frozen=True)
-class ProductRequest:
-    """What to multiply: the whole matrix, or the diagonal block of ``group``, with ``vectors``.
-
-    ``vectors`` has the shape (size, K), with the size of the matrix or block.
-    """
-
-    vectors: Tensor
-    group: Group | None = None
-
-
-class Products(Protocol):
-    """A source of products with the curvature matrix of a mean loss."""
-
-    def __call__(self, requests: Sequence[ProductRequest], *, exact: bool = False) -> list[Tensor]:
-        """The product for each request, of the shape of its vectors.
-
-        Args:
-            requests: what to multiply.
-            exact: use the plain module, with no graph kept and no operation replaced.
-        """
-
-    def gradient(self) -> Tensor:
-        """The gradient of the loss, of shape (P,)."""
 
 
 class LocalProducts:
@@ -79,6 +54,10 @@ class LocalProducts:
         batches: a part of the objective's sample; by default all of it.
         total_weight: what the mean divides by, by default the weights of the batches.
         budget: how many bytes of graphs may be kept, by default a share of the free memory.
+        in_float64: whether exact products are taken in float64 where the model takes it.
+
+    Raises:
+        NotMeasurableError: the objective is in half precision.
     """
 
     def __init__(
@@ -90,7 +69,14 @@ class LocalProducts:
         batches: Sequence[Batch] | None = None,
         total_weight: float = 0.0,
         budget: int | None = None,
+        in_float64: bool = True,
     ) -> None:
+        if objective.dtype not in (torch.float32, torch.float64):
+            name = str(objective.dtype).removeprefix("torch.")
+            raise NotMeasurableError(
+                f"curvature takes weights in float32 or float64, got {name}; pass "
+                "dtype=torch.float32 to the Objective"
+            )
         self._objective = objective
         self._theta = theta
         self._make_graph = MATRICES[matrix]
@@ -100,11 +86,22 @@ class LocalProducts:
             budget = int(SHARE_OF_MEMORY * free_memory(objective.device))
         self._budget = budget
         self._model: Callable[..., Any] | None = None  # chosen at the first product
+        # Until it turns out not to take it.
+        self._in_float64 = in_float64 and objective.dtype != torch.float64
         self._is_fast = True  # until an operation turns out not to support it
         self._graphs: dict[int, CurvatureGraph] = {}
 
     def __call__(self, requests: Sequence[ProductRequest], *, exact: bool = False) -> list[Tensor]:
         """The product for each request; all of them share the graph of each batch."""
+        if exact and self._in_float64:
+            try:
+                return self._within_memory(lambda: self._multiply_in_float64(requests))
+            except (*MISTAKES, InputError) as error:
+                LOGGER.info(
+                    f"the model does not take float64 ({reason_of(error)}): what certifies "
+                    f"eigenpairs is rounded to {self._objective.dtype}"
+                )
+                self._in_float64 = False
         return self._retried(lambda: self._multiply(requests, exact))
 
     def gradient(self) -> Tensor:
@@ -119,11 +116,17 @@ class LocalProducts:
         """
         while True:
             try:
-                return compute()
+                return self._within_memory(compute)
             except NotMeasurableError:
                 if not self._is_fast:
                     raise
                 self._use_plain_module()
+
+    def _within_memory(self, compute: Callable[[], Answer]) -> Answer:
+        """The answer of ``compute``, repeated with less memory while that runs out."""
+        while True:
+            try:
+                return compute()
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
@@ -142,31 +145,30 @@ class LocalProducts:
         return len(self._graphs)
 
     def _multiply(self, requests: Sequence[ProductRequest], exact: bool) -> list[Tensor]:
-        layout = self._objective.layout
-        columns: list[Tensor] = []
-        tensors: list[list[int] | None] = []
-        for request in requests:
-            if request.group is None:
-                columns.append(request.vectors)
-                tensors.append(None)
-            else:
-                columns.append(request.group.scatter(request.vectors, layout.size))
-                tensors.append(request.group.tensors(layout))
-        products = [torch.zeros_like(vectors) for vectors in columns]
-        last = len(requests) - 1
         with self._objective.second_derivatives(self._theta):
             if self._model is None and self._batches and not exact:
                 self._choose()
-            for number, batch in enumerate(self._batches):
-                kept = None if exact else self._graphs.get(number)
-                graph = self._graph(batch, exact=exact) if kept is None else kept
-                for k, product in enumerate(products):
-                    keep = kept is not None or k < last
-                    product += graph.products(columns[k], tensors[k], keep=keep)
-        return [
-            product if request.group is None else request.group.gather(product)
-            for request, product in zip(requests, products, strict=True)
-        ]
+            graphs = self._exact_graphs() if exact else self._fast_graphs()
+            return multiply(requests, graphs, self._objective.layout, self._objective.dtype)
+
+    def _multiply_in_float64(self, requests: Sequence[ProductRequest]) -> list[Tensor]:
+        return float64_products(
+            self._objective,
+            self._theta,
+            self._make_graph,
+            self._batches,
+            self._total_weight,
+            requests,
+        )
+
+    def _exact_graphs(self) -> Iterator[tuple[CurvatureGraph, bool]]:
+        for batch in self._batches:
+            yield self._graph(batch, exact=True), False
+
+    def _fast_graphs(self) -> Iterator[tuple[CurvatureGraph, bool]]:
+        for number, batch in enumerate(self._batches):
+            kept = self._graphs.get(number)
+            yield (self._graph(batch), False) if kept is None else (kept, True)
 
     def _choose(self) -> None:
         """Choose the fast model if its gradient is the plain one's; keep the graphs that fit."""
@@ -176,6 +178,8 @@ class LocalProducts:
             self._is_fast = self._agrees_with_plain(first)
         if not self._is_fast:
             self._model = self._objective.module
+        if not self._budget:
+            return
         total_bytes = 0
         sample_bytes = self._graph_bytes(first) / first.size
         for number, batch in enumerate(self._batches):

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from landscape.curvature.products import ProductRequest, Products
+from landscape.curvature.requests import ProductRequest, Products
 from landscape.results.journal import Journal, Key
 
 
@@ -71,11 +71,16 @@ def _bytes(tensor: Tensor) -> bytes:
 
 
 def _split(content: bytes, like: list[Tensor]) -> list[Tensor]:
-    """The tensors that ``content`` holds, with the shapes, types and devices of ``like``."""
+    """The tensors that ``content`` holds, with the shapes and devices of ``like``.
+
+    They are of the same type, or where ``content`` has eight bytes for each number in float64.
+    """
     tensors, place = [], 0
+    size = len(content) // max(1, sum(model.numel() for model in like))
     for model in like:
-        length = model.numel() * model.element_size()
-        flat = torch.frombuffer(bytearray(content[place : place + length]), dtype=model.dtype)
+        length = model.numel() * size
+        dtype = torch.float64 if size == torch.float64.itemsize else model.dtype
+        flat = torch.frombuffer(bytearray(content[place : place + length]), dtype=dtype)
         tensors.append(flat.view(model.shape).to(model.device))
         place += length
     return tensors

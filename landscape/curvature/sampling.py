@@ -13,7 +13,8 @@ import numpy as np
 from torch import Tensor
 
 from landscape.curvature.forward_mode import sample_curvatures
-from landscape.curvature.products import LocalProducts, ProductRequest
+from landscape.curvature.products import LocalProducts
+from landscape.curvature.requests import ProductRequest
 from landscape.data.batches import Batch
 from landscape.estimates import Estimate
 from landscape.objective.objective import Objective
@@ -117,7 +118,9 @@ def rayleigh_quotients(
     """
     quotients, sizes = [], []
     for batch in sample_slices(batches):
-        products = LocalProducts(objective, theta, matrix=matrix, batches=[batch], budget=0)
+        products = LocalProducts(
+            objective, theta, matrix=matrix, batches=[batch], budget=0, in_float64=False
+        )
         pairs = zip(vectors, products(vectors, exact=True), strict=True)
         quotients.append([(v.vectors.double() * hv.double()).sum().item() for v, hv in pairs])
         sizes.append(batch.weight)

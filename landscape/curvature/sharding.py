@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from landscape.curvature.products import LocalProducts, ProductRequest, Products
+from landscape.curvature.products import LocalProducts
+from landscape.curvature.requests import ProductRequest, Products
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
 from landscape.objective.objective import Objective
@@ -78,10 +80,11 @@ class ShardedProducts:
     def __call__(self, requests: Sequence[ProductRequest], *, exact: bool = False) -> list[Tensor]:
         """The products over all samples."""
         groups = [request.group for request in requests]
-        _send(("products", groups, [request.vectors.shape[1] for request in requests], exact))
+        kinds = [(request.vectors.shape[1], request.vectors.dtype) for request in requests]
+        _send(("products", groups, kinds, exact))
         for request in requests:
             dist.broadcast(request.vectors.contiguous(), 0)
-        return self._reduced(self._local(requests, exact=exact))
+        return self._products(requests, exact)
 
     def gradient(self) -> Tensor:
         """The gradient over all samples, of shape (P,)."""
@@ -101,32 +104,48 @@ class ShardedProducts:
             if kind == "gradient":
                 self._reduced([self._local.gradient()])
                 continue
-            groups, columns, exact = details
+            groups, kinds, exact = details
             requests = [
-                self._receive_request(group, count)
-                for group, count in zip(groups, columns, strict=True)
+                self._receive_request(group, *kind)
+                for group, kind in zip(groups, kinds, strict=True)
             ]
-            self._reduced(self._local(requests, exact=exact))
+            self._products(requests, exact)
 
-    def _receive_request(self, group: Group | None, columns: int) -> ProductRequest:
+    def _receive_request(
+        self, group: Group | None, columns: int, dtype: torch.dtype
+    ) -> ProductRequest:
         theta = self._objective.theta
         size = len(theta) if group is None else group.size
-        vectors = theta.new_empty(size, columns)
+        vectors = theta.new_empty(size, columns, dtype=dtype)
         dist.broadcast(vectors, 0)
         return ProductRequest(vectors, group)
+
+    def _products(self, requests: Sequence[ProductRequest], exact: bool) -> list[Tensor]:
+        """The sums over all ranks, in rank 0, in float64 where all ranks' shards take it."""
+        products = self._local(requests, exact=exact)
+        own = self._objective.theta
+        if exact and own.dtype != torch.float64:
+            takes_float64 = own.new_tensor([products[0].dtype == torch.float64], dtype=torch.int32)
+            dist.all_reduce(takes_float64, dist.ReduceOp.MIN)
+            if not takes_float64:
+                products = [product.to(own) for product in products]
+        return self._reduced(products)
 
     @staticmethod
     def _reduced(tensors: list[Tensor]) -> list[Tensor]:
         """The sums over all ranks, in rank 0."""
-        for tensor in tensors:
+        # What is reduced is memory, whose order the strides of rank 0's columns have changed.
+        reduced = [tensor.contiguous() for tensor in tensors]
+        for tensor in reduced:
             dist.reduce(tensor, 0)
-        return tensors
+        return reduced
 
 
 def shard_of(batches: Sequence[Batch], rank: int, world_size: int) -> list[Batch]:
     """The samples of one rank, in order. The numbers of samples differ by one at most.
 
-    Batches that can't be cut go to the rank that their middle belongs to.
+    Batches that can't be cut go to the rank that their middle belongs to; slices that count nothing
+    in the mean are left out.
     """
     total = sum(batch.size for batch in batches)
     start, stop = total * rank // world_size, total * (rank + 1) // world_size
@@ -139,7 +158,8 @@ def shard_of(batches: Sequence[Batch], rank: int, world_size: int) -> list[Batch
         if first < last:
             shard.append(batch if last - first == batch.size else batch.slice(first, last))
         position += batch.size
-    return shard
+    # The loss of a slice that counts nothing, such as one of class weight 0, is nan.
+    return [batch for batch in shard if batch.weight > 0]
 
 
 def _send(header: tuple[Any, ...]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from landscape.data.structures import map_structure, tensors_in
+from landscape.data.structures import map_structure, tensors_in, type_in
 from landscape.errors import InputError, NotMeasurableError
 
 
@@ -55,6 +55,23 @@ class Batch:
     def take(self, indices: Tensor) -> "Batch":
         """The samples at ``indices``."""
         return self._rows(lambda tensor: tensor[indices.to(tensor.device)], len(indices))
+
+    def in_two(self) -> "list[Batch]":
+        """Both halves of the samples, as far as they count for anything; itself if it is whole."""
+        if self.is_whole or self.size < 2:
+            return [self]
+        middle = (self.size + 1) // 2
+        halves = self.slice(0, middle), self.slice(middle, self.size)
+        return [half for half in halves if half.weight > 0]
+
+    def in_precision(self, dtype: torch.dtype) -> "Batch":
+        """The same samples, of the same weight, with floating tensors in this precision."""
+
+        def cast(tensor: Tensor) -> Tensor:
+            return tensor.to(type_in(tensor, dtype))
+
+        inputs, targets = map_structure(cast, self.inputs), map_structure(cast, self.targets)
+        return replace(self, inputs=inputs, targets=targets, weigh=lambda _: self.weight)
 
     def with_inputs(self, inputs: Any) -> "Batch":
         """The same samples with other inputs."""

@@ -21,13 +21,21 @@ class Basis:
         limit: the largest number of rows.
         storage: the device that holds the rows; by default that of ``like`` if there is memory for
             all of them, else the host.
+        size_of_all: the length of a row of all bases together that grow side by side, by default P.
     """
 
-    def __init__(self, like: Tensor, limit: int, storage: torch.device | None = None) -> None:
+    def __init__(
+        self,
+        like: Tensor,
+        limit: int,
+        storage: torch.device | None = None,
+        *,
+        size_of_all: int | None = None,
+    ) -> None:
         size = len(like)
         self._limit = limit
         self._device = like.device
-        self._storage = storage or _storage(like, limit)
+        self._storage = storage or _storage(like, limit, size_of_all or size)
         self._rows = torch.empty(min(16, limit), size, dtype=like.dtype, device=self._storage)
         self._count = 0
 
@@ -92,7 +100,7 @@ def affordable_rows(size: int, dtype: torch.dtype, device: torch.device) -> int:
     return max(2, math.floor(SHARE_OF_MEMORY * free / basis_bytes(size, 1, dtype)))
 
 
-def _storage(like: Tensor, limit: int) -> torch.device:
-    needed = basis_bytes(len(like), limit, like.dtype)
+def _storage(like: Tensor, limit: int, size: int) -> torch.device:
+    needed = basis_bytes(size, limit, like.dtype)
     fits = needed <= SHARE_OF_MEMORY * free_memory(like.device)
     return like.device if fits or like.device.type == "cpu" else torch.device("cpu")

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from landscape.eigen.operator import SymmetricOperator
+from landscape.eigen.operator import SymmetricOperator, check_finite
 from landscape.eigen.sums import unit
 from landscape.errors import InputError
 
@@ -30,12 +30,15 @@ class Eigenpairs:
         residuals: ||H v - lambda v|| / |lambda| of each pair, or a bound of it, by exact products
             after the method had finished: one for each pair, or fewer for all of them
             (:mod:`landscape.eigen.joint_certificate`). An eigenvalue of H lies within
-            residual * |lambda| of lambda.
+            residual * |lambda| of lambda, but for the rounding of these products.
         converged: whether the residual is within the tolerance that was asked for, which for the
             ends of a spectrum is relative to the largest magnitude.
         method: the name of the method.
         steps: how many products the method took before the certificate; for pyhessian, which does
             not say, its limit for each pair.
+        precision: the floating type of the exact products. The rounding of float64 is far below
+            any tolerance; that of float32 may be more than the residuals where a network fits its
+            data, since the derivatives of its loss cancel.
     """
 
     eigenvalues: Tensor
@@ -44,6 +47,7 @@ class Eigenpairs:
     converged: Tensor
     method: str
     steps: int
+    precision: torch.dtype
 
     def select(self, chosen: slice | list[int]) -> "Eigenpairs":
         """Some of the pairs, by their numbers."""
@@ -101,18 +105,25 @@ def certificate(
     count: int | None = None,
     *,
     distances: Tensor | None = None,
+    precision: torch.dtype | None = None,
 ) -> Eigenpairs:
     """As :func:`certify`, for vectors of unit norm whose products are known, both (P, K).
 
-    ``distances`` (K,) are bounds of the products' distances from exact ones, by default none.
+    ``distances`` (K,) are bounds of the products' distances from exact ones, by default none, and
+    ``precision`` is the type of these, by default that of the products.
+
+    Raises:
+        NotMeasurableError: a product is not finite.
     """
+    check_finite(products)
+    precision = precision or products.dtype
     products, doubles = products.double(), vectors.double()
     # The quotient of the rounded vector, whose norm is 1 only to the precision of its type.
     values = (doubles * products).sum(0) / (doubles * doubles).sum(0)
     errors = torch.linalg.vector_norm(products - doubles * values, dim=0)
     if distances is not None:
         errors = errors + distances
-    residuals = torch.where(errors > 0, errors / values.abs(), 0.0)
+    residuals = torch.where(errors == 0, 0.0, errors / values.abs())
     order = values.abs().argsort(descending=True)
     values = values[order]
     allowed = tolerance * scale_of(values.abs(), which, count)
@@ -123,6 +134,7 @@ def certificate(
         converged=errors[order] <= allowed,
         method=method,
         steps=steps,
+        precision=precision,
     )
 
 

@@ -21,8 +21,9 @@ probability of p, whatever the fault of F is: dense, of rank one, or of a single
 larger a fault, the less probable it is that it passes: where ||M||_F is c times the largest bound
 that is accepted, p / c^s.
 
-Rounding makes M, too. For p = 1 % d is 1/165 for one product, 1/12 for two and 1/4.4 for three: one
-is enough where precision is far beyond the tolerance, as in float64.
+Rounding makes M, too: that of F alone where the exact products are in float64. For p = 1 % d is
+1/165 for one product, 1/12 for two and 1/4.4 for three: one is enough where precision is far beyond
+the tolerance, as where F is in float64, or for the loose tolerance of components.
 """
 
 import math
@@ -114,6 +115,7 @@ class JointCertificate:
             self.which,
             self.count,
             distances=bound * self.scales,
+            precision=products.dtype,
         )
 
 

@@ -16,9 +16,8 @@ from scipy.linalg import eigh, eigh_tridiagonal
 from torch import Tensor
 
 from landscape.eigen.basis import Basis, affordable_rows
-from landscape.eigen.operator import SymmetricOperator, random_vector
+from landscape.eigen.operator import SymmetricOperator, check_finite, random_vector
 from landscape.eigen.sums import unit
-from landscape.errors import NotMeasurableError
 
 # A remainder of at most so many units of rounding says that the Krylov space is exhausted.
 ROUNDING = 100
@@ -39,6 +38,8 @@ class Krylov:
         limit: the largest number of steps.
         columns: the largest number of columns of Q, by default as many as there is memory for.
             When Q has them all, :meth:`restart` has to be called before the next step.
+        size_of_all: the length of the vectors of all processes that advance side by side, which
+            share the memory; by default P, for one process.
 
     Attributes:
         steps: how many steps were taken, restarts included.
@@ -53,15 +54,18 @@ class Krylov:
         generator: torch.Generator,
         limit: int,
         columns: int | None = None,
+        size_of_all: int | None = None,
     ) -> None:
+        size_of_all = size_of_all or operator.size
         self.operator = operator
         self.generator = generator
         self.steps = 0
         self.quotient = math.nan
         self.starts = [0]
-        room = columns or affordable_rows(operator.size, operator.dtype, operator.device) - 1
+        room = columns or affordable_rows(size_of_all, operator.dtype, operator.device) - 1
         self._columns = min(limit, operator.size, room)
-        self._basis = Basis(start, self._columns + 1)  # the last is the vector of the next step
+        # The last row is the vector of the next step.
+        self._basis = Basis(start, self._columns + 1, size_of_all=size_of_all)
         self._basis.append(unit(start))
         self._kept = 0  # columns from before the last restart, where T is not tridiagonal
         self._coupling: Array = np.empty(0)  # of these columns with the first after them, in T
@@ -103,11 +107,8 @@ class Krylov:
             NotMeasurableError: the product is not finite.
         """
         m = self.width
+        check_finite(product)
         alpha = torch.dot(self.vector.double(), product.double()).item()
-        if not math.isfinite(alpha):
-            raise NotMeasurableError(
-                "a Hessian product is not finite; there is no Hessian at these weights"
-            )
         if not self.steps:
             self.quotient = alpha
         self.steps += 1
@@ -163,7 +164,7 @@ class Krylov:
 
     def errors(self, vectors: Array) -> Array:
         """The residual norms of Ritz pairs whose vectors have these coordinates (m, K) in Q."""
-        return np.asarray(np.abs(self.beta * vectors[-1]))
+        return np.abs(self._outside_part(vectors))
 
     def ritz_vectors(self, coordinates: Array) -> Tensor:
         """The vectors (P, K) that have these coordinates (m, K) in Q."""
@@ -173,16 +174,22 @@ class Krylov:
         """H times the vectors (P, K) with these coordinates, as Q T + beta q e': no product."""
         values, vectors = self.ritz()
         inside = vectors @ (values[:, None] * (vectors.T @ coordinates))
-        outside = self.beta * coordinates[-1:]
+        outside = self._outside_part(coordinates)[None]
         return self._basis.combine(
             torch.from_numpy(np.concatenate([inside, outside])[: len(self._basis)])
         )
+
+    def _outside_part(self, coordinates: Array) -> Array:
+        """The parts along :attr:`vector` of H times the vectors with these coordinates (m, K)."""
+        if self._kept == self.width:  # nothing has been multiplied since the restart
+            return np.asarray(self._coupling @ coordinates)
+        return np.asarray(self.beta * coordinates[-1])
 
     def restart(self, keep: NDArray[np.intp]) -> None:
         """Cut Q back to the Ritz vectors with the indices ``keep``; :attr:`vector` stays."""
         values, vectors = self.ritz()
         vector = self.vector
-        self._coupling = self.beta * vectors[-1, keep]
+        self._coupling = self._outside_part(vectors[:, keep])
         kept = self.ritz_vectors(vectors[:, keep])
         self._basis.replace(kept)
         self._basis.append(vector)

@@ -62,7 +62,7 @@ class _ProjectedOperator:
 
     def exact_matmat(self, vectors: Tensor) -> Tensor:
         """The same with the exact product of H."""
-        return self.project(self.operator.exact_matmat(self.project(vectors)))
+        return self.project(self.operator.exact_matmat(self.project(vectors)).to(vectors))
 
 
 class DeflatedOperator(_ProjectedOperator):

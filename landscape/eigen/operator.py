@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from landscape.eigen.sums import unit
+from landscape.errors import NotMeasurableError
 
 
 class SymmetricOperator(Protocol):
@@ -25,7 +26,18 @@ class SymmetricOperator(Protocol):
         """The product with ``vectors`` of shape (size, K)."""
 
     def exact_matmat(self, vectors: Tensor) -> Tensor:
-        """The same product, computed in the plainest way, for certificates."""
+        """The same product, computed in the plainest way, for certificates.
+
+        It may be of a higher precision, which its type tells.
+        """
+
+
+def check_finite(products: Tensor) -> None:
+    """Raise NotMeasurableError if a number of a matrix's products is not finite."""
+    if not bool(products.isfinite().all()):
+        raise NotMeasurableError(
+            "a Hessian product is not finite; there is no Hessian at these weights"
+        )
 
 
 def random_vector(operator: SymmetricOperator, generator: torch.Generator) -> Tensor:

@@ -10,7 +10,7 @@ from landscape.eigen.eigenpairs import (
     check_count,
     default_tolerance,
 )
-from landscape.eigen.operator import SymmetricOperator, random_vector
+from landscape.eigen.operator import SymmetricOperator, check_finite, random_vector
 from landscape.eigen.sums import inner, norms, unit
 from landscape.runtime.progress import track
 
@@ -38,6 +38,7 @@ def power_iteration(
 
     Raises:
         InputError: there are not that many eigenvalues.
+        NotMeasurableError: a product is not finite.
     """
     check_count(operator, count)
     tolerance = default_tolerance(operator) if tolerance is None else tolerance
@@ -50,6 +51,7 @@ def power_iteration(
         ):
             product = operator.matmat(vector.unsqueeze(1)).squeeze(1)
             steps += 1
+            check_finite(product)
             product = _deflated(product, vectors, normalize=False)
             quotient = inner(vector.unsqueeze(1), product.unsqueeze(1)).squeeze().to(vector)
             residual = norms(product - quotient * vector)

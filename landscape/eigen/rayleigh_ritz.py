@@ -27,7 +27,7 @@ from landscape.eigen.eigenpairs import (
 from landscape.eigen.joint_certificate import JointCertificate, certify_jointly
 from landscape.eigen.krylov import Krylov
 from landscape.eigen.multiplicity import RitzPairs, highest_multiplicity, with_hidden_pairs
-from landscape.eigen.operator import SymmetricOperator
+from landscape.eigen.operator import SymmetricOperator, random_vector
 from landscape.eigen.sums import inner, norms, unit
 from landscape.runtime.progress import track
 
@@ -129,7 +129,10 @@ def refine(
     """
     check_count(operator, count)
     tolerance = default_tolerance(operator) if tolerance is None else tolerance
-    spent = 0
+    width = subspace.vectors.shape[1]
+    fewest = min(2 * count if which == "ends" else count, operator.size)
+    subspace = _filled(operator, subspace, fewest, generator)
+    spent = subspace.vectors.shape[1] - width
     with track(
         range(max_products), "top eigenvalues (products at most)", less=LESS_STEPS
     ) as progress:
@@ -168,6 +171,20 @@ def refine(
     images = top.images[:, torch.from_numpy(leading.copy()).to(top.images.device)]
     joint = JointCertificate(vectors, images, generator, tolerance, which, count)
     return certify_jointly(operator, joint, "lanczos", pairs.steps)
+
+
+def _filled(
+    operator: SymmetricOperator, subspace: RitzSubspace, width: int, generator: torch.Generator
+) -> RitzSubspace:
+    """The subspace with random directions, where it has fewer than ``width``."""
+    while (lacking := width - subspace.vectors.shape[1]) > 0:
+        draws = [random_vector(operator, generator) for _ in range(lacking)]
+        fresh = _outside(subspace.vectors, torch.stack(draws, dim=1))
+        subspace = RitzSubspace(
+            torch.cat([subspace.vectors, fresh], dim=1),
+            torch.cat([subspace.images, operator.matmat(fresh)], dim=1),
+        )
+    return subspace
 
 
 def _outside(basis: Tensor, vectors: Tensor) -> Tensor:

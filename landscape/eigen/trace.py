@@ -24,6 +24,9 @@ from landscape.eigen.sums import inner
 from landscape.errors import InputError
 from landscape.estimates import Estimate
 
+# Pairs of a larger residual would bias the trace: it depends on the probes that they come from.
+LARGEST_RESIDUAL = 1e-2
+
 
 def hutchinson(operator: SymmetricOperator, count: int, generator: torch.Generator) -> Estimate:
     """Hutchinson's estimate of the trace, from ``count`` products.
@@ -80,8 +83,9 @@ def deflated_trace(
 ) -> Estimate:
     """The trace of H^power from a quadrature and eigenpairs, without a product.
 
-    Only pairs that have converged take part, since the standard error does not show the errors of
-    eigenvectors. The moments of a probe are exact for a power below twice the Lanczos steps.
+    Only pairs that have converged, to a hundredth at least, take part, since the standard error
+    does not show the errors of eigenvectors. The moments of a probe are exact for a power below
+    twice the Lanczos steps, or where these span the whole space; else the estimate is nan.
 
     Args:
         quadrature: of the probes.
@@ -89,9 +93,13 @@ def deflated_trace(
         pairs: leading eigenpairs, whose part of the trace is exact.
         power: of H.
     """
+    steps = quadrature.nodes.shape[1]
+    if power >= 2 * steps and steps < len(probes):
+        return Estimate(math.nan, math.nan)
     moments = len(probes) * (quadrature.weights * quadrature.nodes**power).sum(1)
-    values = pairs.eigenvalues[pairs.converged] ** power
-    overlaps = inner(pairs.vectors[:, pairs.converged], probes) ** 2
+    known = pairs.converged & (pairs.residuals <= LARGEST_RESIDUAL)
+    values = pairs.eigenvalues[known] ** power
+    overlaps = inner(pairs.vectors[:, known], probes) ** 2
     samples = moments - (values @ overlaps).cpu().numpy()
     return Estimate.of(samples, float(values.sum()))
 
@@ -99,6 +107,8 @@ def deflated_trace(
 def frobenius_norm(quadrature: Quadrature, probes: Tensor, pairs: Eigenpairs) -> Estimate:
     """The Frobenius norm sqrt(tr H^2), from a quadrature and eigenpairs, without a product."""
     square = deflated_trace(quadrature, probes, pairs, power=2)
+    if math.isnan(square.value):  # of a single Lanczos step
+        return square
     norm = math.sqrt(max(square.value, 0.0))
     error = square.stderr / (2 * norm) if norm else square.stderr
     return Estimate(norm, error, square.dof)

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from landscape.data.batches import Batch
-from landscape.data.structures import map_structure, type_in
 from landscape.objective.criterion import Criterion
 from landscape.objective.eval_copy import convert, copy_module, share_storage
 from landscape.objective.first_call import MISTAKES
@@ -75,14 +74,7 @@ class Twin:
 
     def cast(self, batch: Batch) -> Batch:
         """A batch with floating tensors in the twin's type."""
-
-        def change(tensor: Tensor) -> Tensor:
-            return tensor.to(type_in(tensor, self.dtype))
-
-        inputs, targets = (
-            map_structure(change, structure) for structure in (batch.inputs, batch.targets)
-        )
-        return Batch(inputs, targets, batch.size, is_whole=batch.is_whole)
+        return batch.in_precision(self.dtype)
 
     def loss(self, batch: Batch) -> Tensor:
         """The loss of a batch in the twin's type, at the weights that are in place."""

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from landscape.curvature.products import LocalProducts, ProductRequest
+from landscape.curvature.products import LocalProducts
+from landscape.curvature.requests import ProductRequest
 from landscape.objective.objective import Objective
 
 pytestmark = pytest.mark.cuda

@@ -1,5 +1,6 @@
 """The sharpness of components: dense blocks are the truth, a spectrum's answers are reused."""
 
+import io
 import math
 from dataclasses import replace
 from functools import cache
@@ -14,6 +15,9 @@ from analyses import components, hessian
 from analyses.components.result import ComponentCurvature
 from analyses.components.settings import Settings
 from analyses.run_context import RunContext
+from landscape.curvature.blocks import block_eigenvalues
+from landscape.curvature.operators import CurvatureOperator
+from landscape.curvature.products import LocalProducts
 from landscape.errors import NotMeasurableError
 from landscape.objective.objective import Objective
 from landscape.parameters.components import components as find_components
@@ -64,7 +68,7 @@ def test_a_spectrum_with_the_same_settings_is_reused(monkeypatch):
 
 @pytest.fixture(scope="module")
 def spectrum():
-    """A spectrum without components: to use it is an error."""
+    """A spectrum without components, by which one sees that it was used."""
     return hessian.compute(case_objective("mixer"), hessian.Settings(top=1, quick=True))
 
 
@@ -73,8 +77,7 @@ def test_a_spectrum_of_another_question_is_not_used(spectrum, change):
     same = hessian.Settings(top=1, probes=0, tol=1e-6, l2=0.01, seed=2, group=SETTINGS.group)
     objective, own = case_objective("mixer"), curvature("mixer")
     context = RunContext(known={"hessian": replace(spectrum, settings=same)})
-    with pytest.raises(NotMeasurableError):
-        components.compute(objective, SETTINGS, context)
+    assert components.compute(objective, SETTINGS, context).components.names == ()
     context = RunContext(known={"hessian": replace(spectrum, settings=replace(same, **change))})
     result = components.compute(objective, SETTINGS, context)
     found, expected = (each.components.largest.values for each in (result, own))
@@ -129,3 +132,29 @@ def test_the_table_is_laid_out_as_the_papers():
     assert rows[0]["token mixing"] == rows[1]["attention"] == "–"
     position = shown[0].components.names.index("embedding")
     assert rows[0]["embedding"].value == shown[0].components.largest.values[position]
+
+
+def test_a_network_without_components_is_refused_before_a_product(monkeypatch):
+    model = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3))
+    data = torch.randn(8, 4), torch.randint(3, (8,))
+    objective = Objective(model, data, device="cpu")
+    monkeypatch.delattr(LocalProducts, "__call__")
+    with pytest.raises(NotMeasurableError, match="has no list of blocks"):
+        components.compute(objective, Settings())
+
+
+def test_no_components_take_no_product(monkeypatch):
+    objective = case_objective("vit")
+    operator = CurvatureOperator(objective)
+    monkeypatch.delattr(LocalProducts, "__call__")
+    assert block_eigenvalues(operator, {}, torch.Generator()) == {}
+
+
+def test_components_without_any_curvature_are_drawn():
+    model, inputs = nn.Linear(3, 1), torch.randn(20, 3)
+    data = inputs, torch.randn(20)
+    flat = Objective(model, data, lambda outputs, targets: outputs.mean(), device="cpu")
+    result = components.compute(flat, Settings(group=("w=weight",)))
+    assert not result.components.largest.values.any()
+    for page in components.draw([result]).values():
+        page.savefig(io.BytesIO())

@@ -4,8 +4,17 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from analyses.drawing.numbers import error_bars, number, share_text, with_error
+from analyses.drawing.numbers import (
+    bound_text,
+    error_bars,
+    number,
+    share_text,
+    with_error,
+    with_residual,
+)
 from landscape.estimates import ONE_ERROR, Estimate, Proportion
 
 NUMBERS = [
@@ -96,3 +105,21 @@ def test_error_bars():
     bars = error_bars([Proportion.of([True] * 40), Estimate(0.5, math.nan)], 100)
     low, _ = Proportion(1.0, 1 / 40).interval(ONE_ERROR)
     np.testing.assert_allclose(bars, [[100 * (1 - low), 0.0], [0.0, 0.0]])
+
+
+@given(st.floats(1e-300, 1e300))
+def test_a_bound_is_rounded_up(bound):
+    printed = float(bound_text(bound))
+    assert bound <= printed <= 2 * bound * (1 + 1e-12)
+    assert with_residual(1.0, bound, True, 0.1).endswith(f"({bound_text(bound)})")
+
+
+def test_bounds_that_have_one_digit_stay():
+    assert [bound_text(bound) for bound in (1e-4, 3e-6, 0.0, 0.2)] == [
+        "1e-04",
+        "3e-06",
+        "0e+00",
+        "2e-01",
+    ]
+    assert bound_text(1.49e-4) == "2e-04"
+    assert bound_text(9.1e-4) == "1e-03"

@@ -13,6 +13,7 @@ from torch import nn
 from analyses import hessian
 from analyses.hessian.settings import METHODS, Settings
 from landscape.autograd.gradient_graph import GradientGraph
+from landscape.data.batches import Batch
 from landscape.errors import InputError, LandscapeError
 from landscape.objective.objective import Objective
 from tests.analyses.case_objectives import case_objective
@@ -75,6 +76,8 @@ def test_products_are_counted_as_they_are_made(method, probes, monkeypatch):
         return products(graph, columns, *rest, **options)
 
     monkeypatch.setattr(GradientGraph, "products", count)
+    # Certificates take a batch in two, as two graphs.
+    monkeypatch.setattr(Batch, "in_two", lambda batch: [batch])
     settings = Settings(top=2, method=method, probes=probes, density_steps=5, max_steps=10)
     spectrum = hessian.compute(problem, settings)
     # Of the three largest in size none is negative, so that Lanczos adds the lower end.

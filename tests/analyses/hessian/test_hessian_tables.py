@@ -15,6 +15,7 @@ from analyses.drawing.pictures import Picture
 from analyses.drawing.style import styled
 from analyses.hessian.result import Spectrum
 from analyses.hessian.settings import Settings
+from analyses.hessian.tables import HELD_OUT
 from analyses.report.page import write_markdown, write_numbers
 from landscape.curvature.stability import gradient_descent_edge, sam_edge
 from landscape.objective.objective import Objective
@@ -236,3 +237,17 @@ def test_the_numbers_side_by_side(pair, tmp_path):
     assert list(content["hessian"]) == ["a", "b|c"]
     assert content["hessian"]["a"]["eigenvalues"] == pair[0].eigenvalues.tolist()
     assert content["hessian"]["a"]["components"]["embedding"]["converged"] is True
+
+
+@pytest.mark.parametrize(("of_half", "of_whole"), [(True, True), (True, False), (False, True)])
+def test_numbers_of_halves_say_what_has_not_converged(of_half, of_whole):
+    spectrum = measured("vit", Settings(top=1, quick=True, held_out=True))
+    halves = replace(spectrum.held_out, converged=np.array([True, of_half]))
+    ends = replace(spectrum.ends, converged=np.array([of_whole, True]))
+    (row,) = hessian.tabulate([replace(spectrum, held_out=halves, ends=ends)])[HELD_OUT]
+    marked = {name for name, text in row.items() if "not converged" in text}
+    of_halves = {"held out (biased downwards)", "mean of the halves' λ_max"}
+    expected = set() if of_half else of_halves
+    if not (of_half and of_whole):
+        expected = expected | {"extrapolated to all"}
+    assert marked - {"λ_max of the sample (biased upwards)"} == expected

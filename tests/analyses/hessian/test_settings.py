@@ -9,8 +9,10 @@ from analyses import hessian
 from analyses.command.arguments import build_parser
 from analyses.hessian.settings import Settings
 from landscape.errors import InputError
+from landscape.parameters.components import components
 from landscape.results.fingerprint import fingerprint
 from landscape.runtime.options import from_plain, read_options, to_plain
+from tests.analyses.case_objectives import case_objective
 from tests.analyses.problems import objective
 
 EIGENVALUES_ALONE = Settings(probes=0, components="none")
@@ -26,8 +28,9 @@ EIGENVALUES_ALONE = Settings(probes=0, components="none")
         ({"tol": 0.0}, "--tol has to be positive"),
         ({"tol": -1e-3}, "--tol has to be positive"),
         ({"tol": math.nan}, "--tol has to be positive"),
-        ({"l2": -1.0}, "--l2 can't be negative"),
-        ({"l2": math.nan}, "--l2 can't be negative"),
+        ({"l2": -1.0}, "--l2 has to be finite and not negative, got -1"),
+        ({"l2": math.nan}, "--l2 has to be finite and not negative, got nan"),
+        ({"l2": math.inf}, "--l2 has to be finite and not negative, got inf"),
         ({"which": "ends", "method": "power"}, "--which ends is for lanczos, got --method power"),
         ({"l2": 0.1, "method": "pyhessian"}, "--method pyhessian knows neither"),
         ({"matrix": "ggn", "method": "pyhessian"}, "--method pyhessian knows neither"),
@@ -121,3 +124,13 @@ def test_the_command_says_what_a_spectrum_costs(done, runs, tmp_path):
     words = (*words, "--probes", "1", "--density-steps", "2", "--components", "none")
     _, err = done("hessian", *words, "--output-dir", tmp_path / "longer")
     assert "plain: measuring hessian: about 2 Hessian products for density and trace" in err
+
+
+def test_a_group_has_not_the_name_of_a_component():
+    objective = case_objective("vit")
+    name = next(iter(components(objective.module, objective.layout)))
+    settings = Settings(top=1, probes=0, group=(f"{name}=bias$",))
+    with pytest.raises(InputError, match=f"{name!r}, which is a component"):
+        hessian.compute(objective, settings)
+    alone = replace(settings, components="none")
+    assert hessian.compute(objective, alone).components.names == (name,)

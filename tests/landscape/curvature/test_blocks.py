@@ -6,6 +6,8 @@ import torch
 
 from landscape.curvature.blocks import block_eigenvalues
 from landscape.curvature.operators import CurvatureOperator
+from landscape.eigen import basis, krylov
+from landscape.eigen.eigenpairs import WITH_ENDS
 from landscape.eigen.lanczos import lanczos
 from landscape.eigen.rayleigh_ritz import RitzSubspace
 from landscape.objective.objective import Objective
@@ -93,3 +95,43 @@ def test_too_few_steps_are_owned_up_to():
     eigenpairs = block_eigenvalues(operator, groups, generator(), tolerance=1e-11, max_steps=2)
     assert all(pairs.steps == min(2, groups[name].size) for name, pairs in eigenpairs.items())
     assert not all(pairs.converged.all() for pairs in eigenpairs.values())
+
+
+@pytest.mark.parametrize("which", ["magnitude", WITH_ENDS])
+@pytest.mark.parametrize("rows", [14, 20])
+def test_they_converge_by_restarts_where_memory_is_short(which, rows, monkeypatch):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(20, 30), torch.nn.Tanh(), torch.nn.Linear(30, 5))
+    data = torch.randn(200, 20), torch.randint(5, (200,))
+    operator = CurvatureOperator(Objective(model, data, device="cpu", dtype=torch.float64))
+    monkeypatch.setattr(krylov, "affordable_rows", lambda *sizes: rows)
+    group = Group.of([(0, 630)])
+    pairs = block_eigenvalues(
+        operator, {"first": group}, generator(), tolerance=1e-8, which=which, max_steps=200
+    )["first"]
+    identity = torch.eye(operator.size, dtype=torch.float64)[:, :630]
+    values = torch.linalg.eigvalsh((operator @ identity)[:630])
+    assert pairs.steps > rows
+    assert pairs.converged[0]
+    largest = pairs.eigenvalues.max().item()
+    assert largest == pytest.approx(values.max().item(), rel=1e-8)
+
+
+def test_the_bases_of_all_blocks_together_keep_to_the_share_of_memory(monkeypatch):
+    operator = operator_of("vit")
+    size = operator.size - 20
+    groups = {f"{k}": Group.of([(k, size + k)]) for k in range(10)}
+    rows = 13
+    free = rows * 10 * 8 * size / basis.SHARE_OF_MEMORY
+    monkeypatch.setattr(basis, "free_memory", lambda device: free + 1)
+    bases = []
+
+    class Watched(basis.Basis):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            bases.append(self)
+
+    monkeypatch.setattr(krylov, "Basis", Watched)
+    block_eigenvalues(operator, groups, generator(), tolerance=1e-9, max_steps=60)
+    assert len(bases) == 10
+    assert sum(each._rows.nbytes for each in bases) == pytest.approx(basis.SHARE_OF_MEMORY * free)

@@ -12,6 +12,7 @@ from landscape.curvature.preactivation import (
     preactivation_eigenvalues,
     preactivation_hessians,
 )
+from landscape.eigen import krylov
 from landscape.hooks.dense_layers import dense_layers
 from landscape.objective.objective import Objective
 from tests.oracles.cases import BY_NAME
@@ -226,3 +227,21 @@ def test_a_model_that_does_not_take_float64_is_measured_in_its_own(caplog):
     assert few.dtype == torch.float32
     assert np.isfinite(few.loss())
     assert "the model does not take float64" in caplog.text
+
+
+def test_processes_that_restart_for_want_of_memory_find_the_same(monkeypatch):
+    torch.manual_seed(0)
+    model = smooth_mlp(20, 60, 60, 40)
+    data = torch.randn(4, 20, dtype=torch.float64), torch.randint(40, (4,))
+    objective = objective_of(model, data)
+    layers, _ = dense_layers(objective)
+
+    def eigenvalues():
+        generator = torch.Generator().manual_seed(0)
+        return preactivation_eigenvalues(objective, layers, generator, tolerance=1e-8)
+
+    expected = eigenvalues()
+    monkeypatch.setattr(krylov, "affordable_rows", lambda *sizes: 14)
+    for path, leading in eigenvalues().items():
+        torch.testing.assert_close(leading.eigenvalues, expected[path].eigenvalues)
+        assert (leading.residuals <= 1e-8).all()

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from landscape.curvature import products as module
-from landscape.curvature.products import LocalProducts, ProductRequest
+from landscape.curvature.products import LocalProducts
+from landscape.curvature.requests import ProductRequest
 from landscape.data.batches import Batch
 from landscape.errors import NotMeasurableError
 from landscape.objective.objective import Objective
@@ -274,3 +275,19 @@ def test_other_errors_are_passed_on():
     objective.module.register_forward_pre_hook(fail)
     with pytest.raises(RuntimeError, match="something else"):
         times(products, vectors_for(objective))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_weights_in_half_precision_are_refused(dtype):
+    data = torch.randn(4, 3), torch.tensor([0, 1, 1, 0])
+    objective = Objective(nn.Linear(3, 2), data, device="cpu", dtype=dtype, verify=False)
+    with pytest.raises(NotMeasurableError, match="curvature takes weights in float32 or float64"):
+        LocalProducts(objective)
+
+
+def test_no_graph_is_weighed_where_none_is_kept(monkeypatch):
+    objective = objective_of(BY_NAME["vit"], 1)
+    monkeypatch.delattr(LocalProducts, "_graph_bytes")
+    multiply = LocalProducts(objective, budget=0)
+    vectors = vectors_for(objective)
+    torch.testing.assert_close(times(multiply, vectors), objective.hessian_product(vectors))

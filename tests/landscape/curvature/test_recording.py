@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from landscape.curvature.operators import CurvatureOperator
-from landscape.curvature.products import LocalProducts, ProductRequest
+from landscape.curvature.products import LocalProducts
 from landscape.curvature.recording import RecordedProducts
+from landscape.curvature.requests import ProductRequest
 from landscape.eigen.lanczos import lanczos
 from landscape.objective.objective import Objective
 from landscape.parameters.groups import Group

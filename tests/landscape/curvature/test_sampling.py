@@ -6,7 +6,7 @@ import torch
 
 from landscape.curvature import forward_mode
 from landscape.curvature.forward_mode import sample_curvatures
-from landscape.curvature.products import ProductRequest
+from landscape.curvature.requests import ProductRequest
 from landscape.curvature.sampling import rayleigh_quotients, sampling_errors
 from landscape.objective.objective import Objective
 from landscape.parameters.groups import tensors_group

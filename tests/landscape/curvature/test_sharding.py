@@ -5,7 +5,8 @@ import json
 import pytest
 import torch
 
-from landscape.curvature.products import LocalProducts, ProductRequest
+from landscape.curvature.products import LocalProducts
+from landscape.curvature.requests import ProductRequest
 from landscape.curvature.sharding import shard_of
 from landscape.data.batches import Batch
 from landscape.objective.objective import Objective
@@ -70,3 +71,32 @@ def test_eigenvalues_are_the_same_for_any_number_of_ranks(warm, name, count):
         torch.testing.assert_close(
             torch.tensor(measured[key]), torch.tensor(values), rtol=1e-5, atol=1e-7
         )
+
+
+def test_columns_of_a_transposed_matrix_have_the_same_products(warm):
+    ranks = warm.start_ranks("products", count=2)
+    assert [rank.end() for rank in ranks] == [0, 0], [rank.err for rank in ranks]
+    for kind, expected in sharded.products().items():
+        measured = torch.tensor(json.loads(ranks[0].out)[kind])
+        torch.testing.assert_close(measured, torch.tensor(expected), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("batch_size", [8, 5])
+def test_slices_that_count_nothing_add_nothing(count, batch_size):
+    inputs, labels = torch.randn(8, 4), torch.tensor([0] * 4 + [1, 2, 1, 2])
+    objective = Objective(
+        torch.nn.Linear(4, 3),
+        (inputs, labels),
+        torch.nn.CrossEntropyLoss(weight=torch.tensor([0.0, 1.0, 1.0])),
+        batch_size=batch_size,
+        device="cpu",
+        dtype=torch.float64,
+    )
+    vectors = torch.randn(objective.num_parameters, 2, dtype=torch.float64)
+    total = torch.zeros_like(vectors)
+    for rank in range(count):
+        shard = shard_of(objective.batches, rank, count)
+        products = LocalProducts(objective, batches=shard, total_weight=objective.total_weight)
+        total += products([ProductRequest(vectors)])[0]
+    torch.testing.assert_close(total, objective.hessian_product(vectors))

@@ -1,8 +1,13 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from landscape.eigen.eigenpairs import certify, default_tolerance
+from landscape.eigen.lanczos import lanczos
+from landscape.eigen.power_iteration import power_iteration
+from landscape.errors import NotMeasurableError
 from tests.landscape.eigen.planted import (
     MatrixOperator,
     diagonal,
@@ -93,3 +98,15 @@ def test_it_costs_one_product_a_pair():
 def test_default_tolerance():
     assert default_tolerance(diagonal([1.0])) == 1e-6
     assert default_tolerance(diagonal([1.0], torch.float32)) == 1e-4
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+@pytest.mark.parametrize("method", [lanczos, power_iteration])
+def test_a_matrix_that_is_not_finite_has_no_certificate(number, method):
+    matrix = torch.eye(6, dtype=torch.float64)
+    matrix[2, 3] = matrix[3, 2] = number
+    vector = torch.ones(6, 1, dtype=torch.float64)
+    with pytest.raises(NotMeasurableError, match="not finite"):
+        certify(MatrixOperator(matrix), vector, 1e-6, "test", 1)
+    with pytest.raises(NotMeasurableError, match="not finite"):
+        method(MatrixOperator(matrix), 1, torch.Generator().manual_seed(0))

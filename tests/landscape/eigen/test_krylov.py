@@ -100,3 +100,20 @@ def test_after_a_restart_the_matrix_is_still_that_of_the_operator():
 def test_without_room_for_the_pairs_it_says_so():
     with pytest.raises(NotMeasurableError, match="room for 8 vectors only, too few for 6"):
         lanczos(planted(np.linspace(0, 1, 50)), 6, generator(), columns=8)
+
+
+def test_a_restart_changes_no_residual_and_no_image():
+    operator = planted(np.linspace(-1, 3, 40))
+    krylov = Krylov(operator, random_vector(operator, generator()), generator(1), 60, 12)
+    for _ in range(2):  # the second time at once after the first
+        while not krylov.is_full and krylov.steps <= 12:
+            krylov.advance(operator.matmat(krylov.vector.unsqueeze(1)).squeeze(1))
+        krylov.restart(np.arange(krylov.width)[-6:])
+        _, coordinates = krylov.ritz()
+        vectors = krylov.ritz_vectors(coordinates)
+        products = operator.matrix @ vectors
+        np.testing.assert_allclose(krylov.images(coordinates), products, atol=1e-12)
+        quotients = (vectors * products).sum(0)
+        errors = torch.linalg.vector_norm(products - vectors * quotients, dim=0)
+        assert errors.max() > 1e-3
+        np.testing.assert_allclose(krylov.errors(coordinates), errors, atol=1e-12)

@@ -120,3 +120,16 @@ def test_products_are_limited():
     pairs, _, _ = refined(operator, 5, probes=2, steps=6, max_products=12)
     assert pairs.steps <= 12
     assert not pairs.converged.all()
+
+
+@pytest.mark.parametrize("which", ["magnitude", "magnitude with ends", "ends"])
+@pytest.mark.parametrize("probes", [1, 2])
+@pytest.mark.parametrize("rank", [0, 2])
+def test_as_many_pairs_come_as_are_asked_for_of_a_subspace_that_holds_fewer(rank, probes, which):
+    values = [3.0, 2.0][:rank] + [0.0] * (30 - rank)
+    pairs, _, _ = refined(planted(values), 5, probes=probes, steps=1, which=which)
+    asked = 10 if which == "ends" else 5
+    assert len(pairs.eigenvalues) >= asked
+    expected = by_magnitude(values)[:5]
+    found = by_magnitude(pairs.eigenvalues.numpy())[:5]
+    np.testing.assert_allclose(found, expected, atol=1e-9)

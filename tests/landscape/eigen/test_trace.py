@@ -1,11 +1,15 @@
 """The trace and the Frobenius norm, from products and from what a spectrum knows."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from landscape.eigen.lanczos import lanczos
+from landscape.eigen.operator import rademacher_vectors
+from landscape.eigen.quadrature import stochastic_lanczos
 from landscape.eigen.trace import deflated_trace, frobenius_norm, hutch_plus_plus, hutchinson
 from landscape.errors import InputError
 from tests.landscape.eigen.checks import refined
@@ -69,3 +73,30 @@ def test_a_trace_of_zero():
 def test_too_few_products_for_hutch_plus_plus():
     with pytest.raises(InputError, match="at least 6 products, got 5"):
         hutch_plus_plus(diagonal([1.0]), 5, generator())
+
+
+@pytest.mark.parametrize(("size", "steps"), [(30, 1), (30, 2), (1, 1)])
+def test_the_norm_is_known_from_two_steps_on_or_in_one_dimension(size, steps):
+    values = np.linspace(-1, 3, size) if size > 1 else [2.5]
+    operator = planted(values)
+    probes = rademacher_vectors(operator, 400, generator())
+    quadrature, _ = stochastic_lanczos(operator, probes, steps, generator())
+    pairs = lanczos(operator, 1, generator())
+    norm = frobenius_norm(quadrature, probes, pairs)
+    if (size, steps) == (30, 1):
+        assert math.isnan(norm.value)
+        assert math.isnan(norm.stderr)
+    else:
+        assert abs(norm.value - np.linalg.norm(values)) <= 4 * norm.stderr + 1e-9
+
+
+def test_pairs_of_a_loose_tolerance_do_not_bias_the_trace():
+    operator = planted(np.linspace(-1, 3, 60))
+    values = []
+    for seed in range(60):
+        pairs, quadrature, probes = refined(
+            operator, 2, probes=6, steps=3, seed=seed, tolerance=0.5
+        )
+        values.append(deflated_trace(quadrature, probes, pairs).value)
+    error = np.std(values, ddof=1) / np.sqrt(len(values))
+    assert abs(np.mean(values) - 60) < 4 * error

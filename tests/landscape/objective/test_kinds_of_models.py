@@ -12,6 +12,7 @@ from torch.nn.utils import prune
 from landscape.curvature.operators import CurvatureOperator
 from landscape.curvature.second_difference import second_difference
 from landscape.errors import InputError
+from landscape.objective.objective import Objective
 from tests.landscape.objective.problems import Objective64, close, mlp, vectors
 from tests.oracles.by_rows import gradient_and_hessian
 
@@ -210,3 +211,33 @@ def test_numpy_arrays_are_data():
     model, (inputs, targets) = mlp(), vectors()
     expected = Objective64(model, (inputs, targets)).loss()
     assert Objective64(model, (np.asarray(inputs), np.asarray(targets))).loss() == expected
+
+
+class OwnFourier(nn.Module):
+    """Complex weights after ``before`` real ones, which decide on their place in memory."""
+
+    def __init__(self, before):
+        super().__init__()
+        if before:
+            self.bias = nn.Parameter(torch.zeros(before))
+        self.weight = nn.Parameter(0.3 * torch.randn(4, 6, dtype=torch.cfloat))
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x):
+        z = F.linear(x.to(self.weight.dtype), self.weight)
+        return self.head((z * z.conj()).real.tanh())
+
+
+@pytest.mark.parametrize("before", [0, 1, 2, 3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_curvature_of_complex_weights_at_any_place_in_memory(before, dtype):
+    torch.manual_seed(0)
+    data = torch.randn(12, 6), torch.randint(3, (12,))
+    objective = Objective(OwnFourier(before), data, device="cpu", dtype=dtype)
+    vector = torch.randn(objective.num_parameters, dtype=dtype)
+    step = 1e-4 if dtype == torch.float64 else 1e-2
+    ahead, behind = (objective.gradient(objective.theta + sign * step * vector) for sign in (1, -1))
+    difference = (ahead - behind) / (2 * step)
+    product = objective.hessian_product(vector)
+    scale = float(product.abs().max())
+    torch.testing.assert_close(product, difference, rtol=0, atol=1e-2 * scale)

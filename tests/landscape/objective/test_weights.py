@@ -13,7 +13,8 @@ from torch import nn
 
 from landscape.curvature.operators import CurvatureOperator
 from landscape.curvature.preactivation import preactivation_hessians
-from landscape.curvature.products import LocalProducts, ProductRequest
+from landscape.curvature.products import LocalProducts
+from landscape.curvature.requests import ProductRequest
 from landscape.curvature.sampling import sample_slices, sampling_errors
 from landscape.curvature.sharding import shard_of
 from landscape.errors import InputError, NotMeasurableError
