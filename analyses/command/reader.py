@@ -37,6 +37,7 @@ from landscape.runtime.cost import need_memory
 from landscape.runtime.devices import PRECISIONS
 from landscape.runtime.options import given_options
 from landscape.runtime.user_files import is_user_function, load_user_function
+from landscape.runtime.user_sources import hash_user_files
 
 LOGGER = logging.getLogger(__name__)
 
@@ -155,6 +156,7 @@ class CheckpointReader:
                 "seed": settings.seed,
                 "trusted": bool(self._arguments.trust),
                 "weights_key_given": self._arguments.weights_key,
+                "code": self._code(checkpoint, data, samples),
                 COMMAND: command_settings(self._arguments, data, settings, checkpoint),
             },
         )
@@ -226,6 +228,23 @@ class CheckpointReader:
                 )
                 self._chosen[data, split] = samples.fetch(chosen), samples.targets[chosen]
         return self._chosen[data, split]
+
+    def _code(
+        self, checkpoint: Checkpoint, data: DataSettings, samples: Samples
+    ) -> dict[str, dict[str, str]]:
+        """The content of the user's own files, by what they are given as.
+
+        Data whose tensors alone are measured are known by the hash of the sample.
+        """
+        settings = self.settings
+        names = {
+            "loss": settings.loss,
+            "step": settings.step,
+            "model": checkpoint.spec.name,
+            "data": data.data if isinstance(samples, BatchedSamples) else "",
+            **{f"metric {name.rpartition(':')[2]}": name for name in settings.metrics},
+        }
+        return {role: hash_user_files(n) for role, n in names.items() if is_user_function(n)}
 
     def _loss_and_step(self) -> tuple[LossFunction | None, Step | None]:
         """The loss or step that the flags name; neither where the data decide."""

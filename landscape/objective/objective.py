@@ -152,7 +152,7 @@ class Objective(MovableModel):
                 proof = Proof(self.module, self.criterion, self.metrics, self.needs_gradients)
                 proof.check(self.batches)
         self.origin = describe_origin(
-            facts, self.criterion, self.precision, self.metrics, self.extra_splits
+            facts, model, self.criterion, self.precision, self.metrics, self.extra_splits
         )
         self._hashes: dict[str, str] = {}  # computed once; shared by copies with another origin
 

@@ -160,3 +160,33 @@ def test_long_values_are_cut():
     (text,) = differences({"model_args": "a" * 500}, {"model_args": "b" * 500})
     assert len(text) < 140
     assert text.count("...") == 2
+
+
+def seven_times(loss):
+    def cross_entropy(outputs, targets):
+        return 7 * loss(outputs, targets)
+
+    return cross_entropy
+
+
+def test_another_function_of_the_same_name():
+    changed = differences(fingerprint_of(), fingerprint_of(loss=seven_times(F.cross_entropy)))
+    assert len(changed) == 1
+    assert changed[0].startswith("other code of the loss: ")
+    mae, mse = (fingerprint_of(metrics={"error": loss}) for loss in (F.l1_loss, F.mse_loss))
+    (text,) = differences(mae, mse)
+    assert text.startswith("other code of the metric error: ")
+
+
+def test_a_changed_file_is_named():
+    codes = ({"loss": {"mine.py:f": "a", "helper.py": h}} for h in ("b", "c"))
+    before, now = (fingerprint_of(origin={"code": code}) for code in codes)
+    assert differences(before, now) == ["other code of the loss: helper.py"]
+    assert differences(json.loads(json.dumps(before)), before) == []
+
+
+def test_code_that_an_earlier_version_did_not_note_is_no_difference():
+    now = fingerprint_of(loss=seven_times(F.cross_entropy))
+    before = {key: value for key, value in now.items() if key != "code"}
+    assert differences(before, now) == []
+    assert differences({**before, "code": None}, now) == []
