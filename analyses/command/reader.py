@@ -30,7 +30,7 @@ from landscape.data.sources.user_data import BatchedSamples, BatchForm
 from landscape.errors import InputError
 from landscape.models.probe import count_outputs
 from landscape.objective.criterion import Step
-from landscape.objective.losses import LossFunction, resolve_loss, resolve_metric
+from landscape.objective.losses import LossFunction, metric_name, resolve_loss, resolve_metrics
 from landscape.objective.objective import Objective
 from landscape.parameters.finite import check_finite
 from landscape.runtime.cost import need_memory
@@ -141,7 +141,7 @@ class CheckpointReader:
             extra_splits={
                 other: self._choose(data, other) for other in self.splits[1:] if other != split
             },
-            metrics=dict(map(resolve_metric, settings.metrics)),
+            metrics=resolve_metrics(settings.metrics),
             precision=settings.precision,
             compile=settings.compile,
             source=None if isinstance(source, BatchedSamples) else source,
@@ -242,7 +242,7 @@ class CheckpointReader:
             "step": settings.step,
             "model": checkpoint.spec.name,
             "data": data.data if isinstance(samples, BatchedSamples) else "",
-            **{f"metric {name.rpartition(':')[2]}": name for name in settings.metrics},
+            **{f"metric {metric_name(name)}": name for name in settings.metrics},
         }
         return {role: hash_user_files(n) for role, n in names.items() if is_user_function(n)}
 

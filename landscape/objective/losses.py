@@ -1,6 +1,6 @@
 """Losses and metrics, as means over a batch and, where that is possible, sample by sample."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -82,9 +82,23 @@ METRICS: dict[str, LossFunction] = {
 }
 
 
-def resolve_metric(name: str) -> tuple[str, LossFunction]:
-    """The name in files, and the function, of a metric's name or FILE.py:FUNCTION."""
-    return name.rpartition(":")[2], _resolve(name, METRICS, "--metrics")
+def resolve_metrics(names: Sequence[str]) -> dict[str, LossFunction]:
+    """The functions of metrics' names or FILE.py:FUNCTION, by their names in files.
+
+    Raises:
+        InputError: for an unknown name, or two metrics of one name.
+    """
+    functions = [_resolve(name, METRICS, "--metrics") for name in names]
+    short = [metric_name(name) for name in names]
+    for name in short:
+        if short.count(name) > 1:
+            raise InputError(f"two --metrics are called {name}; give each a name of its own")
+    return dict(zip(short, functions, strict=True))
+
+
+def metric_name(name: str) -> str:
+    """What a metric of this name, or FILE.py:FUNCTION, is called in files."""
+    return name.rpartition(":")[2]
 
 
 def sample_losses(

@@ -30,6 +30,7 @@ from landscape.objective.precision import resolve_precision
 from landscape.objective.proof import Proof
 from landscape.objective.reading import Reading
 from landscape.objective.second_derivatives import twice_differentiable
+from landscape.objective.value_names import check_names
 from landscape.parameters.finite import check_finite
 from landscape.parameters.layout import flatten
 from landscape.results.hashing import hash_batches
@@ -126,6 +127,7 @@ class Objective(MovableModel):
         verify: bool = True,
     ) -> None:
         check_options(loss, step, metrics, batching, batch_size, samples)
+        check_names(metrics, extra_splits, origin)
         self.device = resolve_device(device)
         self.dtype = dtype
         self.precision = resolve_precision(precision, dtype)

@@ -1,0 +1,33 @@
+"""Splits and metrics of results tell each other apart."""
+
+import torch
+from torch import nn
+
+from analyses import line
+from landscape.objective.objective import Objective
+
+DATA = torch.randn(12, 3, generator=torch.Generator().manual_seed(0)), torch.arange(12) % 2
+
+
+def half(outputs, targets):
+    return outputs.square().mean() / 2
+
+
+def test_a_metric_that_ends_like_a_loss_is_no_split(tmp_path):
+    torch.manual_seed(0)
+    objective = Objective(
+        nn.Linear(3, 2),
+        DATA,
+        device="cpu",
+        metrics={"aux_loss": half},
+        extra_splits={"test": DATA},
+    )
+    result = line.compute(objective, line.Settings(x=(-1, 1, 3)))
+    assert result.splits == ["train", "test"]
+    assert result.values["train_loss"][1] == objective.loss()
+    expected = half(objective.module(DATA[0]), None).item()
+    assert abs(result.values["train_aux_loss"][1] - expected) < 1e-6
+    assert result.plot()
+    path = tmp_path / "line.h5"
+    result.save(path)
+    assert line.Line.load(path).splits == ["train", "test"]
