@@ -19,6 +19,7 @@ from analyses.slices.tensors import tensor_table
 from landscape.data.settings import canonical_split
 from landscape.directions.direction import Direction, cosine
 from landscape.directions.files import direction_arrays
+from landscape.errors import InputError
 from landscape.objective.objective import Objective
 from landscape.results.fingerprint import fingerprint
 from landscape.results.hashing import hash_tensors
@@ -71,10 +72,15 @@ def measure_slice(
         A result of class ``kind`` without label, settings and provenance; the same in every rank.
 
     Raises:
-        InputError: if the directions don't fit the model, or if the device does not have the
-            precision that is asked for.
+        InputError: if the directions don't fit the model, if given ones are to be repeated, or if
+            the device does not have the precision that is asked for.
     """
     is_drawn = directions is None
+    if not is_drawn and settings.repeats > 1:
+        raise InputError(
+            f"repeats={settings.repeats} draws random directions, and these are given; leave out "
+            "either"
+        )
     directions = list(directions or make_directions(objective, settings, len(grid.sides)))
     split = canonical_split(objective.origin.get("split", "train"))
     points = SlicePoints(objective, settings, grid, split, directions)

@@ -1,9 +1,12 @@
 """Splits and metrics of results tell each other apart."""
 
+import pytest
 import torch
 from torch import nn
 
-from analyses import line
+from analyses import interpolate, line
+from landscape.directions.direction import Direction
+from landscape.errors import InputError
 from landscape.objective.objective import Objective
 
 DATA = torch.randn(12, 3, generator=torch.Generator().manual_seed(0)), torch.arange(12) % 2
@@ -31,3 +34,13 @@ def test_a_metric_that_ends_like_a_loss_is_no_split(tmp_path):
     path = tmp_path / "line.h5"
     result.save(path)
     assert line.Line.load(path).splits == ["train", "test"]
+
+
+@pytest.mark.parametrize("compute", [line.compute, interpolate.compute])
+def test_a_given_direction_is_not_repeated(compute):
+    problem = Objective(nn.Linear(3, 2), DATA, device="cpu")
+    along = Direction(torch.ones_like(problem.theta), problem.layout)
+    settings = {line.compute: line, interpolate.compute: interpolate}[compute].Settings
+    assert not compute(problem, settings(x=(0, 1, 3)), direction=along).repeats
+    with pytest.raises(InputError, match="repeats=2 draws random directions, and these are given"):
+        compute(problem, settings(x=(0, 1, 3), repeats=2), direction=along)
