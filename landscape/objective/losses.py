@@ -124,16 +124,22 @@ def sample_losses(
     return answer if isinstance(answer, Tensor) else None
 
 
-def count_correct(outputs: Any, targets: Any) -> tuple[Tensor, Tensor] | None:
+def count_correct(
+    outputs: Any, targets: Any, ignore_index: int = -100
+) -> tuple[Tensor, Tensor] | None:
     """How many outputs are largest at the target class, and how many targets are classes.
 
-    Numbers below 0 mark samples without a class. None where the task has no classes.
+    Numbers below 0, numbers that no output stands for and ``ignore_index`` mark samples without a
+    class. None where the task has no classes, or one output for two of them.
     """
     if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor):
         return None
     if targets.is_floating_point() or outputs.dim() != 2 or targets.dim() != 1:
         return None
-    return (outputs.argmax(1) == targets).sum(), (targets >= 0).sum()
+    if outputs.shape[1] < 2:
+        return None
+    counted = (targets >= 0) & (targets < outputs.shape[1]) & (targets != ignore_index)
+    return ((outputs.argmax(1) == targets) & counted).sum(), counted.sum()
 
 
 def _resolve(name: str, known: dict[str, LossFunction], flag: str) -> LossFunction:

@@ -30,12 +30,12 @@ from landscape.objective.precision import resolve_precision
 from landscape.objective.proof import Proof
 from landscape.objective.reading import Reading
 from landscape.objective.second_derivatives import twice_differentiable
-from landscape.objective.value_names import check_names
 from landscape.parameters.finite import check_finite
 from landscape.parameters.layout import flatten
 from landscape.results.hashing import hash_batches
 from landscape.results.provenance import Provenance
 from landscape.results.result import plain
+from landscape.results.value_names import check_names
 from landscape.runtime.devices import describe_device, resolve_device
 from landscape.runtime.isolation import isolated, neutralised
 

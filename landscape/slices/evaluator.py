@@ -11,8 +11,8 @@ from landscape.directions.direction import Direction
 from landscape.errors import InputError
 from landscape.objective.evaluation import Evaluation, evaluate_batches, sample_loss_vector
 from landscape.objective.objective import Objective
-from landscape.objective.value_names import EIGENVALUES, value_names
 from landscape.results.journal import Values
+from landscape.results.value_names import EIGENVALUES, value_names
 from landscape.slices.batched import evaluate_together
 from landscape.slices.evaluation_mode import EvaluationMode, Forward
 from landscape.slices.extremes import extreme_eigenvalues

@@ -88,6 +88,9 @@ def test_correct_outputs_are_counted():
 
 def test_labels_that_are_no_classes_are_not_counted():
     assert count_correct(OUTPUTS, torch.tensor([0, -100])) == (1, 1)
+    assert count_correct(OUTPUTS, torch.tensor([0, 255])) == (1, 1)
+    assert count_correct(OUTPUTS, TARGETS, ignore_index=0) == (0, 1)
+    assert count_correct(OUTPUTS, torch.tensor([2, 2]), ignore_index=2) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -97,9 +100,10 @@ def test_labels_that_are_no_classes_are_not_counted():
         (OUTPUTS, (TARGETS, TARGETS)),
         (OUTPUTS, OUTPUTS),
         (OUTPUTS[:, 0], TARGETS),
+        (OUTPUTS[:, :1], TARGETS),
         (OUTPUTS[:, :, None], TARGETS[:, None]),
     ],
-    ids=["dict", "two targets", "regression", "one output", "sequences"],
+    ids=["dict", "two targets", "regression", "one output", "one column", "sequences"],
 )
 def test_where_there_are_no_classes_nothing_is_counted(outputs, targets):
     assert count_correct(outputs, targets) is None

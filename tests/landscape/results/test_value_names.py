@@ -7,7 +7,7 @@ from torch import nn
 
 from landscape.errors import InputError
 from landscape.objective.objective import Objective
-from landscape.objective.value_names import value_names
+from landscape.results.value_names import value_names
 
 DATA = torch.randn(8, 3, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 2
 
