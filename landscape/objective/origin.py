@@ -8,6 +8,7 @@ from torch import nn
 from landscape.data.batches import Batch
 from landscape.objective.criterion import Criterion
 from landscape.objective.losses import LossFunction
+from landscape.objective.reductions import is_logarithmic
 from landscape.results.code import describe_function, describe_network
 from landscape.results.hashing import hash_batches
 from landscape.results.result import plain
@@ -27,6 +28,7 @@ def describe_origin(
     is computed; where the caller knows the files of a function, these are hashed in its place.
     """
     facts: dict[str, Any] = plain({"loss": criterion.name, **origin})
+    facts["loss_unit"] = "nats" if is_logarithmic(criterion.loss) else ""
     facts["code"] = _code(model, criterion, metrics, facts)
     if precision not in ("fp32", "fp64"):
         facts["evaluation"] = precision
