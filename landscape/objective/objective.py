@@ -35,7 +35,6 @@ from landscape.parameters.layout import flatten
 from landscape.results.hashing import hash_batches
 from landscape.results.provenance import Provenance
 from landscape.results.result import plain
-from landscape.results.value_names import check_names
 from landscape.runtime.devices import describe_device, resolve_device
 from landscape.runtime.isolation import isolated, neutralised
 
@@ -126,8 +125,7 @@ class Objective(MovableModel):
         source: Samples | None = None,
         verify: bool = True,
     ) -> None:
-        check_options(loss, step, metrics, batching, batch_size, samples)
-        check_names(metrics, extra_splits, origin)
+        check_options(loss, step, metrics, batching, batch_size, samples, extra_splits, origin)
         self.device = resolve_device(device)
         self.dtype = dtype
         self.precision = resolve_precision(precision, dtype)
@@ -142,7 +140,9 @@ class Objective(MovableModel):
                 check_finite(self.module)
             batches = reading.read(data, is_step=step is not None)
             self.criterion = choose_criterion(loss, step, weight, batches).to(self.device, dtype)
-            self.needs_gradients = needs_gradients(self.module, self.criterion, batches[0])
+            self.needs_gradients = needs_gradients(
+                self.module, self.criterion, self.metrics, batches[0]
+            )
             with torch.set_grad_enabled(self.needs_gradients):
                 splits = reading.weighed_splits(
                     batches, data, extra_splits or {}, self.criterion, self.module
