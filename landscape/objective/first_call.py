@@ -11,7 +11,7 @@ from landscape.data.structures import tensors_in
 from landscape.errors import InputError
 from landscape.objective.criterion import Criterion
 from landscape.objective.losses import LossFunction
-from landscape.objective.model_call import measure_metric
+from landscape.objective.model_call import measure_metric, outputs_for
 from landscape.objective.reductions import broadcasts
 
 # What user code raises for data that don't fit it, or by a mistake of its own. Anything else is
@@ -58,6 +58,7 @@ def _call_all(
 ) -> None:
     outputs = _call(module, criterion, batch)
     for name, metric in metrics.items():
+        _refuse_broadcasting(metric, name, outputs_for(metric, outputs), batch)
         try:
             value = measure_metric(metric, outputs, batch)
         except MISTAKES as error:
@@ -84,11 +85,7 @@ def _call(module: nn.Module, criterion: Criterion, batch: Batch) -> Any:
         if criterion.step is None:
             given = f"inputs {describe(batch.inputs)}"
         raise InputError(f"{called} does not take {given}: {_line(error)}") from error
-    if broadcasts(criterion.loss, outputs, batch.targets):
-        raise InputError(
-            f"the outputs are {describe(outputs)}, the targets {describe(batch.targets)}, which "
-            f"{criterion.name} would broadcast to all pairs; pass targets of the outputs' shape"
-        )
+    _refuse_broadcasting(criterion.loss, criterion.name, outputs, batch)
     try:
         criterion.mean(outputs, batch)
     except MISTAKES as error:
@@ -99,6 +96,14 @@ def _call(module: nn.Module, criterion: Criterion, batch: Batch) -> Any:
             f"{describe(batch.targets)}{_advice(outputs, batch.targets)}: {_line(error)}"
         ) from error
     return outputs
+
+
+def _refuse_broadcasting(function: Any, name: str, outputs: Any, batch: Batch) -> None:
+    if broadcasts(function, outputs, batch.targets):
+        raise InputError(
+            f"the outputs are {describe(outputs)}, the targets {describe(batch.targets)}, which "
+            f"{name} would broadcast to all pairs; pass targets of the outputs' shape"
+        )
 
 
 def describe(structure: Any) -> str:

@@ -57,12 +57,13 @@ def fingerprint(settings: Any, provenance: Provenance) -> dict[str, Any]:
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs between two fingerprints, one phrase for each name; empty if nothing does.
 
-    Code that one of them does not know, as of results of earlier versions, is no difference.
+    Earlier versions did not note all that there is now: code that one of them does not know is no
+    difference, nor is a name that one of them lacks and that is empty or False in the other.
     """
     named = [
         HASHES.get(key, f"{key} {_brief(before.get(key))}, now {_brief(now.get(key))}")
         for key in {**now, **before}
-        if key != "code" and before.get(key) != now.get(key)
+        if key != "code" and not _is_same(before.get(key), now.get(key))
     ]
     codes = before.get("code"), now.get("code")
     if not all(isinstance(code, Mapping) for code in codes):
@@ -74,6 +75,10 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         if parts and not is_named:
             named.append(f"other code of the {role}: {_brief(', '.join(parts))}")
     return named
+
+
+def _is_same(before: Any, now: Any) -> bool:
+    return before == now or (None in (before, now) and (before or now) in (None, "", [], {}, False))
 
 
 def _brief(value: Any) -> str:

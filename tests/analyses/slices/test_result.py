@@ -44,3 +44,8 @@ def test_a_given_direction_is_not_repeated(compute):
     assert not compute(problem, settings(x=(0, 1, 3)), direction=along).repeats
     with pytest.raises(InputError, match="repeats=2 draws random directions, and these are given"):
         compute(problem, settings(x=(0, 1, 3), repeats=2), direction=along)
+
+
+def test_a_keyword_that_nothing_takes_is_named():
+    with pytest.raises(InputError, match="line.of takes no y; its settings are bn, "):
+        line.of(nn.Linear(3, 2), DATA, y=(-1, 1, 3))

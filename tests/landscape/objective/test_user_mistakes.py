@@ -53,6 +53,11 @@ def test_errors_of_a_loss_and_a_step(kind):
         objective(step=fails)
 
 
+def test_a_metric_that_would_broadcast():
+    with pytest.raises(InputError, match="which mae would broadcast to all pairs"):
+        objective(metrics={"mae": F.l1_loss})
+
+
 class Outputs(dict):
     """Outputs that name their logits, as Hugging Face's do."""
 
