@@ -6,7 +6,7 @@ from torch import nn
 
 from analyses import interpolate, line
 from landscape.directions.direction import Direction
-from landscape.errors import InputError
+from landscape.errors import InputError, NotMeasurableError
 from landscape.objective.objective import Objective
 
 DATA = torch.randn(12, 3, generator=torch.Generator().manual_seed(0)), torch.arange(12) % 2
@@ -49,3 +49,23 @@ def test_a_given_direction_is_not_repeated(compute):
 def test_a_keyword_that_nothing_takes_is_named():
     with pytest.raises(InputError, match="line.of takes no y; its settings are bn, "):
         line.of(nn.Linear(3, 2), DATA, y=(-1, 1, 3))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"perturb": ("kernel=zero",)}, {"policy": "all", "perturb": ("kernel=zero", "bias=zero")}],
+)
+def test_a_direction_that_moves_nothing_is_refused(how):
+    with pytest.raises(NotMeasurableError, match=r"the x direction \(random\) is 0"):
+        line.of(nn.Linear(3, 2), DATA, x=(-1, 1, 3), device="cpu", **how)
+    moved = line.of(nn.Linear(3, 2), DATA, x=(-1, 1, 3), device="cpu", perturb=("bias=whole",))
+    assert moved.loss[0] != moved.loss[1]
+
+
+def test_equal_weights_are_told_of(caplog):
+    problem = Objective(nn.Linear(3, 2), DATA, device="cpu")
+    along = Direction(torch.zeros_like(problem.theta), problem.layout)
+    with caplog.at_level("INFO"):
+        result = interpolate.compute(problem, interpolate.Settings(x=(0, 1, 3)), direction=along)
+    assert "the x direction is 0 (of equal weights?)" in caplog.text
+    assert result.loss.min() == result.loss.max() == problem.loss()
