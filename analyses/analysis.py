@@ -15,6 +15,7 @@ other rooms are imported when they are used, so that ``--help`` needs neither to
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -183,6 +184,9 @@ class Analysis(Generic[S, R]):
             keywords: fields of the analysis' Settings, such as ``x=(-1, 1, 51)``; all others are
                 those of :class:`landscape.Objective`, such as ``loss`` and ``device``.
 
+        Raises:
+            InputError: if a keyword is neither.
+
         Example:
             >>> from analyses import surface
             >>> surface.of(model, data, x=(-1, 1, 51), y=(-1, 1, 51)).plot()
@@ -192,6 +196,11 @@ class Analysis(Generic[S, R]):
         names = {field.name for field in dataclasses.fields(cast("Any", self.settings))}
         chosen = {key: value for key, value in keywords.items() if key in names}
         rest = {key: value for key, value in keywords.items() if key not in names}
+        for key in rest.keys() - inspect.signature(Objective).parameters.keys():
+            raise InputError(
+                f"{self.name}.of takes no {key}; its settings are {', '.join(sorted(names))}, and "
+                "what else it takes is an Objective's"
+            )
         return self.compute(Objective(model, data, **rest), self.settings(**chosen))
 
     def tabulate(self, results: Sequence[R]) -> dict[str, Rows]:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from analyses.analysis import Analysis
 from analyses.run_context import RunContext
 from analyses.watchers import PartialFile, Watchers
 from landscape.checkpoints.identity import hash_checkpoints
+from landscape.checkpoints.trained_models import is_function
 from landscape.errors import LandscapeError
 from landscape.models.catalog import ModelSpec
 from landscape.objective.objective import Objective
@@ -19,6 +21,7 @@ from landscape.results.fingerprint import differences, fingerprint
 from landscape.results.journal import remove_journals
 from landscape.results.lock import locked
 from landscape.results.result import Result, is_complete
+from landscape.runtime.user_sources import hash_user_files
 
 LOGGER = logging.getLogger(__name__)
 
@@ -44,7 +47,10 @@ def measure(
     name, label = analysis.name, objective.label or "model"
     folder, ranks = context.folder, context.ranks
     assert folder is not None
-    objective = objective.with_origin(files=_hash_files(analysis, settings, objective))
+    objective = objective.with_origin(
+        files=_hash_files(analysis, settings, objective),
+        code={**(objective.origin.get("code") or {}), **_hash_code(analysis, settings)},
+    )
     result = None
     if ranks.is_first and not force:
         result, _ = _read_stored(analysis, objective, settings, folder)
@@ -145,11 +151,26 @@ def _hash_files(
     spec = ModelSpec(str(origin.get("model") or ""), dict(origin.get("model_args") or {}))
     trust = bool(origin.get("trusted"))
     hashes: dict[str, str] = {}
+    for _, word in _words(analysis, settings):
+        hashes |= hash_checkpoints(word, spec, trust=trust)
+    for file in analysis.reads(objective, settings) if analysis.reads else ():
+        hashes |= hash_checkpoints(str(file), spec, trust=trust)
+    return hashes
+
+
+def _hash_code(analysis: Analysis[Any, Any], settings: Any) -> dict[str, dict[str, str]]:
+    """The content of the user's own files that make the models which the settings name."""
+    return {
+        f"{field} {word}": hash_user_files(word)
+        for field, word in _words(analysis, settings)
+        if is_function(Path(word))
+    }
+
+
+def _words(analysis: Analysis[Any, Any], settings: Any) -> Iterator[tuple[str, str]]:
+    """The settings that name files, each with a word that it has."""
     for field in analysis.file_settings:
         value = getattr(settings, field, "")
         for word in (value,) if isinstance(value, str) else value:
             if word:
-                hashes |= hash_checkpoints(word, spec, trust=trust)
-    for file in analysis.reads(objective, settings) if analysis.reads else ():
-        hashes |= hash_checkpoints(str(file), spec, trust=trust)
-    return hashes
+                yield field, word

@@ -31,13 +31,14 @@ from landscape.data.sources.user_data import BatchedSamples, BatchForm
 from landscape.errors import InputError
 from landscape.models.probe import count_outputs
 from landscape.objective.criterion import Step
-from landscape.objective.losses import LossFunction, resolve_loss, resolve_metric
+from landscape.objective.losses import LossFunction, metric_name, resolve_loss, resolve_metrics
 from landscape.objective.objective import Objective
 from landscape.parameters.finite import check_finite
 from landscape.runtime.cost import need_memory
 from landscape.runtime.devices import PRECISIONS
 from landscape.runtime.options import given_options
 from landscape.runtime.user_files import is_user_function, load_user_function
+from landscape.runtime.user_sources import hash_user_files
 
 LOGGER = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ class CheckpointReader:
             device=settings.device,
             dtype=PRECISIONS[settings.precision],
             extra_splits={other: self._choose(data, other) for other in others},
-            metrics=dict(map(resolve_metric, settings.metrics)),
+            metrics=resolve_metrics(settings.metrics),
             precision=settings.precision,
             compile=settings.compile,
             source=None if isinstance(source, BatchedSamples) else source,
@@ -156,6 +157,7 @@ class CheckpointReader:
                 "seed": settings.seed,
                 "trusted": bool(self._arguments.trust),
                 "weights_key_given": self._arguments.weights_key,
+                "code": self._code(checkpoint, data, samples),
                 COMMAND: command_settings(self._arguments, data, measured, checkpoint),
             },
         )
@@ -227,6 +229,23 @@ class CheckpointReader:
                 )
                 self._chosen[data, split] = samples.fetch(chosen), samples.targets[chosen]
         return self._chosen[data, split]
+
+    def _code(
+        self, checkpoint: Checkpoint, data: DataSettings, samples: Samples
+    ) -> dict[str, dict[str, str]]:
+        """The content of the user's own files, by what they are given as.
+
+        Data whose tensors alone are measured are known by the hash of the sample.
+        """
+        settings = self.settings
+        names = {
+            "loss": settings.loss,
+            "step": settings.step,
+            "model": checkpoint.spec.name,
+            "data": data.data if isinstance(samples, BatchedSamples) else "",
+            **{f"metric {metric_name(name)}": name for name in settings.metrics},
+        }
+        return {role: hash_user_files(n) for role, n in names.items() if is_user_function(n)}
 
     def _loss_and_step(self) -> tuple[LossFunction | None, Step | None]:
         """The loss or step that the flags name; neither where the data decide."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from landscape.errors import InputError
 from landscape.runtime.choices import LOSSES, METRICS, PRECISIONS
-from landscape.runtime.options import check_numbers, option
+from landscape.runtime.options import check_choices, check_numbers, option
 
 
 def _comma_list(text: str) -> tuple[str, ...]:
@@ -76,6 +76,7 @@ class MeasurementSettings:
 
     def __post_init__(self) -> None:
         """Raise InputError for numbers that are out of range."""
+        check_choices(self)
         if (self.test_samples or 0) < 0:
             raise InputError(f"--test-samples has to be 0 (all) or more, got {self.test_samples}")
         check_numbers(self)

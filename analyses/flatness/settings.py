@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from landscape.errors import InputError
 from landscape.parameters.policies import PRESETS, Policy, parse_override
 from landscape.runtime.choices import NOISES
-from landscape.runtime.options import check_numbers, option
+from landscape.runtime.options import check_choices, check_numbers, option
 
 # Each ball has radii of its own, because the three differ in scale.
 BALLS = ("l2", "adaptive-l2", "adaptive-linf")
@@ -82,6 +82,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise InputError if a setting is out of range."""
+        check_choices(self)
         for name in ("draws", "ascent_steps"):
             if getattr(self, name) < 1:
                 flag = name.replace("_", "-")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from landscape.errors import InputError
 from landscape.runtime.choices import CURVATURE_MATRICES, SPECTRUM_ENDS
-from landscape.runtime.options import check_numbers, option
+from landscape.runtime.options import check_choices, check_numbers, option
 
 METHODS = ("lanczos", "power", "pyhessian")
 
@@ -38,6 +38,7 @@ class MatrixSettings:
 
     def __post_init__(self) -> None:
         """Raise InputError for limits that can't be reached and for names that occur twice."""
+        check_choices(self)
         if self.max_steps < 1:
             raise InputError(f"--max-steps has to be at least 1, got {self.max_steps}")
         if self.tol is not None and not self.tol > 0:

@@ -126,12 +126,13 @@ def provenance_rows(made: Provenance) -> list[tuple[str, str]]:
         "data": data,
         "sample (SHA-256)": made.sample_sha256,
         "loss": made.loss_name,
+        "code (SHA-256)": _code(origin),
         "precision": str(origin.get("evaluation") or made.precision),
         "device": made.device,
         "measured": f"{made.created}, in {made.seconds:g} s" if made.created else "",
         "versions": ", ".join(f"{name} {version}" for name, version in made.versions.items()),
     }
-    is_told = {"written by", "checkpoint"}
+    is_told = {"written by", "checkpoint", "code (SHA-256)"}
     return [(name, text or UNKNOWN) for name, text in rows.items() if text or name not in is_told]
 
 
@@ -140,6 +141,18 @@ def _sizes(origin: Mapping[str, object]) -> str:
     if not isinstance(arguments, Mapping):
         return ""
     return " ".join(f"{key}={value}" for key, value in arguments.items())
+
+
+def _code(origin: Mapping[str, object]) -> str:
+    """The functions and files that were used, with the beginnings of their hashes."""
+    code = origin.get("code")
+    if not isinstance(code, Mapping):
+        return ""
+    return "; ".join(
+        f"{role}: {', '.join(f'{part} {str(text)[:12]}' for part, text in parts.items())}"
+        for role, parts in code.items()
+        if isinstance(parts, Mapping)
+    )
 
 
 def _place(entry: HeadlineEntry) -> tuple[str, bool]:

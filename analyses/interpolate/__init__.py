@@ -32,7 +32,7 @@ ANALYSIS: "Analysis[Settings, Interpolation]" = Analysis(
     second_checkpoint="toward_x",
     is_distributed=True,
     precisions=SLICE_PRECISIONS,
-    file_settings=("directions", "toward_x", "toward_y"),
+    file_settings=("toward_x",),
 )
 compute, of, tabulate, draw = ANALYSIS.compute, ANALYSIS.of, ANALYSIS.tabulate, ANALYSIS.draw
 

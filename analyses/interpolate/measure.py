@@ -57,6 +57,7 @@ def measure(
         >>> list(result.barriers())
         ['train']
     """
+    settings.check_used()
     if direction is None:
         if not settings.toward_x:
             raise InputError("an interpolation needs two checkpoints")

@@ -30,7 +30,7 @@ ANALYSIS: "Analysis[Settings, Line]" = Analysis(
     result="Line",
     is_distributed=True,
     precisions=SLICE_PRECISIONS,
-    file_settings=("directions", "toward_x", "toward_y"),
+    file_settings=("directions", "toward_x"),
     foreign="foreign",
 )
 compute, of, tabulate, draw = ANALYSIS.compute, ANALYSIS.of, ANALYSIS.tabulate, ANALYSIS.draw

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.runtime.options import check_numbers, option
+from landscape.runtime.options import check_choices, check_numbers, option
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise InputError for counts below 1 and a negative L2 term."""
+        check_choices(self)
         for name in ("minibatches", "minibatch_size", "minibatch_top"):
             if getattr(self, name) < 1:
                 flag = name.replace("_", "-")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.runtime.options import check_numbers, option
+from landscape.runtime.options import check_choices, check_numbers, option
 
 # What becomes of the pairs of a sample and an output: the kernel over all of them, its sum over
 # outputs, each output's own, and that of the sum of the logits.
@@ -68,6 +68,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise InputError if a count is too small for a kernel."""
+        check_choices(self)
         for name, least in (("ntk_samples", 2), ("ntk_outputs", 0), ("ntk_seeds", 1)):
             if getattr(self, name) < least:
                 flag = name.replace("_", "-")

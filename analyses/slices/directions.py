@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from analyses.slices.settings import SliceSettings
+from analyses.slices.settings import PlaneSettings, SliceSettings
 from landscape.checkpoints.weights import read_weights
 from landscape.directions.derived import eigenvector_directions, gradient_direction, toward
 from landscape.directions.direction import Direction, orthogonalised, random_direction
@@ -39,12 +39,12 @@ def make_directions(
         directions = _read(objective, Path(settings.directions), count)
     else:
         directions = _make(objective, settings, settings.kinds[:count], repeat)
-    for place, path in enumerate((settings.toward_x, settings.toward_y)[:count]):
+    for place, path in enumerate(settings.toward[:count]):
         if path:
             weights = read_weights(Path(path), objective)
             has_states = settings.dir_type != "weights"
             directions[place] = toward(objective, weights, states=has_states)
-    if count == 2 and settings.orthogonalize:
+    if count == 2 and isinstance(settings, PlaneSettings) and settings.orthogonalize:
         directions[1] = orthogonalised(directions[1], directions[0])
     return directions
 

@@ -48,20 +48,22 @@ class Axis:
         return axis
 
     @classmethod
-    def of(cls, value: "Axis | Sequence[float]") -> "Axis":
+    def of(cls, value: "Axis | Sequence[float] | str") -> "Axis":
         """Return ``value`` as an axis.
 
         Args:
-            value: an Axis, which is returned unchanged, or a tuple (MIN, MAX, N).
+            value: an Axis, which is returned unchanged, a tuple (MIN, MAX, N) or MIN:MAX:N.
 
         Raises:
-            InputError: if the tuple is malformed or has fewer than two points.
+            InputError: if it is malformed or has fewer than two points.
 
         Example:
             >>> Axis.of((-1, 1, 51))
             Axis(start=-1.0, stop=1.0, count=51)
         """
-        return value if isinstance(value, Axis) else cls.parse(":".join(map(str, value)))
+        if isinstance(value, Axis):
+            return value
+        return cls.parse(value if isinstance(value, str) else ":".join(map(str, value)))
 
     def __str__(self) -> str:
         ends = (repr(end).removesuffix(".0") for end in (self.start, self.stop))
@@ -78,11 +80,13 @@ class Axis:
 if TYPE_CHECKING:
 
     class AxisField:
-        """The type of a settings field that is given as an axis or a tuple, and is an Axis."""
+        """The type of a settings field that is given as an axis, tuple or text, and is an Axis."""
 
         def __get__(self, instance: object, owner: object) -> Axis: ...
 
-        def __set__(self, instance: object, value: Axis | tuple[float, float, int]) -> None: ...
+        def __set__(
+            self, instance: object, value: Axis | tuple[float, float, int] | str
+        ) -> None: ...
 
     class OptionalAxisField:
         """The same for a field that may be None."""
@@ -90,7 +94,7 @@ if TYPE_CHECKING:
         def __get__(self, instance: object, owner: object) -> Axis | None: ...
 
         def __set__(
-            self, instance: object, value: Axis | tuple[float, float, int] | None
+            self, instance: object, value: Axis | tuple[float, float, int] | str | None
         ) -> None: ...
 
 else:

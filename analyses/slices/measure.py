@@ -1,5 +1,6 @@
 """Measure a line or plane: shared over ranks, resumed, refined and repeated as asked."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from analyses.slices.tensors import tensor_table
 from landscape.data.settings import canonical_split
 from landscape.directions.direction import Direction, cosine
 from landscape.directions.files import direction_arrays
+from landscape.errors import InputError, NotMeasurableError
 from landscape.objective.objective import Objective
 from landscape.results.fingerprint import fingerprint
 from landscape.results.hashing import hash_tensors
@@ -27,6 +29,8 @@ from landscape.slices.evaluation_mode import EvaluationMode
 from landscape.slices.order import coarse_to_fine
 from landscape.slices.point_queue import PointQueue
 from landscape.slices.refinement import Refinement
+
+LOGGER = logging.getLogger(__name__)
 
 DIRECTION_NAMES = ("xdirection", "ydirection")
 
@@ -71,11 +75,18 @@ def measure_slice(
         A result of class ``kind`` without label, settings and provenance; the same in every rank.
 
     Raises:
-        InputError: if the directions don't fit the model, or if the device does not have the
-            precision that is asked for.
+        InputError: if the directions don't fit the model, if given ones are to be repeated, or if
+            the device does not have the precision that is asked for.
+        NotMeasurableError: if a direction of random weights, a gradient or a file is 0.
     """
     is_drawn = directions is None
+    if not is_drawn and settings.repeats > 1:
+        raise InputError(
+            f"repeats={settings.repeats} draws random directions, and these are given; leave out "
+            "either"
+        )
     directions = list(directions or make_directions(objective, settings, len(grid.sides)))
+    _check_moving(directions, settings, is_drawn=is_drawn)
     split = canonical_split(objective.origin.get("split", "train"))
     points = SlicePoints(objective, settings, grid, split, directions)
     with points:
@@ -111,6 +122,23 @@ def measure_slice(
             for name in (first.values if settings.repeats > 1 else ())
         },
     )
+
+
+def _check_moving(
+    directions: Sequence[Direction], settings: SliceSettings, *, is_drawn: bool
+) -> None:
+    """Refuse directions along which nothing moves; those toward equal weights are told of."""
+    for axis, direction, kind in zip("xy", directions, settings.axis_kinds, strict=False):
+        statistics = direction.statistics
+        if direction.vector.any() or (statistics is not None and statistics.any()):
+            continue
+        if not is_drawn or kind == "toward":
+            LOGGER.info(f"the {axis} direction is 0 (of equal weights?): nothing moves along it")
+            continue
+        raise NotMeasurableError(
+            f"the {axis} direction ({kind}) is 0, so that nothing would move along it; choose what "
+            "moves with --policy all or --perturb"
+        )
 
 
 def _question(

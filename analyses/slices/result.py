@@ -108,7 +108,8 @@ class Slice(Result):
     @property
     def splits(self) -> list[str]:
         """The splits that were evaluated, starting with ``split``."""
-        names = [name.removesuffix("_loss") for name in self.values if name.endswith("_loss")]
+        losses = (name.removesuffix("_loss") for name in self.values if name.endswith("_loss"))
+        names = [name for name in losses if f"{name}_acc" in self.values]  # else it is a metric
         return sorted(names, key=lambda name: name != self.split)
 
     def without_vectors(self) -> Self:

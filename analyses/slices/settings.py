@@ -1,4 +1,4 @@
-"""The settings that lines and planes share: directions, and what is measured at the points."""
+"""The settings of lines and planes: directions, and what is measured at the points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from analyses.slices.grid import Axis
 from landscape.errors import InputError
 from landscape.parameters.policies import PRESETS, parse_override
 from landscape.runtime.choices import BATCHNORM_STATISTICS, NORMALIZATIONS
-from landscape.runtime.options import check_numbers, option
+from landscape.runtime.options import check_choices, check_numbers, option
 
 KINDS = ("random", "gradient", "eigenvector")
 DIR_TYPES = ("auto", "weights", "states")
@@ -36,9 +36,9 @@ class PointSettings:
 
 @dataclass(frozen=True)
 class SliceSettings(PointSettings):
-    """Where the directions come from and how they are scaled.
+    """Where the direction of a line comes from and how it is scaled.
 
-    A subclass adds the coordinates as fields ``x`` and ``y``, which may be given as tuples.
+    A subclass adds the coordinates as field ``x``, which may be given as a tuple.
     """
 
     directions: str = option(
@@ -50,7 +50,6 @@ class SliceSettings(PointSettings):
     toward_x: str = option(
         "", "instead: x points to this checkpoint, which is at 1", metavar="CHECKPOINT"
     )
-    toward_y: str = option("", "likewise for y", metavar="CHECKPOINT")
     dir_type: str = option(
         "auto",
         "weights, or states: BatchNorm statistics too; auto: states toward checkpoints",
@@ -74,7 +73,6 @@ class SliceSettings(PointSettings):
         parse=_words,
         metavar="KIND=TREATMENT,...",
     )
-    orthogonalize: bool = option(False, "make y orthogonal to x")
     repeats: int = option(
         1, "lay this many random slices, with seeds SEED, SEED+1, ...", metavar="K"
     )
@@ -82,6 +80,7 @@ class SliceSettings(PointSettings):
 
     def __post_init__(self) -> None:
         """Raise InputError for settings that contradict each other."""
+        check_choices(self)
         for name in ("x", "y"):
             value = getattr(self, name, None)
             if value is not None:
@@ -101,8 +100,14 @@ class SliceSettings(PointSettings):
     @property
     def axis_kinds(self) -> tuple[str, str]:
         """Where x and y come from: one of :data:`KINDS`, ``toward`` a checkpoint, or a ``file``."""
-        x, y = self.kinds or ("file", "file")
-        return ("toward" if self.toward_x else x), ("toward" if self.toward_y else y)
+        kinds = self.kinds or ("file", "file")
+        x, y = ("toward" if path else kind for path, kind in zip(self.toward, kinds, strict=True))
+        return x, y
+
+    @property
+    def toward(self) -> tuple[str, str]:
+        """The checkpoints that x and y point to, each empty where it points to none."""
+        return self.toward_x, ""
 
     @property
     def kinds(self) -> tuple[str, str] | None:
@@ -121,6 +126,19 @@ class SliceSettings(PointSettings):
         # The gradient is one direction, so its plane needs another.
         second = "random" if words == ["gradient"] else words[-1]
         return words[0], second
+
+
+@dataclass(frozen=True)
+class PlaneSettings(SliceSettings):
+    """Where the directions of a plane come from; a subclass adds ``x`` and ``y``."""
+
+    toward_y: str = option("", "--toward-x for y", metavar="CHECKPOINT")
+    orthogonalize: bool = option(False, "make y orthogonal to x")
+
+    @property
+    def toward(self) -> tuple[str, str]:
+        """The checkpoints that x and y point to, each empty where it points to none."""
+        return self.toward_x, self.toward_y
 
 
 def axis_label(name: str, settings: Sequence[SliceSettings]) -> str:

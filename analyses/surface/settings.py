@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from analyses.slices.grid import Axis, AxisField
-from analyses.slices.settings import SliceSettings
+from analyses.slices.settings import PlaneSettings
 from landscape.errors import InputError
 from landscape.runtime.options import option
 
@@ -13,7 +13,7 @@ REFINED_SIDE = 25
 
 
 @dataclass(frozen=True)
-class Settings(SliceSettings):
+class Settings(PlaneSettings):
     """The grid and its directions.
 
     Example:

@@ -66,7 +66,8 @@ def measure(objective: Objective, settings: Settings, context: RunContext) -> Tr
         **_losses(objective, settings, weights, directions, projection),
     }
     grid = Grid.of(x, y, repeats=settings.repeats)
-    result = measure_slice(Trajectory, objective, settings, grid, context, directions, path)
+    given = None if settings.is_random else directions  # random ones can be drawn again
+    result = measure_slice(Trajectory, objective, settings, grid, context, given, path)
     return replace(result, path=path)
 
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from analyses.saved_epochs import as_words, epochs_option
 from analyses.slices.grid import Axis, OptionalAxisField
-from analyses.slices.settings import SliceSettings
+from analyses.slices.settings import PlaneSettings
 from landscape.errors import InputError
 from landscape.runtime.options import option
 
 
 @dataclass(frozen=True)
-class Settings(SliceSettings):
+class Settings(PlaneSettings):
     """The saved epochs and the plane.
 
     Example:

@@ -15,6 +15,7 @@ from landscape.models.pretrained_folder import (
     PREFIX,
     is_pretrained_folder,
 )
+from landscape.parameters.finite import check_has_values
 from landscape.results.hashing import hash_tensors
 from landscape.runtime.user_files import is_user_function
 
@@ -65,7 +66,9 @@ def load_trained(
                 f"{path} returns the model with its weights; leave --model {model} out"
             )
         spec = resolve_model(str(path), model_args, facts)
-        return spec, spec.build()
+        built = spec.build()
+        check_has_values(built)
+        return spec, built
     if not (path / ADAPTER_CONFIG).is_file():
         return ModelSpec(f"{PREFIX}{path}", dict(model_args)), load_pretrained(path, model_args)
     named = (model or "").removeprefix(PREFIX)

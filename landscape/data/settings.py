@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from landscape.data.resampling import INTERPOLATIONS, OFFSETS, RESIZED, Resampling
 from landscape.errors import InputError
-from landscape.runtime.options import check_numbers, option
+from landscape.runtime.options import check_choices, check_numbers, option
 
 NAMES = ("digits", "cifar10", "cifar100", "imagefolder")
 SPLITS = ("train", "test", "val")
@@ -57,6 +57,7 @@ class DataSettings:
 
     def __post_init__(self) -> None:
         """Raise InputError for numbers that can't be computed with."""
+        check_choices(self)
         check_numbers(self)
 
     @property

@@ -12,11 +12,13 @@ from torch import Tensor, nn
 from landscape.data.batches import Batch
 from landscape.data.structures import common_length
 from landscape.errors import InputError, NotMeasurableError
-from landscape.objective.losses import LossFunction, sample_losses
+from landscape.objective.losses import LossFunction, count_correct, sample_losses
 from landscape.objective.model_call import call_model, outputs_for, tensor_output
 from landscape.objective.reductions import (
     ReductionWatch,
+    compares_elements,
     divisor_from_targets,
+    ignored_label,
     loss_call,
     weights_of_labels,
 )
@@ -126,6 +128,15 @@ class Criterion:
         if divisor is not None:
             return mean, _checked_weight(divisor)
         return mean, _observed_weight(watch.divisors, batch)
+
+    def count_correct(self, outputs: Any, batch: Batch) -> tuple[Tensor, Tensor] | None:
+        """How many samples of a batch are classified rightly, and how many have a class.
+
+        None where the loss is not of classes.
+        """
+        if self.loss is None or compares_elements(self.loss):
+            return None
+        return count_correct(tensor_output(outputs), batch.targets, ignored_label(self.loss))
 
     def sample_terms(self, outputs: Any, batch: Batch) -> tuple[Tensor, Tensor | float] | None:
         """The weighted loss of each sample, (n,), and their weights, (n,) or one for all.

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
 from landscape.data.structures import type_in
 from landscape.errors import InputError
+from landscape.parameters.finite import check_has_values
 from landscape.parameters.layout import flatten
 
 
@@ -34,18 +34,8 @@ def make_eval_copy(model: nn.Module, device: torch.device, dtype: torch.dtype) -
             f"{type(model).__name__} is TorchScript, whose weights can't be moved and "
             "differentiated from outside; pass the Python module that it was made of"
         )
-    lazy = [name for name, p in model.named_parameters() if is_lazy(p)]
-    if lazy:
-        raise InputError(
-            f"{lazy[0]} of {type(model).__name__} has no shape yet (a lazy module); call the model "
-            "once on a batch before measuring it"
-        )
+    check_has_values(model)
     model = unwrapped(model)
-    if any(parameter.is_meta for parameter in model.parameters()):
-        raise InputError(
-            f"{type(model).__name__} is on the meta device, where weights have no values; load it "
-            "onto a real one"
-        )
     try:
         eval_copy = copy_module(model)
     except Exception as error:  # locks, files and generators raise errors of many types

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from landscape.data.batches import Batch
 from landscape.objective.criterion import ADDS_UP, Criterion
-from landscape.objective.losses import LossFunction, count_correct
-from landscape.objective.model_call import outputs_for, tensor_output
+from landscape.objective.losses import LossFunction
+from landscape.objective.model_call import measure_metric
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,12 @@ class PassSums:
                 by_sample.is_known = False
             else:
                 by_sample.add(*terms)
-            counts = count_correct(tensor_output(outputs), batch.targets)
+            counts = criterion.count_correct(outputs, batch)
             if counts is not None:
                 self._add("correct", counts[0])
                 self._add("labels", counts[1])
             for name, metric in self._metrics.items():
-                measured = metric(outputs_for(metric, outputs), batch.targets)
+                measured = measure_metric(metric, outputs, batch)
                 self._add(f"metric {name}", measured.double() * batch.size)
         return torch.stack([*self._totals.values(), *batch_losses])
 

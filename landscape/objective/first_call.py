@@ -1,5 +1,6 @@
 """The first call of a model and its loss, where most mistakes of a caller show."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,38 +10,71 @@ from landscape.data.batches import Batch
 from landscape.data.structures import tensors_in
 from landscape.errors import InputError
 from landscape.objective.criterion import Criterion
+from landscape.objective.losses import LossFunction
+from landscape.objective.model_call import measure_metric, outputs_for
 from landscape.objective.reductions import broadcasts
 
-# What user code raises for data that don't fit it. Anything else is passed on as it is.
-MISTAKES = (RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError)
+# What user code raises for data that don't fit it, or by a mistake of its own. Anything else is
+# passed on as it is.
+MISTAKES = (
+    RuntimeError, TypeError, ValueError, LookupError, AttributeError, NameError, AssertionError,
+    ArithmeticError, ImportError,
+)  # fmt: skip
 # torch's message where a derivative is taken of what was computed without a graph.
 _WITHOUT_GRAPH = "does not require grad"
 
 
-def needs_gradients(module: nn.Module, criterion: Criterion, batch: Batch) -> bool:
-    """Call model and loss once; say whether that takes gradients, as a physics-informed model does.
+def needs_gradients(
+    module: nn.Module, criterion: Criterion, metrics: Mapping[str, LossFunction], batch: Batch
+) -> bool:
+    """Call model, loss and metrics once; say whether the first two take gradients.
+
+    Those of a physics-informed model do.
 
     Args:
         module: in evaluation mode.
         criterion: the loss.
+        metrics: further functions of the outputs, by name.
         batch: what the model is called with.
 
     Raises:
-        InputError: if model or loss don't take the batch; the message says what they were given.
+        InputError: if model, loss or metrics don't take the batch, or a metric is no scalar; the
+            message says what they were given.
     """
     try:
         with torch.no_grad():
-            _call(module, criterion, batch)
+            _call_all(module, criterion, metrics, batch)
     except InputError as error:
         if _WITHOUT_GRAPH not in str(error):
             raise
         with torch.enable_grad():
-            _call(module, criterion, batch)
+            _call_all(module, criterion, metrics, batch)
         return True
     return False
 
 
-def _call(module: nn.Module, criterion: Criterion, batch: Batch) -> None:
+def _call_all(
+    module: nn.Module, criterion: Criterion, metrics: Mapping[str, LossFunction], batch: Batch
+) -> None:
+    outputs = _call(module, criterion, batch)
+    for name, metric in metrics.items():
+        _refuse_broadcasting(metric, name, outputs_for(metric, outputs), batch)
+        try:
+            value = measure_metric(metric, outputs, batch)
+        except MISTAKES as error:
+            raise InputError(
+                f"the metric {name} does not take outputs {describe(outputs)} with targets "
+                f"{describe(batch.targets)}: {_line(error)}"
+            ) from error
+        if not isinstance(value, Tensor) or value.dim() or value.is_complex():
+            raise InputError(
+                f"expected a metric {name} that returns a scalar tensor, the mean over the batch; "
+                f"got one {describe(value)}"
+            )
+
+
+def _call(module: nn.Module, criterion: Criterion, batch: Batch) -> Any:
+    """The outputs of the model, after the loss has taken them."""
     try:
         outputs = criterion.call(module, batch)
     except MISTAKES as error:
@@ -51,11 +85,7 @@ def _call(module: nn.Module, criterion: Criterion, batch: Batch) -> None:
         if criterion.step is None:
             given = f"inputs {describe(batch.inputs)}"
         raise InputError(f"{called} does not take {given}: {_line(error)}") from error
-    if broadcasts(criterion.loss, outputs, batch.targets):
-        raise InputError(
-            f"the outputs are {describe(outputs)}, the targets {describe(batch.targets)}, which "
-            f"{criterion.name} would broadcast to all pairs; pass targets of the outputs' shape"
-        )
+    _refuse_broadcasting(criterion.loss, criterion.name, outputs, batch)
     try:
         criterion.mean(outputs, batch)
     except MISTAKES as error:
@@ -65,6 +95,15 @@ def _call(module: nn.Module, criterion: Criterion, batch: Batch) -> None:
             f"the loss {criterion.name} does not take outputs {describe(outputs)} with targets "
             f"{describe(batch.targets)}{_advice(outputs, batch.targets)}: {_line(error)}"
         ) from error
+    return outputs
+
+
+def _refuse_broadcasting(function: Any, name: str, outputs: Any, batch: Batch) -> None:
+    if broadcasts(function, outputs, batch.targets):
+        raise InputError(
+            f"the outputs are {describe(outputs)}, the targets {describe(batch.targets)}, which "
+            f"{name} would broadcast to all pairs; pass targets of the outputs' shape"
+        )
 
 
 def describe(structure: Any) -> str:

@@ -1,6 +1,6 @@
 """Losses and metrics, as means over a batch and, where that is possible, sample by sample."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -82,9 +82,23 @@ METRICS: dict[str, LossFunction] = {
 }
 
 
-def resolve_metric(name: str) -> tuple[str, LossFunction]:
-    """The name in files, and the function, of a metric's name or FILE.py:FUNCTION."""
-    return name.rpartition(":")[2], _resolve(name, METRICS, "--metrics")
+def resolve_metrics(names: Sequence[str]) -> dict[str, LossFunction]:
+    """The functions of metrics' names or FILE.py:FUNCTION, by their names in files.
+
+    Raises:
+        InputError: for an unknown name, or two metrics of one name.
+    """
+    functions = [_resolve(name, METRICS, "--metrics") for name in names]
+    short = [metric_name(name) for name in names]
+    for name in short:
+        if short.count(name) > 1:
+            raise InputError(f"two --metrics are called {name}; give each a name of its own")
+    return dict(zip(short, functions, strict=True))
+
+
+def metric_name(name: str) -> str:
+    """What a metric of this name, or FILE.py:FUNCTION, is called in files."""
+    return name.rpartition(":")[2]
 
 
 def sample_losses(
@@ -110,16 +124,22 @@ def sample_losses(
     return answer if isinstance(answer, Tensor) else None
 
 
-def count_correct(outputs: Any, targets: Any) -> tuple[Tensor, Tensor] | None:
+def count_correct(
+    outputs: Any, targets: Any, ignore_index: int = -100
+) -> tuple[Tensor, Tensor] | None:
     """How many outputs are largest at the target class, and how many targets are classes.
 
-    Numbers below 0 mark samples without a class. None where the task has no classes.
+    Numbers below 0, numbers that no output stands for and ``ignore_index`` mark samples without a
+    class. None where the task has no classes, or one output for two of them.
     """
     if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor):
         return None
     if targets.is_floating_point() or outputs.dim() != 2 or targets.dim() != 1:
         return None
-    return (outputs.argmax(1) == targets).sum(), (targets >= 0).sum()
+    if outputs.shape[1] < 2:
+        return None
+    counted = (targets >= 0) & (targets < outputs.shape[1]) & (targets != ignore_index)
+    return ((outputs.argmax(1) == targets) & counted).sum(), counted.sum()
 
 
 def _resolve(name: str, known: dict[str, LossFunction], flag: str) -> LossFunction:

@@ -58,3 +58,8 @@ def outputs_for(function: Any, outputs: Any) -> Any:
     place = type(function) if isinstance(function, nn.Module) else function
     is_known = str(getattr(place, "__module__", "")).startswith(("torch.nn.", "landscape."))
     return tensor_output(outputs) if is_known else outputs
+
+
+def measure_metric(metric: Callable[..., Any], outputs: Any, batch: Batch) -> Any:
+    """The value of a metric for what :func:`call_model` gave for a batch."""
+    return metric(outputs_for(metric, outputs), batch.targets)

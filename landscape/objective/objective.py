@@ -125,7 +125,7 @@ class Objective(MovableModel):
         source: Samples | None = None,
         verify: bool = True,
     ) -> None:
-        check_options(loss, step, metrics, batching, batch_size, samples)
+        check_options(loss, step, metrics, batching, batch_size, samples, extra_splits, origin)
         self.device = resolve_device(device)
         self.dtype = dtype
         self.precision = resolve_precision(precision, dtype)
@@ -140,7 +140,9 @@ class Objective(MovableModel):
                 check_finite(self.module)
             batches = reading.read(data, is_step=step is not None)
             self.criterion = choose_criterion(loss, step, weight, batches).to(self.device, dtype)
-            self.needs_gradients = needs_gradients(self.module, self.criterion, batches[0])
+            self.needs_gradients = needs_gradients(
+                self.module, self.criterion, self.metrics, batches[0]
+            )
             with torch.set_grad_enabled(self.needs_gradients):
                 splits = reading.weighed_splits(
                     batches, data, extra_splits or {}, self.criterion, self.module
@@ -152,7 +154,7 @@ class Objective(MovableModel):
                 proof = Proof(self.module, self.criterion, self.metrics, self.needs_gradients)
                 proof.check(self.batches)
         self.origin = describe_origin(
-            facts, self.criterion, self.precision, self.metrics, self.extra_splits
+            facts, model, self.criterion, self.precision, self.metrics, self.extra_splits
         )
         self._hashes: dict[str, str] = {}  # computed once; shared by copies with another origin
 

@@ -8,6 +8,7 @@ from landscape.errors import InputError
 from landscape.objective.criterion import Criterion, Step, Weight
 from landscape.objective.losses import LossFunction, default_loss
 from landscape.objective.model_call import is_labelled, loss_of_model
+from landscape.results.value_names import check_names
 
 BATCHINGS = ("samples", "whole")
 
@@ -19,6 +20,8 @@ def check_options(
     batching: str,
     batch_size: int,
     samples: int,
+    extra_splits: Mapping[str, Any] | None,
+    origin: Mapping[str, Any] | None,
 ) -> None:
     """Raise InputError for options of an objective that exclude each other or make no sense."""
     if loss is not None and step is not None:
@@ -39,6 +42,7 @@ def check_options(
         raise InputError(f"the batch size has to be at least 1, or 0 (auto), got {batch_size}")
     if samples < 0:
         raise InputError(f"samples has to be at least 1, or 0 (all), got {samples}")
+    check_names(metrics, extra_splits, origin)
 
 
 def choose_criterion(

@@ -18,6 +18,7 @@ from landscape.objective.checks import check_no_batch_statistics, check_same_val
 from landscape.objective.criterion import Criterion
 from landscape.objective.eval_copy import differentiable
 from landscape.objective.losses import LossFunction
+from landscape.objective.model_call import measure_metric
 from landscape.objective.twin import Twin
 from landscape.parameters.layout import flatten
 
@@ -71,7 +72,7 @@ class Proof:
         check_leaves(twin, batch, loss, "the loss")
         if criterion.step is None:
             for name, metric in self.metrics.items():
-                measured = metric(outputs, batch.targets)
+                measured = measure_metric(metric, outputs, batch)
                 if isinstance(measured, Tensor):
                     check_leaves(twin, batch, measured, f"the metric {name}")
         check_same_value(twin, batch, value, loss.item())

@@ -81,6 +81,16 @@ _DIVISORS: dict[Callable[..., Any], Callable[[Arguments], float]] = {
     ),
     **dict.fromkeys((F.multi_margin_loss, F.cosine_embedding_loss), _of_samples),
 }
+# Losses of torch.nn that are negative logarithms of probabilities, up to a constant.
+_LOGARITHMIC = (
+    F.cross_entropy,
+    F.nll_loss,
+    F.kl_div,
+    F.binary_cross_entropy,
+    F.binary_cross_entropy_with_logits,
+    F.poisson_nll_loss,
+    F.gaussian_nll_loss,
+)
 _SIGNATURES = {function: inspect.signature(function) for function in _DIVISORS}
 
 # The functional of each module whose divisor the targets alone determine.
@@ -94,6 +104,38 @@ _MODULES: dict[type[nn.Module], Callable[..., Any]] = {
     nn.SmoothL1Loss: F.smooth_l1_loss,
     nn.HuberLoss: F.huber_loss,
 }
+# What those of these modules divide by is seen when they are called.
+_FURTHER_MODULES: dict[type[nn.Module], Callable[..., Any]] = {
+    nn.KLDivLoss: F.kl_div,
+    nn.PoissonNLLLoss: F.poisson_nll_loss,
+    nn.GaussianNLLLoss: F.gaussian_nll_loss,
+}
+
+
+def functional_of(loss: Any) -> Callable[..., Any] | None:
+    """The functional of ``torch.nn`` that a loss is, whatever its settings; None of another."""
+    if isinstance(loss, partial):
+        loss = loss.func
+    of_type = {**_MODULES, **_FURTHER_MODULES}.get(type(loss))
+    return of_type or next((function for function in _DIVISORS if function is loss), None)
+
+
+def is_logarithmic(loss: Any) -> bool:
+    """Whether a loss is one of ``torch.nn`` in nats."""
+    return functional_of(loss) in _LOGARITHMIC
+
+
+def compares_elements(loss: Any) -> bool:
+    """Whether a loss is one of ``torch.nn`` that compares numbers, and no class with outputs."""
+    function = functional_of(loss)
+    return function is not None and _DIVISORS[function] in (_of_elements, _of_divergence)
+
+
+def ignored_label(loss: Any) -> int:
+    """The label that a loss of ``torch.nn`` leaves out; their default for another loss."""
+    if isinstance(loss, partial):
+        return int(loss.keywords.get("ignore_index", -100))
+    return int(getattr(loss, "ignore_index", -100)) if isinstance(loss, nn.Module) else -100
 
 
 def loss_call(loss: Any) -> tuple[Callable[..., Any], Arguments] | None:
@@ -105,9 +147,10 @@ def loss_call(loss: Any) -> tuple[Callable[..., Any], Arguments] | None:
     settings: Arguments = {}
     if isinstance(loss, partial) and not loss.args:
         loss, settings = loss.func, dict(loss.keywords)
-    if loss not in _DIVISORS or loss in (F.kl_div, F.gaussian_nll_loss, F.poisson_nll_loss):
+    function = functional_of(loss)
+    if function is None or function is not loss or function in _FURTHER_MODULES.values():
         return None
-    return loss, settings
+    return function, settings
 
 
 def divisor_from_targets(loss: Any, targets: Any) -> float | None:

@@ -1,9 +1,10 @@
-"""Weights that are no numbers: of a training that diverged, or of a damaged file."""
+"""Weights that are no numbers: not there yet, of a training that diverged, or of a damaged file."""
 
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from landscape.errors import InputError
 
@@ -33,6 +34,26 @@ def check_finite(model: nn.Module, path: object = "") -> None:
         f"{which} are not finite: {count:,} of the {size:,} entries of {name} are NaN or "
         f"infinite{more}; take a checkpoint of before the training diverged"
     )
+
+
+def check_has_values(model: nn.Module) -> None:
+    """Refuse a model with parameters or buffers that have no values yet.
+
+    Raises:
+        InputError: one has no shape, as in a lazy module, or is on the meta device.
+    """
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        which = f"{name} of {type(model).__name__}"
+        if is_lazy(tensor):
+            raise InputError(
+                f"{which} has no shape yet (a lazy module); call the model once on a batch before "
+                "measuring it"
+            )
+        if tensor.is_meta:
+            raise InputError(
+                f"{which} is on the meta device, where tensors have no values; load it onto a real "
+                "one"
+            )
 
 
 def _broken_tensors(model: nn.Module) -> Iterator[tuple[str, int, int]]:

@@ -18,6 +18,7 @@ OF_THE_FUNCTION = (
     "weights_key_given",
     "split",
     "loss",
+    "code",
     "evaluation",
     "metrics",
     "others",
@@ -54,12 +55,30 @@ def fingerprint(settings: Any, provenance: Provenance) -> dict[str, Any]:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between two fingerprints, one phrase for each name; empty if nothing does."""
-    return [
+    """What differs between two fingerprints, one phrase for each name; empty if nothing does.
+
+    Earlier versions did not note all that there is now: code that one of them does not know is no
+    difference, nor is a name that one of them lacks and that is empty or False in the other.
+    """
+    named = [
         HASHES.get(key, f"{key} {_brief(before.get(key))}, now {_brief(now.get(key))}")
         for key in {**now, **before}
-        if before.get(key) != now.get(key)
+        if key != "code" and not _is_same(before.get(key), now.get(key))
     ]
+    codes = before.get("code"), now.get("code")
+    if not all(isinstance(code, Mapping) for code in codes):
+        return named
+    for role in {**codes[1], **codes[0]}:
+        old, new = (dict(code.get(role) or {}) for code in codes)
+        is_named = before.get(role) != now.get(role) or (named and not (old and new))
+        parts = [part for part in {**new, **old} if old.get(part) != new.get(part)]
+        if parts and not is_named:
+            named.append(f"other code of the {role}: {_brief(', '.join(parts))}")
+    return named
+
+
+def _is_same(before: Any, now: Any) -> bool:
+    return before == now or (None in (before, now) and (before or now) in (None, "", [], {}, False))
 
 
 def _brief(value: Any) -> str:

@@ -49,14 +49,21 @@ class Provenance:
 
     @property
     def loss_unit(self) -> str:
-        """``nats`` for a loss that is a natural logarithm, empty for any other loss."""
+        """``nats`` for a loss of torch that is a natural logarithm, empty for any other loss.
+
+        Of results of earlier versions it goes by the name of the loss.
+        """
+        unit = self.origin.get("loss_unit")
+        if isinstance(unit, str):
+            return unit
         return "nats" if self.origin.get("loss") in LOGARITHMIC_LOSSES else ""
 
     @property
     def loss_name(self) -> str:
         """The loss that was evaluated, in words: ``softmax cross-entropy``, or the name it has."""
         name = str(self.origin.get("loss") or "loss")
-        return LOSS_NAMES.get(name, name.replace("_", " "))
+        words = name.replace("_", " ")
+        return LOSS_NAMES.get(name, words) if self.loss_unit else words
 
 
 def versions() -> dict[str, str]:

@@ -194,14 +194,24 @@ def from_plain(settings: type[Settings], plain: Mapping[str, Any], name: str = "
         InputError: A value is of another type than its field, or none of its choices.
     """
     values = types_checked(settings, plain, name)
-    for field in dataclasses.fields(settings):  # type: ignore[arg-type]
+    _check_choices(settings, values, f"{name}." if name else "")
+    return settings(**values)
+
+
+def check_choices(settings: Any) -> None:
+    """Raise InputError if a field of a dataclass of settings is none of its choices."""
+    _check_choices(type(settings), vars(settings), "")
+
+
+def _check_choices(settings: type[Any], values: Mapping[str, Any], prefix: str) -> None:
+    for field in dataclasses.fields(settings):
         choices = field.metadata.get("choices") or ()
         for word in _words(values.get(field.name)) if choices else ():
             if word not in choices:
-                place = f"{name}.{field.name}" if name else field.name
                 expected = ", ".join(choices)
-                raise InputError(f"{place} has to be one of {expected}, got {describe(word)}")
-    return settings(**values)
+                raise InputError(
+                    f"{prefix}{field.name} has to be one of {expected}, got {describe(word)}"
+                )
 
 
 def types_checked(settings: type[Any], plain: Mapping[str, Any], name: str = "") -> dict[str, Any]:
@@ -234,8 +244,8 @@ def types_checked(settings: type[Any], plain: Mapping[str, Any], name: str = "")
 
 def _words(value: Any) -> tuple[Any, ...]:
     """The words of a choice: one, several, or none where it is left open."""
-    if isinstance(value, tuple):
-        return value
+    if isinstance(value, tuple | list):
+        return tuple(value)
     return () if value is None else (value,)
 
 

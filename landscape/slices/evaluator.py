@@ -12,6 +12,7 @@ from landscape.errors import InputError
 from landscape.objective.evaluation import Evaluation, evaluate_batches, sample_loss_vector
 from landscape.objective.objective import Objective
 from landscape.results.journal import Values
+from landscape.results.value_names import EIGENVALUES, value_names
 from landscape.slices.batched import evaluate_together
 from landscape.slices.evaluation_mode import EvaluationMode, Forward
 from landscape.slices.extremes import extreme_eigenvalues
@@ -33,7 +34,8 @@ class PointEvaluator:
         eigenvalues: also the smallest and largest eigenvalue of the Hessian at every point.
 
     Raises:
-        InputError: there are no directions, or more than two.
+        InputError: there are no directions, or more than two, or ``split`` is the name of one of
+            the ``extra_splits``.
 
     Example:
         >>> direction = random_direction(
@@ -58,6 +60,8 @@ class PointEvaluator:
     ) -> None:
         if not 1 <= len(directions) <= 2:
             raise InputError(f"expected one or two directions, got {len(directions)}")
+        if split in objective.extra_splits:
+            raise InputError(f"the objective has further samples that are called {split!r}, too")
         self.objective = objective
         self.directions = list(directions)
         self.samples = {split: objective.batches, **objective.extra_splits}
@@ -71,13 +75,8 @@ class PointEvaluator:
     @property
     def names(self) -> list[str]:
         """The names of a point's values, in order."""
-        names = []
-        for split in self.samples:
-            names += [f"{split}_loss", f"{split}_acc", f"{split}_loss_stderr"]
-            names += [f"{split}_{metric}" for metric in self.objective.metrics]
-        if self._eigenvalues:
-            names += ["min_eig", "max_eig", "eig_residual"]
-        return names
+        names = value_names(self.samples, self.objective.metrics)
+        return names + list(EIGENVALUES) if self._eigenvalues else names
 
     def __call__(self, coordinates: Sequence[float]) -> Values:
         """The values at a point, of shape (n,); non-finite losses are returned unchanged."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from landscape.errors import InputError
-from landscape.runtime.options import check_numbers, option, refuse_negative
+from landscape.runtime.options import check_choices, check_numbers, option, refuse_negative
 from landscape.training.augmentation.settings import AugmentSettings
 from landscape.training.sam.settings import SamSettings
 from landscape.training.scale.settings import ScaleSettings
@@ -56,6 +56,7 @@ class OptimizerSettings:
 
     def __post_init__(self) -> None:
         """Raise InputError for invalid values."""
+        check_choices(self)
         positive = {"epochs": self.epochs, "batch_size": self.batch_size, "lr": self.lr}
         for name, value in positive.items():
             if value is not None and not 0 < value < math.inf:

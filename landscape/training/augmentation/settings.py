@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.runtime.options import check_numbers, option, refuse_negative
+from landscape.runtime.options import check_choices, check_numbers, option, refuse_negative
 
 # Published recipes have two or three layers of RandAugment.
 MOST_LAYERS = 100
@@ -39,6 +39,7 @@ class AugmentSettings:
 
     def __post_init__(self) -> None:
         """Raise InputError for invalid values."""
+        check_choices(self)
         refuse_negative(self, "mixup")
         check_numbers(self)
         if self.randaugment:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.runtime.options import check_numbers, option, refuse_negative
+from landscape.runtime.options import check_choices, check_numbers, option, refuse_negative
 from landscape.training.schedules import decay
 
 VARIANTS = ("sam", "asam", "gsam", "looksam")
@@ -69,6 +69,7 @@ class SamSettings:
 
     def __post_init__(self) -> None:
         """Raise InputError for invalid values."""
+        check_choices(self)
         refuse_negative(self, "rho", "rho_end", "sam_start", "sam_stop")
         refuse_negative(self, "sam_batch", "sam_alpha", "sam_eta")
         if self.sam_every is not None and self.sam_every < 1:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from landscape.errors import InputError
-from landscape.runtime.options import check_numbers, option, refuse_negative
+from landscape.runtime.options import check_choices, check_numbers, option, refuse_negative
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class ScaleSettings:
 
     def __post_init__(self) -> None:
         """Raise InputError for invalid values."""
+        check_choices(self)
         if self.accumulate < 1:
             raise InputError(f"--accumulate has to be positive, got {self.accumulate}")
         if not 0 <= self.ema < 1:

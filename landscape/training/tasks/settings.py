@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from landscape.errors import InputError
 from landscape.runtime.choices import TRAINING_LOSSES
-from landscape.runtime.options import check_numbers, option
+from landscape.runtime.options import check_choices, check_numbers, option
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class TaskSettings:
 
     def __post_init__(self) -> None:
         """Raise InputError for invalid values."""
+        check_choices(self)
         if not 0 < self.train_fraction <= 1:
             raise InputError(
                 f"--train-fraction has to be above 0 and at most 1, got {self.train_fraction}"

@@ -35,6 +35,16 @@ def from_file(path="weights.pt"):
     model.load_state_dict(torch.load(path))
     return model
 
+def without_values():
+    network = trained()
+    network.register_buffer("shift", torch.ones(3, device="meta"))
+    return network
+
+
+def without_shape():
+    return nn.Sequential(trained(), nn.LazyBatchNorm1d(affine=False))
+
+
 def no_model():
     return 3
 
@@ -111,6 +121,8 @@ def test_a_report_of_functions(done, here):
         ((), "name a CHECKPOINT: a run directory"),
         (("mine.py:trained", "--model", "vit-tiny"), "leave --model vit-tiny out"),
         (("mine.py:no_model",), "has to return a torch.nn.Module, got int"),
+        (("mine.py:without_values",), "shift of Sequential is on the meta device"),
+        (("mine.py:without_shape",), "running_mean of Sequential has no shape yet"),
         (("mine.py:missing",), "has no function 'missing'"),
         (("mine.py:trained", "--model-args", "depth=3"), "takes no argument depth"),
         (("--model", "hf:nowhere"), "no such checkpoint: nowhere"),

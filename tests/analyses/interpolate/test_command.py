@@ -89,3 +89,18 @@ def test_a_stored_interpolation_is_drawn_again(done, runs, tmp_path):
     assert "once more" in text
     assert "barrier" in text
     assert stored.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--directions", "gradient"),
+        ("--normalize", "layer"),
+        ("--policy", "all"),
+        ("--perturb", "bias=whole"),
+    ],
+)
+def test_settings_of_random_lines_are_refused(refused, runs, tmp_path, words):
+    said = refused("interpolate", *runs, *SMALL, *words, "--output-dir", tmp_path / "figures")
+    assert f"{words[0]} has no effect on an interpolation" in said
+    assert not (tmp_path / "figures").exists()

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from analyses.slices.directions import make_directions, perturbed_norm
-from analyses.slices.settings import SliceSettings
+from analyses.slices.settings import PlaneSettings, SliceSettings
 from landscape.directions.direction import cosine, random_direction
 from landscape.errors import InputError
 from landscape.parameters.policies import PRESETS, Policy
@@ -120,7 +120,7 @@ def test_orthogonalised_directions_keep_their_length():
     problem = double()
     plain = make_directions(problem, SliceSettings(normalize="weight", seed=2), 2)
     x, y = make_directions(
-        problem, SliceSettings(normalize="weight", seed=2, orthogonalize=True), 2
+        problem, PlaneSettings(normalize="weight", seed=2, orthogonalize=True), 2
     )
     assert abs(cosine(plain[0].vector, plain[1].vector)) > 1e-3
     assert abs(cosine(x.vector, y.vector)) < 1e-12

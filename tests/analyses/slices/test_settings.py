@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 
@@ -32,8 +33,27 @@ def test_axes_are_given_as_tuples_or_as_axes(analysis):
     assert settings.x == Axis(-1.0, 1.0, 5)
     assert settings == analysis.Settings(x=Axis(-1.0, 1.0, 5))
     assert from_plain(analysis.Settings, to_plain(settings)) == settings
-    with pytest.raises(InputError, match="expected MIN:MAX:N"):
-        analysis.Settings(x=(-1, 1))
+    assert settings == analysis.Settings(x="-1:1:5")
+    for wrong in ((-1, 1), "-1:1"):
+        with pytest.raises(InputError, match="expected MIN:MAX:N"):
+            analysis.Settings(x=wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("bn", "re-estimate"), ("dir_type", "foo"), ("normalize", "rows"), ("policy", "li")],
+)
+def test_choices_hold_from_python_too(name, value):
+    for analysis in (surface, line, interpolate, trajectory):
+        with pytest.raises(InputError, match=f"{name} has to be one of .*, got the text '{value}'"):
+            analysis.Settings(**{name: value})
+
+
+def test_a_line_has_no_settings_of_y():
+    names = {"y", "toward_y", "orthogonalize"}
+    assert names <= {field.name for field in fields(surface.Settings)}
+    for analysis in (line, interpolate):
+        assert not names & {field.name for field in fields(analysis.Settings)}
 
 
 def test_a_trajectory_covers_its_path_where_no_axis_is_given():

@@ -14,7 +14,7 @@ from landscape.objective.losses import (
     count_correct,
     default_loss,
     resolve_loss,
-    resolve_metric,
+    resolve_metrics,
     sample_losses,
     softmax_squared_error,
     squared_error,
@@ -88,6 +88,9 @@ def test_correct_outputs_are_counted():
 
 def test_labels_that_are_no_classes_are_not_counted():
     assert count_correct(OUTPUTS, torch.tensor([0, -100])) == (1, 1)
+    assert count_correct(OUTPUTS, torch.tensor([0, 255])) == (1, 1)
+    assert count_correct(OUTPUTS, TARGETS, ignore_index=0) == (0, 1)
+    assert count_correct(OUTPUTS, torch.tensor([2, 2]), ignore_index=2) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -97,9 +100,10 @@ def test_labels_that_are_no_classes_are_not_counted():
         (OUTPUTS, (TARGETS, TARGETS)),
         (OUTPUTS, OUTPUTS),
         (OUTPUTS[:, 0], TARGETS),
+        (OUTPUTS[:, :1], TARGETS),
         (OUTPUTS[:, :, None], TARGETS[:, None]),
     ],
-    ids=["dict", "two targets", "regression", "one output", "sequences"],
+    ids=["dict", "two targets", "regression", "one output", "one column", "sequences"],
 )
 def test_where_there_are_no_classes_nothing_is_counted(outputs, targets):
     assert count_correct(outputs, targets) is None
@@ -175,8 +179,8 @@ def test_the_default_loss_goes_by_the_targets():
 
 
 def test_metrics_by_name():
-    for name, function in METRICS.items():
-        assert resolve_metric(name) == (name, function)
+    assert resolve_metrics(tuple(METRICS)) == METRICS
+    assert resolve_metrics(()) == {}
 
 
 def test_names_are_those_that_users_choose_among():
@@ -187,7 +191,7 @@ def test_names_are_those_that_users_choose_among():
 def test_functions_of_a_file(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("def largest(outputs, targets):\n    return outputs.amax(1).mean()\n")
-    name, metric = resolve_metric(f"{path}:largest")
+    ((name, metric),) = resolve_metrics([f"{path}:largest"]).items()
     assert name == "largest"
     assert metric(OUTPUTS, TARGETS).item() == pytest.approx((math.log(2) + math.log(8)) / 2)
     assert resolve_loss(f"{path}:largest")(OUTPUTS, TARGETS) == metric(OUTPUTS, TARGETS)
@@ -197,4 +201,14 @@ def test_unknown_names_are_refused():
     with pytest.raises(InputError, match="unknown --loss 'hinge'; expected cross_entropy, sq"):
         resolve_loss("hinge")
     with pytest.raises(InputError, match="unknown --metrics 'auto'; expected top5_error, conf"):
-        resolve_metric("auto")
+        resolve_metrics(["auto"])
+
+
+def test_two_metrics_of_one_name_are_refused(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.py").write_text("def met(o, t): return o.mean()\n")
+    names = [f"{tmp_path}/{folder}/mine.py:met" for folder in "ab"]
+    for twice, name in ((names, "met"), (["brier", "brier"], "brier")):
+        with pytest.raises(InputError, match=f"two --metrics are called {name}; give each"):
+            resolve_metrics(twice)

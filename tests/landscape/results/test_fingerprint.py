@@ -121,14 +121,14 @@ def test_other_splits_and_metrics():
     )
     assert len(changed) == 1
     assert changed[0].startswith("others not given, now {'test': ")
-    changed = differences(fingerprint_of(), fingerprint_of(metrics={"mae": F.l1_loss}))
-    assert changed == ["metrics not given, now ['mae']"]
+    changed = differences(fingerprint_of(), fingerprint_of(metrics={"margin": F.multi_margin_loss}))
+    assert changed == ["metrics not given, now ['margin']"]
 
 
 def test_metrics_in_another_order_have_another_fingerprint():
     """Their values stand in the order in which they were given."""
-    ordered = fingerprint_of(metrics={"a": F.l1_loss, "b": F.mse_loss})
-    reordered = fingerprint_of(metrics={"b": F.mse_loss, "a": F.l1_loss})
+    ordered = fingerprint_of(metrics={"a": F.multi_margin_loss, "b": F.cross_entropy})
+    reordered = fingerprint_of(metrics={"b": F.cross_entropy, "a": F.multi_margin_loss})
     assert differences(ordered, reordered)
 
 
@@ -151,6 +151,9 @@ def test_names_that_only_one_fingerprint_has():
     for empty in (None, "", [], {}):
         assert differences({"toward_x": empty}, {"toward_x": "a"}) == ["toward_x not given, now a"]
     assert differences({"toward_x": "a"}, {"toward_x": ""}) == ["toward_x a, now not given"]
+    # One that is empty or False is what an earlier version did without it.
+    for empty in (None, "", [], {}, False):
+        assert differences({}, {"toward_y": empty}) == differences({"toward_y": empty}, {}) == []
     # False and 0 are values.
     assert differences({"refine": False}, {"refine": True}) == ["refine False, now True"]
     assert differences({"seed": 1}, {"seed": 0}) == ["seed 1, now 0"]
@@ -160,3 +163,35 @@ def test_long_values_are_cut():
     (text,) = differences({"model_args": "a" * 500}, {"model_args": "b" * 500})
     assert len(text) < 140
     assert text.count("...") == 2
+
+
+def seven_times(loss):
+    def cross_entropy(outputs, targets):
+        return 7 * loss(outputs, targets)
+
+    return cross_entropy
+
+
+def test_another_function_of_the_same_name():
+    changed = differences(fingerprint_of(), fingerprint_of(loss=seven_times(F.cross_entropy)))
+    assert len(changed) == 1
+    assert changed[0].startswith("other code of the loss: ")
+    margin, entropy = (
+        fingerprint_of(metrics={"error": loss}) for loss in (F.multi_margin_loss, F.cross_entropy)
+    )
+    (text,) = differences(margin, entropy)
+    assert text.startswith("other code of the metric error: ")
+
+
+def test_a_changed_file_is_named():
+    codes = ({"loss": {"mine.py:f": "a", "helper.py": h}} for h in ("b", "c"))
+    before, now = (fingerprint_of(origin={"code": code}) for code in codes)
+    assert differences(before, now) == ["other code of the loss: helper.py"]
+    assert differences(json.loads(json.dumps(before)), before) == []
+
+
+def test_code_that_an_earlier_version_did_not_note_is_no_difference():
+    now = fingerprint_of(loss=seven_times(F.cross_entropy))
+    before = {key: value for key, value in now.items() if key != "code"}
+    assert differences(before, now) == []
+    assert differences({**before, "code": None}, now) == []

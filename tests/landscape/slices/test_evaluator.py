@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from landscape.errors import InputError
 from landscape.objective.losses import brier, confidence
 from landscape.objective.objective import Objective
 from landscape.slices.evaluation_mode import EvaluationMode
@@ -199,3 +200,9 @@ def test_a_loss_beyond_the_squares_of_float64():
     loss, _, stderr = evaluator((1e100, 0.0))
     assert 1e150 < loss < math.inf
     assert stderr >= 0 or math.isnan(stderr)
+
+
+def test_the_name_of_another_split_is_refused():
+    objective = resnet(batch_size=7, extra_splits={"test": images(5)})
+    with pytest.raises(InputError, match="further samples that are called 'test'"):
+        PointEvaluator(objective, plane_of(objective), "test")

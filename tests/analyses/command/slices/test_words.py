@@ -41,6 +41,8 @@ def test_what_is_asked_for_more_is_measured_anew(done, mine, tmp_path, words, me
         (("--repeats", "0"), "--repeats has to be at least 1, got 0"),
         (("--repeats", "2", "--directions", "gradient"), "--repeats draws random directions"),
         (("--directions", "randomly"), "unknown directions 'randomly'; expected random, gradient"),
+        (("--toward-y", "nonexistent.pt"), "--toward-y"),
+        (("--orthogonalize",), "--orthogonalize"),
         (("--policy", "li"), "invalid choice: 'li'"),
         (("--perturb", "bias=some"), "bias=some"),
     ],
