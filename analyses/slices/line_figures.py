@@ -31,17 +31,17 @@ def curves(results: Sequence[Slice], along: str, options: PlotOptions | None = N
     page = figure(8.0, 3.6)
     loss_axes, accuracy_axes = page.subplots(1, 2)
     handles: dict[str, Any] = {}
-    losses = []
-    for curve in curves_of(results, "mean loss", _mean_loss, has_bands=True):
+    drawn = list(curves_of(results, "mean loss", _mean_loss, has_bands=True))
+    losses = [c.result.values[f"{split}_loss"] for c in drawn for split in c.result.splits]
+    if is_logarithmic(losses, options):
+        loss_axes.set_yscale("log")
+    for curve in drawn:
         result, style = curve.result, curve.style
         for number, split in enumerate(result.splits):
             dashed = style if len(result.splits) == 1 else {**style, "linestyle": DASHES[number]}
             name = curve.name if len(result.splits) == 1 else curve.name_with(split)
             handles[name] = _curve(loss_axes, result, f"{split}_loss", dashed, curve.has_band)
             _curve(accuracy_axes, result, f"{split}_acc", dashed, curve.has_band)
-            losses.append(result.values[f"{split}_loss"])
-    if is_logarithmic(losses, options):
-        loss_axes.set_yscale("log")
     loss_axes.set_ylim(bottom=options.zmin, top=options.zmax)
     if loss_axes.get_yscale() == "log":
         plain_log_ticks(loss_axes.yaxis)
@@ -72,7 +72,9 @@ def _curve(axes: Axes, result: Slice, name: str, style: dict[str, Any], has_band
     elif f"{name}_stderr" in result.values:
         dof = result.provenance.num_samples - 1
         error = half_width(result.values[f"{name}_stderr"], dof, 0.95)
-        low, high = np.maximum(values - error, 1e-3 * values), values + error
+        low, high = values - error, values + error
+        if axes.get_yscale() == "log":  # which reaches no lower
+            low = np.maximum(low, 1e-3 * values)
     (line,) = axes.plot(result.x, values, **style)
     if low is not None and high is not None and np.isfinite(low).any() and has_band:
         axes.fill_between(result.x, low, high, color=style["color"], alpha=0.18, linewidth=0)
