@@ -75,13 +75,14 @@ def _panel(plane: Slice) -> Panel:
     if "x" in plane.path:
         path = np.column_stack([plane.path["x"], plane.path["y"], plane.path["plane_loss"]])
     error = plane.errors.get(f"{plane.split}_loss")
+    stderr = f"{plane.split}_loss_stderr"
     return Panel(
         plane.label,
         plane.x,
         plane.rows,
         plane.loss,
-        stderr=plane.values.get(f"{plane.split}_loss_stderr"),
-        dof=plane.provenance.num_samples - 1,
+        stderr=plane.values.get(stderr),
+        dof=plane.dof_of(stderr),
         refinement=None if error is None else np.where(error > 0, error, np.nan),
         accuracy=plane.accuracy,
         path=path,

@@ -69,9 +69,8 @@ def _curve(axes: Axes, result: Slice, name: str, style: dict[str, Any], has_band
         finite = np.where(np.isfinite(repeats), repeats, np.nan)
         values = finite.mean(0)
         low, high = finite.min(0), finite.max(0)
-    elif f"{name}_stderr" in result.values:
-        dof = result.provenance.num_samples - 1
-        error = half_width(result.values[f"{name}_stderr"], dof, 0.95)
+    elif (stderr := f"{name}_stderr") in result.values:
+        error = half_width(result.values[stderr], result.dof_of(stderr), 0.95)
         low, high = values - error, values + error
         if axes.get_yscale() == "log":  # which reaches no lower
             low = np.maximum(low, 1e-3 * values)

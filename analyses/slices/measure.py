@@ -92,7 +92,7 @@ def measure_slice(
         )
         try:
             _decide_mode(queue, points, context)
-            at_origin = points.values_at_origin()
+            at_origin, dof = points.values_at_origin(), points.error_dof()
             repeats = [
                 _measure_repeat(queue, points, grid, repeat) for repeat in range(settings.repeats)
             ]
@@ -102,6 +102,7 @@ def measure_slice(
     first = repeats[0]
     return unlabelled(
         at_origin=at_origin,
+        dof=dof,
         mode=points.mode_record,
         values=_squeezed(grid, first.values),
         errors=_squeezed(grid, first.errors),
@@ -181,6 +182,7 @@ def _preview(
             settings=settings,
             provenance=objective.provenance(0.0),
             at_origin=points.values_at_origin(),
+            dof=points.error_dof(),
             mode=points.mode_record,
             values=_squeezed(grid, grid.arrange(points.names, known, 0)),
             measured=grid.squeeze(measured),

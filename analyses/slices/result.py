@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.estimates import Estimate
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
@@ -52,6 +53,9 @@ class Slice(Result):
         repeats: values of shape (K, ...) of K draws of directions, the first of which is the
             slice itself; empty with one draw.
         path: what else was measured, such as a training trajectory.
+        dof: the degrees of freedom of sampling errors by their names, such as
+            ``train_loss_stderr``; those that are missing, as in files of earlier versions, are
+            one less than the number of samples.
     """
 
     split: str
@@ -67,6 +71,7 @@ class Slice(Result):
     errors: dict[str, Floats] = field(default_factory=dict)
     repeats: dict[str, Floats] = field(default_factory=dict)
     path: dict[str, NDArray[Any]] = field(default_factory=dict)
+    dof: dict[str, float] = field(default_factory=dict)
 
     coordinates: ClassVar[tuple[str, ...]] = (
         "xcoordinates", "ycoordinates", "name", "value_names", "epoch",
@@ -105,6 +110,16 @@ class Slice(Result):
         """The sampling error of the network's own loss."""
         return self.at_origin.get(f"{self.split}_loss_stderr", np.nan)
 
+    def dof_of(self, name: str) -> float:
+        """The degrees of freedom of a sampling error by its name."""
+        return self.dof.get(name, self.provenance.num_samples - 1.0)
+
+    def loss_with_error(self, split: str) -> Estimate:
+        """The network's own loss on a split with its sampling error; nan if it isn't known."""
+        error = f"{split}_loss_stderr"
+        loss, stderr = (self.at_origin.get(name, np.nan) for name in (f"{split}_loss", error))
+        return Estimate(loss, stderr, self.dof_of(error))
+
     @property
     def splits(self) -> list[str]:
         """The splits that were evaluated, starting with ``split``."""
@@ -122,6 +137,7 @@ class Slice(Result):
             "xcoordinates": Array(self.x, "x direction", ("x",)),
             **{name: Array(values, self._unit(name), axes) for name, values in self.values.items()},
             **{f"origin/{name}": Array(v, self._unit(name)) for name, v in self.at_origin.items()},
+            **{f"dof/{name}": Array(dof) for name, dof in self.dof.items()},
             **{name: Array(values) for name, values in self.directions.items()},
             **{
                 f"tensors/{name}": Array(column, self._unit(name), ("tensor",))
@@ -166,6 +182,7 @@ class Slice(Result):
             y=arrays.get("ycoordinates"),
             values={name: arrays[name] for name in names},
             at_origin={name: float(value) for name, value in _under(arrays, "origin").items()},
+            dof={name: float(value) for name, value in _under(arrays, "dof").items()},
             directions={k: v for k, v in arrays.items() if "direction/" in k},
             direction_cosine=float(arrays["direction_cosine"]),
             tensors=_under(arrays, "tensors"),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analyses.drawing.numbers import number, with_error
+from analyses.drawing.numbers import estimate_text, number
 from analyses.surface.result import Surface
 
 # Above the table of surfaces that were not measured as a whole.
@@ -43,12 +43,8 @@ def _refinement(result: Surface) -> dict[str, str]:
 def _row(result: Surface) -> dict[str, str]:
     row = {"checkpoint": result.label}
     for split in result.splits:
-        loss, error, accuracy = (
-            result.at_origin.get(f"{split}_{name}", math.nan)
-            for name in ("loss", "loss_stderr", "acc")
-        )
-        row[f"{split} loss, ± sampling error"] = with_error(loss, error)
-        row[f"{split} accuracy, %"] = number(accuracy)
+        row[f"{split} loss, ± sampling error"] = estimate_text(result.loss_with_error(split))
+        row[f"{split} accuracy, %"] = number(result.at_origin.get(f"{split}_acc", math.nan))
     headline = result.headline()
     row["mean loss over the plane"] = number(float(headline["mean_loss"]))
     row["largest loss on the plane"] = number(float(headline["max_loss"]))

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch.nn.functional as F
 from scipy.stats import t as student
 
 from analyses import line
 from analyses.drawing.options import PlotOptions
-from tests.analyses.problems import having_loss, result
+from analyses.line.result import Line
+from tests.analyses.problems import having_loss, network, result, samples
 
 
 def bands(shown, options=None):
@@ -37,3 +39,29 @@ def test_a_band_on_a_logarithmic_axis_stays_above_0():
     wide = {**before.values, "train_loss_stderr": 10 * before.loss}
     ((low, _),) = bands(replace(before, values=wide), PlotOptions(scale="log"))
     np.testing.assert_allclose(low, 1e-3 * before.loss)
+
+
+def half_widths(shown):
+    """Half of each band's width in standard errors of its split."""
+    return [
+        float(np.median((high - low) / 2 / shown.values[f"{split}_loss_stderr"]))
+        for split, (low, high) in zip(shown.splits, bands(shown), strict=True)
+    ]
+
+
+def test_a_band_has_the_degrees_of_freedom_of_its_own_error(tmp_path):
+    def step(model, batch):
+        return F.cross_entropy(model(batch[0]), batch[1])
+
+    inputs, targets = samples(24)
+    over_batches = [(inputs[k : k + 8], targets[k : k + 8]) for k in range(0, 24, 8)]
+    few = {"test": (inputs[:5], targets[:5])}
+    t = {dof: pytest.approx(student.ppf(0.975, dof), rel=1e-6) for dof in (2, 4, 23)}
+    assert half_widths(line.of(network(), over_batches, step=step, x=(-1, 1, 3))) == [t[2]]
+    shown = line.of(network(), (inputs, targets), x=(-1, 1, 3), extra_splits=few)
+    assert half_widths(shown) == [t[23], t[4]]
+    path = tmp_path / "line.h5"
+    shown.save(path)
+    assert half_widths(Line.load(path)) == [t[23], t[4]]
+    replace(shown, dof={}).save(path)  # as files of earlier versions
+    assert half_widths(Line.load(path)) == [t[23], pytest.approx(student.ppf(0.975, 23), rel=1e-6)]
