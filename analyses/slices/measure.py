@@ -1,7 +1,7 @@
 """Measure a line or plane: shared over ranks, resumed, refined and repeated as asked."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -38,12 +38,14 @@ class MeasuredPoints:
     """The values of one repeat, of shape (ny, nx) by name.
 
     ``measured`` says where they were measured. Elsewhere they are interpolated. ``errors`` has the
-    standard errors of interpolation and of faster arithmetic.
+    standard errors of interpolation and of faster arithmetic; those of the names in ``relative``
+    are relative to the values.
     """
 
     values: dict[str, Floats]
-    errors: dict[str, Floats]
     measured: NDArray[np.bool_]
+    errors: dict[str, Floats] = field(default_factory=dict)
+    relative: tuple[str, ...] = ()
 
 
 def measure_slice(
@@ -106,6 +108,7 @@ def measure_slice(
         mode=points.mode_record,
         values=_squeezed(grid, first.values),
         errors=_squeezed(grid, first.errors),
+        relative_errors=first.relative,
         measured=grid.squeeze(first.measured),
         repeats={
             name: grid.squeeze(np.stack([repeat.values[name] for repeat in repeats]))
@@ -199,7 +202,7 @@ def _measure_repeat(
         order = [(repeat, row, column) for row, column in coarse_to_fine(rows, columns)]
         queue.measure_together(_groups(order, points), points.together)
         values = grid.arrange(points.names, queue.shared_values(order), repeat)
-        return MeasuredPoints(values, {}, np.ones((rows, columns), dtype=bool))
+        return MeasuredPoints(values, np.ones((rows, columns), dtype=bool))
     noise = points.mode.noise
     refinement = Refinement(rows, columns, grid.tolerance, noise.get(points.names[0], 0.0))
     cells = refinement.first()
@@ -219,8 +222,9 @@ def _measure_repeat(
     }
     return MeasuredPoints(
         {name: interpolation.values for name, interpolation in filled.items()},
-        {name: interpolation.error for name, interpolation in filled.items()},
         refinement.measured,
+        {name: interpolation.error for name, interpolation in filled.items()},
+        tuple(name for name, interpolation in filled.items() if interpolation.relative),
     )
 
 

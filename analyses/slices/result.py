@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.slices import relative_errors
 from landscape.estimates import Estimate
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
@@ -49,7 +50,9 @@ class Slice(Result):
         mode: how the loss was evaluated, and the error of that.
         measured: which values were measured; the others are interpolated.
         errors: the standard errors of interpolated values, and of those that were measured in
-            faster arithmetic (of a loss, relative to it); 0 where neither is the case.
+            faster arithmetic; 0 where neither is the case.
+        relative_errors: the names of those errors that are relative to the values, because
+            logarithms were interpolated; the others have the unit of the values.
         repeats: values of shape (K, ...) of K draws of directions, the first of which is the
             slice itself; empty with one draw.
         path: what else was measured, such as a training trajectory.
@@ -69,6 +72,7 @@ class Slice(Result):
     mode: dict[str, Any]
     measured: NDArray[np.bool_]
     errors: dict[str, Floats] = field(default_factory=dict)
+    relative_errors: tuple[str, ...] = ()
     repeats: dict[str, Floats] = field(default_factory=dict)
     path: dict[str, NDArray[Any]] = field(default_factory=dict)
     dof: dict[str, float] = field(default_factory=dict)
@@ -121,6 +125,16 @@ class Slice(Result):
         return Estimate(loss, stderr, self.dof_of(error))
 
     @property
+    def has_relative_errors(self) -> bool:
+        """Whether the errors of interpolated losses are relative to them."""
+        return f"{self.split}_loss" in self.relative_errors
+
+    def absolute_error(self, name: str) -> Floats:
+        """The errors of interpolated values in the unit of the values."""
+        errors = self.errors[name]
+        return errors * np.abs(self.values[name]) if name in self.relative_errors else errors
+
+    @property
     def splits(self) -> list[str]:
         """The splits that were evaluated, starting with ``split``."""
         names = [name.removesuffix("_loss") for name in self.values if name.endswith("_loss")]
@@ -165,6 +179,9 @@ class Slice(Result):
             },
             "dir_file": Array(self._direction_file()),
         }
+        if self.errors:
+            names = np.array([*self.relative_errors], dtype=object)
+            stored[relative_errors.NAME] = Array(names, "", ("relative_error",))
         if self.y is not None:
             stored["ycoordinates"] = Array(self.y, "y direction", ("y",))
         if "x" in self.path and "y" in self.path:  # under the names that its plotters read
@@ -189,6 +206,7 @@ class Slice(Result):
             mode={name: value.item() for name, value in _under(arrays, "evaluation").items()},
             measured=arrays["measured"].astype(bool),
             errors=_under(arrays, "error"),
+            relative_errors=tuple(map(str, relative_errors.stored_names(arrays))),
             repeats=_under(arrays, "repeats"),
             path=_under(arrays, "path"),
             label=label,
@@ -256,7 +274,7 @@ class Slice(Result):
         return "%" if name.endswith(("_acc", "_top5_error")) else UNITS.get(name, "")
 
     def _unit_of_error(self, name: str) -> str:
-        return "relative" if name.endswith("_loss") else self._unit(name)
+        return "relative" if name in self.relative_errors else self._unit(name)
 
     def _direction_file(self) -> str:
         """The file in which the original tool looks for the directions: this one."""

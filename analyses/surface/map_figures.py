@@ -39,24 +39,28 @@ def convexity_map(results: Sequence[Surface]) -> Figure:
 
 
 def error_map(results: Sequence[Surface], sharing: Sequence[Surface] = ()) -> Figure:
-    """A map of the relative standard error of refined losses; dots are measured points.
+    """A map of the standard error of refined losses; dots are measured points.
+
+    Errors are in per cent of the losses where all of them are relative, and otherwise in the unit
+    of the losses.
 
     Args:
         results: the surfaces.
         sharing: all the surfaces of the same scale, where there are more than these.
     """
     page, panels = panels_of(results)
-    errors = [r.errors[f"{r.split}_loss"] for r in sharing or results if r.errors]
+    refined = [result for result in sharing or results if result.errors]
+    in_per_cent = all(result.has_relative_errors for result in refined)
+    errors = [_errors(result, in_per_cent) for result in refined]
     positive = np.concatenate([error[(error > 0) & np.isfinite(error)] for error in errors])
     scale = (
-        LogNorm(100 * np.quantile(positive, 0.02), 100 * positive.max())
+        LogNorm(np.quantile(positive, 0.02), positive.max())
         if positive.size
         else Normalize(0.0, 1.0)
     )
     for panel, result in zip(panels, results, strict=True):
-        error = result.errors.get(f"{result.split}_loss")
-        if error is not None:
-            shown = np.ma.masked_less_equal(100 * error, 0.0)
+        if result.errors:
+            shown = np.ma.masked_less_equal(_errors(result, in_per_cent), 0.0)
             panel.pcolormesh(
                 result.x, result.rows, shown, norm=scale, cmap="magma_r", shading="nearest"
             )
@@ -67,8 +71,14 @@ def error_map(results: Sequence[Surface], sharing: Sequence[Surface] = ()) -> Fi
     bar = page.colorbar(ScalarMappable(scale, "magma_r"), ax=panels, extend="min", aspect=30)
     if isinstance(scale, LogNorm):
         plain_log_ticks(bar.ax.yaxis)
-    bar.set_label("standard error of the refined loss (%)")
+    name = "standard error of the refined loss"
+    bar.set_label(f"{name} (%)" if in_per_cent else with_unit(name, refined))
     return page
+
+
+def _errors(result: Surface, in_per_cent: bool) -> NDArray[np.float64]:
+    name = f"{result.split}_loss"
+    return 100 * result.errors[name] if in_per_cent else result.absolute_error(name)
 
 
 def profiles(results: Sequence[Surface]) -> Figure:

@@ -33,11 +33,19 @@ def _refinement(result: Surface) -> dict[str, str]:
         "tolerance, %": number(100 * result.settings.tolerance),
         "arithmetic of the points": str(result.mode["precision"]),
         "its standard error, %": number(100 * float(result.mode.get("noise", 0.0))),
-        "root mean square of the standard errors of the rest, %": number(
-            100 * float(np.sqrt((interpolated**2).mean()))
+        "root mean square of the standard errors of the rest": _error(
+            float(np.sqrt((interpolated**2).mean())), result
         ),
-        "the largest of them, %": number(100 * float(interpolated.max())),
+        "the largest of them": _error(float(interpolated.max()), result),
     }
+
+
+def _error(value: float, result: Surface) -> str:
+    """An error of interpolated losses: in per cent, or in the unit of losses that cross 0."""
+    if result.has_relative_errors:
+        return number(100 * value).within("{} %")
+    unit = result.provenance.loss_unit
+    return number(value).within(f"{{}} {unit}") if unit else number(value)
 
 
 def _row(result: Surface) -> dict[str, str]:

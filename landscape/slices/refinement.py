@@ -150,7 +150,7 @@ class Refinement:
         known = self.measured & np.isfinite(values)
         if not _span_a_plane(known):
             nothing = np.where(self.measured, values, np.nan)
-            return Filled(nothing, np.where(self.measured, 0.0, np.nan), False)
+            return Filled(nothing, np.where(self.measured, noise, np.nan), logarithmic)
         is_relative = logarithmic
         logarithmic = logarithmic and bool((values[known] > 0).all())
         if is_relative and not logarithmic:
