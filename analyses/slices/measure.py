@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from analyses.run_context import RunContext
+from analyses.slices.bounds import bounds_of
 from analyses.slices.directions import make_directions
 from analyses.slices.grid import Floats, Grid
 from analyses.slices.points import SlicePoints
@@ -217,7 +218,12 @@ def _measure_repeat(
         cells = refinement.next()
     known = [(repeat, int(row), int(column)) for row, column in np.argwhere(refinement.measured)]
     filled = {
-        name: refinement.fill(values, logarithmic="_loss" in name, noise=noise.get(name, 0.0))
+        name: refinement.fill(
+            values,
+            logarithmic="_loss" in name,
+            noise=noise.get(name, 0.0),
+            bounds=bounds_of(name, points.splits),
+        )
         for name, values in grid.arrange(points.names, queue.shared_values(known), repeat).items()
     }
     return MeasuredPoints(

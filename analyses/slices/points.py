@@ -70,6 +70,11 @@ class SlicePoints:
         """The names of a point's values, in order."""
         return self._evaluator_of(0).names
 
+    @property
+    def splits(self) -> list[str]:
+        """The splits that are evaluated."""
+        return [*self._evaluator_of(0).samples]
+
     def choose_mode(self) -> EvaluationMode:
         """Choose the fastest mode by trials at the origin, half-way and in a corner."""
         rows, columns = self._grid.shape

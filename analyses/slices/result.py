@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.slices import relative_errors
 from landscape.estimates import Estimate
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
@@ -52,7 +51,8 @@ class Slice(Result):
         errors: the standard errors of interpolated values, and of those that were measured in
             faster arithmetic; 0 where neither is the case.
         relative_errors: the names of those errors that are relative to the values, because
-            logarithms were interpolated; the others have the unit of the values.
+            logarithms were interpolated; the others have the unit of the values. None in files of
+            versions that did not record it.
         repeats: values of shape (K, ...) of K draws of directions, the first of which is the
             slice itself; empty with one draw.
         path: what else was measured, such as a training trajectory.
@@ -72,7 +72,7 @@ class Slice(Result):
     mode: dict[str, Any]
     measured: NDArray[np.bool_]
     errors: dict[str, Floats] = field(default_factory=dict)
-    relative_errors: tuple[str, ...] = ()
+    relative_errors: tuple[str, ...] | None = None
     repeats: dict[str, Floats] = field(default_factory=dict)
     path: dict[str, NDArray[Any]] = field(default_factory=dict)
     dof: dict[str, float] = field(default_factory=dict)
@@ -124,15 +124,20 @@ class Slice(Result):
         loss, stderr = (self.at_origin.get(name, np.nan) for name in (f"{split}_loss", error))
         return Estimate(loss, stderr, self.dof_of(error))
 
-    @property
-    def has_relative_errors(self) -> bool:
-        """Whether the errors of interpolated losses are relative to them."""
-        return f"{self.split}_loss" in self.relative_errors
+    def has_relative_error(self, name: str) -> bool:
+        """Whether the errors of interpolated values are relative to them.
+
+        Where that is not recorded, those of losses are whose measured values are all above 0.
+        """
+        if self.relative_errors is not None:
+            return name in self.relative_errors
+        known = self.measured & np.isfinite(self.values[name])
+        return "_loss" in name and bool((self.values[name][known] > 0).all())
 
     def absolute_error(self, name: str) -> Floats:
         """The errors of interpolated values in the unit of the values."""
         errors = self.errors[name]
-        return errors * np.abs(self.values[name]) if name in self.relative_errors else errors
+        return errors * np.abs(self.values[name]) if self.has_relative_error(name) else errors
 
     @property
     def splits(self) -> list[str]:
@@ -179,9 +184,9 @@ class Slice(Result):
             },
             "dir_file": Array(self._direction_file()),
         }
-        if self.errors:
+        if self.errors and self.relative_errors is not None:
             names = np.array([*self.relative_errors], dtype=object)
-            stored[relative_errors.NAME] = Array(names, "", ("relative_error",))
+            stored["relative_errors"] = Array(names, "", ("relative_error",))
         if self.y is not None:
             stored["ycoordinates"] = Array(self.y, "y direction", ("y",))
         if "x" in self.path and "y" in self.path:  # under the names that its plotters read
@@ -206,7 +211,9 @@ class Slice(Result):
             mode={name: value.item() for name, value in _under(arrays, "evaluation").items()},
             measured=arrays["measured"].astype(bool),
             errors=_under(arrays, "error"),
-            relative_errors=tuple(map(str, relative_errors.stored_names(arrays))),
+            relative_errors=(
+                tuple(map(str, arrays["relative_errors"])) if "relative_errors" in arrays else None
+            ),
             repeats=_under(arrays, "repeats"),
             path=_under(arrays, "path"),
             label=label,
@@ -274,7 +281,7 @@ class Slice(Result):
         return "%" if name.endswith(("_acc", "_top5_error")) else UNITS.get(name, "")
 
     def _unit_of_error(self, name: str) -> str:
-        return "relative" if name in self.relative_errors else self._unit(name)
+        return "relative" if self.has_relative_error(name) else self._unit(name)
 
     def _direction_file(self) -> str:
         """The file in which the original tool looks for the directions: this one."""

@@ -42,7 +42,7 @@ def _refinement(result: Surface) -> dict[str, str]:
 
 def _error(value: float, result: Surface) -> str:
     """An error of interpolated losses: in per cent, or in the unit of losses that cross 0."""
-    if result.has_relative_errors:
+    if result.has_relative_error(f"{result.split}_loss"):
         return number(100 * value).within("{} %")
     unit = result.provenance.loss_unit
     return number(value).within(f"{{}} {unit}") if unit else number(value)

@@ -10,8 +10,10 @@ import torch.nn.functional as F
 
 from analyses import surface
 from analyses.formats.export import _refinement
+from analyses.slices.bounds import bounds_of
 from analyses.surface.result import Surface
 from analyses.surface.tables import REFINED
+from landscape.objective.losses import confidence
 from tests.analyses.pictures import texts
 from tests.analyses.problems import network, samples
 
@@ -52,10 +54,11 @@ def test_files_keep_which_errors_are_relative(loss, tmp_path):
     refined = measured(loss, refine=True)
     refined.save(tmp_path / "surface.h5")
     assert Surface.load(tmp_path / "surface.h5").relative_errors == refined.relative_errors
-    arrays = {name: np.asarray(array.values) for name, array in refined.arrays().items()}
-    del arrays["relative_errors"]  # as in files of earlier versions
-    old = Surface.from_arrays(arrays, "old", refined.settings, refined.provenance)
-    assert old.relative_errors == refined.relative_errors
+    replace(refined, relative_errors=None).save(tmp_path / "old.h5")  # of earlier versions
+    old = Surface.load(tmp_path / "old.h5")
+    assert "relative_errors" not in old.arrays()
+    named = tuple(name for name in old.errors if old.has_relative_error(name))
+    assert named == refined.relative_errors
 
 
 def test_tables_and_pictures_say_the_unit():
@@ -88,3 +91,28 @@ def test_pages_show_errors_relative_to_each_loss():
     expected = refined.errors["train_loss"] / np.abs(refined.loss)
     np.testing.assert_allclose(shown[hidden], expected[hidden])
     assert np.isnan(shown[refined.measured]).all()
+
+
+def test_interpolated_values_stay_within_the_range_of_their_quantity():
+    """The network is sure and right about every sample, and still so in a plateau around it."""
+    model, (inputs, _) = network(), samples(800)
+    with torch.no_grad():
+        model[-1].weight *= 20
+        model[-1].bias *= 20
+        outputs = model(inputs).sort(1)
+    sure = (outputs.values[:, -1] - outputs.values[:, -2]).argsort()[-50:]
+    data = inputs[sure], outputs.indices[sure, -1]
+    coarse = {"refine": True, "tolerance": 0.9}
+    refined = surface.of(model, data, **GRID, **coarse, metrics={"confidence": confidence})
+    for name, most in {"acc": 100, "confidence": 1}.items():
+        values = refined.values[f"train_{name}"]
+        assert values.max() == most  # where it would be more
+        assert (values[~refined.measured] == most).any()
+        assert values.min() >= 0
+
+
+def test_ranges_are_those_of_known_quantities_of_a_split():
+    names = ["train_acc", "test_confidence", "train_loss_stderr", "train_loss", "train_my_acc"]
+    bounds = [bounds_of(name, ["train", "test"]) for name in names]
+    anything = (-np.inf, np.inf)
+    assert bounds == [(0, 100), (0, 1), (0, np.inf), anything, anything]
