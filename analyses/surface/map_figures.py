@@ -26,7 +26,7 @@ def convexity_map(results: Sequence[Surface]) -> Figure:
     for panel, result in zip(panels, results, strict=True):
         smallest, largest = result.values["min_eig"], result.values["max_eig"]
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(smallest < 0, np.abs(smallest / largest), 0.0)
+            ratio = np.where(smallest >= 0, 0.0, np.abs(smallest / largest))
         panel.set_facecolor("0.85")
         panel.pcolormesh(
             result.x, result.rows, np.ma.masked_invalid(ratio), norm=scale, cmap="cividis",
@@ -50,7 +50,7 @@ def error_map(results: Sequence[Surface], sharing: Sequence[Surface] = ()) -> Fi
     """
     page, panels = panels_of(results)
     refined = [result for result in sharing or results if result.errors]
-    in_per_cent = all(result.has_relative_errors for result in refined)
+    in_per_cent = all(r.has_relative_error(f"{r.split}_loss") for r in refined)
     errors = [_errors(result, in_per_cent) for result in refined]
     positive = np.concatenate([error[(error > 0) & np.isfinite(error)] for error in errors])
     scale = (
