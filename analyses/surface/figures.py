@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analyses.drawing.crowds import on_files
 from analyses.drawing.log_ticks import plain_log_ticks
-from analyses.drawing.numbers import short_number
+from analyses.drawing.numbers import contour_texts
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import masked, shared_scale
 from analyses.drawing.style import colour_map
@@ -118,4 +118,4 @@ def _beyond(scale: Normalize, losses: Sequence[Array]) -> str:
 
 
 def _label(lines: QuadContourSet) -> None:
-    lines.axes.clabel(lines, fontsize=6, fmt=short_number)
+    lines.axes.clabel(lines, fontsize=6, fmt=contour_texts(lines.levels))
