@@ -116,10 +116,17 @@ def _mean_loss(result: Surface) -> float:
 
 
 def _rings(result: Surface) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The distances of rings (n,) and the mean loss of each repeat on each ring, (repeats, n)."""
+    """The distances of rings (n,) and the mean loss of each repeat on each ring, (repeats, n).
+
+    Rings reach as far as the grid holds all of them. On a grid that has no such ring, as one that the
+    network does not lie within, parts of rings are taken, as far as its farthest point.
+    """
     xs, ys = np.meshgrid(result.x, result.rows)
     distance = np.hypot(xs, ys)
-    reach = min(np.abs(result.x[[0, -1]]).min(), np.abs(result.rows[[0, -1]]).min())
+    ends = (-result.x[0], result.x[-1], -result.rows[0], result.rows[-1])
+    reach = min(ends)
+    if reach <= 0 or (distance > reach).all():
+        reach = distance.max()
     edges = np.linspace(0, reach * (1 + 1e-9), RADII + 1)
     ring = np.digitize(distance, edges) - 1
     used = [k for k in range(RADII) if (ring == k).any()]
