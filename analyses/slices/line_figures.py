@@ -13,7 +13,7 @@ from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import is_logarithmic
 from analyses.drawing.shared_axes import curves_of
-from analyses.drawing.style import DASHES, figure
+from analyses.drawing.style import DASHES, figure, say_empty
 from analyses.slices.result import Slice
 from analyses.slices.settings import axis_label
 from landscape.estimates import half_width
@@ -49,7 +49,11 @@ def curves(results: Sequence[Slice], along: str, options: PlotOptions | None = N
     axis = axis_label(along, [r.settings for r in results])
     loss_axes.set(xlabel=axis, ylabel=with_unit(f"{splits} loss", results))
     accuracy_axes.set(xlabel=axis, ylabel=f"{splits} accuracy (%)")
-    for axes in (loss_axes, accuracy_axes):
+    accuracies = [c.result.values[f"{split}_acc"] for c in drawn for split in c.result.splits]
+    has_accuracy = any(np.isfinite(values).any() for values in accuracies)
+    if not has_accuracy:
+        say_empty(accuracy_axes, "no accuracy is defined for this task")
+    for axes in (loss_axes, accuracy_axes) if has_accuracy else (loss_axes,):
         for x in results[0].marked_x:
             axes.axvline(x, color="0.7", linewidth=0.8, zorder=0)
     add_legend(page, handles, columns=6 if len(handles) > 4 else 4)

@@ -118,8 +118,8 @@ def _mean_loss(result: Surface) -> float:
 def _rings(result: Surface) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The distances of rings (n,) and the mean loss of each repeat on each ring, (repeats, n).
 
-    Rings reach as far as the grid holds all of them. On a grid that has no such ring, as one that the
-    network does not lie within, parts of rings are taken, as far as its farthest point.
+    Rings reach as far as the grid holds all of them. On a grid that has no such ring, as one beside
+    the network, parts of rings are taken, as far as its farthest point.
     """
     xs, ys = np.meshgrid(result.x, result.rows)
     distance = np.hypot(xs, ys)

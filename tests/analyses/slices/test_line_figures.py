@@ -65,3 +65,12 @@ def test_a_band_has_the_degrees_of_freedom_of_its_own_error(tmp_path):
     assert half_widths(Line.load(path)) == [t[23], t[4]]
     replace(shown, dof={}).save(path)  # as files of earlier versions
     assert half_widths(Line.load(path)) == [t[23], pytest.approx(student.ppf(0.975, 23), rel=1e-6)]
+
+
+def test_axes_without_accuracies_say_so():
+    before = result("line")
+    shown = having_loss(before, before.loss, acc=np.full_like(before.loss, np.nan))
+    _, empty = line.draw([shown])["line"].axes
+    assert [text.get_text() for text in empty.texts] == ["no accuracy is defined for this task"]
+    assert len(empty.get_xticks()) == len(empty.get_yticks()) == 0
+    assert not line.draw([before, shown])["line"].axes[1].texts
