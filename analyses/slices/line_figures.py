@@ -11,7 +11,7 @@ from analyses.drawing.lettering import add_legend, plain_text
 from analyses.drawing.log_ticks import plain_log_ticks
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.scales import is_logarithmic
+from analyses.drawing.scales import is_logarithmic, tell_if_linear
 from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import DASHES, figure, say_empty
 from analyses.slices.result import Slice
@@ -33,6 +33,7 @@ def curves(results: Sequence[Slice], along: str, options: PlotOptions | None = N
     handles: dict[str, Any] = {}
     drawn = list(curves_of(results, "mean loss", _mean_loss, has_bands=True))
     losses = [c.result.values[f"{split}_loss"] for c in drawn for split in c.result.splits]
+    tell_if_linear(losses, options)
     if is_logarithmic(losses, options):
         loss_axes.set_yscale("log")
     for curve in drawn:

@@ -14,7 +14,7 @@ from analyses.drawing.crowds import on_files
 from analyses.drawing.log_ticks import plain_log_ticks
 from analyses.drawing.numbers import contour_texts
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.scales import masked, shared_scale
+from analyses.drawing.scales import masked, shared_scale, tell_if_linear
 from analyses.drawing.style import colour_map
 from analyses.replicates import examples_of
 from analyses.surface.map_figures import convexity_map, error_map, profiles
@@ -40,6 +40,7 @@ def draw(results: Sequence[Surface], options: PlotOptions | None = None) -> dict
     name = results[0].analysis
     spread = profiles(results) if any(result.repeats for result in results) else None
     results = examples_of(results)
+    tell_if_linear([result.loss for result in results], options)
     filled = partial(contours, options=options, sharing=results)
     pages = {
         **on_files(name, results, filled),

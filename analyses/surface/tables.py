@@ -10,8 +10,9 @@ from analyses.surface.result import Surface
 
 # Above the table of surfaces that were not measured as a whole.
 REFINED = (
-    "Refined surfaces: some points were measured, the rest is interpolated with a standard error. "
-    "--no-refine measures every point, for figures that are published"
+    "Refined surfaces: some points were measured, the rest is interpolated with a standard error; "
+    "means over the plane are of both. --no-refine measures every point, for figures that are "
+    "published"
 )
 
 
@@ -56,5 +57,6 @@ def _row(result: Surface) -> dict[str, str]:
     headline = result.headline()
     row["mean loss over the plane"] = number(float(headline["mean_loss"]))
     row["largest loss on the plane"] = number(float(headline["max_loss"]))
+    row["points left out of these, not finite"] = f"{headline['not_finite']:,}"
     row["points measured"] = f"{headline['measured']:,} of {headline['points']:,}"
     return row

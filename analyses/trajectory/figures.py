@@ -17,7 +17,7 @@ from analyses.drawing.lettering import plain_text
 from analyses.drawing.log_ticks import plain_log_ticks
 from analyses.drawing.numbers import contour_texts, with_unit
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.scales import masked, shared_scale
+from analyses.drawing.scales import masked, shared_scale, tell_if_linear
 from analyses.drawing.style import colour, colour_map, figure
 from analyses.replicates import examples_of
 from analyses.saved_epochs import what_is_counted
@@ -35,6 +35,7 @@ def draw(results: Sequence[Trajectory], options: PlotOptions | None = None) -> d
     Of replicates the first is shown.
     """
     results = examples_of(results)
+    tell_if_linear([result.loss for result in results], options or PlotOptions())
     drawn = partial(_draw_runs, options=options, sharing=results)
     return on_files("trajectory", results, drawn, MOST_RUNS)
 

@@ -7,7 +7,7 @@ import pytest
 import torch.nn.functional as F
 from scipy.stats import t as student
 
-from analyses import line
+from analyses import line, surface
 from analyses.drawing.options import PlotOptions
 from analyses.line.result import Line
 from tests.analyses.problems import having_loss, network, result, samples
@@ -74,3 +74,15 @@ def test_axes_without_accuracies_say_so():
     assert [text.get_text() for text in empty.texts] == ["no accuracy is defined for this task"]
     assert len(empty.get_xticks()) == len(empty.get_yticks()) == 0
     assert not line.draw([before, shown])["line"].axes[1].texts
+
+
+@pytest.mark.parametrize("module", [line, surface])
+def test_a_scale_that_can_not_be_logarithmic_is_said_once(module, caplog):
+    before = result(module.ANALYSIS.name)
+    module.draw([before], PlotOptions(scale="log"))
+    assert not caplog.records
+    module.draw([having_loss(before, before.loss - 10)], PlotOptions())
+    assert not caplog.records
+    module.draw([having_loss(before, before.loss - 10)], PlotOptions(scale="log"))
+    (record,) = caplog.records
+    assert f"go down to {(before.loss - 10).min():.4g}: the scale is linear" in record.getMessage()
