@@ -54,7 +54,7 @@ class Slice(Result):
             logarithms were interpolated; the others have the unit of the values. None in files of
             versions that did not record it.
         repeats: values of shape (K, ...) of K draws of directions, the first of which is the
-            slice itself; empty with one draw.
+            slice itself; empty with one draw. ``measured`` and ``errors`` are of the first.
         path: what else was measured, such as a training trajectory.
         dof: the degrees of freedom of sampling errors by their names, such as
             ``train_loss_stderr``; those that are missing, as in files of earlier versions, are
