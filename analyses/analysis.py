@@ -206,12 +206,13 @@ class Analysis(Generic[S, R]):
     def tabulate(self, results: Sequence[R]) -> dict[str, Rows]:
         """The report's tables by caption, each a list of rows by column.
 
-        Replicates have a row together, of means and standard deviations.
+        Replicates have a row together, of means and standard deviations. All rows of a table have
+        the same columns.
         """
-        from analyses.replicate_rows import average_replicates
+        from analyses.replicate_rows import average_replicates, with_same_columns
 
         tables = cast("dict[str, Rows]", self._room("tables").tabulate(results))
-        return average_replicates(tables, results)
+        return with_same_columns(average_replicates(tables, results))
 
     def draw(self, results: Sequence[R], options: PlotOptions | None = None) -> dict[str, Figure]:
         """The pictures of all results together, by file name."""

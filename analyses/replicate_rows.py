@@ -1,4 +1,4 @@
-"""Tables over replicates: one row for a group, of means and standard deviations."""
+"""Rows of tables: one for a group of replicates, and the same columns in all."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from analyses.drawing.numbers import NumberText, with_error
 from analyses.replicates import Labelled, by_group, group_of
 
 Rows = list[dict[str, str]]
+
+MISSING = "–"
 
 
 def average_replicates(tables: Mapping[str, Rows], results: Sequence[Labelled]) -> dict[str, Rows]:
@@ -32,6 +34,19 @@ def average_replicates(tables: Mapping[str, Rows], results: Sequence[Labelled]) 
     return {caption: _average(rows, groups) for caption, rows in tables.items()}
 
 
+def with_same_columns(tables: Mapping[str, Rows]) -> dict[str, Rows]:
+    """The tables with every column in every row: those that a row lacks are dashes in it.
+
+    Results that were measured with other settings have other columns, such as losses at other ends.
+    """
+    return {caption: _completed(rows) for caption, rows in tables.items()}
+
+
+def _completed(rows: Rows) -> Rows:
+    columns = dict.fromkeys(column for row in rows for column in row)
+    return [{column: row.get(column, MISSING) for column in columns} for row in rows]
+
+
 def _average(rows: Rows, groups: Mapping[str, str]) -> Rows:
     by_place: dict[Any, Rows] = {}
     for number, row in enumerate(rows):
@@ -45,7 +60,9 @@ def _combined(rows: Rows, groups: Mapping[str, str]) -> dict[str, str]:
     title = f"{groups[rows[0][first_column]]}, mean ± SD of {len(rows)} runs"
     columns = dict.fromkeys(column for row in rows for column in row)
     return {
-        column: title if column == first_column else _cell([row.get(column, "–") for row in rows])
+        column: title
+        if column == first_column
+        else _cell([row.get(column, MISSING) for row in rows])
         for column in columns
     }
 

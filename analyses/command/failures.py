@@ -86,6 +86,21 @@ class Failures:
         if failed:
             gc.collect()  # what the error held, before memory is needed again
 
+    @contextmanager
+    def kept_of_all(self, labels: Sequence[str], analysis: str) -> Iterator[None]:
+        """Keep an error of the block, which shows results of one analysis, as that of all of them.
+
+        It is kept in any case: a single process shows results, and no other waits for it. Options
+        that results can't be shown with are wrong for the whole command.
+        """
+        try:
+            yield
+        except (SaveError, InputError):
+            raise
+        except (Exception, SystemExit) as error:
+            for label in dict.fromkeys(labels):
+                self._add(error, label, [analysis], False)
+
     def _add(
         self, error: BaseException, label: str, analyses: Sequence[str], is_expected: bool
     ) -> None:

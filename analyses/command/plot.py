@@ -1,9 +1,7 @@
 """``landscape-plot``, read from top to bottom: what is asked, the measurements, the pictures."""
 
 import argparse
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +11,7 @@ from analyses.analysis import Analysis, Takes
 from analyses.catalog import known_analyses
 from analyses.command.failures import Failures
 from analyses.command.outputs import refuse_files_of_others
+from analyses.command.pages import draw_pages
 from analyses.command.preview import PAGE, Preview
 from analyses.command.reader import CheckpointReader
 from analyses.command.repetition import plot_command
@@ -20,14 +19,11 @@ from analyses.command.requests import Request, make_objective, read_requests, sp
 from analyses.command.settings import MeasurementSettings
 from analyses.command.without_vectors import without_vectors
 from analyses.drawing.options import PageOptions, PlotOptions
-from analyses.drawing.pictures import Picture, save_pictures
-from analyses.drawing.style import styled, user_style
+from analyses.drawing.style import user_style
 from analyses.drawing.user_style import read_page_style
-from analyses.formats.export import export
 from analyses.replicates import replicate_labels
-from analyses.report.failed import SharedReason
-from analyses.report.page import write_markdown, write_numbers, write_page, write_rows
-from analyses.report.paper.summary import Summary, summarise
+from analyses.report.page import write_rows
+from analyses.report.paper.summary import summarise
 from analyses.run_context import RunContext
 from analyses.runner import measure
 from analyses.watchers import Watchers
@@ -92,8 +88,9 @@ def _plot(arguments: argparse.Namespace) -> None:
         if not any(measured.results.values()):
             failures.raise_any(is_all=True)
             raise InputError("nothing could be measured; the messages above say why")
+        measured = measured.relabelled(replicate_labels(measured.results))
         _show(measured, arguments, options)
-        failures.raise_any()
+        measured.failures.raise_any()
 
 
 def _settings(name: str, arguments: argparse.Namespace) -> Any:
@@ -202,7 +199,6 @@ def _show_files(result: Result, folder: Path, formats: Sequence[str]) -> None:
 
 def _show(measured: Measured, arguments: argparse.Namespace, options: PlotOptions) -> None:
     """Draw the results and write the pages that were asked for."""
-    measured = measured.relabelled(replicate_labels(measured.results))
     results, summary = measured.results, None
     if arguments.analysis == "report":
         ordered = {name: results[name] for name in known_analyses() if name in results}
@@ -216,57 +212,8 @@ def _show(measured: Measured, arguments: argparse.Namespace, options: PlotOption
         }
     if not arguments.format:
         return
-    failed = measured.failures.shared_reasons()
     # One process after the other, so that pages and pictures are of the same results.
     with locked(arguments.output_dir, PAGE, waits=True):
-        for path in _draw(results, arguments, options, summary, failed):
+        for path in draw_pages(results, arguments, options, summary, measured.failures):
             sweep(path)
             show(path)
-
-
-def _pictures_of(name: str, results: list[Result], options: PlotOptions) -> dict[str, Picture]:
-    figures = known_analyses()[name].draw(results, options)
-    return {stem: Picture(figure) for stem, figure in figures.items()}
-
-
-@contextmanager
-def _left_out_of_garbage_collection() -> Iterator[None]:
-    """Let the collector pass over what exists by now, which may be thousands of results."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
-def _draw(
-    results: dict[str, list[Result]],
-    arguments: argparse.Namespace,
-    options: PlotOptions,
-    summary: Summary | None,
-    failed: Sequence[SharedReason],
-) -> Iterator[Path]:
-    """Write pictures and pages; yields their paths."""
-    name, folder, formats = arguments.analysis, arguments.output_dir, set(arguments.format)
-    has_page = "html" in formats or name == "report"
-    with styled(), _left_out_of_garbage_collection():
-        pictures = {}
-        for key, members in results.items():
-            if not members:
-                continue
-            pictures[key] = _pictures_of(key, members, options)
-            yield from save_pictures(pictures[key], folder, arguments.format)
-            for picture in pictures[key].values():
-                if has_page:
-                    picture.render("png")
-                picture.release()
-            gc.collect()  # a figure and its axes refer to each other
-        if has_page:
-            yield write_page(results, pictures, folder / f"{name}.html", summary, options, failed)
-        if {"html", "md", "csv"} & formats or name == "report":
-            yield write_numbers(results, folder / f"{name}.json", summary, failed)
-            yield write_rows(results, folder / f"{name}.csv", summary)
-        if "md" in formats:
-            yield write_markdown(results, pictures, folder / f"{name}.md", summary, failed)
-    for members in results.values():
-        yield from export(members, folder, arguments.format, options)

@@ -12,7 +12,7 @@ from analyses.drawing.lettering import add_legend
 from analyses.drawing.numbers import epochs_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.shared_axes import curves_of
-from analyses.drawing.style import figure
+from analyses.drawing.style import figure, say_empty
 
 # The panels of each picture: a column of metrics.csv and the title of its axis.
 ERRORS = (("train_error", "training error (%)"), ("val_accuracy", "validation accuracy (%)"))
@@ -55,7 +55,7 @@ def _draw_columns(results: Sequence[Curves], columns: Sequence[tuple[str, str]])
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(axis="y", color="0.92")
         if not any(len(result.logged(name)[0]) for result in results):
-            panel.text(0.5, 0.5, "not logged", ha="center", va="center", transform=panel.transAxes)
+            say_empty(panel, "not logged")
     add_legend(page, handles, columns=3)
     return page
 

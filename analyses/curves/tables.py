@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.curves.result import Curves
-from analyses.drawing.numbers import number
+from analyses.drawing.numbers import epochs_unit, number
 
 
 def tabulate(results: Sequence[Curves]) -> dict[str, list[dict[str, str]]]:
@@ -17,7 +17,8 @@ def tabulate(results: Sequence[Curves]) -> dict[str, list[dict[str, str]]]:
         "": [
             {
                 "run": result.label,
-                "epochs": f"{result.columns['epoch'][-1]:g}",
+                # Not how many there were: some tools count from 0.
+                f"last {epochs_unit(results)}": f"{result.columns['epoch'][-1]:g}",
                 "training error, %": _of(result, "train_error", _last),
                 "which loss": result.training_loss_name,
                 "training loss, mean of the steps": _of(result, "train_loss", _last),

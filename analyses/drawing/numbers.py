@@ -85,9 +85,28 @@ def fixed(value: float, decimals: int) -> NumberText:
     return NumberText(f"{value:.{decimals}f}", value)
 
 
-def short_number(value: float) -> str:
-    """A value to two significant digits, for the labels of contours."""
-    return f"{float(f'{value:.2g}'):g}"
+def contour_texts(levels: Sequence[float]) -> dict[float, str]:
+    """The labels of contours by their level: two significant digits, more where lines are close.
+
+    What rounding changes is at most a quarter of the distance to the next level.
+
+    Args:
+        levels: at least one, in increasing order.
+
+    Example:
+        >>> contour_texts([1.052, 1.061, 1.07])
+        {1.052: '1.052', 1.061: '1.061', 1.07: '1.07'}
+    """
+    gaps = [math.inf, *np.diff(levels), math.inf]
+    texts = {}
+    for level, below, above in zip(levels, gaps[:-1], gaps[1:], strict=True):
+        gap, digits = min(below, above), 2
+        if level and 0 < gap < math.inf:
+            digits = max(
+                2, math.floor(math.log10(abs(level))) + 1 - math.floor(math.log10(gap / 2))
+            )
+        texts[level] = f"{float(f'{level:.{digits}g}'):.{max(digits, 6)}g}"
+    return texts
 
 
 def with_error(value: float, error: float, dof: float = math.inf) -> NumberText:

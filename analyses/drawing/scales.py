@@ -1,5 +1,6 @@
 """Scales of colour and height that several surfaces share."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,6 +9,8 @@ from matplotlib.colors import LogNorm, Normalize
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.style import Array
 from landscape.errors import InputError
+
+LOGGER = logging.getLogger(__name__)
 
 # Beyond this ratio of largest to smallest loss a linear scale shows little but the largest losses.
 LOG_RATIO = 10.0
@@ -55,6 +58,17 @@ def shared_scale(
 def is_logarithmic(losses: Sequence[Array], options: PlotOptions | None = None) -> bool:
     """Whether the shared scale of these losses is logarithmic."""
     return isinstance(shared_scale(losses, options)[0], LogNorm)
+
+
+def tell_if_linear(losses: Sequence[Array], options: PlotOptions) -> None:
+    """Log that losses are shown on a linear scale although a logarithmic one was asked for."""
+    if options.scale == "log" and not is_logarithmic(losses, options):
+        finite = np.concatenate([loss[np.isfinite(loss)] for loss in losses])
+        if finite.size:
+            LOGGER.warning(
+                f"--scale log shows losses above 0 only, and these go down to {finite.min():.4g}: "
+                "the scale is linear; --zmin cuts them off"
+            )
 
 
 def masked(loss: Array) -> np.ma.MaskedArray[tuple[int, ...], np.dtype[np.float64]]:

@@ -11,6 +11,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.style
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -162,3 +163,10 @@ def grid_shape(count: int) -> tuple[int, int]:
         return 1, count
     columns = (2 if count <= 6 else 4) if count % 2 == 0 else 3
     return math.ceil(count / columns), columns
+
+
+def say_empty(panel: Axes, words: str) -> None:
+    """Say why axes are empty, which have no ticks then: these would be of no values."""
+    panel.set_xticks([])
+    panel.set_yticks([])
+    panel.text(0.5, 0.5, words, ha="center", va="center", transform=panel.transAxes, color="0.35")

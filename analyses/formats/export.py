@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
@@ -74,18 +75,27 @@ def _panel(plane: Slice) -> Panel:
     path = None
     if "x" in plane.path:
         path = np.column_stack([plane.path["x"], plane.path["y"], plane.path["plane_loss"]])
-    error = plane.errors.get(f"{plane.split}_loss")
+    stderr = f"{plane.split}_loss_stderr"
     return Panel(
         plane.label,
         plane.x,
         plane.rows,
         plane.loss,
-        stderr=plane.values.get(f"{plane.split}_loss_stderr"),
-        dof=plane.provenance.num_samples - 1,
-        refinement=None if error is None else np.where(error > 0, error, np.nan),
+        stderr=plane.values.get(stderr),
+        dof=plane.dof_of(stderr),
+        refinement=_refinement(plane),
         accuracy=plane.accuracy,
         path=path,
     )
+
+
+def _refinement(plane: Slice) -> NDArray[np.float64] | None:
+    """The errors of interpolated losses, relative to each; nan where a loss has none."""
+    name = f"{plane.split}_loss"
+    if name not in plane.errors:
+        return None
+    error, size = plane.absolute_error(name), np.abs(plane.loss)
+    return np.divide(error, size, out=np.full_like(error, np.nan), where=(error > 0) & (size > 0))
 
 
 def _write_path(plane: Slice, target: Path, positive: bool) -> Path:

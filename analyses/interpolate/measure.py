@@ -1,7 +1,8 @@
 """The loss on the straight line between two checkpoints, and the barrier between them.
 
 The barrier is the largest height of the loss above the straight line between its values at the two
-ends (Frankle et al., ICML 2020, section 2; Entezari et al., ICLR 2022, definition 2.1).
+ends, of which both heights are 0 (Frankle et al., ICML 2020, section 2; Entezari et al., ICLR 2022,
+definition 2.1).
 """
 
 from dataclasses import replace
@@ -78,7 +79,11 @@ def measure(
 def _barrier(
     evaluator: PointEvaluator, result: Interpolation, split: str
 ) -> tuple[float, float, float]:
-    """Height, standard error and place on [0, 1] of the highest point above the chord."""
+    """Height, standard error and place on [0, 1] of the highest point above the chord.
+
+    Where no point between is above it, the height is 0, that of the ends, and the place the first
+    of them. The error is that of the highest point between in any case: so much may it be above.
+    """
 
     def losses_at(x: float) -> tuple[float, Floats | None]:
         evaluator.place((x,))
@@ -93,8 +98,8 @@ def _barrier(
         return NO_BARRIER
     place = float(xs[np.nanargmax(heights)])
     mean, losses = losses_at(place)
+    stderr = np.nan
+    if not (losses is None or start_losses is None or end_losses is None):
+        stderr = Estimate.of(losses - (1 - place) * start_losses - place * end_losses).stderr
     height = mean - (1 - place) * start - place * end
-    if losses is None or start_losses is None or end_losses is None:
-        return height, np.nan, place
-    paired = losses - (1 - place) * start_losses - place * end_losses
-    return height, Estimate.of(paired).stderr, place
+    return (height, stderr, place) if height > 0 else (0.0, stderr, 0.0)

@@ -23,7 +23,7 @@ ANALYSIS: "Analysis[Settings, Line]" = Analysis(
             " valley means a flat minimum, steep walls a sharp one. A random line is one cut of"
             " very many, so small differences between curves mean little; where several were "
             "drawn, the band holds them all and the curve is their mean. The lighter band about"
-            " a single curve is twice the sampling error of the loss."
+            " a single curve is the 95 % interval of the loss over samples."
         ),
     },
     settings=Settings,

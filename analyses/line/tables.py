@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from analyses.drawing.numbers import number, with_error
+from analyses.drawing.numbers import estimate_text, number
 from analyses.line.result import Line
 
 
@@ -12,8 +12,8 @@ def tabulate(results: Sequence[Line]) -> dict[str, list[dict[str, str]]]:
         "": [
             {
                 "checkpoint": result.label,
-                f"{result.split} loss at 0, ± sampling error": with_error(
-                    result.loss_at_origin, result.loss_stderr
+                f"{result.split} loss at 0, ± sampling error": estimate_text(
+                    result.loss_with_error(result.split)
                 ),
                 f"loss at {result.x[0]:g}": number(float(result.loss[0])),
                 f"loss at {result.x[-1]:g}": number(float(result.loss[-1])),

@@ -35,6 +35,8 @@ from landscape.results.result import Result, plain
 # By analysis: the results, and the pictures by their file names.
 Results = Mapping[str, Sequence[Result]]
 Pictures = Mapping[str, Mapping[str, Picture]]
+# Of one analysis, by caption.
+Tables = dict[str, list[dict[str, str]]]
 
 
 def write_page(
@@ -44,19 +46,25 @@ def write_page(
     summary: Summary | None = None,
     options: PlotOptions | None = None,
     failed: Sequence[SharedReason] = (),
+    tables: Mapping[str, Tables] | None = None,
 ) -> Path:
     """Write the HTML page.
 
     With a ``summary`` the surfaces, a few numbers and the verdict on each of the paper's claims
     come first, then its tables and figures, with surfaces that can be turned.
-    The ``options`` are the scale of these surfaces. What ``failed`` is listed.
+    The ``options`` are the scale of these surfaces. What ``failed`` is listed. The ``tables`` by
+    analysis are made here unless they are given. An analysis without pictures is not among those
+    that the page begins with.
     """
     shown: dict[str, Any] = {}
     if summary is not None:
-        tiles = surface_tiles(results, options)
+        drawn = {name: members for name, members in results.items() if pictures.get(name)}
+        tiles = surface_tiles(drawn, options)
         shown["tiles"] = _encoded_tiles(tiles) if tiles else None
-        shown["scenes"] = surface_scenes_of(results, options)
-    return _write("report.html.j2", results, pictures, path, summary, failed=failed, **shown)
+        shown["scenes"] = surface_scenes_of(drawn, options)
+    return _write(
+        "report.html.j2", results, pictures, path, summary, tables, failed=failed, **shown
+    )
 
 
 def write_markdown(
@@ -65,9 +73,10 @@ def write_markdown(
     path: Path,
     summary: Summary | None = None,
     failed: Sequence[SharedReason] = (),
+    tables: Mapping[str, Tables] | None = None,
 ) -> Path:
     """Write the same as Markdown; it shows the PNG files of the pictures that lie beside it."""
-    return _write("report.md.j2", results, pictures, path, summary, failed=failed)
+    return _write("report.md.j2", results, pictures, path, summary, tables, failed=failed)
 
 
 def write_numbers(
@@ -131,11 +140,12 @@ def _write(
     pictures: Pictures,
     path: Path,
     summary: Summary | None,
+    tables: Mapping[str, Tables] | None,
     **shown: Any,
 ) -> Path:
     is_page = template.endswith(".html.j2")
     sections = [
-        _section(name, measured, pictures[name], is_page)
+        _section(name, measured, pictures[name], tables[name] if tables else None, is_page)
         for name, measured in results.items()
         if measured
     ]
@@ -159,7 +169,11 @@ def _write(
 
 
 def _section(
-    name: str, results: Sequence[Result], pictures: Mapping[str, Picture], is_page: bool
+    name: str,
+    results: Sequence[Result],
+    pictures: Mapping[str, Picture],
+    tables: Tables | None,
+    is_page: bool,
 ) -> dict[str, Any]:
     """What the templates need of one analysis."""
     analysis = known_analyses()[name]
@@ -169,7 +183,7 @@ def _section(
         "title": analysis.title,
         "is_crowd": is_crowd(len(by_group(results))),
         "reading": analysis.reading.get("", ""),
-        "tables": analysis.tabulate(results),
+        "tables": analysis.tabulate(results) if tables is None else tables,
         "pictures": {
             key: {
                 "name": key,

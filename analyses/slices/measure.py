@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from analyses.run_context import RunContext
+from analyses.slices.bounds import bounds_of
 from analyses.slices.directions import make_directions
 from analyses.slices.grid import Floats, Grid
 from analyses.slices.points import SlicePoints
@@ -42,12 +43,14 @@ class MeasuredPoints:
     """The values of one repeat, of shape (ny, nx) by name.
 
     ``measured`` says where they were measured. Elsewhere they are interpolated. ``errors`` has the
-    standard errors of interpolation and of faster arithmetic.
+    standard errors of interpolation and of faster arithmetic; those of the names in ``relative``
+    are relative to the values.
     """
 
     values: dict[str, Floats]
-    errors: dict[str, Floats]
     measured: NDArray[np.bool_]
+    errors: dict[str, Floats] = field(default_factory=dict)
+    relative: tuple[str, ...] = ()
 
 
 def measure_slice(
@@ -103,7 +106,7 @@ def measure_slice(
         )
         try:
             _decide_mode(queue, points, context)
-            at_origin = points.values_at_origin()
+            at_origin, dof = points.values_at_origin(), points.error_dof()
             repeats = [
                 _measure_repeat(queue, points, grid, repeat) for repeat in range(settings.repeats)
             ]
@@ -113,9 +116,11 @@ def measure_slice(
     first = repeats[0]
     return unlabelled(
         at_origin=at_origin,
+        dof=dof,
         mode=points.mode_record,
         values=_squeezed(grid, first.values),
         errors=_squeezed(grid, first.errors),
+        relative_errors=first.relative,
         measured=grid.squeeze(first.measured),
         repeats={
             name: grid.squeeze(np.stack([repeat.values[name] for repeat in repeats]))
@@ -209,6 +214,7 @@ def _preview(
             settings=settings,
             provenance=objective.provenance(0.0),
             at_origin=points.values_at_origin(),
+            dof=points.error_dof(),
             mode=points.mode_record,
             values=_squeezed(grid, grid.arrange(points.names, known, 0)),
             measured=grid.squeeze(measured),
@@ -225,7 +231,7 @@ def _measure_repeat(
         order = [(repeat, row, column) for row, column in coarse_to_fine(rows, columns)]
         queue.measure_together(_groups(order, points), points.together)
         values = grid.arrange(points.names, queue.shared_values(order), repeat)
-        return MeasuredPoints(values, {}, np.ones((rows, columns), dtype=bool))
+        return MeasuredPoints(values, np.ones((rows, columns), dtype=bool))
     noise = points.mode.noise
     refinement = Refinement(rows, columns, grid.tolerance, noise.get(points.names[0], 0.0))
     cells = refinement.first()
@@ -240,13 +246,19 @@ def _measure_repeat(
         cells = refinement.next()
     known = [(repeat, int(row), int(column)) for row, column in np.argwhere(refinement.measured)]
     filled = {
-        name: refinement.fill(values, logarithmic="_loss" in name, noise=noise.get(name, 0.0))
+        name: refinement.fill(
+            values,
+            logarithmic="_loss" in name,
+            noise=noise.get(name, 0.0),
+            bounds=bounds_of(name, points.splits),
+        )
         for name, values in grid.arrange(points.names, queue.shared_values(known), repeat).items()
     }
     return MeasuredPoints(
         {name: interpolation.values for name, interpolation in filled.items()},
-        {name: interpolation.error for name, interpolation in filled.items()},
         refinement.measured,
+        {name: interpolation.error for name, interpolation in filled.items()},
+        tuple(name for name, interpolation in filled.items() if interpolation.relative),
     )
 
 

@@ -9,6 +9,7 @@ from analyses.slices.directions import make_directions
 from analyses.slices.grid import Grid
 from analyses.slices.settings import SliceSettings
 from landscape.directions.direction import Direction
+from landscape.objective.evaluation import Evaluation
 from landscape.objective.objective import Objective
 from landscape.results.journal import Key, Values
 from landscape.slices.choose_mode import choose_mode
@@ -50,7 +51,7 @@ class SlicePoints:
         self._directions = directions
         self._evaluator: PointEvaluator | None = None
         self._repeat = -1
-        self._at_origin: dict[str, float] | None = None
+        self._at_origin: dict[str, Evaluation] | None = None
         self.mode = EvaluationMode(objective.precision if objective.precision == "fp64" else "fp32")
 
     def __enter__(self) -> Self:
@@ -68,6 +69,11 @@ class SlicePoints:
     def names(self) -> list[str]:
         """The names of a point's values, in order."""
         return self._evaluator_of(0).names
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that are evaluated."""
+        return [*self._evaluator_of(0).samples]
 
     def choose_mode(self) -> EvaluationMode:
         """Choose the fastest mode by trials at the origin, half-way and in a corner."""
@@ -98,11 +104,20 @@ class SlicePoints:
         return asdict(self.mode) | {"noise": self.mode.noise.get(self.names[0], 0.0)}
 
     def values_at_origin(self) -> dict[str, float]:
-        """The values of the network itself by name, evaluated once with the plain module."""
+        """The values of the network itself by name."""
+        return self._evaluator_of(0).named(self._evaluations_at_origin())
+
+    def error_dof(self) -> dict[str, float]:
+        """The degrees of freedom of the losses' sampling errors by name, as at the origin."""
+        evaluations = self._evaluations_at_origin().items()
+        return {f"{split}_loss_stderr": evaluation.loss_dof for split, evaluation in evaluations}
+
+    def _evaluations_at_origin(self) -> dict[str, Evaluation]:
+        """Those of every split, evaluated once with the plain module."""
         if self._at_origin is None:
             evaluator = self._evaluator_of(0)
             self._objective.restore()
-            self._at_origin = evaluator.values_here(plain=True)
+            self._at_origin = evaluator.evaluate_here(plain=True)
         return self._at_origin
 
     def __call__(self, key: Key) -> Values:

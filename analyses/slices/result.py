@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.estimates import Estimate
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
 
@@ -48,10 +49,16 @@ class Slice(Result):
         mode: how the loss was evaluated, and the error of that.
         measured: which values were measured; the others are interpolated.
         errors: the standard errors of interpolated values, and of those that were measured in
-            faster arithmetic (of a loss, relative to it); 0 where neither is the case.
+            faster arithmetic; 0 where neither is the case.
+        relative_errors: the names of those errors that are relative to the values, because
+            logarithms were interpolated; the others have the unit of the values. None in files of
+            versions that did not record it.
         repeats: values of shape (K, ...) of K draws of directions, the first of which is the
-            slice itself; empty with one draw.
+            slice itself; empty with one draw. ``measured`` and ``errors`` are of the first.
         path: what else was measured, such as a training trajectory.
+        dof: the degrees of freedom of sampling errors by their names, such as
+            ``train_loss_stderr``; those that are missing, as in files of earlier versions, are
+            one less than the number of samples.
     """
 
     split: str
@@ -65,8 +72,10 @@ class Slice(Result):
     mode: dict[str, Any]
     measured: NDArray[np.bool_]
     errors: dict[str, Floats] = field(default_factory=dict)
+    relative_errors: tuple[str, ...] | None = None
     repeats: dict[str, Floats] = field(default_factory=dict)
     path: dict[str, NDArray[Any]] = field(default_factory=dict)
+    dof: dict[str, float] = field(default_factory=dict)
 
     coordinates: ClassVar[tuple[str, ...]] = (
         "xcoordinates", "ycoordinates", "name", "value_names", "epoch",
@@ -105,6 +114,31 @@ class Slice(Result):
         """The sampling error of the network's own loss."""
         return self.at_origin.get(f"{self.split}_loss_stderr", np.nan)
 
+    def dof_of(self, name: str) -> float:
+        """The degrees of freedom of a sampling error by its name."""
+        return self.dof.get(name, self.provenance.num_samples - 1.0)
+
+    def loss_with_error(self, split: str) -> Estimate:
+        """The network's own loss on a split with its sampling error; nan if it isn't known."""
+        error = f"{split}_loss_stderr"
+        loss, stderr = (self.at_origin.get(name, np.nan) for name in (f"{split}_loss", error))
+        return Estimate(loss, stderr, self.dof_of(error))
+
+    def has_relative_error(self, name: str) -> bool:
+        """Whether the errors of interpolated values are relative to them.
+
+        Where that is not recorded, those of losses are whose measured values are all above 0.
+        """
+        if self.relative_errors is not None:
+            return name in self.relative_errors
+        known = self.measured & np.isfinite(self.values[name])
+        return "_loss" in name and bool((self.values[name][known] > 0).all())
+
+    def absolute_error(self, name: str) -> Floats:
+        """The errors of interpolated values in the unit of the values."""
+        errors = self.errors[name]
+        return errors * np.abs(self.values[name]) if self.has_relative_error(name) else errors
+
     @property
     def splits(self) -> list[str]:
         """The splits that were evaluated, starting with ``split``."""
@@ -123,6 +157,7 @@ class Slice(Result):
             "xcoordinates": Array(self.x, "x direction", ("x",)),
             **{name: Array(values, self._unit(name), axes) for name, values in self.values.items()},
             **{f"origin/{name}": Array(v, self._unit(name)) for name, v in self.at_origin.items()},
+            **{f"dof/{name}": Array(dof) for name, dof in self.dof.items()},
             **{name: Array(values) for name, values in self.directions.items()},
             **{
                 f"tensors/{name}": Array(column, self._unit(name), ("tensor",))
@@ -150,6 +185,9 @@ class Slice(Result):
             },
             "dir_file": Array(self._direction_file()),
         }
+        if self.errors and self.relative_errors is not None:
+            names = np.array([*self.relative_errors], dtype=object)
+            stored["relative_errors"] = Array(names, "", ("relative_error",))
         if self.y is not None:
             stored["ycoordinates"] = Array(self.y, "y direction", ("y",))
         if "x" in self.path and "y" in self.path:  # under the names that its plotters read
@@ -167,12 +205,16 @@ class Slice(Result):
             y=arrays.get("ycoordinates"),
             values={name: arrays[name] for name in names},
             at_origin={name: float(value) for name, value in _under(arrays, "origin").items()},
+            dof={name: float(value) for name, value in _under(arrays, "dof").items()},
             directions={k: v for k, v in arrays.items() if "direction/" in k},
             direction_cosine=float(arrays["direction_cosine"]),
             tensors=_under(arrays, "tensors"),
             mode={name: value.item() for name, value in _under(arrays, "evaluation").items()},
             measured=arrays["measured"].astype(bool),
             errors=_under(arrays, "error"),
+            relative_errors=(
+                tuple(map(str, arrays["relative_errors"])) if "relative_errors" in arrays else None
+            ),
             repeats=_under(arrays, "repeats"),
             path=_under(arrays, "path"),
             label=label,
@@ -240,7 +282,7 @@ class Slice(Result):
         return "%" if name.endswith(("_acc", "_top5_error")) else UNITS.get(name, "")
 
     def _unit_of_error(self, name: str) -> str:
-        return "relative" if name.endswith("_loss") else self._unit(name)
+        return "relative" if self.has_relative_error(name) else self._unit(name)
 
     def _direction_file(self) -> str:
         """The file in which the original tool looks for the directions: this one."""

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from analyses.drawing.crowds import on_files
 from analyses.drawing.log_ticks import plain_log_ticks
-from analyses.drawing.numbers import short_number
+from analyses.drawing.numbers import contour_texts
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.scales import masked, shared_scale
+from analyses.drawing.scales import masked, shared_scale, tell_if_linear
 from analyses.drawing.style import colour_map
 from analyses.replicates import examples_of
 from analyses.surface.map_figures import convexity_map, error_map, profiles
@@ -40,6 +40,7 @@ def draw(results: Sequence[Surface], options: PlotOptions | None = None) -> dict
     name = results[0].analysis
     spread = profiles(results) if any(result.repeats for result in results) else None
     results = examples_of(results)
+    tell_if_linear([result.loss for result in results], options)
     filled = partial(contours, options=options, sharing=results)
     pages = {
         **on_files(name, results, filled),
@@ -118,4 +119,4 @@ def _beyond(scale: Normalize, losses: Sequence[Array]) -> str:
 
 
 def _label(lines: QuadContourSet) -> None:
-    lines.axes.clabel(lines, fontsize=6, fmt=short_number)
+    lines.axes.clabel(lines, fontsize=6, fmt=contour_texts(lines.levels))

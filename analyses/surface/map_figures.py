@@ -26,7 +26,7 @@ def convexity_map(results: Sequence[Surface]) -> Figure:
     for panel, result in zip(panels, results, strict=True):
         smallest, largest = result.values["min_eig"], result.values["max_eig"]
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(smallest < 0, np.abs(smallest / largest), 0.0)
+            ratio = np.where(smallest >= 0, 0.0, np.abs(smallest / largest))
         panel.set_facecolor("0.85")
         panel.pcolormesh(
             result.x, result.rows, np.ma.masked_invalid(ratio), norm=scale, cmap="cividis",
@@ -39,24 +39,28 @@ def convexity_map(results: Sequence[Surface]) -> Figure:
 
 
 def error_map(results: Sequence[Surface], sharing: Sequence[Surface] = ()) -> Figure:
-    """A map of the relative standard error of refined losses; dots are measured points.
+    """A map of the standard error of refined losses; dots are measured points.
+
+    Errors are in per cent of the losses where all of them are relative, and otherwise in the unit
+    of the losses.
 
     Args:
         results: the surfaces.
         sharing: all the surfaces of the same scale, where there are more than these.
     """
     page, panels = panels_of(results)
-    errors = [r.errors[f"{r.split}_loss"] for r in sharing or results if r.errors]
+    refined = [result for result in sharing or results if result.errors]
+    in_per_cent = all(r.has_relative_error(f"{r.split}_loss") for r in refined)
+    errors = [_errors(result, in_per_cent) for result in refined]
     positive = np.concatenate([error[(error > 0) & np.isfinite(error)] for error in errors])
     scale = (
-        LogNorm(100 * np.quantile(positive, 0.02), 100 * positive.max())
+        LogNorm(np.quantile(positive, 0.02), positive.max())
         if positive.size
         else Normalize(0.0, 1.0)
     )
     for panel, result in zip(panels, results, strict=True):
-        error = result.errors.get(f"{result.split}_loss")
-        if error is not None:
-            shown = np.ma.masked_less_equal(100 * error, 0.0)
+        if result.errors:
+            shown = np.ma.masked_less_equal(_errors(result, in_per_cent), 0.0)
             panel.pcolormesh(
                 result.x, result.rows, shown, norm=scale, cmap="magma_r", shading="nearest"
             )
@@ -67,8 +71,14 @@ def error_map(results: Sequence[Surface], sharing: Sequence[Surface] = ()) -> Fi
     bar = page.colorbar(ScalarMappable(scale, "magma_r"), ax=panels, extend="min", aspect=30)
     if isinstance(scale, LogNorm):
         plain_log_ticks(bar.ax.yaxis)
-    bar.set_label("standard error of the refined loss (%)")
+    name = "standard error of the refined loss"
+    bar.set_label(f"{name} (%)" if in_per_cent else with_unit(name, refined))
     return page
+
+
+def _errors(result: Surface, in_per_cent: bool) -> NDArray[np.float64]:
+    name = f"{result.split}_loss"
+    return 100 * result.errors[name] if in_per_cent else result.absolute_error(name)
 
 
 def profiles(results: Sequence[Surface]) -> Figure:
@@ -106,10 +116,17 @@ def _mean_loss(result: Surface) -> float:
 
 
 def _rings(result: Surface) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The distances of rings (n,) and the mean loss of each repeat on each ring, (repeats, n)."""
+    """The distances of rings (n,) and the mean loss of each repeat on each ring, (repeats, n).
+
+    Rings reach as far as the grid holds all of them. On a grid that has no such ring, as one beside
+    the network, parts of rings are taken, as far as its farthest point.
+    """
     xs, ys = np.meshgrid(result.x, result.rows)
     distance = np.hypot(xs, ys)
-    reach = min(np.abs(result.x[[0, -1]]).min(), np.abs(result.rows[[0, -1]]).min())
+    ends = (-result.x[0], result.x[-1], -result.rows[0], result.rows[-1])
+    reach = min(ends)
+    if reach <= 0 or (distance > reach).all():
+        reach = distance.max()
     edges = np.linspace(0, reach * (1 + 1e-9), RADII + 1)
     ring = np.digitize(distance, edges) - 1
     used = [k for k in range(RADII) if (ring == k).any()]

@@ -1,5 +1,6 @@
 """Surfaces in perspective: all checkpoints on one scale of heights and one of colours."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
 
 from analyses.drawing.lettering import plain_text
 from analyses.drawing.log_ticks import exponent_ticks, plain_log_ticks
@@ -18,6 +20,11 @@ from analyses.drawing.scales import shared_scale
 from analyses.drawing.style import colour_map, figure, grid_shape
 from analyses.surface.panel_figures import loss_label
 from analyses.surface.result import Surface
+
+Array = NDArray[np.float64]
+
+# Rows and columns of a grid that are drawn; more facets could not be told apart.
+MOST_LINES = 61
 
 
 @dataclass(frozen=True)
@@ -98,18 +105,36 @@ def heights_bar(results: Sequence[Surface], heights: Heights) -> Figure:
     return page
 
 
+def drawn_lines(coordinates: Array) -> NDArray[np.int64]:
+    """The rows or columns of a grid that are drawn: even steps from the one nearest to 0, and ends.
+
+    Args:
+        coordinates: of all, in increasing order.
+    """
+    count = len(coordinates)
+    step = math.ceil((count - 1) / (MOST_LINES - 1))
+    centre = int(np.abs(coordinates).argmin())
+    return np.unique([0, *range(centre % step, count, step), count - 1])
+
+
 def _draw_surface(panel: Any, result: Surface, heights: Heights) -> None:
     """Draw a surface with its ticks on axes of three dimensions, which have no types."""
     bottom, top = heights.lowest, heights.highest
-    grid_x, grid_y = np.meshgrid(result.x, result.rows)
-    loss = np.where(np.isfinite(result.loss), np.clip(result.loss, bottom, top), np.nan)
+    rows, columns = drawn_lines(result.rows), drawn_lines(result.x)
+    grid_x, grid_y = np.meshgrid(result.x[columns], result.rows[rows])
+    kept = result.loss[np.ix_(rows, columns)]
+    loss = np.where(np.isfinite(kept), np.clip(kept, bottom, top), np.nan)
+    shown = np.log10(loss) if heights.is_log else loss
+    # A facet has one colour, that of the mean height of its corners.
+    middle = (shown[:-1, :-1] + shown[1:, :-1] + shown[:-1, 1:] + shown[1:, 1:]) / 4
+    colours = ScalarMappable(heights.colours, colour_map())
     panel.plot_surface(
         grid_x,
         grid_y,
-        np.log10(loss) if heights.is_log else loss,
-        facecolors=ScalarMappable(heights.colours, colour_map()).to_rgba(loss),
-        rcount=60,
-        ccount=60,
+        shown,
+        facecolors=colours.to_rgba(10**middle if heights.is_log else middle),
+        rstride=1,
+        cstride=1,
         linewidth=0.1,
         edgecolor=(0, 0, 0, 0.15),
         shade=False,

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from analyses.drawing.crowds import on_files
 from analyses.drawing.lettering import plain_text
 from analyses.drawing.log_ticks import plain_log_ticks
-from analyses.drawing.numbers import short_number, with_unit
+from analyses.drawing.numbers import contour_texts, with_unit
 from analyses.drawing.options import PlotOptions
-from analyses.drawing.scales import masked, shared_scale
+from analyses.drawing.scales import masked, shared_scale, tell_if_linear
 from analyses.drawing.style import colour, colour_map, figure
 from analyses.replicates import examples_of
 from analyses.saved_epochs import what_is_counted
@@ -35,6 +35,7 @@ def draw(results: Sequence[Trajectory], options: PlotOptions | None = None) -> d
     Of replicates the first is shown.
     """
     results = examples_of(results)
+    tell_if_linear([result.loss for result in results], options or PlotOptions())
     drawn = partial(_draw_runs, options=options, sharing=results)
     return on_files("trajectory", results, drawn, MOST_RUNS)
 
@@ -75,7 +76,7 @@ def _draw_plane(
     lines = plane.contour(
         result.x, result.rows, loss, levels=levels[::2], colors="white", linewidths=0.5
     )
-    plane.clabel(lines, fontsize=6, fmt=short_number)
+    plane.clabel(lines, fontsize=6, fmt=contour_texts(lines.levels))
     plane.plot(path["x"], path["y"], ".-", color="white", markersize=7, linewidth=2.2)
     plane.plot(path["x"], path["y"], ".-", color=colour(PATH_COLOUR), markersize=5, linewidth=1.2)
     _name_epochs(plane, path, what_is_counted([result]))

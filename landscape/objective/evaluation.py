@@ -28,12 +28,15 @@ class Evaluation:
             losses / sqrt(N), or, where samples don't count equally, that of the weighted mean.
             Where the loss can't be evaluated sample by sample it is over batches, and nan for
             one batch.
+        loss_dof: the degrees of freedom of that error: one less than the number of samples, or of
+            batches, that it is over.
         metrics: the mean of each further metric, by name.
     """
 
     loss: float
     accuracy: float
     loss_stderr: float = math.nan
+    loss_dof: float = 0.0
     metrics: dict[str, float] = field(default_factory=dict)
 
 
@@ -115,16 +118,18 @@ class PassSums:
         """The evaluation for the numbers of the tensor that :meth:`over` returned."""
         values = dict(zip(self._totals, sums, strict=False))
         loss = values["loss"] / self._weight
-        stderr = self._by_sample.standard_error(values, loss)
+        stderr, count = self._by_sample.standard_error(values, loss), self._by_sample.count(values)
         if stderr is None:
             batch_losses = sums[len(self._totals) :]
             stderr = _error_over_batches(batch_losses, self._batch_weights, loss)
+            count = len(batch_losses)
         return Evaluation(
             loss=loss,
             accuracy=_percentage(values["correct"], values["labels"])
             if "labels" in values
             else math.nan,
             loss_stderr=stderr,
+            loss_dof=count - 1.0,
             metrics={name: values[f"metric {name}"] / self._samples for name in self._metrics},
         )
 
@@ -193,6 +198,10 @@ class _Spread:
             self._add("first", centred.sum())
         self._add("second", centred.square().sum())
 
+    def count(self, values: Mapping[str, float]) -> float:
+        """How many samples were added that count in the mean."""
+        return self._count + values.get("count", 0.0)
+
     def standard_error(self, values: Mapping[str, float], loss: float) -> float | None:
         """The standard error of the mean loss, nan for one sample; None if it isn't known.
 
@@ -200,9 +209,9 @@ class _Spread:
         """
         if not self.is_known:
             return None
-        others = {key: values.get(key, 0.0) for key in ("count", "weights", "squares", "mixed")}
+        others = {key: values.get(key, 0.0) for key in ("weights", "squares", "mixed")}
         common, alike = self._common, values.get("alike", 0.0)
-        count = self._count + others["count"]
+        count = self.count(values)
         if count < 2 or not math.isfinite(loss):
             return math.nan
         weight = self._count * common + others["weights"]

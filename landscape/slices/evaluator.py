@@ -131,7 +131,11 @@ class PointEvaluator:
 
     def values_here(self, *, plain: bool = False) -> dict[str, float]:
         """Every split's values by name at the current weights, without eigenvalues."""
-        return dict(zip(self.names, _numbers(self.evaluate_here(plain=plain)), strict=False))
+        return self.named(self.evaluate_here(plain=plain))
+
+    def named(self, evaluations: Mapping[str, Evaluation]) -> dict[str, float]:
+        """The values of every split's evaluation by name, without eigenvalues."""
+        return dict(zip(self.names, _numbers(evaluations), strict=False))
 
     def losses_here(self, split: str) -> NDArray[np.float64] | None:
         """Every sample's loss at the current weights by the plain module, of shape (n,).

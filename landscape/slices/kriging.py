@@ -19,6 +19,8 @@ NEIGHBOURS = 16
 NUGGET_ROUNDS = 3
 # The least roughness of a node, relative to the mean: where it is less, noise is all there is.
 LEAST_ROUGHNESS = 1e-3
+# Points are predicted in parts with about so many distances from nodes, each of 8 bytes.
+DISTANCES_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,14 @@ def krige(nodes: Floats, values: Floats, points: Floats, noise: float = 0.0) -> 
             variance = _local_deviation(nodes, system.standardised, nodes) ** 2
             floor = LEAST_ROUGHNESS * max(float(variance.mean()), np.finfo(float).tiny)
             system = _System(nodes, values, noise**2 / variance.clip(min=floor))
-    value, deviation = system.predict(points)
-    return Prediction(value, _local_deviation(nodes, system.standardised, points) * deviation)
+    values_there, errors = [], []
+    size = max(1, DISTANCES_AT_ONCE // len(nodes))
+    for start in range(0, len(points), size):
+        some = points[start : start + size]
+        value, deviation = system.predict(some)
+        values_there.append(value)
+        errors.append(_local_deviation(nodes, system.standardised, some) * deviation)
+    return Prediction(np.concatenate(values_there), np.concatenate(errors))
 
 
 class _System:
@@ -89,7 +97,9 @@ def _trend(points: Floats) -> Floats:
 
 
 def _distances(a: Floats, b: Floats) -> Floats:
-    return np.sqrt(((a[:, None, :] - b[None, :, :]) ** 2).sum(-1))
+    squares = (a[:, 0, None] - b[None, :, 0]) ** 2
+    squares += (a[:, 1, None] - b[None, :, 1]) ** 2
+    return np.sqrt(squares, out=squares)
 
 
 def _local_deviation(nodes: Floats, residuals: Floats, points: Floats) -> Floats:

@@ -37,6 +37,8 @@ START_FACTOR, LEAST_FACTOR = 1.0, 0.75
 TESTS_NEEDED, TESTS_TRUSTED = 20, 200
 # The share of the tests that has to lie within one standard error.
 ONE_SIGMA = 0.683
+# The least and the largest value of a quantity that may be any number.
+UNBOUNDED = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -139,25 +141,34 @@ class Refinement:
         # In an unfinished cell, a point that is within the tolerance itself would not help.
         return self._choose(np.where(unfinished & (claim > self.tolerance), claim, 0.0))
 
-    def fill(self, values: Floats, *, logarithmic: bool, noise: float = 0.0) -> Filled:
+    def fill(
+        self,
+        values: Floats,
+        *,
+        logarithmic: bool,
+        noise: float = 0.0,
+        bounds: tuple[float, float] = UNBOUNDED,
+    ) -> Filled:
         """Interpolate ``values`` of shape (ny, nx), which are known at the measured points.
 
         With ``logarithmic`` their logarithms are interpolated, if all of them are positive. The
-        measured ones have the standard error ``noise``, which is relative then.
+        measured ones have the standard error ``noise``, which is relative then. Interpolated ones
+        don't leave the ``bounds`` that the quantity has.
         """
         if self.measured.all():
             return Filled(values, np.full_like(values, noise), logarithmic)
         known = self.measured & np.isfinite(values)
         if not _span_a_plane(known):
             nothing = np.where(self.measured, values, np.nan)
-            return Filled(nothing, np.where(self.measured, 0.0, np.nan), False)
+            return Filled(nothing, np.where(self.measured, noise, np.nan), logarithmic)
         is_relative = logarithmic
         logarithmic = logarithmic and bool((values[known] > 0).all())
         if is_relative and not logarithmic:
             noise *= float(np.abs(values[known]).max())
         prediction = self._krige(known, np.log(values) if logarithmic else values, noise)
         estimate = np.exp(prediction.value) if logarithmic else prediction.value
-        filled = np.where(self.measured, values, estimate.reshape(values.shape))
+        estimate = estimate.clip(*bounds).reshape(values.shape)
+        filled = np.where(self.measured, values, estimate)
         error = np.where(self.measured, noise, self.factor * prediction.error.reshape(values.shape))
         return Filled(filled, error, logarithmic)
 

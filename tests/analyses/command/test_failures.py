@@ -173,3 +173,32 @@ def test_ctrl_c_is_no_failure_of_one_measurement(plot, words, monkeypatch):
 
     monkeypatch.setattr(Analysis, "compute", interrupted)
     assert plot(*words("hessian", "good", "raising"), "--quiet")[0] == 130
+
+
+@pytest.mark.parametrize("work", ["tabulate", "draw"])
+def test_tables_or_pictures_that_fail_leave_the_rest_of_the_report(
+    work, plot, words, tmp_path, monkeypatch
+):
+    does = getattr(Analysis, work)
+
+    def failing(analysis, *others):
+        if analysis.name == "surface":
+            raise ValueError("by chance")
+        return does(analysis, *others)
+
+    monkeypatch.setattr(Analysis, work, failing)
+    only = ("--only", "surface,norms", "--x=-1:1:3", "--y=-1:1:3", "--quiet")
+    status, out, err = plot(*words("report", "good"), *only, "--format", "png,html,md")
+    assert status == 1
+    assert err == (
+        "landscape-plot: error: good: surface failed: ValueError: by chance (--debug shows where)\n"
+    )
+    folder = tmp_path / "figures"
+    assert {"norms.png", "report.html", "report.md"} <= set(content(folder))
+    assert ("surface.png" in content(folder)) == (work == "tabulate")
+    page = Page((folder / "report.html").read_text())
+    assert "good : surface: ValueError: by chance" in page.text
+    assert "Loss surface" in page.text  # what can be had of it
+    numbers = json.loads((folder / "report.json").read_text())
+    assert list(numbers["surface"]) == list(numbers["norms"]) == ["good"]
+    assert [failed["analyses"] for failed in numbers["failed"]] == [["surface"]]

@@ -96,3 +96,19 @@ def test_the_training_loss_says_which_it_is(training, name):
     assert name.startswith(page.axes[1].get_ylabel().split("(")[1].rstrip(")"))
     other = replace(result, provenance=replace(UNKNOWN, origin={"training": {"loss": "other"}}))
     assert "see the table" in draw([result, other])["curves-loss"].axes[0].get_ylabel()
+
+
+def test_the_table_says_the_last_epoch_of_logs_that_count_from_0():
+    columns = {"epoch": np.array([0.0, 1.0]), "val_loss": np.array([2.0, 1.0])}
+    (row,) = tabulate([Curves(columns, label="a", settings=Settings(), provenance=UNKNOWN)])[""]
+    assert row["last epoch"] == "1"
+    assert "epochs" not in row
+
+
+def test_a_panel_of_what_was_not_logged_has_no_ticks():
+    columns = {"epoch": np.array([0.0, 1.0]), "val_accuracy": np.array([50.0, 60.0])}
+    page = draw([Curves(columns, label="a", settings=Settings(), provenance=UNKNOWN)])["curves"]
+    empty, logged = page.axes
+    assert [text.get_text() for text in empty.texts] == ["not logged"]
+    assert len(empty.get_xticks()) == len(empty.get_yticks()) == 0
+    assert len(logged.get_xticks()) > 0

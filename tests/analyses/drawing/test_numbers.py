@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from analyses.drawing.numbers import (
     bound_text,
+    contour_texts,
     error_bars,
     number,
     share_text,
@@ -123,3 +124,31 @@ def test_bounds_that_have_one_digit_stay():
     ]
     assert bound_text(1.49e-4) == "2e-04"
     assert bound_text(9.1e-4) == "1e-03"
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        np.linspace(1.0523, 1.0611, 9),
+        np.linspace(-1e-3, 1e-3, 8),
+        np.linspace(123456, 123460, 5),
+        np.geomspace(1e-3, 1e5, 12),
+        np.geomspace(0.4, 0.41, 6),
+    ],
+    ids=["close", "around 0", "large", "decades", "close logarithms"],
+)
+def test_labels_of_contours_tell_lines_apart(levels):
+    texts = contour_texts(levels)
+    assert list(texts) == list(levels)
+    assert len(set(texts.values())) == len(levels)
+    gaps = np.diff(levels)
+    nearest = np.minimum([np.inf, *gaps], [*gaps, np.inf])
+    rounding = np.abs([float(texts[level]) - level for level in levels])
+    assert (rounding <= nearest / 4 * (1 + 1e-9)).all()
+
+
+def test_labels_of_distant_contours_are_short():
+    assert list(contour_texts([0.1234, 1.234, 12.34, 123.4, 1234.0]).values()) == [
+        "0.12", "1.2", "12", "120", "1200",
+    ]  # fmt: skip
+    assert contour_texts([0.0]) == {0.0: "0"}

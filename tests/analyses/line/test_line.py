@@ -187,3 +187,15 @@ def test_a_table_row_for_each():
 
 def test_the_result_is_a_line():
     assert isinstance(result("line"), Line)
+
+
+def test_tables_hold_the_numbers_of_lines_of_other_ends_and_splits():
+    first = line.compute(objective("a"), Settings(x=Axis(-1, 1, 3)))
+    other = line.compute(objective("b", split="test"), Settings(x=Axis(-2, 3, 3)))
+    for shown in ([first, other], [other, first]):
+        rows = {row["checkpoint"]: row for row in line.tabulate(shown)[""]}
+        assert list(rows["a"]) == list(rows["b"])
+        assert len(rows["a"]) == 7
+        assert rows["b"]["loss at -2"] == f"{other.loss[0]:.3g}"
+        assert rows["b"]["loss at 3"] == f"{other.loss[-1]:.3g}"
+        assert rows["b"]["loss at 1"] == rows["a"]["test loss at 0, ± sampling error"] == "–"

@@ -82,4 +82,4 @@ def test_a_refined_surface_of_which_every_point_was_measured_has_its_table():
     assert result.measured.all()
     (row,) = tabulate([result])[REFINED_TABLE]
     assert row["points measured"] == "25 of 25"
-    assert float(row["the largest of them, %"]) == 0
+    assert row["the largest of them"] == "0.00 %"

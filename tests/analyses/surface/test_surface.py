@@ -245,3 +245,14 @@ def test_points_that_are_evaluated_together_are_resumed_to_the_same_bits(
     assert one_by_one.mode["points"] == 1
     known = resumed.measured
     np.testing.assert_allclose(resumed.loss[known], one_by_one.loss[known], rtol=1e-6)
+
+
+def test_the_table_says_how_many_points_its_mean_leaves_out():
+    before = result("surface")
+    loss = before.loss.copy()
+    loss[0, :2] = np.inf, np.nan
+    (row,) = surface.tabulate([having_loss(before, loss)])[""]
+    assert row["points left out of these, not finite"] == "2"
+    mean = loss[np.isfinite(loss)].mean()
+    assert float(row["mean loss over the plane"]) == pytest.approx(mean, rel=5e-3)
+    assert surface.tabulate([before])[""][0]["points left out of these, not finite"] == "0"

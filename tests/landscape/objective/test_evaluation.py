@@ -107,7 +107,9 @@ def test_standard_error_by_hand(batch_size):
     mean = sum(losses) / 12
     std = math.sqrt(sum((value - mean) ** 2 for value in losses) / 11)
     objective = Objective64(model, (inputs, targets), batch_size=batch_size)
-    assert objective.evaluate().loss_stderr == pytest.approx(std / math.sqrt(12), rel=1e-10)
+    evaluation = objective.evaluate()
+    assert evaluation.loss_stderr == pytest.approx(std / math.sqrt(12), rel=1e-10)
+    assert evaluation.loss_dof == 11
 
 
 @every_case
@@ -130,7 +132,18 @@ def test_standard_error_at_another_theta():
 
 
 def test_standard_error_of_a_single_sample_is_nan():
-    assert math.isnan(Objective64(mlp(), vectors(1)).evaluate().loss_stderr)
+    evaluation = Objective64(mlp(), vectors(1)).evaluate()
+    assert math.isnan(evaluation.loss_stderr)
+    assert evaluation.loss_dof == 0
+
+
+@pytest.mark.parametrize("sizes", [[4, 4, 4], [6, 6], [12]])
+def test_an_error_over_batches_has_the_degrees_of_freedom_of_batches(sizes):
+    def step(model, batch):
+        return F.cross_entropy(model(batch[0]), batch[1])
+
+    evaluation = Objective64(mlp(), batches(*vectors(12), sizes), step=step).evaluate()
+    assert evaluation.loss_dof == len(sizes) - 1
 
 
 class DictOutput(nn.Module):

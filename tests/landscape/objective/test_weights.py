@@ -142,6 +142,7 @@ def test_the_sampling_error_is_that_of_a_weighted_mean(name):
         evaluation = Objective64(model, batches(inputs, targets, size), loss).evaluate()
         assert evaluation.loss == pytest.approx(ratio, rel=1e-12)
         assert evaluation.loss_stderr == pytest.approx(expected, rel=1e-9)
+        assert evaluation.loss_dof == n - 1
 
 
 def test_the_error_of_an_eigenvalue_uses_the_same_weights():

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -130,3 +132,16 @@ def test_errors_with_noise_are_those_of_the_truth(noise):
     shares = (np.concatenate(ratios) <= 1).mean(), (np.concatenate(ratios) <= 2).mean()
     assert 0.55 <= shares[0] <= 0.9, shares
     assert shares[1] >= 0.88, shares
+
+
+def test_many_points_take_the_memory_of_a_part_of_them(monkeypatch):
+    nodes, points = scattered(400), scattered(30_000, seed=1)
+    tracemalloc.start()
+    prediction = krige(nodes, rough(nodes), points, noise=0.01)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 8 * len(nodes) * len(points)  # the distances of all points from all nodes
+    monkeypatch.setattr(kriging, "DISTANCES_AT_ONCE", len(nodes) * len(points))
+    together = krige(nodes, rough(nodes), points, noise=0.01)
+    np.testing.assert_allclose(prediction.value, together.value, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(prediction.error, together.error, rtol=1e-6, atol=1e-9)
