@@ -118,7 +118,7 @@ class Running:
         deadline = time.monotonic() + TIMEOUT
         while self.is_alive and not condition():
             assert time.monotonic() < deadline, self.err
-            time.sleep(0.001)
+            time.sleep(0.004)
         return self.is_alive
 
     def end(self, number: int | None = None) -> int:
