@@ -28,6 +28,17 @@ FLOORS = (
     {"__main__"},
 )
 
+# What takes long to import, and is only needed by some of what the commands do.
+SLOW_TO_IMPORT = (
+    "torch.distributed.checkpoint",
+    "torch.distributed.tensor",
+    "scipy.interpolate",
+    "scipy.optimize",
+    "scipy.stats",
+    "sklearn",
+    "pandas",
+)
+
 # Where matplotlib may be imported; in a question also by modules that end in "figures".
 DRAWING = ("analyses.drawing", "analyses.formats", "analyses.report", "analyses.command")
 
@@ -172,6 +183,23 @@ def broken_floors(modules: dict[str, Module]) -> list[str]:
             ):
                 broken.append(f"{module.name} imports {imported}")
     return broken
+
+
+def slow_imports(modules: dict[str, Module], command: str) -> list[str]:
+    """What a command imports at its start that takes long, and who imports it."""
+    waiting, met, slow = [command], set(), []
+    while waiting:
+        name = waiting.pop()
+        if name in met or name not in modules:
+            continue
+        met.add(name)
+        waiting += [*modules[name].names, name.rpartition(".")[0]]
+        slow += [
+            f"{name} imports {imported}"
+            for imported in sorted(modules[name].names)
+            if f"{imported}.".startswith(tuple(f"{library}." for library in SLOW_TO_IMPORT))
+        ]
+    return slow
 
 
 def needless_matplotlib(modules: dict[str, Module]) -> list[str]:

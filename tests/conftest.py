@@ -2,6 +2,7 @@
 
 import gc
 import logging
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,7 @@ import torch
 from landscape.runtime.optional_imports import import_optional
 from landscape.runtime.progress import hide_messages
 from tests.profile import SLOW, repeats
+from tests.warm import Server
 
 # Time limits of single examples say how busy the machine is.
 hypothesis.settings.register_profile(
@@ -54,6 +56,14 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the reference data of ../shared/data are not here")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The process that forks into commands."""
+    server = Server()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

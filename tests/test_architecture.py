@@ -20,6 +20,7 @@ from tests.architecture import (
     named_questions,
     needless_matplotlib,
     read_modules,
+    slow_imports,
 )
 
 EVERYTHING = ("landscape", "analyses", "benchmarks", "docs", "tests")
@@ -103,6 +104,14 @@ def test_matplotlib_is_imported_only_where_something_is_drawn(modules):
         for name in ("analyses.surface.measure", "landscape.slices.order", "analyses.runner")
     }
     assert needless_matplotlib(broken) == list(broken)
+
+
+@pytest.mark.parametrize("command", ["analyses.command.plot", "landscape.training.command.train"])
+def test_commands_start_without_what_takes_long_to_import(modules, command):
+    assert slow_imports(modules, command) == []
+    reader = modules["landscape.checkpoints.foreign.distributed"]
+    eager = {"entry": Module("entry", 1, frozenset({reader.name}), frozenset())}
+    assert len(slow_imports({**modules, **eager}, "entry")) >= 4
 
 
 def test_every_folder_of_analyses_is_a_question_or_known_to_be_shared():

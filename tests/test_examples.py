@@ -1,8 +1,9 @@
-"""The examples run as a person would run them, and print numbers that hold together."""
+"""The examples run, one of them as a person would run it, and print numbers that hold together."""
 
 import csv
 import os
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -11,8 +12,11 @@ from pathlib import Path
 
 import h5py
 import pytest
+import torch
 
-from tests.commands import TIMEOUT, installed
+from tests.commands import TIMEOUT
+from tests.conftest import imported
+from tests.warm import Warm
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PLUGIN = EXAMPLES / "calibration_plugin"
@@ -22,36 +26,32 @@ NEEDS = {
     "language_model": "transformers.models.gpt2.modeling_gpt2",
     "lightning_module": "lightning",
 }
-RUN = """\
-import runpy, sys
-from landscape.runtime.optional_imports import import_optional
-script, folder, *modules = sys.argv[1:]
-for name in modules:
-    import_optional(name, needed_by="an example", install="make .venv/installed-dev")
-sys.argv = [script, folder]
-runpy.run_path(script, run_name="__main__")
-"""
+others_warnings = pytest.mark.filterwarnings("ignore")
 
 
-def output_of(name, folder):
-    """What an example prints; skips where the library that it shows is missing."""
-    modules = [NEEDS[name]] if name in NEEDS else []
-    for library in (module.partition(".")[0] for module in modules):
-        if find_spec(library) is None:
-            pytest.skip(f"{library} is not installed")
-    strict = [] if modules else ["-W", "error"]  # others' warnings are theirs
-    words = [*strict, "-c", RUN, EXAMPLES / f"{name}.py", folder, *modules]
-    process = subprocess.run(
-        [sys.executable, *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=TIMEOUT,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
-    )
-    assert process.returncode == 0, process.stderr
-    return process.stdout
+@pytest.fixture
+def output_of(tmp_path, monkeypatch, capsys):
+    """What an example prints that runs in this process, which has imported most of what it needs.
+
+    Skips where the library that it shows is missing.
+    """
+
+    def output_of(name):
+        if name in NEEDS:
+            library = NEEDS[name].partition(".")[0]
+            if find_spec(library) is None:
+                pytest.skip(f"{library} is not installed")
+            imported(NEEDS[name])
+        script = str(EXAMPLES / f"{name}.py")
+        monkeypatch.setattr(sys, "argv", [script, str(tmp_path)])
+        monkeypatch.chdir(tmp_path)
+        with torch.random.fork_rng():
+            runpy.run_path(script, run_name="__main__")
+        return capsys.readouterr().out
+
+    # Examples set some; this undoes it.
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    return output_of
 
 
 def numbers(pattern, text):
@@ -65,8 +65,8 @@ def assert_is_picture(path):
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_sam_and_tracker(tmp_path):
-    out = output_of("sam_and_tracker", tmp_path)
+def test_sam_and_tracker(output_of, tmp_path):
+    out = output_of("sam_and_tracker")
     for name in ("SGD", "SAM"):
         rows = numbers(f"{name} epoch N: loss N, λ₁ N (residual N), trace N ± N", out)
         assert [row[0] for row in rows] == [0, 2, 4, 6]
@@ -78,8 +78,9 @@ def test_sam_and_tracker(tmp_path):
     assert_is_picture(tmp_path / "sam_and_tracker.png")
 
 
-def test_language_model(tmp_path):
-    out = output_of("language_model", tmp_path)
+@others_warnings
+def test_language_model(output_of):
+    out = output_of("language_model")
     (before,), (after,) = (numbers(f"{when}: loss N ± N", out) for when in ("before", "after"))
     assert after[0] + 3 * after[1] < before[0]
     eigenvalues = numbers("λ N ± N (relative residual N)", out)
@@ -87,8 +88,18 @@ def test_language_model(tmp_path):
     assert all(error > 0 and residual < 1e-3 for _, error, residual in eigenvalues)
 
 
-def test_physics_informed(tmp_path):
-    out = output_of("physics_informed", tmp_path)
+def test_physics_informed_by_its_command(tmp_path):
+    process = subprocess.run(
+        [sys.executable, "-W", "error", EXAMPLES / "physics_informed.py", tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
+    )
+    assert process.returncode == 0, process.stderr
+    out = process.stdout
     assert numbers("largest distance from sin(x): N", out)[0][0] < 0.05
     eigenvalues = numbers("λ N, and a true eigenvalue within N", out)
     assert len(eigenvalues) == 3
@@ -96,8 +107,9 @@ def test_physics_informed(tmp_path):
     assert_is_picture(tmp_path / "physics_informed.png")
 
 
-def test_lightning_module(tmp_path):
-    out = output_of("lightning_module", tmp_path)
+@others_warnings
+def test_lightning_module(output_of, tmp_path):
+    out = output_of("lightning_module")
     rows = numbers("epoch N: loss N, λ₁ N (residual N), SAM's gap N", out)
     assert [row[0] for row in rows] == [0, 1, 2, 3]
     assert rows[-1][1] < rows[0][1] / 4
@@ -107,8 +119,8 @@ def test_lightning_module(tmp_path):
     assert logged == pytest.approx([row[2] for row in rows], abs=0.005)
 
 
-def test_mode_connectivity(tmp_path):
-    out = output_of("mode_connectivity", tmp_path)
+def test_mode_connectivity(output_of, tmp_path):
+    out = output_of("mode_connectivity")
     (apart,) = numbers("different initial weights: barrier N ± N nats at N", out)
     (shared,) = numbers("two epochs shared: barrier N ± N nats at N", out)
     assert apart[0] - 3 * apart[1] > shared[0] + 3 * shared[1]
@@ -116,7 +128,7 @@ def test_mode_connectivity(tmp_path):
     assert_is_picture(tmp_path / "mode_connectivity.png")
 
 
-def test_the_plug_in_is_a_subcommand_once_it_is_installed(tmp_path):
+def test_the_plug_in_is_a_subcommand_once_it_is_installed(server, tmp_path):
     project = tomllib.loads((PLUGIN / "pyproject.toml").read_text())["project"]
     metadata = tmp_path / "site" / "landscape_calibration-1.0.dist-info"
     metadata.mkdir(parents=True)
@@ -125,19 +137,10 @@ def test_the_plug_in_is_a_subcommand_once_it_is_installed(tmp_path):
     entries = project["entry-points"]["landscape.analyses"]
     lines = "".join(f"{name} = {value}\n" for name, value in entries.items())
     (metadata / "entry_points.txt").write_text(f"[landscape.analyses]\n{lines}")
-    places = map(str, (PLUGIN, metadata.parent, EXAMPLES.parent))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
+    places = [str(PLUGIN), str(metadata.parent)]
 
     def run(name, *words):
-        process = subprocess.run(
-            [installed(name), *map(str, words), "--quiet"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=TIMEOUT,
-            env=environment,
-        )
-        assert process.returncode == 0, process.stderr
+        assert Warm(server, tmp_path, name, places).run(*words, "--quiet") == ""
 
     network = ("--model", "vit-tiny", "--model-args", "depth=1", "dim=16", "--data", "digits")
     run("landscape-train", *network, "--epochs", "2", "--output-dir", tmp_path / "vit")

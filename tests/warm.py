@@ -1,7 +1,7 @@
 """The commands in processes of their own that start in no time.
 
-Importing torch takes seconds. One process does it once and forks into as many commands as a test
-starts: each has its own output and exit status, and can be killed.
+Importing torch takes seconds. A server does it once for all tests of a session, and forks into as
+many commands as a test starts: each has its own output and exit status, and can be killed.
 """
 
 import json
@@ -10,41 +10,43 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.commands import TIMEOUT, free_port
 
-# The module of each command, and what it imports late.
+# The module of each command.
 MODULES = {
-    "landscape-plot": ("analyses.cli", "analyses.command.plot"),
-    "landscape-train": ("landscape.cli", "landscape.training.command.train", "sklearn.datasets"),
+    "landscape-plot": "analyses.cli",
+    "landscape-train": "landscape.cli",
     # What ranks do in tests of what they share.
-    "exchange": ("tests.landscape.runtime.exchange",),
-    "sharded": ("tests.landscape.curvature.sharded",),
+    "exchange": "tests.landscape.runtime.exchange",
+    "sam": "tests.landscape.training.sam.ranks",
+    "sharded": "tests.landscape.curvature.sharded",
 }
+# What commands import late.
+LATE = ("analyses.command.plot", "landscape.training.command.train", "sklearn.datasets")
 
 SERVER = f"""\
 import importlib, json, os, resource, signal, sys, traceback
 import torch._dynamo  # torch does so itself, later
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-main = importlib.import_module(sys.argv[1]).main
-for name in sys.argv[2:]:
+for name in sys.argv[1:]:
     importlib.import_module(name)
 
-def work(words):
+def work(main, words):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not the agent's handler
     sys.exit(main(words))
 
-def launch(words):
+def launch(main, words):
     # What torchrun does, but for processes that are forked instead of started.
     config = LaunchConfig(
         *(1, 1, 2), rdzv_endpoint="127.0.0.1:0", rdzv_backend="c10d", run_id="tests",
         max_restarts=2, start_method="fork",
     )
-    elastic_launch(config, work)(words)
+    elastic_launch(config, work)(main, words)
     return 0
 
 print("ready", flush=True)
@@ -63,6 +65,7 @@ for line in sys.stdin:
     # Ignored where the tests run in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.update(request["environment"])
+    sys.path[:0] = request["places"]
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -70,7 +73,9 @@ for line in sys.stdin:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest_file"],) * 2)
     status = 1
     try:
-        status = (launch if request["launches"] else main)(request["words"])
+        main = sys.modules[request["module"]].main
+        words = request["words"]
+        status = launch(main, words) if request["launches"] else main(words)
     except SystemExit as exit_:
         status = exit_.code
     except BaseException:
@@ -85,10 +90,10 @@ for line in sys.stdin:
 class Running:
     """A command that was started."""
 
-    def __init__(self, warm: "Warm", pid: int, out: Path, err: Path) -> None:
+    def __init__(self, server: "Server", pid: int, out: Path, err: Path) -> None:
         self.pid = pid
         self.status: int | None = None
-        self._warm = warm
+        self._server = server
         self._out = out
         self._err = err
 
@@ -113,7 +118,7 @@ class Running:
         deadline = time.monotonic() + TIMEOUT
         while self.is_alive and not condition():
             assert time.monotonic() < deadline, self.err
-            time.sleep(0.001)
+            time.sleep(0.004)
         return self.is_alive
 
     def end(self, number: int | None = None) -> int:
@@ -121,7 +126,7 @@ class Running:
         if self.status is None:
             if number is not None:
                 os.kill(self.pid, number)
-            self.status = int(self._warm.ask(wait=self.pid))
+            self.status = int(self._server.ask(wait=self.pid))
         return self.status
 
     def kill(self) -> int:
@@ -129,29 +134,17 @@ class Running:
         return self.end(signal.SIGKILL)
 
 
-class Warm:
-    """Starts one of the commands."""
+class Server:
+    """The process that has imported every command."""
 
-    def __init__(
-        self,
-        folder: Path,
-        program: str = "landscape-plot",
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
-        self._folder = folder
-        self._started: list[Running] = []
+    def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", SERVER, *MODULES[program]],
+            [sys.executable, "-c", SERVER, *MODULES.values(), *LATE],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[1],
-            env={
-                **os.environ,
-                "PYTHONWARNINGS": "error",
-                "OMP_NUM_THREADS": "1",
-                **(environment or {}),
-            },
+            env={**os.environ, "PYTHONWARNINGS": "error", "OMP_NUM_THREADS": "1"},
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"
@@ -163,6 +156,35 @@ class Warm:
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         return self._process.stdout.readline()
+
+    def close(self) -> None:
+        """End it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.kill()
+        self._process.wait(TIMEOUT)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+class Warm:
+    """Starts one of the commands.
+
+    Args:
+        server: It forks into them.
+        folder: For what they print.
+        program: The name of the command.
+        places: Folders of further modules, before those on Python's path.
+    """
+
+    def __init__(
+        self, server: Server, folder: Path, program: str, places: Sequence[str] = ()
+    ) -> None:
+        self._server = server
+        self._folder = folder
+        self._module = MODULES[program]
+        self._places = list(places)
+        self._started: list[Running] = []
 
     def start(
         self,
@@ -178,7 +200,9 @@ class Warm:
         """
         name = str(len(self._started))
         out, err = self._folder / f"{name}.out", self._folder / f"{name}.err"
-        pid = self.ask(
+        pid = self._server.ask(
+            module=self._module,
+            places=self._places,
             words=[str(word) for word in words],
             environment=dict(environment or {}),
             launches=launches,
@@ -186,7 +210,7 @@ class Warm:
             out=str(out),
             err=str(err),
         )
-        running = Running(self, int(pid), out, err)
+        running = Running(self._server, int(pid), out, err)
         self._started.append(running)
         return running
 
@@ -208,9 +232,3 @@ class Warm:
         """End everything."""
         for running in self._started:
             running.kill()
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.kill()
-        self._process.wait(TIMEOUT)
-        assert self._process.stdout is not None
-        self._process.stdout.close()

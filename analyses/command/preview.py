@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.interpolate import NearestNDInterpolator
 
 from analyses.drawing.pictures import Picture, save_pictures
 from analyses.drawing.style import styled
@@ -47,8 +46,9 @@ def filled(unfinished: Slice) -> Slice:
     places = np.argwhere(np.atleast_2d(unfinished.measured)).astype(float)
     shape = np.atleast_2d(unfinished.measured).shape
     everywhere = np.argwhere(np.ones(shape, dtype=bool)).astype(float)
-    number = np.arange(len(places))
-    nearest = NearestNDInterpolator(places, number)(everywhere).astype(int)
+    from scipy.spatial import KDTree  # only here, in a few commands
+
+    _, nearest = KDTree(places).query(everywhere)
     rows, columns = places.astype(int)[nearest].T
     done = int(unfinished.measured.sum())
     return replace(

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from analyses.drawing.lettering import fit_names, note_of
 from analyses.drawing.options import FORMATS
 from analyses.drawing.page_width import rearrange
-from analyses.drawing.pgf import pgf_files
 from analyses.generated import MARK
 from landscape.results.files import replacing
 
@@ -47,6 +46,8 @@ class Picture:
             Their bytes by name: ``NAME.EXTENSION``, after images that it includes.
         """
         if extension == "pgf":
+            from analyses.drawing.pgf import pgf_files  # with the writer of PDFs that it is made of
+
             return pgf_files(self._fitted(extension), name)
         return {f"{name}.{extension}": self.render(extension)}
 

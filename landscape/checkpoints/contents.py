@@ -5,11 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from landscape.checkpoints.foreign.distributed import METADATA, read_distributed
 from landscape.checkpoints.foreign.jax_npz import read_jax_file
 from landscape.checkpoints.foreign.kinds import Kind, kind_of
 from landscape.checkpoints.foreign.safetensors_file import read_safetensors
-from landscape.checkpoints.foreign.shards import read_shards, shards_of
+from landscape.checkpoints.foreign.shards import METADATA, read_shards, shards_of
 from landscape.checkpoints.foreign.torch_file import read_torch_file
 from landscape.errors import InputError
 from landscape.results.files import sha256
@@ -32,6 +31,9 @@ def read_contents(path: Path, *, trust: bool = False) -> Any:
         InputError: The file is absent, damaged or of another format; the message says what it is.
     """
     if path.is_dir():
+        # The import takes a second.
+        from landscape.checkpoints.foreign.distributed import read_distributed
+
         return read_distributed(path)
     if not path.is_file():
         raise InputError(f"no such checkpoint: {path}")

@@ -141,9 +141,9 @@ def ignored_label(loss: Any) -> int:
 def loss_call(loss: Any) -> tuple[Callable[..., Any], Arguments] | None:
     """The functional of ``torch.nn`` that a loss is, with its settings; None if it is another."""
     if type(loss) in _MODULES:
-        function = _MODULES[type(loss)]
-        names = _SIGNATURES[function].parameters
-        return function, {name: getattr(loss, name) for name in names if hasattr(loss, name)}
+        of_module = _MODULES[type(loss)]
+        names = _SIGNATURES[of_module].parameters
+        return of_module, {name: getattr(loss, name) for name in names if hasattr(loss, name)}
     settings: Arguments = {}
     if isinstance(loss, partial) and not loss.args:
         loss, settings = loss.func, dict(loss.keywords)

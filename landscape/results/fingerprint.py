@@ -65,11 +65,11 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for key in {**now, **before}
         if key != "code" and not _is_same(before.get(key), now.get(key))
     ]
-    codes = before.get("code"), now.get("code")
-    if not all(isinstance(code, Mapping) for code in codes):
+    code_before, code_now = before.get("code"), now.get("code")
+    if not isinstance(code_before, Mapping) or not isinstance(code_now, Mapping):
         return named
-    for role in {**codes[1], **codes[0]}:
-        old, new = (dict(code.get(role) or {}) for code in codes)
+    for role in {**code_now, **code_before}:
+        old, new = (dict(code.get(role) or {}) for code in (code_before, code_now))
         is_named = before.get(role) != now.get(role) or (named and not (old and new))
         parts = [part for part in {**new, **old} if old.get(part) != new.get(part)]
         if parts and not is_named:

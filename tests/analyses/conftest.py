@@ -62,8 +62,8 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def warm(tmp_path_factory):
+def warm(server, tmp_path_factory):
     """Starts landscape-plot in processes of their own."""
-    warm = Warm(tmp_path_factory.mktemp("warm"))
+    warm = Warm(server, tmp_path_factory.mktemp("warm"), "landscape-plot")
     yield warm
     warm.close()

@@ -19,16 +19,15 @@ ENTRY_POINTS = "[landscape.analyses]\n{}\n"
 
 
 def install(folder, entry="ranges = weight_ranges:ANALYSIS"):
-    """Make a folder in which the package is installed; returns the environment that has it."""
+    """Make a folder in which the package is installed; returns where Python finds it."""
     metadata = folder / "site" / "weight_ranges-1.0.dist-info"
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: weight-ranges\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(ENTRY_POINTS.format(entry))
-    places = [str(PACKAGE), str(folder / "site"), os.environ.get("PYTHONPATH", "")]
-    return {"PYTHONPATH": os.pathsep.join(places)}
+    return [str(PACKAGE), str(folder / "site")]
 
 
-def run(environment, *words):
+def run(places, *words):
     """Run landscape-plot by its name; returns status, output and messages."""
     process = subprocess.run(
         [installed("landscape-plot"), *words],
@@ -36,16 +35,19 @@ def run(environment, *words):
         text=True,
         check=False,
         timeout=TIMEOUT,
-        env={**os.environ, **environment},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([*places, os.environ.get("PYTHONPATH", "")]),
+        },
     )
     return process.returncode, process.stdout, process.stderr
 
 
 @pytest.fixture(scope="module")
-def warm(tmp_path_factory):
+def warm(server, tmp_path_factory):
     """Starts landscape-plot where the package is installed."""
     folder = tmp_path_factory.mktemp("warm")
-    warm = Warm(folder, environment=install(folder))
+    warm = Warm(server, folder, "landscape-plot", places=install(folder))
     yield warm
     warm.close()
 

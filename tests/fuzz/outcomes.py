@@ -17,6 +17,8 @@ from tests.profile import repeats
 
 # How many damaged files of each kind; `make fuzz` sets more.
 CASES = int(os.environ.get("LANDSCAPE_FUZZ_CASES", repeats(30, 300)))
+# Of files that are read by a child process: each is a fork of all that the tests have imported.
+CASES_OF_CHILDREN = int(os.environ.get("LANDSCAPE_FUZZ_CASES", repeats(10, 300)))
 SECONDS = 10.0
 MEMORY = 2 * 1024**3  # bytes beyond what the process has at first
 

@@ -15,15 +15,15 @@ from landscape.results.result import plain
 from tests.analyses.problems import NAMES, result
 from tests.fuzz.contents import change_something
 from tests.fuzz.damage import Damaged, edits, flips, truncations
-from tests.fuzz.outcomes import CASES, outcomes_of
+from tests.fuzz.outcomes import CASES, CASES_OF_CHILDREN, outcomes_of
 from tests.hdf5_files import changed, unsealed
 from tests.landscape.directions.test_files import Everything, draw, layout_and_theta
 
 
-def damaged_in_any_way(content, seed):
-    yield from flips(content, CASES, seed)
-    yield from edits(content, CASES // 3, seed)
-    yield from truncations(content, CASES // 6, seed)
+def damaged_in_any_way(content, seed, cases=CASES):
+    yield from flips(content, cases, seed)
+    yield from edits(content, cases // 3, seed)
+    yield from truncations(content, max(cases // 6, 2), seed)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -48,7 +48,7 @@ def test_a_damaged_result_of_the_earlier_format_does_no_harm(tmp_path, name):
     content = unsealed(path).read_bytes()
     outcomes = outcomes_of(
         path,
-        damaged_in_any_way(content, 1),
+        damaged_in_any_way(content, 1, CASES_OF_CHILDREN),
         lambda: known_analyses()[name].result_type.load(path),
     )
     outcomes.assert_none("failed")
@@ -64,7 +64,9 @@ def test_damaged_directions_do_no_harm(tmp_path, version):
         unsealed(path)
     outcomes = outcomes_of(
         path,
-        damaged_in_any_way(path.read_bytes(), 2),
+        damaged_in_any_way(
+            path.read_bytes(), 2, CASES if version == "sealed" else CASES_OF_CHILDREN
+        ),
         lambda: read_directions(path, layout, Everything()),
     )
     outcomes.assert_none("failed")
@@ -80,7 +82,8 @@ def test_damaged_surfaces_of_the_original_tool_do_no_harm(tmp_path):
     def read():
         return read_original(path) if count_directions(path) else None
 
-    outcomes = outcomes_of(path, damaged_in_any_way(path.read_bytes(), 3), read)
+    damaged = damaged_in_any_way(path.read_bytes(), 3, CASES_OF_CHILDREN)
+    outcomes = outcomes_of(path, damaged, read)
     outcomes.assert_none("failed")
 
 

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 # The largest probability that a page has a wrong verdict; an interval misses the truth as often.
 LEVEL = 0.05
@@ -62,11 +62,11 @@ class Difference:
     @property
     def p(self) -> float:
         """The two-sided probability of a t as large where the means are equal; nan without t."""
-        return float(2 * stats.t.sf(abs(self.t), self.dof))
+        return float(2 * stdtr(self.dof, -abs(self.t)))
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """The interval that holds the true difference in a share 1 - ``level`` of all cases."""
-        reach = float(stats.t.ppf(1 - level / 2, self.dof)) * self.stderr
+        reach = float(stdtrit(self.dof, 1 - level / 2)) * self.stderr
         return self.value - reach, self.value + reach
 
 

@@ -18,9 +18,9 @@ from torch.distributed.checkpoint.metadata import Metadata, StorageMeta, TensorS
 from torch.distributed.checkpoint.state_dict_loader import load
 
 from landscape.checkpoints.foreign.harmless import harmless_types
+from landscape.checkpoints.foreign.shards import METADATA
 from landscape.errors import InputError
 
-METADATA = ".metadata"
 _MODULE = "torch.distributed.checkpoint"
 
 

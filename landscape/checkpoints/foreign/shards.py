@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from landscape.checkpoints.foreign.distributed import METADATA
 from landscape.checkpoints.wording import list_some
 from landscape.errors import InputError
+
+# What a folder of torch.distributed.checkpoint holds beside its weights.
+METADATA = ".metadata"
 
 # The files of weights that a folder of Hugging Face, peft or diffusers may hold, the safest first.
 FILES = (

@@ -5,6 +5,7 @@ child has a limit of time and of memory, and sends what it has read through a pi
 """
 
 import faulthandler
+import gc
 import json
 import os
 import signal
@@ -74,6 +75,7 @@ def _be_the_child(read: Callable[[], Content], sending: int, file_bytes: int) ->
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the library writes its own errors
         faulthandler.disable()
+        gc.disable()  # it would touch, and so copy, all the memory that is shared with the parent
         for timer, number, limit in (
             (signal.ITIMER_PROF, signal.SIGPROF, SECONDS + SECONDS_PER_BYTE * file_bytes),
             (signal.ITIMER_REAL, signal.SIGALRM, LONGEST_SECONDS),

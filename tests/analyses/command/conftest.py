@@ -1,4 +1,4 @@
-"""A report of two runs by the real command, made once however many processes test it."""
+"""A report of two runs by a command of its own, made once however many processes test it."""
 
 import json
 import shutil
@@ -10,20 +10,18 @@ from tests.analyses.command.words import (
     SMALL,
     USER_FILE,
 )
-from tests.commands import run
 from tests.once import make_once
 
 
 @pytest.fixture(scope="session")
-def report(runs, tmp_path_factory):
-    """All analyses of the two runs by a real command, and what it said."""
+def report(warm, runs, tmp_path_factory):
+    """All analyses of the two runs by a command, and what it said."""
 
     def make(folder):
         words = ("report", *runs, *SMALL["report"], "--format", "png", "--output-dir", folder)
-        process = run("landscape-plot", *words)
-        folder.with_name("report.json").write_text(
-            json.dumps([process.returncode, process.stdout, process.stderr])
-        )
+        running = warm.start(*words)
+        status = running.end()
+        folder.with_name("report.json").write_text(json.dumps([status, running.out, running.err]))
 
     folder = make_once(tmp_path_factory, "report", make)
     status, out, err = json.loads(folder.with_name("report.json").read_text())

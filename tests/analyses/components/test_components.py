@@ -73,15 +73,27 @@ def spectrum():
 
 
 @pytest.mark.parametrize("change", [{"l2": 0.0}, {"tol": 1e-3}, {"group": ()}, {"seed": 3}])
-def test_a_spectrum_of_another_question_is_not_used(spectrum, change):
+def test_a_spectrum_of_another_question_is_not_used(spectrum, change, monkeypatch):
+    measured = curvature("mixer")
     same = hessian.Settings(top=1, probes=0, tol=1e-6, l2=0.01, seed=2, group=SETTINGS.group)
-    objective, own = case_objective("mixer"), curvature("mixer")
+    objective = case_objective("mixer")
     context = RunContext(known={"hessian": replace(spectrum, settings=same)})
     assert components.compute(objective, SETTINGS, context).components.names == ()
+    asked = []
+
+    def measure(objective, settings, *_):
+        asked.append(settings)
+        return replace(spectrum, components=measured.components)
+
+    monkeypatch.setattr("analyses.components.measure.measure_spectrum", measure)
     context = RunContext(known={"hessian": replace(spectrum, settings=replace(same, **change))})
     result = components.compute(objective, SETTINGS, context)
-    found, expected = (each.components.largest.values for each in (result, own))
-    np.testing.assert_array_equal(found, expected)
+    assert result.components is measured.components
+    (settings,) = asked
+    names = ("l2", "tol", "group", "seed")
+    assert [getattr(settings, name) for name in names] == [
+        getattr(SETTINGS, name) for name in names
+    ]
 
 
 def test_a_network_without_components_is_refused():

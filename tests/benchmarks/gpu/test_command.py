@@ -1,41 +1,47 @@
 """The command, without a card: every stage at a tiny size, a stage that fails, and a deadline."""
 
-import os
-import subprocess
 import sys
 import time
 
 import pytest
 import torch
 
+from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import pictures
 from benchmarks.gpu.processes import Plan, run_all
-from benchmarks.gpu.records import read_runs
-from benchmarks.gpu.stages import STAGES
+from benchmarks.gpu.records import Recorder, read_runs
+from benchmarks.gpu.stages import STAGES, Work, run_stage
 from landscape.data.catalog import load_data
 from landscape.data.settings import DataSettings
-from tests.architecture import ROOT
 from tests.commands import TIMEOUT
 
 
-def run(*words, **variables):
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks.gpu", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **variables},
-    )
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command in this process, its stages in others; returns status, output and errors."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["benchmarks.gpu", *map(str, words)])
+        status = command.main()
+        return status, *capsys.readouterr()
+
+    return run
 
 
-def test_every_stage_runs_without_a_card(tmp_path):
-    done = run("--dry-run", OUT=str(tmp_path))
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.mark.filterwarnings("default")  # those of the libraries that it compares with
+def test_every_stage_runs_without_a_card(run, tmp_path, monkeypatch, capsys):
+    """Stage (a), which is pytest, in a process of its own as all are by the command."""
+    monkeypatch.setenv("OUT", str(tmp_path))
+    status, out, err = run("--dry-run", "--stages", "a")
+    assert status == 0, out + err
+    _, table, _ = run("--table", tmp_path / "gpu.jsonl")
+    assert out.endswith(table)
+    for stage in "bcde":
+        run_stage(stage, Work(Recorder(tmp_path / "gpu.jsonl", stage), True, TIMEOUT))
+    capsys.readouterr()
     (records,) = read_runs(tmp_path / "gpu.jsonl")
     ends = {record["stage"]: record["outcome"] for record in records if record["kind"] == "stage"}
-    assert ends == dict.fromkeys(STAGES, "done")
+    assert ends == {"a": "done"}
     outcomes = [record["outcome"] for record in records if record["kind"] == "test"]
     assert outcomes == ["passed"] * 2
     measured = [record for record in records if record["kind"] == "measurement"]
@@ -44,10 +50,17 @@ def test_every_stage_runs_without_a_card(tmp_path):
     what = [record["what"] for record in measured]
     assert len(set(what)) == len(what)
     assert {record["aim"] for record in measured} == {None, 45.0, 60.0, 2.0, 2.05}
-    table = run("--table", tmp_path / "gpu.jsonl")
-    assert "dry run" in table.stdout
-    assert all(text in table.stdout for text in what)
-    assert done.stdout.endswith(table.stdout)
+    status, table, _ = run("--table", tmp_path / "gpu.jsonl")
+    assert status == 0
+    assert "dry run" in table
+    assert all(text in table for text in what)
+
+
+def test_the_command_runs_all_stages(run, tmp_path, monkeypatch):
+    plans = []
+    monkeypatch.setattr(command, "run_all", lambda plan: not plans.append(plan))
+    assert run("--dry-run", "--output", tmp_path / "x.jsonl")[0] == 0
+    assert [(plan.stages, plan.is_dry) for plan in plans] == [(list(STAGES), True)]
 
 
 def test_a_stage_that_fails_says_why_and_does_not_stop_the_next(tmp_path):
@@ -68,11 +81,11 @@ def test_a_stage_ends_at_its_deadline(tmp_path):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_without_a_card_it_says_so_in_a_line(tmp_path):
-    done = run("--output", tmp_path / "x.jsonl")
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert "--dry-run does the same without one" in done.stderr
+def test_without_a_card_it_says_so_in_a_line(run, tmp_path):
+    status, _, err = run("--output", tmp_path / "x.jsonl")
+    assert status == 2
+    assert len(err.splitlines()) == 1
+    assert "--dry-run does the same without one" in err
     assert not (tmp_path / "x.jsonl").exists()
 
 

@@ -17,9 +17,9 @@ from tests.warm import Warm
 
 
 @pytest.fixture(scope="module")
-def warm(tmp_path_factory):
+def warm(server, tmp_path_factory):
     """Starts ranks that measure a spectrum."""
-    warm = Warm(tmp_path_factory.mktemp("warm"), "sharded")
+    warm = Warm(server, tmp_path_factory.mktemp("warm"), "sharded")
     yield warm
     warm.close()
 

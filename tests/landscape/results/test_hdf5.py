@@ -1,5 +1,6 @@
 """Nothing in an HDF5 file makes its reader crash, hang, read other files or take all memory."""
 
+import gc
 import os
 import signal
 import time
@@ -168,6 +169,13 @@ def test_a_busy_machine_is_no_fault_of_the_file(file, monkeypatch):
         return content
 
     assert read_in_child(file, wait, 1) == content
+
+
+def test_the_child_does_not_copy_what_its_parent_holds(file):
+    """A collection of garbage would write to every object."""
+    said = read_in_child(file, lambda: Content({"collects": gc.isenabled()}, {}, {}), 1)
+    assert said.attributes == {"collects": False}
+    assert gc.isenabled()
 
 
 def test_memory_is_limited(file, monkeypatch):

@@ -14,9 +14,9 @@ from tests.warm import Warm
 
 
 @pytest.fixture(scope="module")
-def warm(tmp_path_factory):
+def warm(server, tmp_path_factory):
     """Starts processes that exchange values."""
-    warm = Warm(tmp_path_factory.mktemp("warm"), "exchange")
+    warm = Warm(server, tmp_path_factory.mktemp("warm"), "exchange")
     yield warm
     warm.close()
 

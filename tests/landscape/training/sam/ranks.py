@@ -1,12 +1,9 @@
-"""Two processes train with DistributedDataParallel and SAM; prints the weights of both as JSON.
-
-Arguments: the method, the form, and a file to meet at.
-"""
+"""What each of two processes does that train with DistributedDataParallel and SAM."""
 
 import json
 import math
-import os
 import sys
+from collections.abc import Sequence
 
 import torch
 import torch.distributed as dist
@@ -17,7 +14,7 @@ from tests.landscape.training.sam.problems import Problem
 
 
 def train(rank, method, form, file):
-    """The weights after three steps of rank ``rank``, on its half of the samples."""
+    """The weights of both after three steps, this rank's on its half of the samples."""
     dist.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=2)
     problem = Problem()
     model = DistributedDataParallel(problem.model)
@@ -59,12 +56,8 @@ def train(rank, method, form, file):
     return weights
 
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    child = os.fork()
-    weights = train(0 if child else 1, *sys.argv[1:])
-    if child:
-        sys.stdout.write(json.dumps(weights))
-        assert os.waitpid(child, 0)[1] == 0
-    sys.stdout.flush()
-    os._exit(0)
+def main(words: Sequence[str]) -> int:
+    """Train as the rank, by the method, in the form, and meeting at the file that are named."""
+    rank, *others = words
+    sys.stdout.write(json.dumps(train(int(rank), *others)))
+    return 0

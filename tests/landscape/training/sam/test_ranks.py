@@ -1,15 +1,13 @@
 """SAM under DistributedDataParallel: one perturbation for all processes, or one for each."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
 
-from tests.architecture import ROOT
 from tests.landscape.training.sam.papers import ByThePaper
 from tests.landscape.training.sam.problems import Problem
+from tests.warm import Warm
 
 ALPHA = {"sam": 0.0, "gsam": 0.6, "looksam": 0.7}
 
@@ -38,12 +36,20 @@ class PerDevice(ByThePaper):
         return torch.autograd.grad(self.loss(w, rows), w)[0]
 
 
+@pytest.fixture(scope="module")
+def warm(server, tmp_path_factory):
+    """Starts ranks that train."""
+    warm = Warm(server, tmp_path_factory.mktemp("warm"), "sam")
+    yield warm
+    warm.close()
+
+
 @pytest.mark.parametrize(
     ("method", "form"),
     [("gsam", "shared"), ("gsam", "closure"), ("looksam", "two steps")],
 )
-def test_both_ranks_take_the_steps_of_the_paper(method, form, tmp_path):
-    first, second = weights_of_ranks(method, form, tmp_path)
+def test_both_ranks_take_the_steps_of_the_paper(warm, method, form, tmp_path):
+    first, second = weights_of_ranks(warm, method, form, tmp_path)
     assert first == second
     problem = Problem()
     kind = ByThePaper if form == "shared" else PerDevice
@@ -57,8 +63,8 @@ def test_both_ranks_take_the_steps_of_the_paper(method, form, tmp_path):
 
 
 @pytest.mark.parametrize("method", ["sam", "gsam"])
-def test_an_overflow_in_one_rank_is_a_skipped_step_in_both(method, tmp_path):
-    first, second = weights_of_ranks(method, "overflow", tmp_path)
+def test_an_overflow_in_one_rank_is_a_skipped_step_in_both(warm, method, tmp_path):
+    first, second = weights_of_ranks(warm, method, "overflow", tmp_path)
     assert first == second
     problem = Problem()
     options = {"rate": 0.3, "alpha": ALPHA[method], "every": 2}
@@ -70,10 +76,10 @@ def test_an_overflow_in_one_rank_is_a_skipped_step_in_both(method, tmp_path):
     )
 
 
-def weights_of_ranks(method, form, tmp_path):
+def weights_of_ranks(warm, method, form, tmp_path):
     """The weights of two processes after three steps, as lists."""
-    script = [sys.executable, "-m", "tests.landscape.training.sam.ranks"]
-    words = [*script, method, form, str(tmp_path / "meet")]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    ranks = [warm.start(rank, method, form, tmp_path / "meet") for rank in (0, 1)]
+    assert [rank.end() for rank in ranks] == [0, 0], [rank.err for rank in ranks]
+    first, second = (json.loads(rank.out) for rank in ranks)
+    assert first == second
+    return first
