@@ -93,7 +93,7 @@ def test_checkpoints_and_subcommand_are_words_of_the_command_line(write):
         ({"samples": "many"}, "samples can't be the text 'many': invalid literal"),
         ({"samples": {"a": 1}}, "samples can't be the text 'a=1'"),
         ({"bn": "none"}, "bn has to be one of fixed, reestimate, got the text 'none'"),
-        ({"orthogonalize": "yes"}, "orthogonalize has to be true or false, got the text 'yes'"),
+        ({"eigenvalues": "yes"}, "eigenvalues has to be true or false, got the text 'yes'"),
         ({"mean": [0.5, None]}, "mean has null in a list"),
         ({"mean": [0.5, "/etc/passwd"]}, "mean can't be the text '/etc/passwd'"),
         ({"mean": ["--trust"]}, "mean can't be the text '--trust', which starts with a dash"),
