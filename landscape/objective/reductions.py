@@ -147,10 +147,10 @@ def loss_call(loss: Any) -> tuple[Callable[..., Any], Arguments] | None:
     settings: Arguments = {}
     if isinstance(loss, partial) and not loss.args:
         loss, settings = loss.func, dict(loss.keywords)
-    function = functional_of(loss)
-    if function is None or function is not loss or function in _FURTHER_MODULES.values():
+    known = functional_of(loss)
+    if known is None or known is not loss or known in _FURTHER_MODULES.values():
         return None
-    return function, settings
+    return known, settings
 
 
 def divisor_from_targets(loss: Any, targets: Any) -> float | None:

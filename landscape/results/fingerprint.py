@@ -65,16 +65,21 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for key in {**now, **before}
         if key != "code" and not _is_same(before.get(key), now.get(key))
     ]
-    code_before, code_now = before.get("code"), now.get("code")
-    if not isinstance(code_before, Mapping) or not isinstance(code_now, Mapping):
+    old_code, new_code = before.get("code"), now.get("code")
+    if not isinstance(old_code, Mapping) or not isinstance(new_code, Mapping):
         return named
-    for role in {**code_now, **code_before}:
-        old, new = (dict(code.get(role) or {}) for code in (code_before, code_now))
+    for role in {**new_code, **old_code}:
+        old, new = _parts(old_code.get(role)), _parts(new_code.get(role))
         is_named = before.get(role) != now.get(role) or (named and not (old and new))
         parts = [part for part in {**new, **old} if old.get(part) != new.get(part)]
         if parts and not is_named:
             named.append(f"other code of the {role}: {_brief(', '.join(parts))}")
     return named
+
+
+def _parts(code: Any) -> dict[str, Any]:
+    """The parts of a function's code; a damaged file may hold anything in its place."""
+    return dict(code) if isinstance(code, Mapping) else {}
 
 
 def _is_same(before: Any, now: Any) -> bool:

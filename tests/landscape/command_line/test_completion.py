@@ -62,7 +62,7 @@ def test_subcommands_flags_and_choices(asked, shell):
     plot = ("landscape-plot",)
     assert asked(shell, *plot, "") >= {*known_analyses(), "report"}
     assert asked(shell, *plot, "spars") == {"sparsity"}
-    assert asked(shell, *plot, "line", "--to") == {"--toward-x", "--toward-y"}
+    assert asked(shell, *plot, "surface", "--tow") == {"--toward-x", "--toward-y"}
     assert asked(shell, *plot, "norms", "--to") == set()
     assert asked(shell, *plot, "line", "--bn", "") == set(BATCHNORM_STATISTICS)
     assert asked(shell, *plot, "line", "run", "--bn", "fi") == {"fixed"}

@@ -71,7 +71,7 @@ def test_checkpoints_and_subcommand_are_words_of_the_command_line(write):
         ({"samples": {"a": 1}}, "samples has to be a whole number, got an object of 1"),
         ({"zmax": "high"}, "zmax has to be a number, got the text 'high'"),
         ({"bn": "none"}, "bn has to be one of fixed, reestimate, got the text 'none'"),
-        ({"orthogonalize": "yes"}, "orthogonalize has to be true or false, got the text 'yes'"),
+        ({"eigenvalues": "yes"}, "eigenvalues has to be true or false, got the text 'yes'"),
         ({"mean": [0.5, None]}, "mean has null in a list"),
         ({"mean": [0.5, "/etc/passwd"]}, "mean has to be a number, got the text '/etc/passwd'"),
         ({"mean": ["--trust"]}, "mean can't be the text '--trust', which starts with a dash"),

@@ -195,3 +195,5 @@ def test_code_that_an_earlier_version_did_not_note_is_no_difference():
     before = {key: value for key, value in now.items() if key != "code"}
     assert differences(before, now) == []
     assert differences({**before, "code": None}, now) == []
+    for damaged in ("text", 3, {"loss": "text"}, {"loss": None}):
+        differences({**before, "code": damaged}, now)  # raises nothing
