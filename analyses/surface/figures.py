@@ -119,4 +119,4 @@ def _beyond(scale: Normalize, losses: Sequence[Array]) -> str:
 
 
 def _label(lines: QuadContourSet) -> None:
-    lines.axes.clabel(lines, fontsize=6, fmt=contour_texts(lines.levels))
+    lines.axes.clabel(lines, fontsize=6, fmt=contour_texts(list(lines.levels)))

@@ -76,7 +76,7 @@ def _draw_plane(
     lines = plane.contour(
         result.x, result.rows, loss, levels=levels[::2], colors="white", linewidths=0.5
     )
-    plane.clabel(lines, fontsize=6, fmt=contour_texts(lines.levels))
+    plane.clabel(lines, fontsize=6, fmt=contour_texts(list(lines.levels)))
     plane.plot(path["x"], path["y"], ".-", color="white", markersize=7, linewidth=2.2)
     plane.plot(path["x"], path["y"], ".-", color=colour(PATH_COLOUR), markersize=5, linewidth=1.2)
     _name_epochs(plane, path, what_is_counted([result]))
