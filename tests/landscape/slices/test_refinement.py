@@ -1,77 +1,24 @@
 """Refinement of surfaces that are known everywhere."""
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import pytest
 
 from landscape.slices.refinement import ENOUGH, Refinement
+from tests.landscape.slices.known_surfaces import (
+    SHAPE,
+    SURFACES,
+    TOLERANCE,
+    Run,
+    axes,
+    bowl,
+    creased,
+    diverging,
+    kinked,
+    negative,
+)
 from tests.profile import repeats
-
-SHAPE = (51, 51)
-TOLERANCE = 0.01
-
-
-def axes(shape):
-    y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
-    return x, y
-
-
-def bowl(x, y):
-    return 0.05 * np.exp(3 * (x**2 + y**2))
-
-
-def anisotropic(x, y):
-    return 0.05 * np.exp(4 * x**2 + 0.4 * y**2 + 0.5 * x * y)
-
-
-def kinked(x, y):
-    """The largest of planes, and quadratics: what ReLUs make of a logarithm."""
-    planes = 1.5 * np.random.default_rng(0).normal(size=(8, 3))
-    return np.exp(np.max([a * x + b * y + c for a, b, c in planes], axis=0) + x**2 + 0.5 * y**2)
-
-
-def creased(x, y):
-    """A sum of many ReLUs, all kinks small."""
-    draw = np.random.default_rng(1).normal(size=(30, 3))
-    return np.exp(sum(np.maximum(0, a * x + b * y + c / 2) for a, b, c in draw) / 3 + x**2)
-
-
-def shallow(x, y):
-    """Such a sum whose smallest values are nearly zero, which steepens its logarithm."""
-    draw = np.random.default_rng(0)
-    draw.normal(size=(8, 3))
-    planes = draw.normal(size=(30, 3))
-    return np.exp(sum(np.maximum(0, a * x + b * y + c / 2) for a, b, c in planes) / 3 + x**2) - 0.9
-
-
-def steep(x, y):
-    """A cone of five decades, round at its tip."""
-    return 1e-3 * np.exp(9.55 * np.sqrt(x**2 + y**2 + 0.05))
-
-
-def diverging(x, y):
-    values = np.exp(2 * (x**2 + y**2))
-    values[(x - 0.7) ** 2 + (y - 0.6) ** 2 < 0.09] = np.nan
-    return values
-
-
-def negative(x, y):
-    return np.sin(2 * x) * np.cos(y) + x - 0.3
-
-
-# With the share of the points that refinement may measure at most.
-SURFACES = {
-    bowl: 0.10,
-    anisotropic: 0.10,
-    kinked: 0.20,
-    creased: 0.20,
-    shallow: 0.20,
-    steep: 0.10,
-    diverging: 0.25,
-    negative: 0.10,
-}
 
 # Where fewer than 88% of the true errors are within two claimed ones, or 60% within one.
 OPTIMISTIC = {
@@ -79,29 +26,6 @@ OPTIMISTIC = {
     (diverging, (37, 61)),
     (negative, (37, 61)),
 }
-
-
-@dataclass(frozen=True)
-class Run:
-    truth: np.ndarray
-    refinement: Refinement
-    rounds: list
-    filled: object
-
-    @property
-    def hidden(self):
-        return ~self.refinement.measured
-
-    def errors(self):
-        """The true errors of interpolated values, as the claims are: of logarithms, or plain."""
-        if self.filled.relative:
-            errors = np.abs(np.log(self.filled.values / self.truth))
-        else:
-            errors = np.abs(self.filled.values - self.truth)
-        return errors[self.hidden]
-
-    def claims(self):
-        return self.filled.error[self.hidden]
 
 
 def refine(truth, tolerance=TOLERANCE):
@@ -255,67 +179,6 @@ def test_the_last_points_are_asked_for_at_once():
     known = points[: int(ENOUGH * len(points)) + 1]
     refinement.add(dict.fromkeys(known, 1.0))
     assert set(refinement.next()) == set(points) - set(known)
-
-
-# ------------------------------------------------------- values that were measured less precisely
-
-NOISE = TOLERANCE / 3
-SMOOTH = [bowl, anisotropic, kinked, creased, shallow, steep]
-
-
-@cache
-def noisy_run(surface, noise=NOISE, seed=0):
-    """Refine with measured values that differ from the truth at random."""
-    truth = surface(*axes(SHAPE))
-    draw = np.random.default_rng(seed).normal(size=truth.shape)
-    values = truth * np.exp(noise * draw)
-    refinement = Refinement(*truth.shape, TOLERANCE, noise)
-    rounds = [refinement.first()]
-    while rounds[-1]:
-        refinement.add({point: float(values[point]) for point in rounds[-1]})
-        rounds.append(refinement.next())
-    known = np.where(refinement.measured, values, np.nan)
-    filled = refinement.fill(known, logarithmic=True, noise=noise)
-    return Run(truth, refinement, rounds, filled)
-
-
-every_smooth_surface = pytest.mark.parametrize("surface", SMOOTH, ids=lambda it: it.__name__)
-
-
-@every_smooth_surface
-def test_the_tolerance_is_met_with_noise(surface):
-    run = noisy_run(surface)
-    errors = run.filled.values / run.truth - 1  # of measured points too
-    assert np.sqrt((errors**2).mean()) <= TOLERANCE
-    assert run.refinement.measured.mean() <= SURFACES[surface] + 0.05
-
-
-@every_smooth_surface
-def test_claims_are_honest_with_noise(surface):
-    runs = [noisy_run(surface, NOISE, seed) for seed in range(repeats(3, 10))]
-    ratios = np.concatenate([run.errors() / run.claims() for run in runs])
-    shares = float((ratios <= 1).mean()), float((ratios <= 2).mean())
-    assert shares[0] >= 0.60, shares
-    assert shares[1] >= 0.88, shares
-    for run in runs:
-        np.testing.assert_allclose(run.filled.error[run.refinement.measured], NOISE)
-
-
-def test_noise_above_the_tolerance_ends():
-    """No point is asked for twice although none meets the tolerance."""
-    run = noisy_run(bowl, 2 * TOLERANCE)
-    points = [point for todo in run.rounds for point in todo]
-    assert len(points) == len(set(points))
-    assert (run.filled.error[run.refinement.measured] == 2 * TOLERANCE).all()
-
-
-def test_noise_of_losses_that_are_not_positive_is_that_of_the_largest():
-    run = noisy_run(negative, 0.001)
-    assert not run.filled.relative
-    measured = run.refinement.measured
-    largest = np.abs(run.filled.values[measured]).max()
-    np.testing.assert_allclose(run.filled.error[measured], 0.001 * largest)
-    assert (np.abs(run.errors()) <= 5 * run.claims()).mean() > 0.9
 
 
 # ------------------------------------------------------------------------------- other quantities
