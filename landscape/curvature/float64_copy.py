@@ -17,8 +17,9 @@ from landscape.objective.objective import Objective
 def in_float64(objective: Objective) -> Objective:
     """The same objective with a copy of the model and the loss in float64.
 
-    It takes theta once at most, as its own weights are not kept besides. It shares the batches, which have to be cast when they are used
-    (:meth:`landscape.data.batches.Batch.in_precision`), and the origin.
+    It takes theta once at most, as its own weights are not kept besides. It shares the origin, and
+    the batches, which have to be cast when they are used
+    (:meth:`landscape.data.batches.Batch.in_precision`).
 
     Raises:
         InputError: the model can't be copied.
