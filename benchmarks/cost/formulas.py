@@ -144,7 +144,7 @@ COSTS: dict[str, Cost] = {
         blocks="b N",
         along="v N",
         along_blocks="w N",
-        peak="47.6 P + 1.6 k P + 1.13 N H + 1.1 B H",
+        peak="73.8 P + 1.6 k P + 1.13 N H + 1.1 B H",
         file="13252",
     ),
     "minibatch": _cost(
@@ -152,7 +152,7 @@ COSTS: dict[str, Cost] = {
         gradients="48 k",
         products="8 s",
         operations="22 k p",
-        peak="r P + 14.8 P + 14.5 H + 784 N",
+        peak="r P + 19.4 P + 20.3 H + 784 N",
         file="16 k + 7528",
     ),
     "sharpness": _cost(
@@ -161,7 +161,7 @@ COSTS: dict[str, Cost] = {
         gradients="3 k N + 3 k B",
         products="s N",
         along="2 k N",
-        peak="44 P + 1.13 N H + 1.3 B H",
+        peak="59.5 P + 1.13 N H + 1.3 B H",
         file="137 k + 11132",
     ),
     "ntk": _cost(

@@ -17,14 +17,16 @@ from landscape.objective.objective import Objective
 def in_float64(objective: Objective) -> Objective:
     """The same objective with a copy of the model and the loss in float64.
 
-    It shares the batches, which have to be cast when they are used
-    (:meth:`landscape.data.batches.Batch.in_precision`), and the origin.
+    It takes theta once at most, as its own weights are not kept besides. It shares the origin, and
+    the batches, which have to be cast when they are used
+    (:meth:`landscape.data.batches.Batch.in_precision`).
 
     Raises:
         InputError: the model can't be copied.
     """
     double = copy.copy(objective)
     MovableModel.__init__(double, objective.module, objective.device, torch.float64)
+    double.theta = double.live_weights  # it is moved at most once: no second copy of them
     double.dtype, double.precision = torch.float64, "fp64"
     double.criterion = objective.criterion.to(objective.device, torch.float64)
     return double
