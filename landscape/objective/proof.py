@@ -7,6 +7,7 @@ same with and without gradients, and its slope along the gradient has to be the 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import torch
 from torch import Tensor, nn
@@ -25,13 +26,15 @@ from landscape.parameters.layout import flatten
 # The proof is made with so many samples of the first batch.
 SAMPLES = 16
 # Steps of the central difference relative to the norm of the weights, the first that agrees counts:
-# a kink of the loss spoils the longer ones, rounding the shorter ones.
+# kinks and steep losses spoil the longer ones, rounding the shorter ones.
 STEPS = {
-    torch.float64: (1e-5, 1e-6, 1e-4, 1e-7, 1e-3),
+    torch.float64: (1e-5, 1e-6, 1e-4, 1e-7, 1e-3, 1e-9, 1e-11),
     torch.float32: (1e-3, 1e-4, 1e-2, 3e-5),
 }
 # The largest difference of slope and gradient norm, relative to the norm.
 SLOPE_TOLERANCE = 1e-3
+# Slopes that differ by at most this share of the larger are of a loss that is straight so far.
+STEADY = 0.1
 # A step for which rounding may be more, relative to the norm, says nothing.
 LARGEST_ROUNDING = 0.1
 
@@ -166,11 +169,13 @@ def _gradient(module: nn.Module, loss: Tensor) -> Tensor:
 def _check_slope(twin: Twin, batch: Batch, value: float, gradient: Tensor) -> None:
     """Compare the slope of the loss along its gradient with the gradient's norm.
 
-    Nothing is compared where the gradient is 0, or so small that all steps drown in rounding.
+    Nothing is compared where the gradient is 0, or so small that all steps drown in rounding. A
+    gradient is refused if slopes over two steps agree with each other and not with it: where they
+    differ the loss is too steep for a difference to be a slope.
     """
     norm = torch.linalg.vector_norm(gradient).item()
     scale = max(torch.linalg.vector_norm(twin.theta).item(), 1e-3)
-    slope = math.nan
+    slopes: list[float] = []
     for step in STEPS.get(twin.value_type, STEPS[torch.float32]) if norm else ():
         h = step * scale
         ahead, behind = (
@@ -178,15 +183,18 @@ def _check_slope(twin: Twin, batch: Batch, value: float, gradient: Tensor) -> No
         )
         if not (math.isfinite(ahead) and math.isfinite(behind)):
             continue
-        rounding = 8 * twin.epsilon * max(abs(value), abs(ahead), abs(behind)) / h
+        # Losses near 0 are differences of numbers of order 1.
+        rounding = 8 * twin.epsilon * max(abs(value), abs(ahead), abs(behind), 1.0) / h
         if rounding > LARGEST_ROUNDING * norm:
             continue
         slope = (ahead - behind) / (2 * h)
         if abs(slope - norm) <= SLOPE_TOLERANCE * norm + rounding:
             return
-    if norm and not math.isnan(slope):
+        slopes.append(slope)
+    steady = [a for a, b in combinations(slopes, 2) if abs(a - b) <= STEADY * max(abs(a), abs(b))]
+    if steady:
         raise InputError(
-            f"the slope of the loss along its gradient is {slope:.6g}, but the gradient's norm "
+            f"the slope of the loss along its gradient is {steady[0]:.6g}, but the gradient's norm "
             f"{norm:.6g}: a backward pass of the model or the loss gives no derivative of its "
             "forward pass (a straight-through estimator, a gradient reversal, a hook?)"
         )

@@ -147,6 +147,20 @@ def test_a_hook_that_changes_a_gradient_is_found():
         Objective64(model, vectors())
 
 
+@pytest.mark.parametrize("scale", [30, 100, 1000])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_network_that_is_sure_of_its_classes_is_no_fault(scale, seed):
+    """Its loss is a difference of numbers of order 1, and steep where two classes meet."""
+    torch.manual_seed(seed)
+    model, inputs = mlp(), vectors()[0]
+    with torch.no_grad():
+        model[-1].weight *= scale
+        model[-1].bias *= scale
+        labels = model(inputs).argmax(1)
+    expected = F.cross_entropy(model(inputs).double(), labels).item()
+    assert Objective64(model, (inputs, labels)).loss() == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.Hardtanh, nn.GELU, nn.PReLU])
 def test_kinks_are_no_fault(activation):
     torch.manual_seed(0)
