@@ -87,8 +87,7 @@ class Settings:
             if getattr(self, name) < 1:
                 flag = name.replace("_", "-")
                 raise InputError(f"--{flag} has to be at least 1, got {getattr(self, name)}")
-        unknown = [word for word in self.noise if word not in NOISES]
-        if unknown or len(set(self.noise)) != len(self.noise):
+        if len(set(self.noise)) != len(self.noise):
             raise InputError(
                 f"--noise has to be different words of {', '.join(NOISES)}, "
                 f"got {' '.join(self.noise)}"

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from analyses.slices.stored_arrays import relative_error_names, under
 from landscape.estimates import Estimate
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
@@ -157,7 +158,7 @@ class Slice(Result):
             "xcoordinates": Array(self.x, "x direction", ("x",)),
             **{name: Array(values, self._unit(name), axes) for name, values in self.values.items()},
             **{f"origin/{name}": Array(v, self._unit(name)) for name, v in self.at_origin.items()},
-            **{f"dof/{name}": Array(dof) for name, dof in self.dof.items()},
+            **{f"dof/{name}": Array(dof, "degrees of freedom") for name, dof in self.dof.items()},
             **{name: Array(values) for name, values in self.directions.items()},
             **{
                 f"tensors/{name}": Array(column, self._unit(name), ("tensor",))
@@ -204,19 +205,17 @@ class Slice(Result):
             x=arrays["xcoordinates"],
             y=arrays.get("ycoordinates"),
             values={name: arrays[name] for name in names},
-            at_origin={name: float(value) for name, value in _under(arrays, "origin").items()},
-            dof={name: float(value) for name, value in _under(arrays, "dof").items()},
+            at_origin={name: float(value) for name, value in under(arrays, "origin").items()},
+            dof={name: float(value) for name, value in under(arrays, "dof").items()},
             directions={k: v for k, v in arrays.items() if "direction/" in k},
             direction_cosine=float(arrays["direction_cosine"]),
-            tensors=_under(arrays, "tensors"),
-            mode={name: value.item() for name, value in _under(arrays, "evaluation").items()},
+            tensors=under(arrays, "tensors"),
+            mode={name: value.item() for name, value in under(arrays, "evaluation").items()},
             measured=arrays["measured"].astype(bool),
-            errors=_under(arrays, "error"),
-            relative_errors=(
-                tuple(map(str, arrays["relative_errors"])) if "relative_errors" in arrays else None
-            ),
-            repeats=_under(arrays, "repeats"),
-            path=_under(arrays, "path"),
+            errors=under(arrays, "error"),
+            relative_errors=relative_error_names(arrays),
+            repeats=under(arrays, "repeats"),
+            path=under(arrays, "path"),
             label=label,
             settings=settings,
             provenance=provenance,
@@ -287,12 +286,3 @@ class Slice(Result):
     def _direction_file(self) -> str:
         """The file in which the original tool looks for the directions: this one."""
         return f"{self.analysis}.h5"
-
-
-def _under(arrays: Arrays, folder: str) -> dict[str, NDArray[Any]]:
-    prefix = f"{folder}/"
-    return {
-        name.removeprefix(prefix): values
-        for name, values in arrays.items()
-        if name.startswith(prefix)
-    }

@@ -57,16 +57,29 @@ def check_axes(arrays: Mapping[str, Described], coordinates: Collection[str] = (
                 raise InputError(f"{path} has {length} entries along {axis}, {holder} has {count}")
 
 
-def check_restored(restored: Mapping[str, Described], stored: Mapping[str, NDArray[Any]]) -> None:
+def check_restored(
+    restored: Mapping[str, Described],
+    stored: Mapping[str, NDArray[Any]],
+    *,
+    may_lack: bool = False,
+) -> None:
     """Check that a result has the arrays of the file that it was restored from.
+
+    Args:
+        restored: the arrays of the result, by path.
+        stored: those of the file.
+        may_lack: whether the file may lack some, as those of earlier versions do.
 
     Raises:
         InputError: An array is missing, is too many, or has another shape or kind of values.
     """
-    for path in {*restored} ^ {*stored}:
-        what = "lacks" if path in restored else "should not have"
-        raise InputError(f"it {what} {path}")
+    for path in {*stored} - {*restored}:
+        raise InputError(f"it should not have {path}")
     for path, array in restored.items():
+        if path not in stored:
+            if may_lack:
+                continue
+            raise InputError(f"it lacks {path}")
         values = np.asarray(array.values)
         if values.shape != stored[path].shape or _kind(values) != _kind(stored[path]):
             raise InputError(

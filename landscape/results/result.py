@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from xarray import Dataset
 
-FORMAT = 3
-# Those of files that earlier versions wrote: without a checksum, and without dimension scales.
+FORMAT = 4
+# Those of files that earlier versions wrote: without a checksum, without dimension scales, and
+# without arrays that results have had since. An array that is new in a result needs a new format.
 UNSEALED_FORMAT = 1
-EARLIER_FORMATS = (UNSEALED_FORMAT, 2)
+EARLIER_FORMATS = (UNSEALED_FORMAT, 2, 3)
 # What is raised where a file does not hold what a result needs.
 _UNFIT = (
     InputError, KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError,
@@ -230,8 +231,9 @@ class Result(ABC):
             described = result.arrays()
             check_axes(described, cls.coordinates)
             check_errors(described)
-            if outline.is_sealed:  # files of earlier versions have fewer arrays
-                check_restored(described, arrays)
+            if outline.is_sealed:
+                is_earlier = attributes["format"] in EARLIER_FORMATS
+                check_restored(described, arrays, may_lack=is_earlier)
             plain(result.headline())
         except _UNFIT as error:
             why = textwrap.shorten(str(error), 300) or type(error).__name__

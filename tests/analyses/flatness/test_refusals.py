@@ -26,7 +26,7 @@ def test_a_loss_that_is_not_finite_at_the_weights_is_refused():
     [
         ({"draws": 0}, "--draws has to be at least 1, got 0"),
         ({"ascent_steps": 0}, "--ascent-steps has to be at least 1, got 0"),
-        ({"noise": ("loud",)}, "--noise has to be different words of .*, got loud"),
+        ({"noise": ("loud",)}, "noise has to be one of fixed, .*, got .*loud"),
         ({"noise": ("fixed", "fixed")}, "--noise has to be different words"),
         ({"sigmas": ()}, "--sigmas has to be positive and increasing, got nothing"),
         ({"sigmas": (0.0,)}, "--sigmas has to be positive and increasing, got 0.0"),

@@ -11,8 +11,11 @@ import pytest
 from analyses import line, surface
 from analyses.catalog import known_analyses
 from analyses.slices.grid import Axis
+from landscape.errors import InputError
+from landscape.results.hdf5.read import read_arrays, read_outline
 from landscape.results.hdf5.scales import SCALE_ONLY
-from landscape.results.result import plain
+from landscape.results.hdf5.write import write_hdf5
+from landscape.results.result import FORMAT, plain
 from tests.analyses.problems import NAMES, having_loss, objective, result
 
 every_result = pytest.mark.parametrize("name", NAMES)
@@ -201,3 +204,27 @@ def test_every_other_number_has_a_unit(name):
         values = np.asarray(array.values)
         if values.dtype.kind == "f" and "direction/" not in path and not array.unit:
             assert path in WITHOUT_UNIT.get(name, set()), path
+
+
+# ------------------------------------------------------------------- files of earlier versions
+
+
+def without(path, name, number):
+    """Write a sealed file again without an array, as a file of another format."""
+    outline, arrays = read_outline(path), read_arrays(path)
+    attributes = {**outline.attributes, "format": number}
+    attributes.pop("sha256", None)
+    write_hdf5(path, attributes, {key: v for key, v in arrays.items() if key != name}, {}, {})
+
+
+def test_a_file_of_an_earlier_version_may_lack_what_is_new(tmp_path):
+    path = tmp_path / "hessian.h5"
+    saved = result("hessian")
+    saved.save(path)
+    without(path, "residual_bits", FORMAT - 1)
+    loaded = known_analyses()["hessian"].result_type.load(path)
+    assert loaded.residual_bits == 32  # of the type of its weights
+    np.testing.assert_array_equal(loaded.eigenvalues, saved.eigenvalues)
+    without(path, "residual_bits", FORMAT)
+    with pytest.raises(InputError, match="it lacks residual_bits"):
+        known_analyses()["hessian"].result_type.load(path)
