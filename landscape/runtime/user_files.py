@@ -5,7 +5,9 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from landscape.errors import InputError
@@ -39,15 +41,16 @@ def load_user_function(name: str) -> Callable[..., Any]:
     if not path.is_file():
         raise InputError(f"no such file: {path_text} (expected FILE.py:FUNCTION, got {name!r})")
     # A module name that nothing else has: the file may be called json.py.
-    spec = importlib.util.spec_from_file_location(f"_landscape_user_{path.stem}", path)
+    module_name = f"_landscape_user_{path.stem}"
+    loader = _FromSource(module_name, str(path))
+    spec = importlib.util.spec_from_file_location(module_name, path, loader=loader)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
     sys.modules[spec.name] = module  # dataclasses look their module up there
     try:
-        with_torchvision(partial(spec.loader.exec_module, module))
+        with_torchvision(partial(loader.exec_module, module))
     except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
         raise InputError(f"{path_text} can't be imported: {_describe(error)}") from error
@@ -55,6 +58,18 @@ def load_user_function(name: str) -> Callable[..., Any]:
     if not callable(loaded):
         raise InputError(f"{path_text} has no function {function!r}")
     return loaded
+
+
+class _FromSource(SourceFileLoader):
+    """Compiles what is in the file now, and leaves nothing beside it.
+
+    Compiled code is taken for that of a file of the same size and second, which may be another.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The compiled source."""
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
 
 
 def call_user_function(name: str, arguments: Mapping[str, Any], *, strict: bool) -> Any:

@@ -1,3 +1,4 @@
+import os
 import sys
 
 import pytest
@@ -51,6 +52,17 @@ def test_a_function_is_loaded_and_called(write):
     assert load_user_function(name)(1) == (1, 2)
     assert call_user_function(name, {"a": 5}, strict=True) == (5, 2)
     assert call_user_function(name, {"a": 5, "b": 6}, strict=True) == (5, 6)
+
+
+def test_what_is_in_the_file_now_is_run(write, tmp_path, monkeypatch):
+    """Also where it was changed within a second to as many characters, as compiled code is not."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    times = tmp_path.stat().st_mtime_ns
+    for answer in (3, 4):
+        name = write(f"def make(): return {answer}")
+        os.utime(tmp_path / "mine.py", ns=(times, times))
+        assert load_user_function(name)() == answer
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
 
 
 def test_a_relative_path(write, tmp_path, monkeypatch):
