@@ -1,6 +1,7 @@
 """Ticks of logarithmic axes at round numbers, which are written as plain numbers."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from matplotlib.axis import Axis
@@ -28,10 +29,9 @@ def round_values(low: float, high: float, most: int = 7) -> Array:
     first, last = math.log10(low), math.log10(high)
     candidates: list[Array] = []
     if last - first >= 1:
-        decades = 10.0 ** np.arange(math.floor(first), math.ceil(last) + 1)
+        decades = _powers_of_ten(range(math.floor(first), math.ceil(last) + 1))
         candidates += [np.multiply.outer(decades, digits).ravel() for digits in _LEADING_DIGITS]
-        powers = np.asarray(MaxNLocator(most, integer=True).tick_values(first, last))
-        candidates.append(10.0**powers)
+        candidates.append(_powers_of_ten(MaxNLocator(most, integer=True).tick_values(first, last)))
     candidates.append(np.asarray(MaxNLocator(most - 1).tick_values(low, high)))
     for values in candidates:
         # Ends are often round numbers themselves, which rounding has moved.
@@ -39,6 +39,11 @@ def round_values(low: float, high: float, most: int = 7) -> Array:
         if len(inside) <= most:
             break
     return inside
+
+
+def _powers_of_ten(exponents: Iterable[float]) -> Array:
+    """Powers as Python rounds them; numpy 1's of arrays miss 0.1 by one bit."""
+    return np.array([10.0 ** float(exponent) for exponent in exponents])
 
 
 class RoundValues(Locator):

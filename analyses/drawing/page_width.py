@@ -57,7 +57,7 @@ def _rearrange_grid(page: Page, grid: GridSpecBase, panels: list[Axes], columns:
     if isinstance(grid, GridSpecFromSubplotSpec):
         new = GridSpecFromSubplotSpec(rows, columns, grid.get_topmost_subplotspec())
     else:
-        holder: Any = panels[0].get_figure(root=False)
+        holder: Any = panels[0].get_figure()
         new = GridSpec(rows, columns, figure=holder)
     for number, axes in enumerate(panels):
         axes.set_subplotspec(new[number // columns, number % columns])
@@ -112,7 +112,7 @@ def _parent_of(grid: GridSpecBase, panel: Axes) -> SubplotSpec | None:
     """The place within another grid that a grid or its subfigure has; None if it has the page."""
     if isinstance(grid, GridSpecFromSubplotSpec):
         return grid.get_topmost_subplotspec()
-    holder = panel.get_figure(root=False)
+    holder = panel.get_figure()
     # matplotlib has no public name for the place of a subfigure.
     return holder._subplotspec if isinstance(holder, SubFigure) else None  # type: ignore[attr-defined]
 

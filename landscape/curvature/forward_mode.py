@@ -95,7 +95,8 @@ def second_derivatives_along(
         return slope
 
     with torch.no_grad(), PlainForms(FORWARD_MODE), warnings.catch_warnings():
-        # torch loads its forward derivatives by torch.jit.script, which it deprecates.
-        warnings.simplefilter("ignore", DeprecationWarning)
+        # torch loads its forward derivatives by torch.jit.script, which it deprecates: torch 2.14
+        # by a FutureWarning, which everybody sees.
+        warnings.filterwarnings("ignore", "`torch.jit.script` is")
         derivatives: Tensor = jvp(slopes, (weights,), (direction,))[1]
     return derivatives

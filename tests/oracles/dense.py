@@ -33,7 +33,7 @@ def dense_hessian(model: nn.Module, inputs: Tensor, targets: Tensor, loss: Loss)
     """The Hessian at the model's own parameters, of shape (P, P)."""
     with _elementary_operators(), warnings.catch_warnings():
         # torch compiles its own forward derivatives with torch.jit.script, and warns of it.
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", "`torch.jit.script` is")
         return hessian(_loss_of_theta(model, inputs, targets, loss))(dense_theta(model))
 
 

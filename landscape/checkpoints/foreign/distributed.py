@@ -15,7 +15,7 @@ from torch.distributed.checkpoint import metadata as dcp_metadata
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader, _StorageInfo
 from torch.distributed.checkpoint.metadata import Metadata, StorageMeta, TensorStorageMetadata
-from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_loader import _load_state_dict
 
 from landscape.checkpoints.foreign.harmless import harmless_types
 from landscape.checkpoints.foreign.shards import METADATA
@@ -40,7 +40,8 @@ def read_distributed(folder: Path) -> dict[str, Any]:
         }
         with warnings.catch_warnings():  # that it is one process is no news
             warnings.simplefilter("ignore")
-            load(tensors, storage_reader=reader, no_dist=True)
+            # load() takes no_dist only in later releases than torch 2.6.
+            _load_state_dict(tensors, storage_reader=reader, no_dist=True)
     except InputError:
         raise
     except (Exception, CheckpointException) as error:  # damage shows in many ways
@@ -107,7 +108,10 @@ class _MetadataUnpickler(pickle.Unpickler):
 
 def _check_sizes(metadata: Metadata, folder: Path, available: int) -> None:
     """Raise InputError if the tensors are larger than the files that should hold them."""
-    packed = any(info.transform_descriptors for info in metadata.storage_data.values())
+    packed = any(
+        getattr(info, "transform_descriptors", None)  # torch 2.6 has no such field
+        for info in metadata.storage_data.values()
+    )
     claimed = sum(
         entry.size.numel() * entry.properties.dtype.itemsize
         for entry in metadata.state_dict_metadata.values()

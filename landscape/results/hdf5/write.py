@@ -44,7 +44,12 @@ def write_hdf5(
         for name, values in arrays.items():
             store_array(file, name, values, described.get(name, {}))
         write_scales(file, scales)
-    with replacing(path) as temporary, temporary.open("wb") as opened:
-        content = memory.getbuffer()[USER_BLOCK:]
+    # Views that an error's traceback keeps make the garbage collector of Python 3.12.1 crash.
+    with (
+        memory.getbuffer() as whole,
+        whole[USER_BLOCK:] as content,
+        replacing(path) as temporary,
+        temporary.open("wb") as opened,
+    ):
         opened.write(seal(content))
         opened.write(content)

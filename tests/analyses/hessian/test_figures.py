@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.integrate import trapezoid
 from torch import nn
 
 from analyses import hessian
@@ -131,6 +132,6 @@ def test_the_density_that_is_drawn_has_its_mass_where_the_eigenvalues_are():
     mean, error = quadrature.density(grid)
     for low, high in ((-0.05, 0.05), (0.3, 10.0), (-10.0, -0.3)):
         inside = (grid > low) & (grid < high)
-        mass, spread = (np.trapezoid(y[inside], grid[inside]) for y in (mean, error))
+        mass, spread = (trapezoid(y[inside], grid[inside]) for y in (mean, error))
         expected = ((truth > low) & (truth < high)).mean()
         assert mass == pytest.approx(expected, abs=4 * spread + 0.02)

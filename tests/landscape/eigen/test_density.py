@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 
 from landscape.eigen.operator import rademacher_vectors
 from landscape.eigen.quadrature import Quadrature
@@ -19,7 +20,7 @@ def stochastic_lanczos(operator, probes, steps, generator):
 
 
 def integral(values, grid):
-    return np.trapezoid(values, grid)
+    return trapezoid(values, grid)
 
 
 @pytest.mark.parametrize("finest", [0.0, 0.05, 0.3])

@@ -83,7 +83,8 @@ def test_derivatives_at_another_theta(case):
     there = Objective64(moved, case.data, case.loss, batch_size=4)
     direction = torch.randn_like(theta)
 
-    assert objective.evaluate(theta) == pytest.approx(there.evaluate(), nan_ok=True)
+    # Texts, since a dataclass with a NaN in it is not equal to another in Python 3.13.
+    assert str(objective.evaluate(theta)) == str(there.evaluate())
     assert objective.loss(theta) == there.loss()
     assert objective.loss(theta) != objective.loss()
     assert torch.equal(objective.gradient(theta), there.gradient())

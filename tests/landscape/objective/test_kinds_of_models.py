@@ -151,7 +151,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning", "ignore:Lazy modules")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script", "ignore:Lazy modules")
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_cannot_be_measured_is_said_in_one_line(kind):
     make, message = REFUSED[kind]

@@ -1,6 +1,7 @@
 """Nothing in an HDF5 file makes its reader crash, hang, read other files or take all memory."""
 
 import gc
+import io
 import os
 import signal
 import time
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from landscape.errors import InputError, SaveError
-from landscape.results.hdf5 import child
+from landscape.results.hdf5 import child, write
 from landscape.results.hdf5.child import read_in_child
 from landscape.results.hdf5.content import Content
 from landscape.results.hdf5.read import is_hdf5, read_arrays, read_outline, read_shapes
@@ -231,3 +232,24 @@ def test_a_file_that_can_not_be_written_leaves_the_one_that_was_there(sealed, mo
         write_hdf5(path, {"label": "new"}, {"numbers": [1.0]}, {})
     assert path.read_bytes() == before
     assert [each.name for each in path.parent.iterdir()] == ["sealed.h5"]
+
+
+def test_a_failed_write_leaves_no_view_of_its_memory(tmp_path, monkeypatch):
+    """Collecting one that a traceback keeps crashes Python 3.12.1 and warns in others."""
+    memories = []
+
+    class Memory(io.BytesIO):
+        def __init__(self):
+            super().__init__()
+            memories.append(self)
+
+    def full(content):
+        raise OSError("File too large")
+
+    monkeypatch.setattr(io, "BytesIO", Memory)
+    monkeypatch.setattr(write, "seal", full)
+    with pytest.raises(SaveError) as caught:
+        write_hdf5(tmp_path / "a.h5", {}, {"numbers": np.arange(3.0)}, {})
+    assert caught.traceback
+    (memory,) = memories
+    memory.close()  # raises BufferError while there is a view

@@ -111,7 +111,8 @@ def transformed(picture, a, b, c, d, e, f):
     a, b, c, d, e, f = (np.float32(value) for value in (a, b, c, d, e, f))
     for y in range(height):
         for x in range(width):
-            positions = (a * x + b * y + c, d * x + e * y + f)
+            x32, y32 = np.float32(x), np.float32(y)  # numpy 1 makes float64 of float32 and int
+            positions = (a * x32 + b * y32 + c, d * x32 + e * y32 + f)
             column, row = (int(math.copysign(math.floor(abs(p) + 0.5), p)) for p in positions)
             if 0 <= column < width and 0 <= row < height:
                 result[y, x] = picture[row, column]
@@ -120,11 +121,11 @@ def transformed(picture, a, b, c, d, e, f):
 
 def rotate(picture, degrees):
     height, width = picture.shape[:2]
-    angle = np.float32(degrees) * np.float32(math.pi / 180)
+    angle = np.float32([degrees]) * np.float32(math.pi / 180)  # an array stays float32 in numpy 1
     cos, sin = np.cos(angle), np.sin(angle)
     x = ((width - 1) - (cos * (width - 1) - sin * (height - 1))) / 2
     y = ((height - 1) - (sin * (width - 1) + cos * (height - 1))) / 2
-    return transformed(picture, cos, -sin, x, sin, cos, y)
+    return transformed(picture, *(value.item() for value in (cos, -sin, x, sin, cos, y)))
 
 
 def cutout(picture, pads, centre):

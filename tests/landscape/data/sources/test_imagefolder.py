@@ -155,7 +155,7 @@ def test_16_bit_grey_is_scaled_and_not_cut_off(tmp_path):
     grey = noise(1, channels=1)
     path = write(tmp_path / "a.png", grey.astype(np.uint16) * 257)
     with Image.open(path) as picture:
-        assert picture.mode == "I;16"
+        assert picture.mode.startswith("I")  # "I" or "I;16", by the release of Pillow
     assert torch.equal(decode(path, 6), torch.from_numpy(grey).expand(3, 6, 6))
 
 
