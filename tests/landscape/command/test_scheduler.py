@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
 import pytest
 
 from landscape.checkpoints.run import RunDirectory
-from tests.commands import TIMEOUT, free_port
+from tests.commands import TIMEOUT
 
 ROOT = Path(__file__).parents[3]
 
@@ -73,6 +74,15 @@ def address(warm, tmp_path):
         thread.join()
 
 
+def job_of_a_free_port():
+    """The number of a job for which the script's port, 20000 + its number, is free."""
+    for number in range(os.getpid() % 12000, 12000):
+        with socket.socket() as trial:
+            if trial.connect_ex(("localhost", 20000 + number)) != 0:
+                return number
+    raise AssertionError("no port is free")
+
+
 def test_the_slurm_example(address, tmp_path):
     scripts = {"srun": SRUN, "scontrol": SCONTROL, "landscape-train": LANDSCAPE_TRAIN}
     for name, script in scripts.items():
@@ -90,7 +100,7 @@ def test_the_slurm_example(address, tmp_path):
                 "PATH": f"{tmp_path}:{os.environ['PATH']}",
                 "RUN": str(run.path),
                 "WARM": address,
-                "SLURM_JOB_ID": str(free_port()),
+                "SLURM_JOB_ID": str(job_of_a_free_port()),
                 "SLURM_JOB_NODELIST": "localhost",
                 **extra,
             },
