@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+import numpy as np
 import pytest
 from matplotlib import colormaps
 from matplotlib.colors import LogNorm
@@ -142,7 +143,7 @@ def test_without_scripts_there_are_maps(tmp_path):
     picture = tmp_path / "silent.png"
     browse(silent, "--window-size=700,700", "--hide-scrollbars", f"--screenshot={picture}")
     with Image.open(picture) as image:
-        colours = Counter(image.convert("RGB").get_flattened_data())
+        colours = Counter(map(tuple, np.asarray(image.convert("RGB")).reshape(-1, 3).tolist()))
     source = panel()
     values = LogNorm(source.loss.min(), source.loss.max())(source.loss)
     for colour in colormaps["viridis"](values, bytes=True)[..., :3].reshape(-1, 3):
