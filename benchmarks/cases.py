@@ -28,6 +28,13 @@ def resnet20() -> nn.Module:
     return model.eval()
 
 
+def add_case_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that name pictures and weights for :func:`load_case`."""
+    parser.add_argument("--data-dir", help="an image folder with train/CLASS/PICTURE")
+    parser.add_argument("--checkpoint", help="weights in place of random ones, with --model")
+    parser.add_argument("--model", help="as for landscape-plot")
+
+
 def load_case(arguments: argparse.Namespace) -> tuple[nn.Module, NDArray[np.uint8], Tensor]:
     """The model in eval mode, pictures (N, 32, 32, 3) and targets that the arguments ask for."""
     source = np.random.default_rng(0)

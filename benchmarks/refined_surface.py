@@ -29,7 +29,7 @@ from analyses import surface
 from analyses.slices.grid import Axis
 from analyses.surface.result import Surface
 from analyses.surface.settings import Settings
-from benchmarks.cases import load_case, normalised
+from benchmarks.cases import add_case_arguments, load_case, normalised
 from benchmarks.surface_methods import OriginalLoop, Pictures
 from landscape.directions.direction import random_direction
 from landscape.directions.files import direction_arrays
@@ -80,10 +80,10 @@ def run(arguments: argparse.Namespace) -> tuple[float, list[Row]]:
         loop_seconds = [_seconds_of_a_point(loop)]
         refined = []
         for exact_points in (True, False):
-            asked = replace(settings, exact_points=exact_points)
+            of_arithmetic = replace(settings, exact_points=exact_points)
             keep_freed_memory()
             started = time.perf_counter()
-            result = surface.compute(objective, asked, directions=tuple(directions))
+            result = surface.compute(objective, of_arithmetic, directions=tuple(directions))
             refined.append((result, time.perf_counter() - started))
             return_freed_memory()
             loop_seconds.append(_seconds_of_a_point(loop))
@@ -127,9 +127,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=51, help="points along a side of the grid")
     parser.add_argument("--tolerance", type=float, default=0.01)
     parser.add_argument("--truth", action="store_true", help="measure every point too")
-    parser.add_argument("--data-dir", help="an image folder with train/CLASS/PICTURE")
-    parser.add_argument("--checkpoint", help="weights, with --model")
-    parser.add_argument("--model", help="as for landscape-plot")
+    add_case_arguments(parser)
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     point, rows = run(arguments)

@@ -37,7 +37,7 @@ import h5py
 import numpy as np
 import torch
 
-from benchmarks.cases import load_case, normalised
+from benchmarks.cases import add_case_arguments, load_case, normalised
 from benchmarks.surface_methods import ExactLosses, OriginalLoop, Package, Pictures, Point
 from landscape.directions.direction import Direction, random_direction
 from landscape.directions.files import direction_arrays
@@ -171,9 +171,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--all-forms", action="store_true", help="also modes that are not chosen")
-    parser.add_argument("--data-dir", help="an image folder with train/CLASS/PICTURE")
-    parser.add_argument("--checkpoint", help="weights, with --model")
-    parser.add_argument("--model", help="as for landscape-plot")
+    add_case_arguments(parser)
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     report = run(arguments)

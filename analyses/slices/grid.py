@@ -120,7 +120,13 @@ class Grid:
 
     @classmethod
     def of(
-        cls, x: Axis, y: Axis | None = None, tolerance: float | None = None, repeats: int = 1
+        cls,
+        x: Axis,
+        y: Axis | None = None,
+        tolerance: float | None = None,
+        repeats: int = 1,
+        *,
+        exact_points: bool = False,
     ) -> "Grid":
         """The grid of these axes, of which ``repeats`` are to be measured.
 
@@ -133,7 +139,7 @@ class Grid:
             f"the values of {points:,} points",
             "take fewer points (the N of MIN:MAX:N)",
         )
-        return cls(x.coordinates, None if y is None else y.coordinates, tolerance)
+        return cls(x.coordinates, None if y is None else y.coordinates, tolerance, exact_points)
 
     @property
     def sides(self) -> list[Floats]:

@@ -26,6 +26,7 @@ from landscape.objective.objective import Objective
 from landscape.results.fingerprint import fingerprint
 from landscape.results.hashing import hash_tensors
 from landscape.results.journal import Key, Values
+from landscape.results.value_names import is_of_a_loss
 from landscape.slices.evaluation_mode import EvaluationMode
 from landscape.slices.order import coarse_to_fine
 from landscape.slices.point_queue import PointQueue
@@ -248,7 +249,7 @@ def _measure_repeat(
     filled = {
         name: refinement.fill(
             values,
-            logarithmic="_loss" in name,
+            logarithmic=is_of_a_loss(name),
             noise=noise.get(name, 0.0),
             bounds=bounds_of(name, points.splits),
         )

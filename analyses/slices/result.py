@@ -13,6 +13,7 @@ from analyses.slices.stored_arrays import relative_error_names, under
 from landscape.estimates import Estimate
 from landscape.results.provenance import Provenance
 from landscape.results.result import Array, Result
+from landscape.results.value_names import is_of_a_loss
 
 # Of all numbers that are neither losses nor metrics.
 UNITS = {
@@ -133,7 +134,7 @@ class Slice(Result):
         if self.relative_errors is not None:
             return name in self.relative_errors
         known = self.measured & np.isfinite(self.values[name])
-        return "_loss" in name and bool((self.values[name][known] > 0).all())
+        return is_of_a_loss(name) and bool((self.values[name][known] > 0).all())
 
     def absolute_error(self, name: str) -> Floats:
         """The errors of interpolated values in the unit of the values."""

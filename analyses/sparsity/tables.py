@@ -12,10 +12,8 @@ MLP = "MLP (Mixer: channel mixing), %, ± standard error"
 
 
 def tabulate(results: Sequence[Sparsity]) -> dict[str, list[dict[str, str]]]:
-    """One table with a row for each checkpoint; it has a column for each threshold of any."""
-    rows = [_row(result) for result in results]
-    columns = dict.fromkeys(column for row in rows for column in row)
-    return {"": [{column: row.get(column, "–") for column in columns} for row in rows]}
+    """One table with a row for each checkpoint."""
+    return {"": [_row(result) for result in results]}
 
 
 def _row(result: Sparsity) -> dict[str, str]:

@@ -5,8 +5,6 @@ Li, Xu, Taylor, Studer and Goldstein, "Visualizing the Loss Landscape of Neural 
 (ny, nx), so that its plotters read it.
 """
 
-from dataclasses import replace
-
 from analyses.run_context import RunContext
 from analyses.slices.grid import Grid
 from analyses.slices.measure import measure_slice
@@ -47,6 +45,7 @@ def measure(
         (3, 5)
     """
     tolerance = settings.tolerance if settings.refine else None
-    grid = Grid.of(settings.x, settings.y, tolerance, settings.repeats)
-    grid = replace(grid, exact_points=settings.exact_points)
+    grid = Grid.of(
+        settings.x, settings.y, tolerance, settings.repeats, exact_points=settings.exact_points
+    )
     return measure_slice(Surface, objective, settings, grid, context, directions)

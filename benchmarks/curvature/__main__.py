@@ -22,6 +22,7 @@ from pathlib import Path
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from benchmarks.cases import add_case_arguments
 from benchmarks.curvature.attempts import Attempt, attempts
 from benchmarks.curvature.figure import draw, table
 from benchmarks.curvature.page import publish
@@ -40,9 +41,7 @@ def main() -> None:
     parser.add_argument(
         "--longest", type=float, default=120.0, metavar="S", help="seconds that a search may take"
     )
-    parser.add_argument("--data-dir", help="an image folder with train/CLASS/PICTURE")
-    parser.add_argument("--checkpoint", help="weights in place of the ResNet-20, with --model")
-    parser.add_argument("--model", help="as for landscape-plot")
+    add_case_arguments(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as they come")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="where to draw the residuals")
     parser.add_argument(

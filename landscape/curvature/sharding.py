@@ -123,12 +123,14 @@ class ShardedProducts:
     def _products(self, requests: Sequence[ProductRequest], exact: bool) -> list[Tensor]:
         """The sums over all ranks, in rank 0, in float64 where all ranks' shards take it."""
         products = self._local(requests, exact=exact)
-        own = self._objective.theta
-        if exact and own.dtype != torch.float64:
-            takes_float64 = own.new_tensor([products[0].dtype == torch.float64], dtype=torch.int32)
+        theta = self._objective.theta
+        if exact and theta.dtype != torch.float64:
+            takes_float64 = theta.new_tensor(
+                [products[0].dtype == torch.float64], dtype=torch.int32
+            )
             dist.all_reduce(takes_float64, dist.ReduceOp.MIN)
             if not takes_float64:
-                products = [product.to(own) for product in products]
+                products = [product.to(theta) for product in products]
         return self._reduced(products)
 
     @staticmethod

@@ -10,6 +10,11 @@ OF_EACH_SPLIT = ("loss", "acc", "loss_stderr")
 EIGENVALUES = ("min_eig", "max_eig", "eig_residual")
 
 
+def is_of_a_loss(name: str) -> bool:
+    """Whether a value is a loss or its sampling error, whose errors are relative where it is > 0."""
+    return "_loss" in name
+
+
 def value_names(splits: Iterable[str], metrics: Iterable[str]) -> list[str]:
     """The names of the loss, accuracy, sampling error and metrics of each split, in order.
 
@@ -49,11 +54,11 @@ def check_names(
         InputError: a name is taken, such as that of the split that the data themselves are of.
     """
     split = str((origin or {}).get("split", "train"))
-    own = "test" if split == "val" else split
+    measured = "test" if split == "val" else split
     extra = extra_splits or {}
-    if own in extra:
+    if measured in extra:
         raise InputError(
-            f"extra_splits can't have {own!r}, which is what the measured data are called; pass "
+            f"extra_splits can't have {measured!r}, which is what the measured data are called; pass "
             "origin={'split': 'test'} for data that were held out, or rename it"
         )
-    value_names([own, *extra], metrics or {})
+    value_names([measured, *extra], metrics or {})

@@ -49,14 +49,14 @@ def krige(nodes: Floats, values: Floats, points: Floats, noise: float = 0.0) -> 
             variance = _local_deviation(nodes, system.standardised, nodes) ** 2
             floor = LEAST_ROUGHNESS * max(float(variance.mean()), np.finfo(float).tiny)
             system = _System(nodes, values, noise**2 / variance.clip(min=floor))
-    values_there, errors = [], []
+    predicted, errors = [], []
     size = max(1, DISTANCES_AT_ONCE // len(nodes))
     for start in range(0, len(points), size):
-        some = points[start : start + size]
-        value, deviation = system.predict(some)
-        values_there.append(value)
-        errors.append(_local_deviation(nodes, system.standardised, some) * deviation)
-    return Prediction(np.concatenate(values_there), np.concatenate(errors))
+        chunk = points[start : start + size]
+        value, deviation = system.predict(chunk)
+        predicted.append(value)
+        errors.append(_local_deviation(nodes, system.standardised, chunk) * deviation)
+    return Prediction(np.concatenate(predicted), np.concatenate(errors))
 
 
 class _System:

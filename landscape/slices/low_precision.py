@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from landscape.results.value_names import is_of_a_loss
 from landscape.slices.evaluation_mode import EvaluationMode
 from landscape.slices.mode_trials import ModeTrials, Point, Trial
 
@@ -64,15 +65,15 @@ def with_needed_precision(
         errors = [size for name, size in noise.items() if name.endswith("_loss")]
         if max(errors) <= need.error and best.seconds / seconds >= WORTHWHILE_GAIN:
             largest = largest_difference(values, expected)
-            best = Trial(replace(mode, error=largest, noise=noise), seconds)
+            best = Trial(replace(mode, error=largest, noise=_known(noise)), seconds)
     return best
 
 
 def with_noise(trials: ModeTrials, mode: EvaluationMode, need: PrecisionNeed) -> EvaluationMode:
-    """The same mode with the errors of its arithmetic."""
+    """The same mode with the errors of its arithmetic, as far as they can be measured."""
     expected, _ = trials.values(replace(mode, precision="fp32", compiled=False), need.points)
     values, _ = trials.values(mode, need.points)
-    return replace(mode, noise=noise_of(values, expected))
+    return replace(mode, noise=_known(noise_of(values, expected)))
 
 
 def noise_of(values: Sequence[Values], expected: Sequence[Values]) -> Values:
@@ -92,6 +93,11 @@ def noise_of(values: Sequence[Values], expected: Sequence[Values]) -> Values:
     return noise
 
 
+def _known(noise: Values) -> Values:
+    """The finite ones: values that a task does not have, such as an accuracy, are never compared."""
+    return {name: size for name, size in noise.items() if math.isfinite(size)}
+
+
 def largest_difference(values: Sequence[Values], expected: Sequence[Values]) -> float:
     """The largest relative difference of a loss."""
     return max(
@@ -105,5 +111,5 @@ def largest_difference(values: Sequence[Values], expected: Sequence[Values]) -> 
 def _difference(name: str, value: float, expected: float) -> float:
     if not (math.isfinite(value) and math.isfinite(expected)):
         return math.inf
-    scale = max(abs(expected), 1e-12) if "_loss" in name else 1.0
+    scale = max(abs(expected), 1e-12) if is_of_a_loss(name) else 1.0
     return abs(value - expected) / scale

@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from landscape.objective.objective import Objective
 from landscape.slices import low_precision as module
 from landscape.slices.choose_mode import choose_mode
 from landscape.slices.evaluation_mode import EvaluationMode
@@ -115,3 +117,13 @@ def test_points_that_are_finite_in_one_arithmetic_alone():
     assert noise["train_loss"] == pytest.approx(0.01)
     assert noise["train_acc"] == pytest.approx(math.sqrt(0.5))
     assert largest_difference([near, infinite], [finite, infinite]) == pytest.approx(0.01)
+
+
+def test_values_that_a_task_does_not_have_have_no_noise():
+    """An accuracy of a regression is nan in every arithmetic, and its error would be infinite."""
+    data = torch.randn(6, 4), torch.randn(6, 2)
+    objective = Objective(nn.Linear(4, 2), data, device="cpu", precision="bf16")
+    need = PrecisionNeed(0.1, POINTS)
+    mode = choose_mode(objective, plane_of(objective), "train", PROBES, 2601, need=need)
+    assert mode.precision == "bf16"
+    assert list(mode.noise) == ["train_loss", "train_loss_stderr"]
