@@ -11,7 +11,7 @@ EIGENVALUES = ("min_eig", "max_eig", "eig_residual")
 
 
 def is_of_a_loss(name: str) -> bool:
-    """Whether a value is a loss or its sampling error, whose errors are relative where it is > 0."""
+    """Whether a value is a loss or its sampling error, whose errors are relative if it is > 0."""
     return "_loss" in name
 
 
@@ -58,7 +58,7 @@ def check_names(
     extra = extra_splits or {}
     if measured in extra:
         raise InputError(
-            f"extra_splits can't have {measured!r}, which is what the measured data are called; pass "
-            "origin={'split': 'test'} for data that were held out, or rename it"
+            f"extra_splits can't have {measured!r}, which is what the measured data are called; "
+            "pass origin={'split': 'test'} for data that were held out, or rename it"
         )
     value_names([measured, *extra], metrics or {})

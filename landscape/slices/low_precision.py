@@ -94,7 +94,7 @@ def noise_of(values: Sequence[Values], expected: Sequence[Values]) -> Values:
 
 
 def _known(noise: Values) -> Values:
-    """The finite ones: values that a task does not have, such as an accuracy, are never compared."""
+    """The finite ones: what a task does not have, such as an accuracy, is never compared."""
     return {name: size for name, size in noise.items() if math.isfinite(size)}
 
 
