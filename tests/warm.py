@@ -22,6 +22,7 @@ MODULES = {
     "landscape-train": "landscape.cli",
     # What ranks do in tests of what they share.
     "exchange": "tests.landscape.runtime.exchange",
+    "process groups": "tests.landscape.training.process_groups",
     "sam": "tests.landscape.training.sam.ranks",
     "sharded": "tests.landscape.curvature.sharded",
 }

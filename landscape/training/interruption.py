@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
@@ -18,10 +19,12 @@ class StopRequest:
 
     Attributes:
         name: The name of the signal; empty if none has come.
+        has_stopped: Whether the training has stopped; signals that come later are ignored.
     """
 
     def __init__(self) -> None:
         self.name = ""
+        self.has_stopped = False
         self._stops_at_once = True
 
     @property
@@ -38,18 +41,33 @@ class StopRequest:
         finally:
             self._stops_at_once = True
 
+    def stop(self) -> NoReturn:
+        """Stop as this process, or another of those that train together, was asked to.
+
+        Raises:
+            StopRequested: Always.
+        """
+        self.has_stopped = True
+        raise StopRequested(self.name or "another process was asked to stop")
+
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """Handle a signal."""
+        if self.has_stopped:
+            return
         self.name = signal.Signals(number).name
         if self._stops_at_once:
-            raise StopRequested(self.name)
+            self.stop()
 
 
 @contextmanager
-def stop_requests() -> Iterator[StopRequest]:
+def stop_requests(*, ends_process: bool = False) -> Iterator[StopRequest]:
     """Handle SIGTERM and SIGUSR1 as requests to stop, for as long as the context lasts.
 
     Python lets only the main thread handle signals; in another thread no request ever comes.
+
+    Args:
+        ends_process: A process that has stopped is about to end: go on ignoring signals then. One
+            rank's signal stops them all, and theirs, which may come later, must not kill them.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -59,5 +77,6 @@ def stop_requests() -> Iterator[StopRequest]:
     try:
         yield request
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if not (ends_process and request.has_stopped):
+            for number, handler in before.items():
+                signal.signal(number, handler)

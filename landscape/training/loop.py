@@ -19,7 +19,7 @@ from landscape.training.display import Display
 from landscape.training.ema import MovingAverage
 from landscape.training.epoch import train_epoch
 from landscape.training.evaluation import evaluate, evaluate_embedding
-from landscape.training.interruption import StopRequest, StopRequested
+from landscape.training.interruption import StopRequest
 from landscape.training.optimizer import make_optimizer
 from landscape.training.outputs import Outputs
 from landscape.training.prepare import prepare
@@ -179,7 +179,7 @@ class Training:
         self.display.show_epoch(row)
         is_over = position.epoch == self.settings.epochs
         if not is_over and self.group.any_of(self.request.came)[0]:
-            raise StopRequested(self.request.name)
+            self.request.stop()
 
     def check_finite(self, records: list[Tensor]) -> None:
         """Raise DivergenceError if the loss of one of the last steps is not finite."""
@@ -198,7 +198,7 @@ class Training:
         if stops or (saves and not is_last):
             self.outputs.save()
         if stops:
-            raise StopRequested(self.request.name)
+            self.request.stop()
 
     def measure(self, started: float) -> Row:
         """The row of metrics.csv for the epoch that was just trained.

@@ -63,7 +63,8 @@ def train_command(arguments: argparse.Namespace) -> None:
     Raises:
         LandscapeError: The input is wrong, the training diverged, or a file can't be written.
     """
-    with stop_requests() as request:
+    is_rank = os.environ.get("WORLD_SIZE", "1") != "1"
+    with stop_requests(ends_process=is_rank) as request:
         try:
             _train(arguments, request)
         except StopRequested as stop:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from weakref import finalize
 
 import torch
 import torch.distributed as dist
@@ -58,12 +59,14 @@ class DataParallelGroup:
         DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(
             module, [name for name, _ in module.named_buffers()]
         )
-        return DistributedDataParallel(
+        wrapped = DistributedDataParallel(
             module,
             device_ids=[self.device] if self.device.type == "cuda" else None,
             gradient_as_bucket_view=True,
             find_unused_parameters=some_unused,
         )
+        _keep_until_freed(wrapped.process_group, wrapped.reducer)
+        return wrapped
 
     @staticmethod
     def unsynchronised(module: nn.Module) -> AbstractContextManager[Any]:
@@ -109,6 +112,16 @@ class DataParallelGroup:
 
 
 SINGLE_PROCESS = DataParallelGroup()
+
+
+def _keep_until_freed(connection: object, reducer: object) -> None:
+    """Keep DDP's process group alive until its reducer has been freed.
+
+    A reducer that holds the last reference to a process group destroys it without releasing the
+    GIL: it waits for gloo's threads, which may be waiting for the GIL, and never end
+    (pytorch/pytorch#56297). Destroyed by Python, the group releases the GIL.
+    """
+    finalize(reducer, lambda _: None, connection).atexit = False
 
 
 def all_processes(device: torch.device) -> DataParallelGroup:

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ import torch
 from landscape.checkpoints.run import RunDirectory
 from landscape.cli import main
 from tests.commands import status_of
+from tests.warm import Warm
 
 MODEL = (
     *("--model", "vit-tiny", "--model-args", "depth=1", "dim=16", "mlp_dim=16"),
@@ -105,6 +107,19 @@ def test_a_schedulers_warning_saves_and_ends_well(number, warm, tmp_path):
     state = RunDirectory(tmp_path).load("last.pt")
     assert state["epoch"] < 500
     assert state["epoch"] or len(state["records"])
+
+
+def test_a_network_that_is_freed_after_its_process_group_ends(server, tmp_path):
+    """As in the frames of the error that ends a training; many times, as it depends on threads."""
+    job = Warm(server, tmp_path, "process groups").start("20")
+    try:
+        deadline = time.monotonic() + 60
+        while job.is_alive and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not job.is_alive
+        assert job.end() == 0, job.err
+    finally:
+        job.kill()
 
 
 def test_a_full_disk_keeps_the_checkpoint_before(warm, tmp_path):
