@@ -37,6 +37,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """The garbage collector need not look at the tests and modules again and again."""
+    _leave_out_of_garbage_collection()
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Nor at what the tests of a module have imported and cached for others."""
+    if nextitem is not None and nextitem.path != item.path:
+        _leave_out_of_garbage_collection()
+
+
+def _leave_out_of_garbage_collection() -> None:
     gc.collect()
     gc.freeze()
 

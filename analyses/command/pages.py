@@ -101,7 +101,13 @@ def _section(
 
 @contextmanager
 def _left_out_of_garbage_collection() -> Iterator[None]:
-    """Let the collector pass over what exists by now, which may be thousands of results."""
+    """Let the collector pass over what exists by now, which may be thousands of results.
+
+    Not where the process has frozen objects itself: ``gc.unfreeze`` would release those, too.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
     gc.freeze()
     try:
         yield
