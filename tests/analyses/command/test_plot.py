@@ -1,5 +1,6 @@
 """landscape-plot on runs, foreign checkpoints and splits."""
 
+import gc
 import json
 import shutil
 
@@ -160,3 +161,22 @@ def test_a_foreign_file_beside_a_config_of_another_tool(done, user_file, tmp_pat
 def test_format_none_measures_and_draws_nothing(done, runs, tmp_path):
     done("line", runs[0], *SMALL["line"], "--format", "none", "--output-dir", tmp_path)
     assert sorted(content(tmp_path)) == ["plain/line.h5", "plain/line.json"]
+
+
+@pytest.fixture
+def frozen_again():
+    """What tests have in common stays left out of garbage collection."""
+    yield
+    gc.freeze()
+
+
+@pytest.mark.usefixtures("frozen_again")
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_drawing_leaves_the_objects_frozen_that_were(is_frozen, done, runs, tmp_path):
+    gc.unfreeze()
+    if is_frozen:
+        gc.freeze()
+    count = gc.get_freeze_count()
+    assert bool(count) == is_frozen
+    done("norms", runs[0], "--samples", "4", "--quiet", "--output-dir", tmp_path)
+    assert gc.get_freeze_count() == pytest.approx(count, rel=0.01)
