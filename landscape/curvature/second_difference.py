@@ -31,7 +31,7 @@ def second_difference(objective: Objective, vector: Tensor) -> Estimate:
 
     Args:
         objective: the loss L.
-        vector: the unit vector v, of shape (P,).
+        vector: a vector along v, which has unit norm, of shape (P,).
 
     Returns:
         The second difference; its ``stderr`` is what the last halving changed, plus rounding.
@@ -44,7 +44,9 @@ def second_difference(objective: Objective, vector: Tensor) -> Estimate:
     """
     with isolated(), torch.set_grad_enabled(objective.needs_gradients):
         twin, _, _ = Twin.with_loss(objective.module, objective.criterion, objective.batches[:1])
+        # A unit vector of float32 has unit norm but for rounding, which the error does not contain.
         direction = vector.to(twin.theta)
+        direction = direction / torch.linalg.vector_norm(direction)
 
         def loss(distance: float) -> float:
             theta = twin.theta + distance * direction
