@@ -6,6 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from analyses.drawing.contour_labels import drop_overlapping_labels
 from analyses.drawing.lettering import fit_names, note_of
 from analyses.drawing.options import FORMATS
 from analyses.drawing.page_width import rearrange
@@ -60,6 +61,7 @@ class Picture:
             if not fit_names(self._figure):
                 # It is laid out, for all formats; a placeholder would be drawn for once more.
                 self._figure.set_layout_engine(None)
+            drop_overlapping_labels(self._figure)
             self._is_fitted = True
         return self._figure
 

@@ -6,13 +6,12 @@ from functools import partial
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from analyses.drawing.contour_labels import label_contours
 from analyses.drawing.crowds import on_files
 from analyses.drawing.log_ticks import plain_log_ticks
-from analyses.drawing.numbers import contour_texts
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import masked, shared_scale, tell_if_linear
 from analyses.drawing.style import colour_map
@@ -94,7 +93,7 @@ def contours(
             lines = panel.contour(
                 xs, ys, shown, levels=levels, norm=scale, cmap=colour_map(), linewidths=0.9
             )
-        _label(lines)
+        label_contours(lines)
         mark_centre(panel)
     bar = page.colorbar(
         ScalarMappable(scale, colour_map()), ax=panels, extend=_beyond(scale, losses), aspect=30
@@ -116,7 +115,3 @@ def _beyond(scale: Normalize, losses: Sequence[Array]) -> str:
     assert scale.vmax is not None
     below, above = bool((finite < scale.vmin).any()), bool((finite > scale.vmax).any())
     return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
-
-
-def _label(lines: QuadContourSet) -> None:
-    lines.axes.clabel(lines, fontsize=6, fmt=contour_texts(list(lines.levels)))

@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from analyses.drawing.contour_labels import label_contours
 from analyses.drawing.crowds import on_files
 from analyses.drawing.lettering import plain_text
 from analyses.drawing.log_ticks import plain_log_ticks
-from analyses.drawing.numbers import contour_texts, with_unit
+from analyses.drawing.numbers import with_unit
 from analyses.drawing.options import PlotOptions
 from analyses.drawing.scales import masked, shared_scale, tell_if_linear
 from analyses.drawing.style import colour, colour_map, figure
@@ -76,7 +77,7 @@ def _draw_plane(
     lines = plane.contour(
         result.x, result.rows, loss, levels=levels[::2], colors="white", linewidths=0.5
     )
-    plane.clabel(lines, fontsize=6, fmt=contour_texts(list(lines.levels)))
+    label_contours(lines)
     plane.plot(path["x"], path["y"], ".-", color="white", markersize=7, linewidth=2.2)
     plane.plot(path["x"], path["y"], ".-", color=colour(PATH_COLOUR), markersize=5, linewidth=1.2)
     _name_epochs(plane, path, what_is_counted([result]))
