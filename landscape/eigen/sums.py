@@ -7,8 +7,10 @@ the residuals that eigenpairs are held to.
 import torch
 from torch import Tensor
 
-# How many rows are converted to float64 at once.
-PIECE = 2**18
+# How many rows are converted to float64 at once. On processors they stay in the cache, which takes a
+# third to a seventh of the time.
+ROWS = {"cpu": 2**13}
+ROWS_ELSEWHERE = 2**18
 
 
 def norms(vectors: Tensor) -> Tensor:
@@ -27,6 +29,7 @@ def unit(vectors: Tensor) -> Tensor:
 def inner(left: Tensor, right: Tensor) -> Tensor:
     """L'R for L of shape (P, K) and R of shape (P, M), in float64."""
     total = torch.zeros(left.shape[1], right.shape[1], dtype=torch.float64, device=left.device)
-    for a, b in zip(left.split(PIECE), right.split(PIECE), strict=True):
+    rows = ROWS.get(left.device.type, ROWS_ELSEWHERE)
+    for a, b in zip(left.split(rows), right.split(rows), strict=True):
         total += a.double().T @ b.double()
     return total
