@@ -7,8 +7,8 @@ the residuals that eigenpairs are held to.
 import torch
 from torch import Tensor
 
-# How many rows are converted to float64 at once. On processors they stay in the cache, which takes a
-# third to a seventh of the time.
+# How many rows are converted to float64 at once. On processors they stay in the cache, which takes
+# a third to a seventh of the time.
 ROWS = {"cpu": 2**13}
 ROWS_ELSEWHERE = 2**18
 
