@@ -8,7 +8,7 @@ are compared by their logarithms.
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analyses.drawing.numbers import number
 from analyses.report.paper.inference import (
@@ -91,7 +91,8 @@ class Comparison:
     second: Side
     more: bool
     is_ratio: bool = False
-    adjusted: float = math.nan
+    # Not compared: from Python 3.13 on, records that hold nan are not equal.
+    adjusted: float = field(default=math.nan, compare=False)
 
     @property
     def difference(self) -> Difference | None:
