@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -76,7 +77,7 @@ def address(warm, tmp_path):
 
 def job_of_a_free_port():
     """The number of a job for which the script's port, 20000 + its number, is free."""
-    for number in range(os.getpid() % 12000, 12000):
+    for number in random.sample(range(12000), 12000):
         with socket.socket() as trial:
             if trial.connect_ex(("localhost", 20000 + number)) != 0:
                 return number
