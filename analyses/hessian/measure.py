@@ -1,11 +1,9 @@
 """The Hessian spectrum: certified eigenvalues, density, trace, and the curvature of components."""
 
-import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,20 +12,15 @@ from analyses.hessian.component_curvature import Components
 from analyses.hessian.eigenvalues import LARGEST, SMALLEST, Eigenvalues
 from analyses.hessian.result import Spectrum
 from analyses.hessian.settings import Settings
-from analyses.hessian.solve import density, eigenpairs
+from analyses.hessian.solve import recorded_products, solve
 from analyses.run_context import RunContext
-from landscape.curvature.blocks import block_eigenvalues
 from landscape.curvature.held_out import HeldOut, held_out
-from landscape.curvature.operators import CurvatureOperator
-from landscape.curvature.recording import RecordedProducts
 from landscape.curvature.requests import ProductRequest, Products
 from landscape.curvature.sampling import sampling_errors
 from landscape.curvature.second_difference import second_difference
 from landscape.curvature.sharding import shared_products
 from landscape.data.batches import Batch
-from landscape.eigen.eigenpairs import WITH_ENDS, Eigenpairs
-from landscape.eigen.operator import rademacher_vectors
-from landscape.eigen.rayleigh_ritz import RitzSubspace
+from landscape.eigen.eigenpairs import Eigenpairs
 from landscape.eigen.trace import deflated_trace, frobenius_norm
 from landscape.errors import InputError, NotMeasurableError
 from landscape.estimates import Estimate
@@ -35,13 +28,8 @@ from landscape.objective.evaluation import Evaluation
 from landscape.objective.objective import Objective
 from landscape.parameters.components import components
 from landscape.parameters.groups import Group, groups_by_pattern
-from landscape.results.fingerprint import fingerprint
 from landscape.runtime.cost import need_memory
 from landscape.runtime.devices import free_memory
-
-LOGGER = logging.getLogger(__name__)
-
-FIRST_HALF = "half 0"
 
 UNKNOWN = Estimate(math.nan, math.nan)
 
@@ -109,27 +97,11 @@ def _whole(
 ) -> Spectrum | None:
     """The spectrum of the whole sample, whose loss is ``evaluation``."""
     groups = _groups(objective, settings)
-    with shared_products(objective, context.ranks, settings.matrix) as answer:
-        if answer is None:
-            return None
-        with _recorded(answer, objective, settings, context.journal(journal)) as recorded:
-            operator = CurvatureOperator(objective, shift=settings.l2, answer=recorded)
-            gradient = answer.gradient() + settings.l2 * objective.theta
-            generator = torch.Generator().manual_seed(settings.seed)
-            probes = rademacher_vectors(operator, settings.probes, generator)
-            quadrature, subspace = density(operator, settings, probes, generator)
-            both = eigenpairs(operator, settings, generator, gradient, subspace)
-            count = 2 * settings.top if settings.which == "ends" else settings.top
-            pairs = both.select(slice(count))
-            blocks = block_eigenvalues(
-                operator,
-                groups,
-                generator,
-                subspace=(subspace and subspace.wide) or RitzSubspace.of(pairs),
-                tolerance=settings.tol,
-                max_steps=settings.max_steps,
-                which=WITH_ENDS,
-            )
+    solved = solve(objective, groups, settings, context, journal)
+    if solved is None:
+        return None
+    both, blocks, gradient = solved.pairs, solved.blocks, solved.gradient
+    pairs = both.select(slice(settings.num_pairs))
     first = pairs.vectors[:, 0]
     norm = torch.linalg.vector_norm(gradient.double()).item()
     requests = [ProductRequest(vector.unsqueeze(1)) for vector in both.vectors.T]
@@ -153,9 +125,11 @@ def _whole(
         sampling_errors=leading.sampling_errors,
         ends=everything.extremes if settings.method == "lanczos" else leading.ends,
         second_difference=_second_difference(objective, settings, first),
-        quadrature=quadrature,
-        trace=deflated_trace(quadrature, probes, pairs) if has_density else UNKNOWN,
-        frobenius=frobenius_norm(quadrature, probes, pairs) if has_density else UNKNOWN,
+        quadrature=solved.quadrature,
+        trace=deflated_trace(solved.quadrature, solved.probes, pairs) if has_density else UNKNOWN,
+        frobenius=frobenius_norm(solved.quadrature, solved.probes, pairs)
+        if has_density
+        else UNKNOWN,
         components=_components(blocks, groups, block_errors),
         loss=evaluation.loss + 0.5 * settings.l2 * objective.theta.double().square().sum().item(),
         loss_stderr=evaluation.loss_stderr,
@@ -163,8 +137,8 @@ def _whole(
         cosine=abs(gradient.double().dot(first.double()).item()) / norm if norm else 0.0,
         steps=pairs.steps,
         residual_bits=min(8 * each.precision.itemsize for each in (pairs, *blocks.values())),
-        products=operator.products + sum(sampling.products),
-        block_products=operator.counter.blocks + sum(sampling.products[count_of_whole:]),
+        products=solved.products + sum(sampling.products),
+        block_products=solved.block_products + sum(sampling.products[count_of_whole:]),
         vectors=pairs.vectors.T.float().cpu().numpy()
         if settings.save_vectors
         else np.empty((0, 0), np.float32),
@@ -177,33 +151,6 @@ def _second_difference(objective: Objective, settings: Settings, vector: torch.T
         return UNKNOWN
     difference = second_difference(objective, vector)
     return Estimate(difference.value + settings.l2, difference.stderr)
-
-
-@contextmanager
-def _recorded(
-    answer: Products,
-    objective: Objective,
-    settings: Settings,
-    path: Path | None,
-    part: str = "",
-) -> Iterator[Products]:
-    """The same products, from the journal of an earlier run as far as it goes.
-
-    ``part`` is the part of the sample that they are of.
-    """
-    if path is None:
-        yield answer
-        return
-    recorded = RecordedProducts(
-        answer, path, fingerprint(settings, objective.provenance(0.0)), part
-    )
-    # The halves come first, so that what they have just recorded is nothing to resume from.
-    if recorded.num_recorded and part == (FIRST_HALF if settings.held_out else ""):
-        LOGGER.info(f"Resuming after {recorded.num_recorded} Lanczos steps")
-    try:
-        yield recorded
-    finally:
-        recorded.close()
 
 
 def _groups(objective: Objective, settings: Settings) -> dict[str, Group]:
@@ -250,7 +197,7 @@ def _held_out(
             if answer is None:
                 yield None
                 return
-            with _recorded(answer, objective, settings, path, f"half {number}") as recorded:
+            with recorded_products(answer, objective, settings, path, f"half {number}") as recorded:
                 yield recorded
 
     return held_out(

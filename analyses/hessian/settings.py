@@ -119,6 +119,11 @@ class Settings(MatrixSettings):
             raise InputError("--method pyhessian knows neither --matrix nor --l2; use lanczos")
 
     @property
+    def num_pairs(self) -> int:
+        """How many eigenpairs are asked for."""
+        return 2 * self.top if self.which == "ends" else self.top
+
+    @property
     def cost_note(self) -> str:
         """What the density, trace and components cost, and the flags that leave them out.
 

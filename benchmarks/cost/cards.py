@@ -6,11 +6,11 @@ is computed in float32 without TF32 (`landscape.runtime.devices.full_precision`)
 the others with --precision.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analyses.catalog import known_analyses
-from benchmarks.cost.formulas import COSTS
+from benchmarks.cost.formulas import COSTS, Cost
 from benchmarks.cost.large import Simulated
 from landscape.runtime.cost import in_bytes, in_time
 
@@ -87,8 +87,14 @@ def operations_of(work: Work, network: Simulated) -> float:
         cost.forwards.value(sizes) * network.forward
         + cost.gradients.value(sizes) * network.gradient
         + cost.products.value(sizes) * network.product
-        + cost.along.value(sizes) * network.along
+        + _sampling_errors(cost, sizes, network)
     )
+
+
+def _sampling_errors(cost: Cost, sizes: Mapping[str, float], network: Simulated) -> float:
+    """Those of sampling errors, which come by products: a sample of such networks is large."""
+    along = cost.along.value(sizes)
+    return along * network.product + (SAMPLES * network.gradient if along else 0.0)
 
 
 def bytes_of(work: Work, network: Simulated) -> int:

@@ -123,8 +123,7 @@ class Calls:
     A pass over one sample is 1. Of products, one vector and one sample is 1.
 
     Attributes:
-        forwards: forward passes of the counted module, those of gradients and of second derivatives
-            along vectors included.
+        forwards: forward passes of the counted module, those of gradients included.
         gradients: gradients of the loss over the whole sample.
         twins: losses in float64 along a line, for second differences.
         whole: products of the whole matrix.
@@ -196,11 +195,15 @@ def counted_calls(kind: type[nn.Module]) -> Iterator[Calls]:
         vectors: Sequence[ProductRequest],
         batch: Batch,
         theta: Tensor | None = None,
+        at_once: int = 1,
     ) -> Tensor | None:
         whole = sum(vector.group is None for vector in vectors)
         calls.along += batch.size * whole
         calls.along_blocks += batch.size * (len(vectors) - whole)
-        return sample_curvatures(objective, vectors, batch, theta)
+        forwards = calls.forwards
+        curvatures = sample_curvatures(objective, vectors, batch, theta, at_once)
+        calls.forwards = forwards  # one for several vectors, which are counted
+        return curvatures
 
     def forward(module: nn.Module, inputs: Any) -> None:
         if isinstance(module, kind):

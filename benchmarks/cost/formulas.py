@@ -81,7 +81,8 @@ class Cost:
         blocks: the same, to the weights of a block alone.
         layers: the same, to the outputs of a layer alone.
         rows: backward passes to the weights without the forward pass.
-        along: second derivatives along a vector of all weights, in forward mode.
+        along: second derivatives along a vector of all weights: in forward mode over a small
+            sample, by products over a large one.
         along_blocks: the same along a vector of the weights of a block.
         operations: floating-point operations beside those passes.
         peak: bytes of tensors at the peak, beyond what the objective holds.
@@ -103,8 +104,8 @@ class Cost:
     file: Formula = NONE
 
     def passes(self, sizes: Mapping[str, float]) -> float:
-        """How often the network is called with a sample."""
-        calls = self.forwards, self.gradients, self.inputs, self.along, self.along_blocks
+        """How often the network is called with a sample, for one value each."""
+        calls = self.forwards, self.gradients, self.inputs
         return sum(each.value(sizes) for each in calls)
 
 
@@ -128,23 +129,23 @@ COSTS: dict[str, Cost] = {
     ),
     "hessian": _cost(
         "probes, of 4 steps",
-        forwards="N + B + d N",
+        forwards="N + 2 B + d N",
         gradients="3 N + 3 B",
         products="s N",
         along="v N",
         operations="43 k k p + 710 k p",
-        peak="41 k P + 11 P + 1.17 N H | 54.6 P + 4 A + 1.13 N H",
+        peak="42 k P + 1.17 N H | 35 k P + 6.5 A + 1.17 N H",
         file="72 k + 21187",
     ),
     "components": _cost(
         "steps of a block",
-        forwards="N + B + d N",
+        forwards="N + 2 B + d N",
         gradients="4 N + 3 B",
         products="s N",
         blocks="b N",
         along="v N",
         along_blocks="w N",
-        peak="73.8 P + 1.6 k P + 1.13 N H + 1.1 B H",
+        peak="53.5 A + 30.2 P | 73.8 P + 1.6 k P + 1.13 N H + 1.1 B H",
         file="13252",
     ),
     "minibatch": _cost(
@@ -157,7 +158,7 @@ COSTS: dict[str, Cost] = {
     ),
     "sharpness": _cost(
         "epochs",
-        forwards="k N",
+        forwards="k N + k B",
         gradients="3 k N + 3 k B",
         products="s N",
         along="2 k N",
@@ -179,7 +180,7 @@ COSTS: dict[str, Cost] = {
     "sparsity": _cost("", forwards="2 N", operations="2 N m", peak="36.8 m + 0.08 A", file="12458"),
     "recursion": _cost(
         "samples, of their own",
-        forwards="N + k + 5",
+        forwards="N + 2 k + 5",
         gradients="7 k",
         blocks="b k",
         layers="l",
@@ -193,7 +194,7 @@ COSTS: dict[str, Cost] = {
         forwards="20 N + k + 6 B",
         gradients="6 N + 6 B",
         products="s N",
-        peak="29.2 P + 1.13 N H + 1.25 B H",
+        peak="39.2 P + 1.13 N H + 1.25 B H",
         file="4 k k + 14973",
     ),
     "linearity": _cost(

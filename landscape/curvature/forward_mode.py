@@ -2,8 +2,10 @@
 
 The sampling error of v'Hv needs v'H_i v of parts of the sample and no product H_i v. Along a line
 every number of a forward pass is carried with its first and second derivative (Griewank and
-Walther, Evaluating Derivatives, 2008, chapter 13), which costs a few forward passes and gives all
-samples at once; products by backward passes take one pass for each part and vector.
+Walther, Evaluating Derivatives, 2008, chapter 13), which gives all samples at once.
+
+This takes more multiplications than products by backward passes, but fewer and longer operations:
+it pays where an operation takes less time than its call. There one pass carries many vectors, too.
 """
 
 import warnings
@@ -31,6 +33,7 @@ def sample_curvatures(
     vectors: Sequence[ProductRequest],
     batch: Batch,
     theta: Tensor | None = None,
+    at_once: int = 1,
 ) -> Tensor | None:
     """w_i v'H_i v of every sample i and for every vector v, with the samples' weights w_i.
 
@@ -39,6 +42,7 @@ def sample_curvatures(
         vectors: each v, of shape (size, 1), of the whole Hessian or of a block of it.
         batch: n samples.
         theta: the weights, of shape (P,); by default the objective's own.
+        at_once: how many vectors a pass carries, where the model can be taken for several.
 
     Returns:
         Float64 numbers of shape (K, n), whose sums over samples are those of the batch's loss; None
@@ -47,25 +51,32 @@ def sample_curvatures(
     if objective.criterion.step is not None:  # it may use the parts of the module itself
         return None
     with objective.second_derivatives(theta):
+        chunks = [vectors[start : start + at_once] for start in range(0, len(vectors), at_once)]
         try:
-            return torch.stack([_along(objective, vector, batch) for vector in vectors])
+            return torch.cat([_along_several(objective, chunk, batch) for chunk in chunks])
         except _REFUSALS:
             return None
 
 
-def _along(objective: Objective, vector: ProductRequest, batch: Batch) -> Tensor:
-    """The second derivatives of the samples' losses along one vector, of shape (n,)."""
-    layout = objective.layout
-    column = vector.vectors[:, 0]
-    if vector.group is None:
-        numbers, flat = list(range(len(layout.names))), column
-    else:
-        numbers = vector.group.tensors(layout)
-        flat = vector.group.scatter(column, layout.size)
-    parameters = objective.parameters
+def _along_several(objective: Objective, vectors: Sequence[ProductRequest], batch: Batch) -> Tensor:
+    """The second derivatives of the samples' losses along each vector, of shape (K, n)."""
+    if len(vectors) > 1:
+        try:
+            return _along(objective, vectors, batch)
+        except _REFUSALS:  # a decision that depends on values can't be taken for several
+            pass
+    return torch.cat([_along(objective, [vector], batch) for vector in vectors])
+
+
+def _along(objective: Objective, vectors: Sequence[ProductRequest], batch: Batch) -> Tensor:
+    """The same in a single pass."""
+    layout, parameters = objective.layout, objective.parameters
+    numbers = sorted({number for vector in vectors for number in vector.tensors(layout)})
+    flat = torch.stack([vector.scattered(layout)[:, 0] for vector in vectors])
     weights = {layout.names[n]: parameters[n].detach() for n in numbers}
-    direction = {
-        layout.names[n]: flat[slice(*layout.stretches[n])].view_as(parameters[n]) for n in numbers
+    directions = {
+        layout.names[n]: flat[:, slice(*layout.stretches[n])].reshape(-1, *parameters[n].shape)
+        for n in numbers
     }
 
     def losses(weights: Mapping[str, Tensor]) -> Tensor:
@@ -77,7 +88,12 @@ def _along(objective: Objective, vector: ProductRequest, batch: Batch) -> Tensor
             raise _NoSampleLossesError
         return terms[0]
 
-    return second_derivatives_along(losses, weights, direction).double()
+    def along(direction: Mapping[str, Tensor]) -> Tensor:
+        return second_derivatives_along(losses, weights, direction)
+
+    if len(vectors) == 1:
+        return along({name: each[0] for name, each in directions.items()})[None].double()
+    return torch.vmap(along)(directions).double()
 
 
 def second_derivatives_along(

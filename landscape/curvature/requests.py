@@ -22,6 +22,14 @@ class ProductRequest:
     vectors: Tensor
     group: Group | None = None
 
+    def scattered(self, layout: ParameterLayout) -> Tensor:
+        """The vectors with 0 for the parameters that are not in the block, of shape (P, K)."""
+        return self.vectors if self.group is None else self.group.scatter(self.vectors, layout.size)
+
+    def tensors(self, layout: ParameterLayout) -> list[int]:
+        """The numbers of the tensors that have parameters in the matrix or block."""
+        return list(range(len(layout.names))) if self.group is None else self.group.tensors(layout)
+
 
 class Products(Protocol):
     """A source of products with the curvature matrix of a mean loss."""
@@ -53,16 +61,8 @@ def multiply(
         layout: of the parameters.
         dtype: the floating type of the graphs.
     """
-    columns: list[Tensor] = []
-    tensors: list[list[int] | None] = []
-    for request in requests:
-        vectors = request.vectors.to(dtype)
-        if request.group is None:
-            columns.append(vectors)
-            tensors.append(None)
-        else:
-            columns.append(request.group.scatter(vectors, layout.size))
-            tensors.append(request.group.tensors(layout))
+    columns = [each.scattered(layout).to(dtype) for each in requests]
+    tensors = [None if each.group is None else each.tensors(layout) for each in requests]
     products = [torch.zeros_like(vectors) for vectors in columns]
     last = len(requests) - 1
     for graph, is_kept in graphs:

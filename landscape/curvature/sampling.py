@@ -10,12 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from landscape.curvature.forward_mode import sample_curvatures
 from landscape.curvature.products import LocalProducts
 from landscape.curvature.requests import ProductRequest
 from landscape.data.batches import Batch
+from landscape.data.batching import cache_bytes, largest_tensor
 from landscape.estimates import Estimate
 from landscape.objective.objective import Objective
 
@@ -25,6 +27,8 @@ SLICES = 16
 AGREEMENT = 0.01
 # ... or by this share of itself, where the samples are alike.
 ROUNDING = 1e-5
+# A forward pass that carries more vectors than these saves nothing further.
+MOST_VECTORS = 16
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,9 @@ def sampling_errors(
 ) -> SamplingErrors:
     """The standard errors of v'Hv for several unit vectors v.
 
-    Of the Hessian they come by forward passes (:mod:`landscape.curvature.forward_mode`), where the
-    means over the sample that these give are the known v'Hv; else, and of other matrices, by a
-    product for each v of the plain module.
+    Of the Hessian over a small sample they come by forward passes
+    (:mod:`landscape.curvature.forward_mode`), where the means over the sample that these give are
+    the known v'Hv; else, and of other matrices, by a product for each v of the plain module.
 
     Args:
         objective: the mean loss over the sample.
@@ -62,8 +66,9 @@ def sampling_errors(
     """
     if len(list(sample_slices(objective.batches))) < 2:
         return SamplingErrors([math.nan] * len(vectors), [0] * len(vectors))
-    if matrix == "hessian":
-        estimates = _by_forward_passes(objective, vectors, theta)
+    at_once = _vectors_at_once(objective) if matrix == "hessian" else 0
+    if at_once:
+        estimates = _by_forward_passes(objective, vectors, theta, at_once)
         # A formula of torch that is wrong shows in most of the vectors, so all have to agree.
         if all(map(_agrees, estimates, quotients)):
             errors = [estimate.stderr for estimate in estimates]
@@ -72,13 +77,30 @@ def sampling_errors(
     return SamplingErrors([estimate.stderr for estimate in estimates], [1] * len(vectors))
 
 
+def _vectors_at_once(objective: Objective) -> int:
+    """How many vectors a forward pass should carry, by the size of tensors; 0 for a large sample.
+
+    Products take less time than forward passes where the tensors of these leave the cache.
+    """
+    first, cache = objective.batches[0], cache_bytes(objective.device)
+    with torch.no_grad():
+        of_a_batch = largest_tensor(lambda: objective.forward(first))
+    if of_a_batch / first.size * objective.num_samples > cache:
+        return 0
+    of_a_vector = max(of_a_batch, objective.theta.numel() * objective.theta.element_size())
+    return min(max(2 * cache // of_a_vector, 1), MOST_VECTORS)
+
+
 def _agrees(estimate: Estimate, known: float) -> bool:
     allowed = max(AGREEMENT * estimate.stderr, ROUNDING * abs(known))
     return abs(estimate.value - known) <= allowed
 
 
 def _by_forward_passes(
-    objective: Objective, vectors: Sequence[ProductRequest], theta: Tensor | None
+    objective: Objective,
+    vectors: Sequence[ProductRequest],
+    theta: Tensor | None,
+    at_once: int,
 ) -> list[Estimate]:
     """v'Hv with its error for each v, without a product; nan where that can't be had."""
     unknown = [Estimate(math.nan, math.nan)] * len(vectors)
@@ -86,7 +108,7 @@ def _by_forward_passes(
         return unknown
     quotients, weights = [], []
     for batch, pieces in _slices_of_batches(objective.batches):
-        curvatures = sample_curvatures(objective, vectors, batch, theta)
+        curvatures = sample_curvatures(objective, vectors, batch, theta, at_once)
         if curvatures is None or curvatures.shape[1:] != (batch.size,):
             return unknown
         for (start, stop), weight in pieces:

@@ -25,10 +25,14 @@ def choose_batch_size(forward: Callable[[], Any], device: torch.device) -> int:
     Returns:
         A power of two.
     """
-    budget = GPU_BYTES if device.type == "cuda" else CACHE_BYTES
-    fitting = budget // max(largest_tensor(forward), 1)
+    fitting = cache_bytes(device) // max(largest_tensor(forward), 1)
     power = 1 << max(fitting.bit_length() - 1, 0)
     return min(max(power, SMALLEST), LARGEST)
+
+
+def cache_bytes(device: torch.device) -> int:
+    """How many bytes the largest intermediate result of a pass should take at most."""
+    return GPU_BYTES if device.type == "cuda" else CACHE_BYTES
 
 
 def largest_tensor(forward: Callable[[], Any]) -> int:

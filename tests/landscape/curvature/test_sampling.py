@@ -1,10 +1,13 @@
 """Sampling errors of eigenvalues: by forward passes the same as by products of the slices."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 import torch
 
 from landscape.curvature import forward_mode
+from landscape.curvature import sampling as sampling_module
 from landscape.curvature.forward_mode import sample_curvatures
 from landscape.curvature.requests import ProductRequest
 from landscape.curvature.sampling import rayleigh_quotients, sampling_errors
@@ -44,7 +47,7 @@ def test_the_curvature_of_every_sample_is_that_of_its_dense_hessian(case):
     objective = objective_of(case)
     requests = requests_of(objective)
     found = torch.cat(
-        [sample_curvatures(objective, requests, batch) for batch in objective.batches], 1
+        [sample_curvatures(objective, requests, batch, at_once=2) for batch in objective.batches], 1
     )
     found *= objective.num_samples / objective.total_weight  # all samples count alike
     inputs, targets = case.data
@@ -97,3 +100,48 @@ def test_other_matrices_take_products():
     sampling = sampling_errors(objective, requests_of(objective), [1.0, 1.0], "ggn")
     assert sampling.products == [1, 1]
     assert all(error > 0 for error in sampling.errors)
+
+
+class Decides(torch.nn.Module):
+    """A network whose forward pass depends on the value of a weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 2)
+
+    def forward(self, inputs):
+        outputs = self.layer(inputs)
+        return outputs.tanh() if self.layer.weight[0, 0] < 10 else outputs
+
+
+def test_a_network_that_decides_by_a_weight_is_passed_for_each_vector():
+    inputs, targets = torch.randn(40, 3), torch.randint(2, (40,))
+    objective = Objective(
+        Decides(), (inputs, targets), torch.nn.CrossEntropyLoss(), dtype=torch.float64
+    )
+    requests = requests_of(objective)
+    measured = rayleigh_quotients(objective, requests, objective.batches)
+    sampling = sampling_errors(objective, requests, [each.value for each in measured])
+    assert sampling.products == [0, 0]
+    errors = [each.stderr for each in measured]
+    np.testing.assert_allclose(sampling.errors, errors, rtol=1e-8)
+
+
+def test_a_sample_that_exceeds_the_cache_takes_products():
+    case = BY_NAME["vit"]
+    objective = objective_of(case)
+    requests = requests_of(objective)
+    quotients = quotients_of(case, objective, requests)
+    with patch.object(sampling_module, "cache_bytes", return_value=1):
+        assert sampling_errors(objective, requests, quotients).products == [1, 1]
+    assert sampling_errors(objective, requests, quotients).products == [0, 0]
+
+
+@every_case
+def test_many_vectors_at_once_give_what_each_gives_alone(case):
+    objective = objective_of(case)
+    requests = requests_of(objective) * 3
+    batch = objective.batches[0]
+    together = sample_curvatures(objective, requests, batch, at_once=4)
+    alone = sample_curvatures(objective, requests, batch, at_once=1)
+    torch.testing.assert_close(together, alone, rtol=1e-9, atol=1e-12)
