@@ -11,6 +11,7 @@ import torch
 
 import analyses.cli
 import landscape.cli
+from analyses.hessian import Spectrum
 from tests.commands import status_of
 
 ROOT = Path(__file__).parents[1]
@@ -90,7 +91,10 @@ def test_a_how_to_page_runs(name, place, capsys, request):
 
 def test_the_tutorial_runs(place, capsys):
     assert run_page(ROOT / "docs" / "tutorial.md", place, True, capsys) >= 8
-    report = (place / "figures" / "digits" / "report.md").read_text(encoding="utf-8")
+    folder = place / "figures" / "digits"
+    plain, sam = (Spectrum.load(folder / name / "hessian.h5") for name in ("vit", "vit-sam"))
+    assert plain.eigenvalues[0] > 5 * sam.eigenvalues[0]
+    report = (folder / "report.md").read_text(encoding="utf-8")
     assert "can't decide from one run of each" in report
 
 

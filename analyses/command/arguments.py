@@ -4,6 +4,7 @@ The subcommands are the analyses, their flags the fields of each one's Settings.
 """
 
 import argparse
+from functools import cache
 from pathlib import Path
 
 from analyses.analysis import Takes
@@ -30,6 +31,7 @@ class _ListAnalyses(argparse.Action):
         parser.exit()
 
 
+@cache
 def build_parser() -> Parser:
     """The parser of landscape-plot."""
     examples = [example for analysis in known_analyses().values() for example in analysis.examples]

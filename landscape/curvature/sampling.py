@@ -80,8 +80,11 @@ def sampling_errors(
 def _vectors_at_once(objective: Objective) -> int:
     """How many vectors a forward pass should carry, by the size of tensors; 0 for a large sample.
 
-    Products take less time than forward passes where the tensors of these leave the cache.
+    Products take less time than forward passes where the tensors of these leave the cache. So they
+    do of a loss that takes gradients itself, as that of a physics-informed model.
     """
+    if objective.needs_gradients:
+        return 0
     first, cache = objective.batches[0], cache_bytes(objective.device)
     with torch.no_grad():
         of_a_batch = largest_tensor(lambda: objective.forward(first))

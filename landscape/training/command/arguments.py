@@ -4,6 +4,7 @@ This module imports no torch, so that ``--help`` answers at once.
 """
 
 import argparse
+from functools import cache
 
 from landscape.command_line.completion import add_completion_option
 from landscape.data.settings import DataSettings
@@ -45,6 +46,7 @@ class _ListRecipes(argparse.Action):
         parser.exit()
 
 
+@cache
 def build_parser() -> Parser:
     """Make the parser of landscape-train."""
     parser = Parser(

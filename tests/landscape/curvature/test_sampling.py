@@ -127,6 +127,32 @@ def test_a_network_that_decides_by_a_weight_is_passed_for_each_vector():
     np.testing.assert_allclose(sampling.errors, errors, rtol=1e-8)
 
 
+class Slope(torch.nn.Module):
+    """A network whose outputs are the slopes of another, by its inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)
+        )
+
+    def forward(self, inputs):
+        at = inputs.detach().requires_grad_()
+        return torch.autograd.grad(self.layers(at).sum(), at, create_graph=True)[0]
+
+
+def test_a_network_that_takes_gradients_takes_products():
+    inputs, targets = torch.randn(40, 3), torch.randint(3, (40,))
+    objective = Objective(
+        Slope(), (inputs, targets), torch.nn.CrossEntropyLoss(), dtype=torch.float64
+    )
+    requests = requests_of(objective)
+    measured = rayleigh_quotients(objective, requests, objective.batches)
+    sampling = sampling_errors(objective, requests, [each.value for each in measured])
+    assert sampling.products == [1, 1]
+    assert sampling.errors == [each.stderr for each in measured]
+
+
 def test_a_sample_that_exceeds_the_cache_takes_products():
     case = BY_NAME["vit"]
     objective = objective_of(case)
