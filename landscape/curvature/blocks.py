@@ -13,6 +13,7 @@ from torch import Tensor
 from landscape.curvature.operators import CurvatureOperator
 from landscape.eigen.eigenpairs import (
     LESS_STEPS,
+    SEARCH_SHARE,
     Eigenpairs,
     certificate,
     choose,
@@ -154,7 +155,7 @@ def _ends_of_block(block: CurvatureOperator, subspace: RitzSubspace) -> tuple[Te
 
 
 def _is_finished(process: Krylov, tolerance: float, which: str) -> bool:
-    return process.is_complete or is_finished(process, 1, 0.5 * tolerance, which)
+    return process.is_complete or is_finished(process, 1, SEARCH_SHARE * tolerance, which)
 
 
 def _leading(

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from landscape.autograd.gradient_graph import differentiable_gradients
 from landscape.data.batches import Batch, merge, rebatch
-from landscape.eigen.eigenpairs import choose
+from landscape.eigen.eigenpairs import SEARCH_SHARE, choose
 from landscape.eigen.krylov import Krylov
 from landscape.eigen.lanczos import is_finished, restart
 from landscape.eigen.operator import check_finite, random_vector
@@ -232,7 +232,7 @@ def _leading(
         active = {
             number: process
             for number, process in active.items()
-            if not (process.is_complete or is_finished(process, 1, 0.5 * tolerance))
+            if not (process.is_complete or is_finished(process, 1, SEARCH_SHARE * tolerance))
         }
         if not active:
             break

@@ -13,6 +13,9 @@ from landscape.errors import InputError
 
 # Which pairs: those of largest magnitude, with the largest and the smallest eigenvalue besides.
 WITH_ENDS = "magnitude with ends"
+# The share of the tolerance that a search goes to. The rest is for what exact products show: the
+# rounding of the fast ones, and the bound of a joint certificate.
+SEARCH_SHARE = 0.5
 # What makes the search for eigenpairs shorter.
 LESS_STEPS = "lower --top, --max-steps or --samples, or raise --tol"
 

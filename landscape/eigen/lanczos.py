@@ -6,6 +6,7 @@ from torch import Tensor
 
 from landscape.eigen.eigenpairs import (
     LESS_STEPS,
+    SEARCH_SHARE,
     WITH_ENDS,
     Eigenpairs,
     certify,
@@ -94,7 +95,9 @@ def lanczos(
             krylov.advance(operator.matmat(krylov.vector.unsqueeze(1)).squeeze(1))
             if krylov.width < pairs:
                 continue
-            finished = finished + 1 if is_finished(krylov, count, 0.5 * tolerance, which) else 0
+            finished = (
+                finished + 1 if is_finished(krylov, count, SEARCH_SHARE * tolerance, which) else 0
+            )
             if finished == STEPS_FINISHED or krylov.is_complete:
                 break
             if krylov.is_full and krylov.steps < limit:
@@ -105,7 +108,7 @@ def lanczos(
     left = max(max_steps, count) - krylov.steps
     if multiplicity and finished and not krylov.is_complete:
         ritz_pairs = with_hidden_pairs(
-            operator, ritz_pairs, count, 0.5 * tolerance, generator, left, which, krylov
+            operator, ritz_pairs, count, SEARCH_SHARE * tolerance, generator, left, which, krylov
         )
     leading = choose(ritz_pairs.values, count, which)
     vectors = ritz_pairs.vectors[:, leading.copy()]

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from landscape.eigen.eigenpairs import (
     LESS_STEPS,
+    SEARCH_SHARE,
     Eigenpairs,
     certify,
     check_count,
@@ -55,7 +56,7 @@ def power_iteration(
             product = _deflated(product, vectors, normalize=False)
             quotient = inner(vector.unsqueeze(1), product.unsqueeze(1)).squeeze().to(vector)
             residual = norms(product - quotient * vector)
-            if residual <= 0.5 * tolerance * quotient.abs():
+            if residual <= SEARCH_SHARE * tolerance * quotient.abs():
                 break
             vector = _deflated(product, vectors)
         vectors.append(vector)

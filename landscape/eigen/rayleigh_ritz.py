@@ -15,6 +15,7 @@ from torch import Tensor
 
 from landscape.eigen.eigenpairs import (
     LESS_STEPS,
+    SEARCH_SHARE,
     Eigenpairs,
     certify,
     check_count,
@@ -139,7 +140,7 @@ def refine(
         for _ in progress:
             values, top = subspace.leading(count, which)
             residuals = top.images - top.vectors * values.to(top.vectors)
-            allowed = 0.5 * tolerance * scale_of(values.abs(), which, count)
+            allowed = SEARCH_SHARE * tolerance * scale_of(values.abs(), which, count)
             # An eigenvalue of 0 comes no closer than the products' rounding.
             allowed = allowed.clamp(min=rounding(operator) * float(values.abs().max()))
             errors = norms(residuals)
@@ -163,7 +164,9 @@ def refine(
     pairs = RitzPairs(values.cpu().numpy(), top.vectors, spent)
     if highest_multiplicity(pairs.values, tolerance) >= processes and len(pairs.values) >= count:
         left = max_products - spent
-        pairs = with_hidden_pairs(operator, pairs, count, 0.5 * tolerance, generator, left, which)
+        pairs = with_hidden_pairs(
+            operator, pairs, count, SEARCH_SHARE * tolerance, generator, left, which
+        )
     leading = choose(pairs.values, count, which)
     vectors = pairs.vectors[:, torch.from_numpy(leading.copy()).to(pairs.vectors.device)]
     if len(pairs.values) > len(values):  # of hidden pairs no images are known

@@ -99,7 +99,6 @@ class PassSums:
             self._weight += batch.weight
             batch_losses.append(criterion.mean(outputs, batch).detach().double())
             self._batch_weights.append(batch.weight)
-            self._add("loss", batch_losses[-1] * batch.weight)
             terms = criterion.sample_terms(outputs, batch) if by_sample.is_known else None
             if terms is None:
                 by_sample.is_known = False
@@ -112,17 +111,21 @@ class PassSums:
             for name, metric in self._metrics.items():
                 measured = measure_metric(metric, outputs, batch)
                 self._add(f"metric {name}", measured.double() * batch.size)
-        return torch.stack([*self._totals.values(), *batch_losses])
+        return torch.stack([*batch_losses, *self._totals.values(), *by_sample.moments])
 
     def evaluation(self, sums: Sequence[float]) -> Evaluation:
         """The evaluation for the numbers of the tensor that :meth:`over` returned."""
-        values = dict(zip(self._totals, sums, strict=False))
-        loss = values["loss"] / self._weight
-        stderr, count = self._by_sample.standard_error(values, loss), self._by_sample.count(values)
+        num_batches = len(self._batch_weights)
+        batch_losses, others = sums[:num_batches], sums[num_batches:]
+        values = dict(zip(self._totals, others, strict=False))
+        moments = others[len(values) :]
+        terms = (w * x for w, x in zip(self._batch_weights, batch_losses, strict=True))
+        loss = sum(terms) / self._weight
+        stderr = self._by_sample.standard_error(values, moments, loss)
+        count = self._by_sample.count(values)
         if stderr is None:
-            batch_losses = sums[len(self._totals) :]
             stderr = _error_over_batches(batch_losses, self._batch_weights, loss)
-            count = len(batch_losses)
+            count = num_batches
         return Evaluation(
             loss=loss,
             accuracy=_percentage(values["correct"], values["labels"])
@@ -160,30 +163,32 @@ def sample_loss_vector(
 
 
 class _Spread:
-    """Sums for the standard error of sum_i s_i / sum_i w_i over independent samples i.
+    """What the standard error of sum_i s_i / sum_i w_i over independent samples i is made of.
 
-    They are of s_i - r w_i, where r is the first s_i / w_i, so that they don't cancel.
+    Of batches whose samples count alike it is the mean and the variance, of others sums of
+    s_i - r w_i, where r is the first s_i / w_i, so that they don't cancel.
+
+    Attributes:
+        is_known: whether the samples' losses are.
+        moments: the mean and the variance of each batch whose samples count alike.
     """
 
     def __init__(self, add: Callable[[str, Tensor], None]) -> None:
         self.is_known = True
+        self.moments: list[Tensor] = []
         self._add = add
         self._reference: Tensor | None = None
         self._common = 0.0  # the weight of samples that count alike
-        self._count = 0
+        self._sizes: list[int] = []  # of their batches
 
     def add(self, sums: Tensor, weights: Tensor | float) -> None:
         """Add the weighted losses of some samples, (n,), and their weights, (n,) or all alike."""
         sums = sums.detach().double()
         if isinstance(weights, float) and self._common in (0.0, weights):
             self._common = weights
-            self._count += len(sums)
-            if self._reference is None:
-                self._reference = sums[0] if weights == 1 else sums[0] / weights
-                self._add("reference", self._reference)
-            reference = self._reference if weights == 1 else self._reference * weights
-            centred = sums - reference
-            self._add("alike", centred.sum())
+            self._sizes.append(len(sums))
+            variance, mean = torch.var_mean(sums, correction=0)
+            self.moments += [mean, variance]
         else:
             weights = torch.as_tensor(weights, device=sums.device).detach().double()
             weights = weights.expand_as(sums)
@@ -196,33 +201,46 @@ class _Spread:
             self._add("squares", weights.square().sum())
             self._add("mixed", (centred * weights).sum())
             self._add("first", centred.sum())
-        self._add("second", centred.square().sum())
+            self._add("second", centred.square().sum())
 
     def count(self, values: Mapping[str, float]) -> float:
         """How many samples were added that count in the mean."""
-        return self._count + values.get("count", 0.0)
+        return sum(self._sizes) + values.get("count", 0.0)
 
-    def standard_error(self, values: Mapping[str, float], loss: float) -> float | None:
+    def standard_error(
+        self, values: Mapping[str, float], moments: Sequence[float], loss: float
+    ) -> float | None:
         """The standard error of the mean loss, nan for one sample; None if it isn't known.
 
         It isn't where the samples' losses don't add up to the loss, as those of a contrastive loss.
+
+        Args:
+            values: the sums that were added, by name.
+            moments: the numbers of :attr:`moments`.
+            loss: the mean loss.
         """
         if not self.is_known:
             return None
-        others = {key: values.get(key, 0.0) for key in ("weights", "squares", "mixed")}
-        common, alike = self._common, values.get("alike", 0.0)
         count = self.count(values)
         if count < 2 or not math.isfinite(loss):
             return math.nan
-        weight = self._count * common + others["weights"]
-        squares = self._count * common * common + others["squares"]
-        mixed = alike * common + others["mixed"]
-        shift = (alike + values.get("first", 0.0)) / weight
-        mean = values["reference"] + shift
+        sums = {key: values.get(key, 0.0) for key in ("weights", "squares", "mixed", "first")}
+        second, common = values.get("second", 0.0), self._common
+        reference = values["reference"] if "reference" in values else moments[0] / common
+        for size, mean, variance in zip(self._sizes, moments[::2], moments[1::2], strict=True):
+            distance = mean - reference * common
+            sums["weights"] += size * common
+            sums["squares"] += size * common * common
+            sums["mixed"] += size * distance * common
+            sums["first"] += size * distance
+            second += size * (variance + distance * distance)
+        weight, squares, mixed = sums["weights"], sums["squares"], sums["mixed"]
+        shift = sums["first"] / weight
+        mean = reference + shift
         if math.isfinite(mean) and abs(mean - loss) > ADDS_UP * max(abs(loss), abs(mean), 1e-3):
             return None
         # Products of huge floats are infinite; powers would raise OverflowError.
-        total = values["second"] - 2 * shift * mixed + shift * shift * squares
+        total = second - 2 * shift * mixed + shift * shift * squares
         if not math.isfinite(total):
             return math.nan
         return math.sqrt(max(total, 0.0) * count / (count - 1)) / weight

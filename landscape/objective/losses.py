@@ -138,8 +138,12 @@ def count_correct(
         return None
     if outputs.shape[1] < 2:
         return None
-    counted = (targets >= 0) & (targets < outputs.shape[1]) & (targets != ignore_index)
-    return ((outputs.argmax(1) == targets) & counted).sum(), counted.sum()
+    hits = outputs.argmax(1) == targets
+    counted = targets.clamp(0, outputs.shape[1] - 1) == targets
+    if 0 <= ignore_index < outputs.shape[1]:
+        counted &= targets != ignore_index
+        hits &= counted
+    return hits.sum(dtype=torch.float64), counted.sum(dtype=torch.float64)
 
 
 def _resolve(name: str, known: dict[str, LossFunction], flag: str) -> LossFunction:

@@ -123,6 +123,31 @@ def test_standard_error_is_that_of_the_samples_one_by_one(case):
     assert error == pytest.approx(expected, rel=1e-10)
 
 
+def test_standard_error_where_labels_are_ignored_in_some_batches():
+    model, (inputs, targets) = mlp(), vectors(12)
+    targets[[1, 9]] = -100
+    with torch.no_grad():
+        losses = F.cross_entropy(model(inputs), targets, reduction="none")[targets >= 0]
+    for batch_size in (2, 4, 12):  # some batches of 2 and of 4 have all their labels
+        evaluation = Objective64(model, (inputs, targets), batch_size=batch_size).evaluate()
+        assert evaluation.loss == pytest.approx(losses.mean().item(), rel=1e-12)
+        assert evaluation.loss_stderr == pytest.approx(losses.std().item() / 10**0.5, rel=1e-10)
+        assert evaluation.loss_dof == 9
+
+
+def test_standard_error_of_losses_far_from_zero_does_not_cancel():
+    offset = 1e6
+
+    def shifted(outputs, targets):
+        return F.cross_entropy(outputs, targets) + offset
+
+    model, data = mlp(), vectors(12)
+    plain = Objective64(model, data, batch_size=5).evaluate()
+    far = Objective64(model, data, shifted, batch_size=5).evaluate()
+    assert far.loss == pytest.approx(plain.loss + offset, rel=1e-12)
+    assert far.loss_stderr == pytest.approx(plain.loss_stderr, rel=1e-7)
+
+
 def test_standard_error_at_another_theta():
     model, (inputs, targets) = mlp(), vectors(12)
     objective = Objective64(model, (inputs, targets))
