@@ -139,7 +139,7 @@ def count_correct(
     if outputs.shape[1] < 2:
         return None
     hits = outputs.argmax(1) == targets
-    counted = targets.clamp(0, outputs.shape[1] - 1) == targets
+    counted = (targets >= 0) & (targets < outputs.shape[1])
     if 0 <= ignore_index < outputs.shape[1]:
         counted &= targets != ignore_index
         hits &= counted

@@ -86,6 +86,12 @@ def test_correct_outputs_are_counted():
     assert count_correct(OUTPUTS, torch.tensor([2, 0])) == (0, 2)
 
 
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int32])
+def test_labels_of_any_type_are_counted(dtype):
+    outputs = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    assert count_correct(outputs, torch.tensor([0, 1, 1]).to(dtype)) == (2, 3)
+
+
 def test_labels_that_are_no_classes_are_not_counted():
     assert count_correct(OUTPUTS, torch.tensor([0, -100])) == (1, 1)
     assert count_correct(OUTPUTS, torch.tensor([0, 255])) == (1, 1)
