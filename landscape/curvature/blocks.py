@@ -103,8 +103,9 @@ def _certified(
     joints: Mapping[str, JointCertificate],
 ) -> dict[str, Eigenpairs]:
     """The pairs of each block, by fewer exact products of it where these say enough."""
-    tried = [n for n, joint in joints.items() if joint.products_needed < joint.vectors.shape[1]]
-    requests = [(blocks[n], joints[n].combinations(joints[n].products_needed)) for n in tried]
+    needed = {name: joint.products_needed() for name, joint in joints.items()}
+    tried = [name for name, joint in joints.items() if needed[name] < joint.vectors.shape[1]]
+    requests = [(blocks[name], joints[name].combinations(needed[name])) for name in tried]
     products = operator.block_products(requests, exact=True) if tried else []
     certified: dict[str, Eigenpairs] = {}
     for name, product in zip(tried, products, strict=True):
