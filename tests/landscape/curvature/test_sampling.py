@@ -102,6 +102,16 @@ def test_other_matrices_take_products():
     assert all(error > 0 for error in sampling.errors)
 
 
+def both_ways(model, classes):
+    """The sampling errors of a model, and what products of the slices say."""
+    data = torch.randn(40, 3), torch.randint(classes, (40,))
+    objective = Objective(model, data, torch.nn.CrossEntropyLoss(), dtype=torch.float64)
+    requests = requests_of(objective)
+    measured = rayleigh_quotients(objective, requests, objective.batches)
+    sampling = sampling_errors(objective, requests, [each.value for each in measured])
+    return sampling, [each.stderr for each in measured]
+
+
 class Decides(torch.nn.Module):
     """A network whose forward pass depends on the value of a weight."""
 
@@ -115,15 +125,8 @@ class Decides(torch.nn.Module):
 
 
 def test_a_network_that_decides_by_a_weight_is_passed_for_each_vector():
-    inputs, targets = torch.randn(40, 3), torch.randint(2, (40,))
-    objective = Objective(
-        Decides(), (inputs, targets), torch.nn.CrossEntropyLoss(), dtype=torch.float64
-    )
-    requests = requests_of(objective)
-    measured = rayleigh_quotients(objective, requests, objective.batches)
-    sampling = sampling_errors(objective, requests, [each.value for each in measured])
+    sampling, errors = both_ways(Decides(), 2)
     assert sampling.products == [0, 0]
-    errors = [each.stderr for each in measured]
     np.testing.assert_allclose(sampling.errors, errors, rtol=1e-8)
 
 
@@ -142,15 +145,9 @@ class Slope(torch.nn.Module):
 
 
 def test_a_network_that_takes_gradients_takes_products():
-    inputs, targets = torch.randn(40, 3), torch.randint(3, (40,))
-    objective = Objective(
-        Slope(), (inputs, targets), torch.nn.CrossEntropyLoss(), dtype=torch.float64
-    )
-    requests = requests_of(objective)
-    measured = rayleigh_quotients(objective, requests, objective.batches)
-    sampling = sampling_errors(objective, requests, [each.value for each in measured])
+    sampling, errors = both_ways(Slope(), 3)
     assert sampling.products == [1, 1]
-    assert sampling.errors == [each.stderr for each in measured]
+    assert sampling.errors == errors
 
 
 def test_a_sample_that_exceeds_the_cache_takes_products():
