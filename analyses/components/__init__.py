@@ -25,7 +25,8 @@ ANALYSIS: "Analysis[Settings, ComponentCurvature]" = Analysis(
             "an eigenvalue is a bound: a true one of this sample's block lies within residual ×"
             " |λ|. The smallest ones come from the same products: one that has not converged is "
             "at most what is shown. On a subsample the largest are biased upwards, as that of the "
-            "whole network is."
+            "whole network is. Bars in the picture are sampling errors, or residuals where these "
+            "are larger."
         ),
     },
     settings=Settings,

@@ -33,7 +33,8 @@ ANALYSIS: "Analysis[Settings, Spectrum]" = Analysis(
         ),
         "hessian": (
             "Above, the eigenvalues from the largest down: the higher a curve, the sharper the "
-            "minimum, and a steep fall means that few directions carry the curvature. Below, "
+            "minimum, and a steep fall means that few directions carry the curvature; bars are "
+            "sampling errors, or residuals where these are larger. Below, "
             "for each network, how many of all directions have which curvature: the hump around"
             " 0 is the bulk of flat directions, the stems on the right are the steep ones."
         ),
@@ -52,7 +53,8 @@ ANALYSIS: "Analysis[Settings, Spectrum]" = Analysis(
         "hessian-components": (
             "The largest curvature within each part of the network, all other weights held "
             "fixed. Every part's is at most that of the whole network, and the part that comes "
-            "closest to it is where the sharpness sits."
+            "closest to it is where the sharpness sits. Bars are sampling errors, or residuals "
+            "where these are larger."
         ),
     },
     settings=Settings,

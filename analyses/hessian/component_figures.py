@@ -28,12 +28,12 @@ def component_curvatures(results: Sequence[HasComponents]) -> Figure:
         result, style = curve.result, curve.style
         components = result.components
         values = np.array([*components.largest.values, result.ends.values[LARGEST]])
-        residuals = np.array([*components.largest.residuals, result.ends.residuals[LARGEST]])
+        bars = np.array([*components.largest.bars, result.ends.bars[LARGEST]])
         places = np.array([rows.index(name) for name in (*components.names, "whole network")])
         handles[curve.name] = axes.errorbar(
             np.abs(values),
             places,
-            xerr=np.minimum(residuals, 0.999) * np.abs(values),
+            xerr=bars,
             marker="o" if style["linestyle"] == "-" else "s",
             markersize=curve.marker_size(4.5),
             **curve.mark_style,

@@ -56,6 +56,17 @@ class Eigenvalues:
             np.where(known, self.sampling_errors, math.nan),
         )
 
+    @property
+    def bars(self) -> NDArray[np.float64]:
+        """Half the lengths of error bars: the sampling errors, or residuals that are larger.
+
+        They are below the magnitudes, so that a logarithmic axis can show them; 0 where neither
+        error is known.
+        """
+        magnitudes = np.abs(self.values)
+        errors = np.fmax(self.sampling_errors, self.residuals * magnitudes)
+        return np.nan_to_num(np.fmin(errors, 0.999 * magnitudes))
+
     def take(self, places: Sequence[int]) -> Self:
         """Those at ``places``."""
         chosen = list(places)

@@ -70,16 +70,20 @@ def spectra(results: Sequence[Spectrum]) -> dict[str, Figure]:
 
 
 def _eigenvalues(page: Figure | SubFigure, results: Sequence[Spectrum]) -> None:
-    """Magnitudes by rank with residuals as error bars; the signs and failures are marked."""
+    """Magnitudes by rank with their errors; the signs and failures are marked."""
     axes = page.subplots()
     handles: dict[str, Any] = {}
     for curve in curves_of(results, "|λ₁|", lambda result: abs(float(result.eigenvalues[0]))):
         result, style = curve.result, curve.style
         ranks = np.arange(1, len(result.eigenvalues) + 1)
         magnitudes = np.abs(result.eigenvalues)
-        errors = np.minimum(result.residuals, 0.999) * magnitudes
         handles[curve.name] = axes.errorbar(
-            ranks, magnitudes, yerr=errors, marker="o", markersize=curve.marker_size(4), **style
+            ranks,
+            magnitudes,
+            yerr=result.leading.bars,
+            marker="o",
+            markersize=curve.marker_size(4),
+            **style,
         )
         for chosen, marker in ((result.eigenvalues < 0, "v"), (~result.converged, "x")):
             axes.plot(
