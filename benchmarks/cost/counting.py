@@ -202,7 +202,7 @@ def counted_calls(kind: type[nn.Module]) -> Iterator[Calls]:
         calls.along_blocks += batch.size * (len(vectors) - whole)
         forwards = calls.forwards
         curvatures = sample_curvatures(objective, vectors, batch, theta, at_once)
-        calls.forwards = forwards  # one for several vectors, which are counted
+        calls.forwards = forwards  # a pass carries several vectors: these are counted
         return curvatures
 
     def forward(module: nn.Module, inputs: Any) -> None:

@@ -104,7 +104,7 @@ class Cost:
     file: Formula = NONE
 
     def passes(self, sizes: Mapping[str, float]) -> float:
-        """How often the network is called with a sample, for one value each."""
+        """How often the network is called with a sample, but to carry derivatives along."""
         calls = self.forwards, self.gradients, self.inputs
         return sum(each.value(sizes) for each in calls)
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from landscape.curvature.forward_mode import sample_curvatures
@@ -80,17 +79,15 @@ def sampling_errors(
 def _vectors_at_once(objective: Objective) -> int:
     """How many vectors a forward pass should carry, by the size of tensors; 0 for a large sample.
 
-    Products take less time than forward passes where the tensors of these leave the cache. So they
-    do of a loss that takes gradients itself, as that of a physics-informed model.
+    Products take less time than forward passes where the tensors of these leave the cache.
     """
-    if objective.needs_gradients:
-        return 0
     first, cache = objective.batches[0], cache_bytes(objective.device)
-    with torch.no_grad():
+    with objective.evaluating():
         of_a_batch = largest_tensor(lambda: objective.forward(first))
     if of_a_batch / first.size * objective.num_samples > cache:
         return 0
     of_a_vector = max(of_a_batch, objective.theta.numel() * objective.theta.element_size())
+    # Vectors that share a pass gain until its tensors take twice the cache.
     return min(max(2 * cache // of_a_vector, 1), MOST_VECTORS)
 
 

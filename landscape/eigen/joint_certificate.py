@@ -82,9 +82,9 @@ class JointCertificate:
         draw = torch.randn(shape, generator=generator, dtype=torch.float64)
         self._coefficients = draw.to(vectors.device) / self.scales[:, None]
 
-    def combinations(self, products: int, known: int = 0) -> Tensor:
-        """The columns of V D G from ``known`` to before ``products``, to be multiplied exactly."""
-        return (self.vectors.double() @ self._coefficients[:, known:products]).to(self.vectors)
+    def combinations(self, stop: int, start: int = 0) -> Tensor:
+        """The columns of V D G from ``start`` to before ``stop``, to be multiplied exactly."""
+        return (self.vectors.double() @ self._coefficients[:, start:stop]).to(self.vectors)
 
     def bound(self, products: Tensor) -> float:
         """A bound of ||(H - F) V D||_F from the exact products of :meth:`combinations`, (P, s)."""
@@ -139,7 +139,8 @@ def certify_jointly(
 ) -> Eigenpairs:
     """As :func:`landscape.eigen.eigenpairs.certify`, by fewer products where these say enough.
 
-    Else every pair is certified singly.
+    Where the first products say too little some are added, and after that every pair is certified
+    singly.
     """
     needed, exact = joint.products_needed(), joint.vectors.new_empty(len(joint.vectors), 0)
     for _ in range(ATTEMPTS):

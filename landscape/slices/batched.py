@@ -30,7 +30,7 @@ def points_of_a_pass(objective: Objective) -> int:
     A count does not depend on how busy the machine is, as a measured time does, so that two runs
     group their points alike.
     """
-    with torch.no_grad():
+    with objective.evaluating():
         of_a_batch = largest_tensor(lambda: objective.forward(objective.batches[0]))
     of_a_point = max(of_a_batch, objective.theta.numel() * objective.theta.element_size())
     fitting = PASS_BYTES // of_a_point

@@ -46,17 +46,17 @@ def quotients_of(case, objective, requests):
 def test_the_curvature_of_every_sample_is_that_of_its_dense_hessian(case):
     objective = objective_of(case)
     requests = requests_of(objective)
-    found = torch.cat(
+    curvatures = torch.cat(
         [sample_curvatures(objective, requests, batch, at_once=2) for batch in objective.batches], 1
     )
-    found *= objective.num_samples / objective.total_weight  # all samples count alike
+    curvatures *= objective.num_samples / objective.total_weight  # all samples count alike
     inputs, targets = case.data
     column = requests[0].vectors
     for k in (0, 3, 6):
         hessian = dense_hessian(case.model(), inputs[k : k + 1], targets[k : k + 1], case.loss)
         expected = (column.T @ hessian @ column).item()
-        assert found[0, k].item() == pytest.approx(expected, rel=1e-9, abs=1e-12)
-    means = found.mean(1).tolist()
+        assert curvatures[0, k].item() == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    means = curvatures.mean(1).tolist()
     assert means == pytest.approx(quotients_of(case, objective, requests), rel=1e-9, abs=1e-12)
 
 
