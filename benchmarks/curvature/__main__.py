@@ -1,7 +1,7 @@
 """The cost of a Hessian product, and of eigenvalues up to a true residual, here and elsewhere.
 
     python -m benchmarks.curvature [--networks resnet20 vit mixer] [--top 1 5 20] [--images 128]
-                                   [--longest SECONDS] [--json FILE] [--publish]
+                                   [--at-most TIMES] [--json FILE] [--publish]
 
 All tools get the same batch, model and processor threads. The first table of a network is of one
 product, as a multiple of the time of one gradient of the plain model in eager mode (the median over
@@ -9,9 +9,10 @@ rounds that take the tools in turn). Then every tool searches for the eigenvalue
 magnitude, with several settings, the least work first; the residual ||H v - l v|| / |l| of every
 pair that it returns is measured by one and the same product: the plain module's in float64.
 
-Other tools are PyHessian (power iteration), hessian-eigenthings (Lanczos with a given number of
-steps) and curvlinops with SciPy's eigsh. What is not installed is left out and named. Attention
-runs in its plain form for all tools, since some of them need it.
+Other tools are PyHessian (power iteration), hessian-eigenthings (Lanczos with a number of steps:
+its default, doubled until it says that it has converged, and besides several numbers, as for who
+knows the right one) and curvlinops with SciPy's eigsh. What is not installed is left out and named.
+Attention runs in its plain form for all tools, since some of them need it.
 """
 
 import argparse
@@ -39,7 +40,11 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=5, help="of products")
     parser.add_argument(
-        "--longest", type=float, default=120.0, metavar="S", help="seconds that a search may take"
+        "--at-most",
+        type=float,
+        default=12.0,
+        metavar="TIMES",
+        help="end a search that takes so many times as long as this project's",
     )
     add_case_arguments(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as they come")
@@ -60,7 +65,7 @@ def main() -> None:
             for product in products[network]:
                 print(f"{product.tool:34} {product.seconds:8.3f} {product.gradients:10.2f}")
             for top in arguments.top:
-                for row in attempts(network, case, top, arguments.longest, missing):
+                for row in attempts(network, case, top, arguments.at_most, missing):
                     rows.append(row)
                     print(row, flush=True)
                     _write(arguments.json, products, rows, missing)

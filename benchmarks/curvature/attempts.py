@@ -1,5 +1,6 @@
 """What each search takes, and how far from eigenvectors its vectors truly are."""
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmarks.curvature.searches import TOOLS, Budget, OutOfTimeError, Tool
+from benchmarks.curvature.searches import AIM, TOOLS, Budget, OutOfTimeError, Tool
 from benchmarks.curvature.tools import Case
 from landscape.objective.objective import Objective
 
@@ -42,8 +43,20 @@ class Attempt:
     missed: int
 
 
+@dataclass(frozen=True)
+class _Search:
+    """What one search took, and the values and residuals of its pairs; none if it was ended."""
+
+    tool: Tool
+    setting: float
+    seconds: float
+    products: int
+    values: Sequence[float] = ()
+    residuals: Sequence[float] = ()
+
+
 def attempts(
-    network: str, case: Case, top: int, longest: float, missing: list[str]
+    network: str, case: Case, top: int, at_most: float, missing: list[str]
 ) -> Iterable[Attempt]:
     """Run every tool with every setting; a tool that took too long is not run with the next.
 
@@ -51,34 +64,35 @@ def attempts(
         network: its name.
         case: the batch and the model.
         top: how many eigenvalues are asked for.
-        longest: how many seconds a search may take.
+        at_most: how many times as long as the first tool a search may take.
         missing: where tools are named that are not installed.
     """
     exact = case.objective(torch.float64)
-    searches = []
+    searches: list[_Search] = []
+    longest = math.inf
     for tool in TOOLS:
-        for value in tool.values(top):
+        for setting in tool.values(top):
             try:
-                vectors, seconds, products = _search(tool, case, top, value, longest)
+                search = _search(tool, case, exact, top, setting, longest)
             except ImportError as error:
                 missing.append(f"{tool.name}: {error}")
                 break
-            pairs = None if vectors is None else quality(exact, vectors)
-            searches.append((tool, value, seconds, products, pairs))
-            if vectors is None:
+            searches.append(search)
+            if not search.values:
                 break
-    known = union([pairs for *_, pairs in searches if pairs is not None])[:top]
-    for tool, value, seconds, products, pairs in searches:
-        values, residuals = ([], []) if pairs is None else pairs
+        if tool is TOOLS[0]:
+            longest = at_most * _seconds_to_the_aim(searches)
+    known = union((search.values, search.residuals) for search in searches)[:top]
+    for search in searches:
         yield Attempt(
             network,
             top,
-            tool.name,
-            f"{tool.setting} {value:g}",
-            seconds,
-            products,
-            max(residuals, default=None),
-            len(lacking(known, values)),
+            search.tool.name,
+            f"{search.tool.setting} {search.setting:g}",
+            search.seconds,
+            search.products,
+            max(search.residuals, default=None),
+            len(lacking(known, search.values)),
         )
 
 
@@ -119,15 +133,22 @@ def lacking(wanted: Sequence[float], values: Sequence[float]) -> list[float]:
 
 
 def _search(
-    tool: Tool, case: Case, top: int, value: float, longest: float
-) -> tuple[Tensor | None, float, int]:
+    tool: Tool, case: Case, exact: Objective, top: int, setting: float, longest: float
+) -> _Search:
     budget = Budget(longest)
     started = time.perf_counter()
     try:
-        vectors = tool.search(case, top, value, budget)
+        vectors = tool.search(case, top, setting, budget)
     except OutOfTimeError:
-        vectors = None
-    return vectors, time.perf_counter() - started, budget.products
+        return _Search(tool, setting, time.perf_counter() - started, budget.products)
+    seconds = time.perf_counter() - started
+    return _Search(tool, setting, seconds, budget.products, *quality(exact, vectors))
+
+
+def _seconds_to_the_aim(searches: Sequence[_Search]) -> float:
+    """Of the fastest search within it, or of the slowest if none is."""
+    good = [search.seconds for search in searches if max(search.residuals) <= AIM]
+    return min(good, default=max(search.seconds for search in searches))
 
 
 def fastest(rows: Sequence[Attempt], largest_residual: float) -> Attempt | None:

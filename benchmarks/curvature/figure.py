@@ -8,11 +8,10 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from analyses.drawing.style import COLOURS, styled
 from benchmarks.curvature.attempts import Attempt, fastest
-from benchmarks.curvature.searches import OURS, TOOLS
+from benchmarks.curvature.searches import AIM, OURS, TOOLS
 
-AIM = 1e-3
 TITLES = {"resnet20": "ResNet-20", "vit": "ViT", "mixer": "Mixer"}
-_MARKERS = ("o", "s", "^", "D")
+_MARKERS = ("o", "s", "v", "^", "D")
 
 
 def draw(rows: Sequence[Attempt], path: Path) -> None:
@@ -76,17 +75,19 @@ def table(rows: Sequence[Attempt]) -> Iterator[str]:
             if tool is OURS:
                 ours = best
             if best is None:
-                cells.append(_lacking(mine))
+                cells.append(_lacking(mine, ours))
                 continue
             times = "" if ours is None or tool is OURS else f", {best.seconds / ours.seconds:.1f} x"
             cells.append(f"{best.seconds:.1f} s ({best.products}{times}; {best.setting})")
         yield f"| {TITLES[network]} | {top} | " + " | ".join(cells) + " |"
 
 
-def _lacking(rows: Sequence[Attempt]) -> str:
+def _lacking(rows: Sequence[Attempt], ours: Attempt | None) -> str:
     """Why a tool has no seconds."""
     if not rows:
         return "not installed"
     if any(row.residual is None for row in rows):
-        return f"not within {max(row.seconds for row in rows):.0f} s"
+        longest = max(row.seconds for row in rows)
+        times = "" if ours is None else f" (over {longest / ours.seconds:.0f} x)"
+        return f"not within {longest:.0f} s{times}"
     return f"not with {rows[-1].setting}"

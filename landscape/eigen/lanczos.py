@@ -61,7 +61,8 @@ def lanczos(
             start with the same norm. The gradient is one: it lies mostly in the leading eigenspace
             (Gur-Ari, Roberts and Dyer, 2018), and saves one to four products.
         multiplicity: whether to look for further eigenvectors of eigenvalues that occur several
-            times (:mod:`landscape.eigen.multiplicity`); 2 to 8 products if there are none.
+            times (:mod:`landscape.eigen.multiplicity`): if there are none, 1 to 8 products, and no
+            product for a single eigenvalue.
         which: ``magnitude``, or ``ends`` for the ``count`` largest and the ``count`` smallest, or
             ``magnitude with ends`` (:data:`landscape.eigen.eigenpairs.WITH_ENDS`) for those of
             largest magnitude with the largest and the smallest besides, from the same Krylov space.

@@ -12,7 +12,9 @@ There are three phases:
    which leaves little beside a hidden eigenvalue. A random vector has a share of a hidden
    eigenvector that is below any given size with a known probability, and the products so far bound
    that share (:meth:`landscape.eigen.krylov.Krylov.largest_share`). The screen ends where the
-   probability is at most ``OVERLOOKED`` that a random vector has as little.
+   probability is at most ``OVERLOOKED`` that a random vector has as little of a further copy of the
+   smallest eigenvalue but one: copies of the smallest would change nothing, so that a single
+   eigenvalue needs no screen.
 2. Probing, where the screen shows something: ``PROBE_STEPS`` products. An eigenvalue that belongs
    among those asked for lies well outside the rest of the deflated spectrum, and shows itself to a
    random vector by then.
@@ -148,7 +150,8 @@ def with_hidden_pairs(
     hint: Tensor | None = None
     if process is not None and highest_multiplicity(pairs.values, tolerance) < 2:
         interval = _Interval.of(pairs.values, count, tolerance, which, rounding(operator))
-        steps, hint = _screen(operator, process, interval, generator, max_steps)
+        copies = interval.up_to_the_nearest(pairs.values)
+        steps, hint = _screen(operator, process, interval, copies, generator, max_steps)
         pairs = replace(pairs, steps=pairs.steps + steps)
         if hint is None:
             return pairs
@@ -202,6 +205,17 @@ class _Interval:
         smallest = max(ascending[-count] * (1 + tolerance), noise * ascending[-1])
         return cls(-smallest, smallest, tolerance, None)
 
+    def up_to_the_nearest(self, values: Array) -> "_Interval":
+        """The wider interval up to those of ``values`` outside this one, without bound if none is.
+
+        What is outside of it includes all further copies of these values.
+        """
+        margins = self.allowed_errors(values)
+        below, above = values < self.low, values > self.high
+        low = (values + margins)[below].max(initial=-np.inf)
+        high = (values - margins)[above].min(initial=np.inf)
+        return replace(self, low=float(low), high=float(high))
+
     def distances(self, values: Array) -> Array:
         """How far each value lies outside; negative within the interval."""
         return np.maximum(values - self.high, self.low - values)
@@ -216,10 +230,18 @@ def _screen(
     operator: SymmetricOperator,
     process: Krylov,
     interval: _Interval,
+    copies: _Interval,
     generator: torch.Generator,
     max_steps: int,
 ) -> tuple[int, Tensor | None]:
-    """How many products it took, and a vector rich in a hidden eigenvector if one shows itself."""
+    """How many products it took, and a vector rich in a hidden eigenvector if one shows itself.
+
+    Hidden eigenvalues are outside of ``copies``; others that show themselves outside of
+    ``interval`` belong among those asked for, too.
+    """
+    bounds = [bound for bound in (copies.low, copies.high) if np.isfinite(bound)]
+    if not bounds:
+        return 0, None
     outside = _ProjectedOperator(operator, process.outside)
     dimension = operator.size - process.width
     start = outside.project(random_vector(outside, generator).unsqueeze(1)).squeeze(1)
@@ -230,7 +252,7 @@ def _screen(
         farthest = int(np.argmax(interval.distances(values)))
         if interval.distances(values)[farthest] > 0:
             return krylov.steps, krylov.ritz_vectors(coordinates[:, [farthest]]).squeeze(1)
-        share = max(krylov.largest_share(interval.low), krylov.largest_share(interval.high))
+        share = max(krylov.largest_share(bound) for bound in bounds)
         # The squared cosine of a random vector with a given one has this distribution.
         if betainc(0.5, max(dimension - 1, 1) / 2, share) <= OVERLOOKED:
             break

@@ -57,7 +57,7 @@ def test_an_eigenvalue_that_any_tool_has_is_missed_by_those_that_lack_it(
     ours, theirs, missed, monkeypatch
 ):
     monkeypatch.setattr(module, "TOOLS", (tool("ours", ours), tool("theirs", theirs)))
-    rows = list(attempts("parabola", Problem(), 5, 60.0, []))
+    rows = list(attempts("parabola", Problem(), 5, 1e6, []))
     assert [row.tool for row in rows] == ["ours", "theirs"]
     assert tuple(row.missed for row in rows) == missed
     assert all(row.residual < 1e-12 for row in rows)
@@ -66,10 +66,24 @@ def test_an_eigenvalue_that_any_tool_has_is_missed_by_those_that_lack_it(
 def test_what_is_no_eigenvalue_is_missed_by_nobody(monkeypatch):
     tools = (tool("ours", [0, 1, 2, 3, 4]), tool("rough", [0, 1, 2, 3, 4], angle=0.5))
     monkeypatch.setattr(module, "TOOLS", tools)
-    ours, rough = attempts("parabola", Problem(), 5, 60.0, [])
+    ours, rough = attempts("parabola", Problem(), 5, 1e6, [])
     assert ours.missed == 0
     assert rough.missed > 0
     assert rough.residual > 0.01
+
+
+def test_a_tool_that_takes_many_times_as_long_as_the_first_is_ended(monkeypatch):
+    def slow(case, top, value, budget):
+        budget.count(torch.eye)(top)
+        return torch.eye(len(CURVATURES))[:, :top]
+
+    theirs = replace(OURS, name="theirs", search=slow, values=lambda top: (1, 2))
+    monkeypatch.setattr(module, "TOOLS", (tool("ours", [0, 1, 2, 3, 4]), theirs))
+    _, ended = attempts("parabola", Problem(), 5, 0.0, [])
+    assert (ended.tool, ended.residual, ended.missed) == ("theirs", None, 5)
+    _, first, second = attempts("parabola", Problem(), 5, 1e6, [])
+    assert [row.products for row in (first, second)] == [1, 1]
+    assert first.missed == second.missed == 0
 
 
 def test_eigenvalues_are_matched_one_to_one():

@@ -110,6 +110,24 @@ def test_copies_are_looked_for_with_few_products_where_the_spectrum_is_simple():
     assert 4 <= cost <= 8
 
 
+def test_a_single_eigenvalue_needs_no_search_for_copies():
+    for values in ([5.0, 5.0, *np.linspace(-1, 1, 60)], np.linspace(0.1, 1, 60), [2.0] * 60):
+        alone, searched = (top(planted(values), 1, multiplicity=asked) for asked in (False, True))
+        assert searched.steps == alone.steps
+        assert searched.eigenvalues.tolist() == alone.eigenvalues.tolist()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_copies_are_searched_for_from_the_smallest_eigenvalue_that_has_room_for_them(sign):
+    # Copies of 2 would change nothing, and copies of 20 show themselves at once.
+    values = [sign * 20.0, -sign * 2.0, *np.linspace(-1, 1, 400)]
+    far, near = (
+        top(planted(values), count).steps - top(planted(values), count, multiplicity=False).steps
+        for count in (2, 3)
+    )
+    assert 1 <= far <= 3 < near
+
+
 def test_copies_are_overlooked_as_seldom_as_is_said():
     values = [5.0, 4.0, 3.0, 3.0, *np.linspace(-1.5, 1.5, 150)]
     operator = planted(values)
