@@ -1,6 +1,11 @@
 """How thorough the tests are: quick by default, full under ``make test-full``."""
 
+import math
 import os
+from collections.abc import Iterable
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 IS_FULL = bool(os.environ.get("LANDSCAPE_FULL_TESTS"))
 
@@ -8,6 +13,16 @@ IS_FULL = bool(os.environ.get("LANDSCAPE_FULL_TESTS"))
 def repeats(quick: int, full: int) -> int:
     """How often a test repeats what it does."""
     return full if IS_FULL else quick
+
+
+def some(items: Iterable[Item], quick: int) -> list[Item]:
+    """All items under ``make test-full``, else so many: of combinations, a mixture."""
+    choices = list(items)
+    count = len(choices)
+    if IS_FULL or quick >= count:
+        return choices
+    step = next(n for n in range(round(0.618 * count), count + 2) if math.gcd(n, count) == 1)
+    return [choices[place * step % count] for place in range(quick)]
 
 
 # Folders and modules that `make check` leaves out: commands, pictures, kills, processes, and the

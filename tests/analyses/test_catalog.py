@@ -114,7 +114,7 @@ def test_pictures_are_drawn_and_not_blank(name, count):
         assert min(found.values()) > 50
 
 
-@every_analysis
+@pytest.mark.parametrize("name", NAMES if IS_FULL else ["surface", "hessian", "similarity"])
 @pytest.mark.parametrize("kind", FORMATS if IS_FULL else ["pdf"])
 def test_pictures_are_saved_with_every_label(name, kind, tmp_path):
     with styled():

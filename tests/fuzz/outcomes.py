@@ -16,9 +16,9 @@ from tests.fuzz.damage import Damaged
 from tests.profile import repeats
 
 # How many damaged files of each kind; `make fuzz` sets more.
-CASES = int(os.environ.get("LANDSCAPE_FUZZ_CASES", repeats(30, 300)))
+CASES = int(os.environ.get("LANDSCAPE_FUZZ_CASES", repeats(15, 300)))
 # Of files that are read by a child process: each is a fork of all that the tests have imported.
-CASES_OF_CHILDREN = int(os.environ.get("LANDSCAPE_FUZZ_CASES", repeats(10, 300)))
+CASES_OF_CHILDREN = int(os.environ.get("LANDSCAPE_FUZZ_CASES", repeats(6, 300)))
 SECONDS = 10.0
 MEMORY = 2 * 1024**3  # bytes beyond what the process has at first
 

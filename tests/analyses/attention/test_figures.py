@@ -13,6 +13,7 @@ from analyses.attention.settings import Settings
 from analyses.drawing.style import styled
 from tests.analyses.attention.problems import LABELS, measure, samples, several, transformer
 from tests.analyses.pictures import coloured, texts
+from tests.profile import some
 
 PICTURES = ["attention", "attention-rollout", "attention-heads", "attention-entropy"]
 
@@ -23,7 +24,7 @@ def drawn(count):
         return attention.draw(several(count))
 
 
-@pytest.mark.parametrize("count", [1, 2, 6])
+@pytest.mark.parametrize("count", some([1, 2, 6], 2))
 def test_pictures_show_every_label_and_are_not_blank(count):
     pages = drawn(count)
     assert list(pages) == PICTURES

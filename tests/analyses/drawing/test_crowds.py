@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import product
 
 import pytest
 
@@ -21,6 +22,7 @@ from analyses.drawing.shared_axes import curves_of
 from analyses.drawing.style import figure, grid_shape, line_styles
 from landscape.results.provenance import UNKNOWN, Provenance
 from tests.analyses.pictures import render
+from tests.profile import some
 
 COUNTS = (1, 12, MOST_NAMED, 200)
 LONG = "vit-small-patch16-with-sam-rho-0.05-for-300-epochs-and-seed"
@@ -52,9 +54,9 @@ def drawn(results, columns):
     return page, axes
 
 
-@pytest.mark.parametrize("columns", [None, 6])
-@pytest.mark.parametrize("name", ["net", LONG])
-@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize(
+    ("count", "name", "columns"), some(product(COUNTS, ["net", LONG], [None, 6]), 8)
+)
 def test_a_legend_covers_no_curve_and_accounts_for_every_network(count, name, columns):
     page, axes = drawn(heights(count, name), columns)
     render(page)

@@ -17,6 +17,7 @@ from analyses.surface.result import Surface
 from landscape.errors import InputError
 from tests.analyses.problems import result
 from tests.commands import content
+from tests.profile import IS_FULL
 
 
 def read_original(path, label):
@@ -159,7 +160,7 @@ def without_model(monkeypatch):
 
 
 @pytest.mark.usefixtures("without_model")
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", SHAPES if IS_FULL else ["wide"])
 def test_an_old_surface_is_drawn_without_its_model(done, tmp_path, name):
     old = write(tmp_path / "old.h5", *SHAPES[name])
     before = old.read_bytes()

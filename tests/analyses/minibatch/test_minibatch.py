@@ -1,5 +1,7 @@
 """Mini-batch spectra: each is that of the dense Hessian of its own mini-batch."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -13,12 +15,14 @@ from tests.analyses.case_objectives import case_objective
 from tests.landscape.eigen.planted import by_magnitude
 from tests.oracles.cases import BY_NAME
 from tests.oracles.dense import dense_hessian
+from tests.profile import some
 
 SMALL = Settings(minibatches=5, minibatch_size=3, minibatch_top=4)
 
 
-@pytest.mark.parametrize("name", ["mixer", "mlp with tied weights"])
-@pytest.mark.parametrize("l2", [0.0, 0.3])
+@pytest.mark.parametrize(
+    ("name", "l2"), some(product(["mixer", "mlp with tied weights"], [0.0, 0.3]), 2)
+)
 def test_each_is_that_of_the_dense_hessian_of_its_batch(name, l2):
     case = BY_NAME[name]
     settings = Settings(minibatches=4, minibatch_size=3, minibatch_top=4, l2=l2)

@@ -2,6 +2,7 @@
 
 import shutil
 import statistics
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from landscape.training import loop
 from tests.commands import content
 from tests.landscape.command.test_resume import interrupt_in_epoch
 from tests.landscape.command.words import FAST, FILES, SMALL, assert_same_weights, weights
+from tests.profile import some
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +51,9 @@ def test_the_mean_and_the_deviation_are_printed(train, trained):
     assert f"val loss {mean:.4f} ± {deviation:.4f}" in last
 
 
-@pytest.mark.parametrize("again", [(), (*FAST, "--seeds", "3", "0")], ids=["alone", "all flags"])
-@pytest.mark.parametrize("epoch", [1, 3], ids=["in the first", "in the second"])
+@pytest.mark.parametrize(
+    ("epoch", "again"), some(product([1, 3], [(), (*FAST, "--seeds", "3", "0")]), 2)
+)
 def test_an_interrupted_training_continues_with_every_seed(
     train, trained, tmp_path, monkeypatch, epoch, again
 ):

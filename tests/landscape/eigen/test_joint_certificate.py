@@ -1,6 +1,7 @@
 """One exact product bounds the residuals of several pairs, and catches faults of the fast form."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from tests.landscape.eigen.planted import (
     rounding,
     true_errors,
 )
-from tests.profile import repeats
+from tests.profile import repeats, some
 
 VALUES = [20.0, -15.0, 11.0, 8.0, 6.0, *np.linspace(-1, 1, 90)]
 
@@ -120,9 +121,10 @@ def test_a_fault_of_the_fast_form_is_caught(kind, size, method):
                 assert not pairs.converged.all()
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("rank", [1, 2, 5])
-@pytest.mark.parametrize("products", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("products", "rank", "dtype"),
+    some(product([1, 2, 3], [1, 2, 5], [torch.float32, torch.float64]), 6),
+)
 def test_the_bound_fails_as_seldom_as_is_said(products, rank, dtype):
     """Faults of low rank are the likeliest to be hidden by the random combination."""
     matrix = planted(VALUES, dtype=dtype).matrix

@@ -1,6 +1,7 @@
 """Tangent kernels against dense Jacobians, taken row by row."""
 
 import math
+from itertools import product
 
 import pytest
 import torch
@@ -16,11 +17,11 @@ from landscape.measures.tangent_kernel import (
     tangent_kernel,
 )
 from tests.oracles.cases import CASES
+from tests.profile import some
 
 FLOAT = torch.float64
-classifiers = pytest.mark.parametrize(
-    "case", [case for case in CASES if case.loss is F.cross_entropy], ids=lambda case: case.name
-)
+CLASSIFIERS = [case for case in CASES if case.loss is F.cross_entropy]
+classifiers = pytest.mark.parametrize("case", CLASSIFIERS, ids=lambda case: case.name)
 
 
 def problem(case, count=5):
@@ -69,8 +70,7 @@ def test_rows_one_by_one_are_those_of_all_at_once(case):
     )
 
 
-@classifiers
-@pytest.mark.parametrize("rows", [1, 2, 3, 7])
+@pytest.mark.parametrize(("case", "rows"), some(product(CLASSIFIERS, [1, 2, 3, 7]), 8))
 def test_tiles_do_not_matter(case, rows):
     module, batch = problem(case)
     size = 8 * sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -22,6 +22,7 @@ from landscape.hooks.dense_layers import dense_layers
 from landscape.objective.reductions import divisor_from_targets
 from tests.landscape.objective.problems import Objective64, batches, close, mlp, vectors
 from tests.oracles.by_rows import gradient_and_hessian
+from tests.profile import some
 
 WEIGHT = torch.tensor([1.0, 3.0, 8.0], dtype=torch.float64)
 
@@ -85,7 +86,7 @@ def mean(answer):
     return answer[0] / answer[1] if isinstance(answer, tuple) else answer
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", some(list(LOSSES), 5))
 def test_many_batches_are_one(name):
     model, loss, inputs, targets = problem(name)
 

@@ -1,6 +1,7 @@
 """The order of points does not matter, and the model is restored."""
 
 import copy
+from itertools import product
 
 import pytest
 import torch
@@ -21,11 +22,12 @@ from tests.landscape.slices.evaluated import (
     resnet,
 )
 from tests.oracles.cases import BY_NAME, randomise
-from tests.profile import repeats
+from tests.profile import repeats, some
 
 
-@pytest.mark.parametrize("bn", ["fixed", "reestimate"])
-@pytest.mark.parametrize("statistics", [False, True])
+@pytest.mark.parametrize(
+    ("bn", "statistics"), some(product(["fixed", "reestimate"], [False, True]), 2)
+)
 @given(order=st.permutations([(x, y) for x in (-1.0, 0.0, 0.7) for y in (-0.5, 0.0, 1.0)]))
 @settings(max_examples=repeats(3, 15), deadline=None)
 def test_the_order_of_the_points_does_not_change_a_bit(bn, statistics, order):
