@@ -44,14 +44,14 @@ help:
 	$(COMPILE) -j 0 .venv/lib || true
 	touch $@
 
-# pip takes one core: the largest libraries are compiled on the other while pip adds the rest.
+# pip takes one core: on the other the largest libraries are compiled while it adds the rest, of which what
+# is imported is compiled then. The project is installed, and not built again for the names in brackets.
 .venv/installed-dev: .venv/pyvenv.cfg pyproject.toml constraints.txt
 	@echo "installing (about a minute)"
 	$(INSTALL) -e .
 	$(COMPILE) $(addprefix .venv/lib/python*/site-packages/,torch sympy scipy matplotlib sklearn) \
 	  landscape analyses benchmarks & \
-	  $(INSTALL) -e '.[dev]'; status=$$?; wait; exit $$status
-	$(COMPILE) -j 0 .venv/lib || true
+	  $(INSTALL) 'loss-landscape-toolkit[dev]'; status=$$?; wait; exit $$status
 	touch .venv/installed $@
 
 .venv/installed-docs: .venv/pyvenv.cfg pyproject.toml constraints.txt

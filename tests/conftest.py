@@ -18,7 +18,7 @@ from tests.warm import Server
 
 # Time limits of single examples say how busy the machine is.
 hypothesis.settings.register_profile(
-    "landscape", max_examples=repeats(quick=20, full=100), deadline=None
+    "landscape", max_examples=repeats(quick=12, full=100), deadline=None
 )
 hypothesis.settings.load_profile("landscape")
 

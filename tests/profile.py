@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterable
 from typing import TypeVar
 
+import pytest
+
 Item = TypeVar("Item")
 
 IS_FULL = bool(os.environ.get("LANDSCAPE_FULL_TESTS"))
@@ -24,6 +26,9 @@ def some(items: Iterable[Item], quick: int) -> list[Item]:
     step = next(n for n in range(round(0.618 * count), count + 2) if math.gcd(n, count) == 1)
     return [choices[place * step % count] for place in range(quick)]
 
+
+# What takes many seconds, and of which a quick test does the same in the small.
+long_test = pytest.mark.skipif(not IS_FULL, reason="takes long: under make test-full")
 
 # Folders and modules that `make check` leaves out: commands, pictures, kills, processes, and the
 # modules that took longest by `make pytest ARGS=--durations=0`.

@@ -16,6 +16,7 @@ import torch
 
 from tests.commands import TIMEOUT
 from tests.conftest import imported
+from tests.profile import long_test
 from tests.warm import Warm
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -79,6 +80,7 @@ def test_sam_and_tracker(output_of, tmp_path):
 
 
 @others_warnings
+@long_test
 def test_language_model(output_of):
     out = output_of("language_model")
     (before,), (after,) = (numbers(f"{when}: loss N ± N", out) for when in ("before", "after"))
@@ -88,6 +90,7 @@ def test_language_model(output_of):
     assert all(error > 0 and residual < 1e-3 for _, error, residual in eigenvalues)
 
 
+@long_test
 def test_physics_informed_by_its_command(tmp_path):
     process = subprocess.run(
         [sys.executable, "-W", "error", EXAMPLES / "physics_informed.py", tmp_path],

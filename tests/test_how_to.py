@@ -13,7 +13,7 @@ import analyses.cli
 import landscape.cli
 from analyses.hessian import Spectrum
 from tests.commands import status_of
-from tests.profile import IS_FULL
+from tests.profile import long_test
 
 ROOT = Path(__file__).parents[1]
 HOW_TO = ROOT / "docs" / "how-to"
@@ -90,7 +90,7 @@ def test_a_how_to_page_runs(name, place, capsys, request):
     assert steps >= 2 or name in ONLY_PYTHON
 
 
-@pytest.mark.skipif(not IS_FULL, reason="trains two networks; under make test-full")
+@long_test
 def test_the_tutorial_runs(place, capsys):
     assert run_page(ROOT / "docs" / "tutorial.md", place, True, capsys) >= 8
     folder = place / "figures" / "digits"

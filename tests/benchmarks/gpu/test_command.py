@@ -14,6 +14,7 @@ from benchmarks.gpu.stages import STAGES, Work, run_stage
 from landscape.data.catalog import load_data
 from landscape.data.settings import DataSettings
 from tests.commands import TIMEOUT
+from tests.profile import long_test
 
 
 @pytest.fixture
@@ -63,6 +64,7 @@ def test_the_command_runs_all_stages(run, tmp_path, monkeypatch):
     assert [(plan.stages, plan.is_dry) for plan in plans] == [(list(STAGES), True)]
 
 
+@long_test
 def test_a_stage_that_fails_says_why_and_does_not_stop_the_next(tmp_path):
     plan = Plan(["e", "e"], TIMEOUT, tmp_path / "x.jsonl", True, str(tmp_path / "missing"))
     (tmp_path / "x.jsonl").write_text('{"kind": "run", "stage": ""}\n')

@@ -16,6 +16,7 @@ from tests.landscape.command.words import (
     assert_same_weights,
     weights,
 )
+from tests.profile import some
 
 
 def interrupt_in_epoch(number, patch):
@@ -33,8 +34,7 @@ def interrupt_in_epoch(number, patch):
 
 @pytest.mark.parametrize(
     ("epoch", "again"),
-    [(1, ()), (2, ()), (2, FAST), (2, ("--rho", "0.1", "--quiet"))],
-    ids=["first epoch", "second", "all flags again", "some flags again"],
+    some([(1, ()), (2, ()), (2, FAST), (2, ("--rho", "0.1", "--quiet"))], 2),
 )
 def test_an_interrupted_run_is_resumed_to_the_same_bits(
     train, finished, tmp_path, monkeypatch, epoch, again

@@ -14,6 +14,7 @@ import pytest
 
 from landscape.checkpoints.run import RunDirectory
 from tests.commands import TIMEOUT
+from tests.profile import long_test
 
 ROOT = Path(__file__).parents[3]
 
@@ -84,6 +85,7 @@ def job_of_a_free_port():
     raise AssertionError("no port is free")
 
 
+@long_test
 def test_the_slurm_example(address, tmp_path):
     scripts = {"srun": SRUN, "scontrol": SCONTROL, "landscape-train": LANDSCAPE_TRAIN}
     for name, script in scripts.items():

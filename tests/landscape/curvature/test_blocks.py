@@ -1,5 +1,7 @@
 """Components' eigenvalues are those of the dense diagonal blocks."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from landscape.parameters.components import components
 from landscape.parameters.groups import Group, groups_by_pattern, tensors_group
 from tests.landscape.eigen.planted import by_magnitude, generator
 from tests.oracles.cases import BY_NAME
-from tests.profile import repeats
+from tests.profile import repeats, some
 
 NETWORKS = ["resnet with batch norm", "mlp with an unused layer", "vit", "mixer"]
 
@@ -97,8 +99,7 @@ def test_too_few_steps_are_owned_up_to():
     assert not all(pairs.converged.all() for pairs in eigenpairs.values())
 
 
-@pytest.mark.parametrize("which", ["magnitude", WITH_ENDS])
-@pytest.mark.parametrize("rows", [14, 20])
+@pytest.mark.parametrize(("rows", "which"), some(product([14, 20], ["magnitude", WITH_ENDS]), 2))
 def test_they_converge_by_restarts_where_memory_is_short(which, rows, monkeypatch):
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(20, 30), torch.nn.Tanh(), torch.nn.Linear(30, 5))
