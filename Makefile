@@ -45,12 +45,14 @@ help:
 	touch $@
 
 # pip takes one core: on the other the largest libraries are compiled while it adds the rest, of which what
-# is imported is compiled then. The project is installed, and not built again for the names in brackets.
+# is imported is compiled then, and pytest rewrites what it can already import of the tests. The project is
+# installed, and not built again for the names in brackets.
 .venv/installed-dev: .venv/pyvenv.cfg pyproject.toml constraints.txt
 	@echo "installing (about a minute)"
-	$(INSTALL) -e .
-	$(COMPILE) $(addprefix .venv/lib/python*/site-packages/,torch sympy scipy matplotlib sklearn) \
-	  landscape analyses benchmarks & \
+	$(INSTALL) -e . pytest hypothesis
+	{ $(COMPILE) $(addprefix .venv/lib/python*/site-packages/,torch sympy scipy matplotlib sklearn) \
+	  landscape analyses benchmarks; \
+	  PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only >/dev/null 2>&1; } & \
 	  $(INSTALL) 'loss-landscape-toolkit[dev]'; status=$$?; wait; exit $$status
 	touch .venv/installed $@
 

@@ -17,11 +17,10 @@ from landscape.data.settings import DataSettings
 from landscape.results.files import sha256
 from landscape.results.hdf5.read import read_outline
 from landscape.results.result import FORMAT
-from tests.profile import repeats
+from tests.profile import long_test, some
 
 ROOT = Path(__file__).parents[1]
 NETWORKS, STORED = ROOT / CHECKPOINTS, ROOT / RESULTS
-SOME = RELEASED[: repeats(2, len(RELEASED))]
 
 
 def headline(label, analysis):
@@ -61,7 +60,7 @@ def test_the_results_are_sealed_files_of_the_current_format():
     }
 
 
-@pytest.mark.parametrize("label", SOME)
+@pytest.mark.parametrize("label", some(RELEASED, 2))
 def test_the_results_open_in_xarray(label):
     xarray = pytest.importorskip("xarray")
     pytest.importorskip("h5netcdf")
@@ -84,13 +83,14 @@ def test_the_results_open_in_xarray(label):
     assert centre == headline(label, "surface")["loss"]
 
 
+@long_test
 def test_the_loss_is_measured_again(shared_data, tmp_path):
     """On the photographs that the networks were trained with: a hundred of each class."""
     scale = replace(FULL, name=str(tmp_path / "photographs"))
     scale.prepare(shared_data)
     data = DataSettings(data="cifar10", data_dir=str(scale.measured_photographs))
     samples = load_data(data, "train")
-    for label in SOME:
+    for label in RELEASED:
         stored = headline(label, "hessian")
         chosen = choose(samples, stored["provenance"]["num_samples"], 0)
         objective = Objective(

@@ -15,7 +15,7 @@ from analyses.drawing.options import FORMATS
 from analyses.drawing.style import styled
 from tests.analyses.pictures import coloured, laid_out, save_figures, texts
 from tests.analyses.problems import LABELS, NAMES, objective, result, results
-from tests.profile import IS_FULL
+from tests.profile import IS_FULL, some
 
 every_analysis = pytest.mark.parametrize("name", NAMES)
 
@@ -128,7 +128,7 @@ def test_pictures_are_saved_with_every_label(name, kind, tmp_path):
             assert "sam &amp; co" in text
 
 
-@every_analysis
+@pytest.mark.parametrize("name", some(NAMES, 7))
 def test_any_label_is_shown(name, tmp_path):
     labels = ["_old", "a$b_c^d^e$", "50% & <more>", "x" * 40, "$5", "Ünïcode"]  # no formula
     shown = zip(results(name, len(labels)), labels, strict=True)

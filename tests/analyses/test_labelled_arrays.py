@@ -18,6 +18,7 @@ from landscape.results.dimensions import coordinates_along
 from landscape.results.result import Array
 from tests.analyses.attention.problems import measure
 from tests.analyses.problems import NAMES, result
+from tests.profile import some
 
 GALLERY = Path(__file__).parents[2] / "figures" / "gallery" / "vit"
 EVERY = (*NAMES, "curves", "robustness", "sharpness", "trajectory", "attention")
@@ -96,7 +97,7 @@ def test_a_surface_is_read_by_its_coordinates(tmp_path):
         np.testing.assert_array_equal(stored["train_loss"], plane.loss)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", some(EVERY, 9))
 def test_a_file_opens_in_xarray_as_the_result_does(name, tmp_path):
     xarray = pytest.importorskip("xarray")
     pytest.importorskip("h5netcdf")

@@ -7,6 +7,7 @@ import pytest
 from analyses.catalog import known_analyses
 from tests.analyses.pictures import texts
 from tests.analyses.problems import NAMES, results
+from tests.profile import some
 
 LABELS = ("a/1", "b", "a/2")
 ROW = "a, mean ± SD of 2 runs"
@@ -18,7 +19,7 @@ def relabelled(name):
     ]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", some(NAMES, 7))
 def test_tables(name):
     tables = known_analyses()[name].tabulate(relabelled(name))
     assert tables
@@ -29,7 +30,7 @@ def test_tables(name):
     assert any("±" in cell for cell in cells)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", some(NAMES, 7))
 def test_pictures(name):
     figures = known_analyses()[name].draw(relabelled(name))
     assert figures
