@@ -7,6 +7,7 @@ import time
 
 import h5py
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.analyses.command.resume.surfaces import (
@@ -20,6 +21,7 @@ from tests.analyses.command.resume.surfaces import (
 from tests.commands import run
 
 
+@pytest.mark.usefixtures("drawn_meanwhile")  # which takes its time: a later test sees it
 def test_a_surface_that_is_killed_again_and_again(warm, subject, unkilled, tmp_path):
     words = ("surface", *subject, *GRID, "--output-dir", tmp_path)
     instants, kept, killed = random.Random(20), 0, 0
