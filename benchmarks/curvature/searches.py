@@ -91,27 +91,31 @@ def pyhessian_search(case: Case, top: int, tolerance: float, budget: Budget) -> 
 
 def eigenthings_search(case: Case, top: int, steps: float, budget: Budget) -> Tensor:
     """Lanczos with a number of steps."""
-    from hessian_eigenthings import lanczos as their_lanczos
-
-    operator = eigenthings_of(case)
-    operator.matvec = budget.count(operator.matvec)
-    result = their_lanczos(operator, k=top, max_iter=int(steps), reorthogonalize=True, seed=0)
-    return torch.as_tensor(result.eigenvectors).T
+    return torch.as_tensor(_eigenthings_lanczos(case, top, budget)(int(steps)).eigenvectors).T
 
 
 def eigenthings_doubling(case: Case, top: int, tolerance: float, budget: Budget) -> Tensor:
     """Lanczos with its default number of steps, doubled until it says that it has converged."""
+    search = _eigenthings_lanczos(case, top, budget, tol=tolerance)
+    steps = 2 * top
+    result = search(steps)
+    while not bool(torch.as_tensor(result.converged).all()):
+        steps *= 2
+        result = search(steps)
+    return torch.as_tensor(result.eigenvectors).T
+
+
+def _eigenthings_lanczos(
+    case: Case, top: int, budget: Budget, **options: Any
+) -> Callable[[int], Any]:
+    """Their search, as a function of its number of steps."""
     from hessian_eigenthings import lanczos as their_lanczos
 
     operator = eigenthings_of(case)
     operator.matvec = budget.count(operator.matvec)
-    options = {"k": top, "tol": tolerance, "reorthogonalize": True, "seed": 0}
-    steps = 2 * top
-    result = their_lanczos(operator, max_iter=steps, **options)
-    while not bool(torch.as_tensor(result.converged).all()):
-        steps *= 2
-        result = their_lanczos(operator, max_iter=steps, **options)
-    return torch.as_tensor(result.eigenvectors).T
+    return lambda steps: their_lanczos(
+        operator, k=top, max_iter=steps, reorthogonalize=True, seed=0, **options
+    )
 
 
 def curvlinops_search(case: Case, top: int, tolerance: float, budget: Budget) -> Tensor:

@@ -3,6 +3,7 @@
 import json
 import socket
 import sys
+from itertools import product
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from landscape.models.catalog import resolve_model
 from landscape.models.huggingface import load_pretrained
 from landscape.models.pretrained_folder import is_pretrained_folder
 from tests.pretrained import adapted, bert, gpt2, images, tokens, vit
+from tests.profile import some
 
 
 @pytest.fixture(autouse=True)
@@ -34,18 +36,17 @@ def vit_folder(transformers, tmp_path):
     return tmp_path / "vit"
 
 
-@pytest.mark.parametrize(
-    ("make", "inputs"),
-    [
-        (vit, images()),
-        (bert, tokens()),
-        (lambda library: bert(library, "MaskedLM"), tokens()),
-        (gpt2, tokens()),
-    ],
-    ids=["image classifier", "sequence classifier", "masked", "causal"],
-)
-@pytest.mark.parametrize("shards", [False, True])
-def test_a_folder_gives_the_model_that_was_saved(transformers, tmp_path, make, inputs, shards):
+KINDS = {
+    "image classifier": (vit, images()),
+    "sequence classifier": (bert, tokens()),
+    "masked": (lambda library: bert(library, "MaskedLM"), tokens()),
+    "causal": (gpt2, tokens()),
+}
+
+
+@pytest.mark.parametrize(("kind", "shards"), some(product(KINDS, [False, True]), 4))
+def test_a_folder_gives_the_model_that_was_saved(transformers, tmp_path, kind, shards):
+    make, inputs = KINDS[kind]
     model = make(transformers)
     model.save_pretrained(tmp_path, **({"max_shard_size": "2KB"} if shards else {}))
     assert (tmp_path / "model.safetensors.index.json").is_file() is shards
