@@ -203,7 +203,7 @@ def test_no_epoch_is_kept_unasked(unbroken):
 # Of three epochs: 3 kept, 3 last.pt, 3 metrics.csv and at least one best.pt.
 @pytest.mark.parametrize(
     ("operation", "is_written"),
-    product(range(1, 11), [False, True]) if IS_FULL else [(4, True), (7, False)],
+    list(product(range(1, 11), [False, True])) if IS_FULL else [(4, True), (7, False)],
 )
 def test_a_killed_run_ends_with_the_same_kept_epochs(
     operation, is_written, unbroken_keeping, data, run, monkeypatch
