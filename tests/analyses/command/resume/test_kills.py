@@ -27,10 +27,10 @@ def test_a_surface_that_is_killed_again_and_again(warm, subject, unkilled, tmp_p
     for kill in range(KILLS):
         running = warm.start(*words)
         running.wait_for(lambda running=running: "measuring" in running.err)
-        if kill % 3 == 2:  # while the unfinished surface is about to be replaced
+        if kill == KILLS - 1:  # while the unfinished surface is about to be replaced
             running.wait_for(lambda: list(tmp_path.glob("net/.surface.h5.*")))
         else:
-            time.sleep(instants.uniform(0, 2 * unkilled[1] / max(KILLS, 5)))
+            time.sleep(instants.uniform(0, unkilled[1] / KILLS))
         killed += running.kill() == -signal.SIGKILL
         for path in tmp_path.rglob("*.h5"):
             with h5py.File(path) as file:
