@@ -44,9 +44,9 @@ help:
 	$(COMPILE) -j 0 .venv/lib || true
 	touch $@
 
-# pip takes one core: on the other the largest libraries are compiled while it adds the rest, of which what
-# is imported is compiled then, and pytest rewrites what it can already import of the tests. The project is
-# installed, and not built again for the names in brackets.
+# pip takes one core. Meanwhile the other compiles the largest libraries, and the tests as pytest rewrites them,
+# as far as they can be imported yet. Python compiles the rest when it is first imported. The second call of pip
+# names the installed project, so that it is not built again.
 .venv/installed-dev: .venv/pyvenv.cfg pyproject.toml constraints.txt
 	@echo "installing (about a minute)"
 	$(INSTALL) -e . pytest hypothesis

@@ -18,16 +18,17 @@ def repeats(quick: int, full: int) -> int:
 
 
 def some(items: Iterable[Item], quick: int) -> list[Item]:
-    """All items under ``make test-full``, else so many: of combinations, a mixture."""
+    """A few of the items, spread over all combinations; every item under ``make test-full``."""
     choices = list(items)
     count = len(choices)
     if IS_FULL or quick >= count:
         return choices
+    # Steps of the golden section, coprime to the count, soon meet each value of every parameter.
     step = next(n for n in range(round(0.618 * count), count + 2) if math.gcd(n, count) == 1)
     return [choices[place * step % count] for place in range(quick)]
 
 
-# What takes many seconds, and of which a quick test does the same in the small.
+# What takes many seconds, while shorter tests do most of the same.
 long_test = pytest.mark.skipif(not IS_FULL, reason="takes long: under make test-full")
 
 # Folders and modules that `make check` leaves out: commands, pictures, kills, processes, and the

@@ -39,9 +39,9 @@ def publish(
         "largest ‖Hv − λv‖ / |λ| of the pairs. A hollow mark lacks an eigenvalue that others have. "
         "Our time includes what certifies the residuals and looks for repeated eigenvalues, which "
         "no other tool does. hessian-eigenthings takes a number of steps, which nobody knows in "
-        "advance: once it starts from its default and doubles it until it says that it has "
-        "converged, which is all in its time, and once it is told several numbers, of which the "
-        "table takes the best. Of all other settings the table takes the best, too. Where a "
+        "advance. Its first column starts from the default and doubles it until the tool reports "
+        "convergence; the time includes all attempts. The second column is the best of several "
+        "given numbers. Of tolerances, too, the table takes the best for each tool. Where a "
         "factor is below 1, the other tool was faster.",
         "",
         f"![Residual against seconds of four tools](time-to-residual/{PICTURE.name})",

@@ -19,6 +19,9 @@ from landscape.curvature.operators import CurvatureOperator
 from landscape.eigen.lanczos import lanczos
 from landscape.parameters.layout import flatten
 
+# The true residual at which tools are compared.
+AIM = 1e-3
+
 
 class OutOfTimeError(Exception):
     """A search has taken longer than it may."""
@@ -141,7 +144,6 @@ def _counted_in(module: str, name: str, budget: Budget) -> Iterator[None]:
         setattr(place, name, original)
 
 
-AIM = 1e-3
 OURS = Tool("this project", "tolerance", lambda _top: (1e-2, AIM, 1e-4), our_search)
 TOOLS = (
     OURS,

@@ -12,9 +12,8 @@ There are three phases:
    which leaves little beside a hidden eigenvalue. A random vector has a share of a hidden
    eigenvector that is below any given size with a known probability, and the products so far bound
    that share (:meth:`landscape.eigen.krylov.Krylov.largest_share`). The screen ends where the
-   probability is at most ``OVERLOOKED`` that a random vector has as little of a further copy of the
-   smallest eigenvalue but one: copies of the smallest would change nothing, so that a single
-   eigenvalue needs no screen.
+   probability is at most ``OVERLOOKED`` that a random vector has as little. Copies of the smallest
+   eigenvalue that was asked for would not change the list, so that a single one needs no screen.
 2. Probing, where the screen shows something: ``PROBE_STEPS`` products. An eigenvalue that belongs
    among those asked for lies well outside the rest of the deflated spectrum, and shows itself to a
    random vector by then.
@@ -25,7 +24,7 @@ Probing is repeated until a process finds nothing.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -150,8 +149,10 @@ def with_hidden_pairs(
     hint: Tensor | None = None
     if process is not None and highest_multiplicity(pairs.values, tolerance) < 2:
         interval = _Interval.of(pairs.values, count, tolerance, which, rounding(operator))
-        copies = interval.up_to_the_nearest(pairs.values)
-        steps, hint = _screen(operator, process, interval, copies, generator, max_steps)
+        bounds = interval.bounds_of_copies(pairs.values)
+        if not bounds:
+            return pairs
+        steps, hint = _screen(operator, process, interval, bounds, generator, max_steps)
         pairs = replace(pairs, steps=pairs.steps + steps)
         if hint is None:
             return pairs
@@ -205,16 +206,14 @@ class _Interval:
         smallest = max(ascending[-count] * (1 + tolerance), noise * ascending[-1])
         return cls(-smallest, smallest, tolerance, None)
 
-    def up_to_the_nearest(self, values: Array) -> "_Interval":
-        """The wider interval up to those of ``values`` outside this one, without bound if none is.
-
-        What is outside of it includes all further copies of these values.
-        """
+    def bounds_of_copies(self, values: Array) -> list[float]:
+        """The least extreme copies of ``values`` outside the interval: one on each side, if any."""
         margins = self.allowed_errors(values)
-        below, above = values < self.low, values > self.high
-        low = (values + margins)[below].max(initial=-np.inf)
-        high = (values - margins)[above].min(initial=np.inf)
-        return replace(self, low=float(low), high=float(high))
+        below = (values + margins)[values < self.low]
+        above = (values - margins)[values > self.high]
+        lower = [float(below.max())] if len(below) else []
+        upper = [float(above.min())] if len(above) else []
+        return lower + upper
 
     def distances(self, values: Array) -> Array:
         """How far each value lies outside; negative within the interval."""
@@ -230,18 +229,15 @@ def _screen(
     operator: SymmetricOperator,
     process: Krylov,
     interval: _Interval,
-    copies: _Interval,
+    bounds: Sequence[float],
     generator: torch.Generator,
     max_steps: int,
 ) -> tuple[int, Tensor | None]:
     """How many products it took, and a vector rich in a hidden eigenvector if one shows itself.
 
-    Hidden eigenvalues are outside of ``copies``; others that show themselves outside of
-    ``interval`` belong among those asked for, too.
+    Copies lie beyond ``bounds``, and decide when the screen ends. Any other eigenvalue that shows
+    itself outside of ``interval`` belongs among the leading ones, too.
     """
-    bounds = [bound for bound in (copies.low, copies.high) if np.isfinite(bound)]
-    if not bounds:
-        return 0, None
     outside = _ProjectedOperator(operator, process.outside)
     dimension = operator.size - process.width
     start = outside.project(random_vector(outside, generator).unsqueeze(1)).squeeze(1)

@@ -29,7 +29,6 @@ def run(monkeypatch, capsys):
     return run
 
 
-@long_test
 @pytest.mark.filterwarnings("default")  # those of the libraries that it compares with
 def test_every_stage_runs_without_a_card(run, tmp_path, monkeypatch, capsys):
     """Stage (a), which is pytest, in a process of its own as all are by the command."""

@@ -86,7 +86,7 @@ def mean(answer):
     return answer[0] / answer[1] if isinstance(answer, tuple) else answer
 
 
-@pytest.mark.parametrize("name", some(list(LOSSES), 5))
+@pytest.mark.parametrize("name", some(LOSSES, 5))
 def test_many_batches_are_one(name):
     model, loss, inputs, targets = problem(name)
 

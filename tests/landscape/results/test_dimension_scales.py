@@ -11,7 +11,6 @@ from landscape.results.hdf5.scales import SCALE_ONLY
 from landscape.results.hdf5.seal import USER_BLOCK, seal
 from landscape.results.hdf5.write import write_hdf5
 from landscape.results.result import Array
-from tests.profile import long_test
 
 COORDINATES = ("xs", "names")
 ARRAYS = {
@@ -134,7 +133,6 @@ def test_a_scale_may_not_be_in_another_file(tmp_path):
         read_outline(tmp_path / "x.h5")
 
 
-@long_test
 def test_five_thousand_arrays_share_a_dimension(tmp_path):
     """Their references are more than the 64 kB that an attribute of HDF5's first format holds."""
     arrays = {f"direction/{number}": Array(np.zeros(4)) for number in range(5000)}

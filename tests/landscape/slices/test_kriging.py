@@ -8,7 +8,7 @@ from scipy.interpolate import RBFInterpolator
 
 from landscape.slices import kriging
 from landscape.slices.kriging import krige
-from tests.profile import long_test, repeats
+from tests.profile import repeats
 
 
 def scattered(count=30, seed=0):
@@ -134,7 +134,6 @@ def test_errors_with_noise_are_those_of_the_truth(noise):
     assert shares[1] >= 0.88, shares
 
 
-@long_test
 def test_many_points_take_the_memory_of_a_part_of_them(monkeypatch):
     nodes, points = scattered(400), scattered(30_000, seed=1)
     tracemalloc.start()

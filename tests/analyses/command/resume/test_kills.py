@@ -43,7 +43,7 @@ def test_a_surface_that_is_killed_again_and_again(warm, subject, unkilled, tmp_p
     assert_equal(tmp_path, unkilled[0])
 
 
-@pytest.mark.usefixtures("drawn_meanwhile")  # which takes its time: a later test sees it
+@pytest.mark.usefixtures("drawn_meanwhile")  # its picture takes seconds, and a later test opens it
 def test_what_killed_writes_leave_behind_goes(warm, subject, tmp_path):
     running = warm.start("surface", *subject, *GRID, "--output-dir", tmp_path)
     leftovers = tmp_path / "net"
